@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import click
@@ -11,7 +11,7 @@ import click
 from s3d.cli.client.control_client import ERRORS
 from s3d.cli.client.transfer_client import TransferClient
 from s3d.cli.output import StatusLine, complain, report
-from s3d.cli.session import Session, pass_session, socket_option
+from s3d.cli.session import F, Session, pass_session, socket_option
 from s3d.cli.target import SCHEME
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.text import age, count, safe, size
@@ -20,7 +20,6 @@ from s3d.shared.transfers import LOCAL_CODES, Transfer, TransferError, TransferR
 ENDED = ("done", "failed", "cancelled")
 EVERY = "0.5"
 """Seconds between two updates of the progress."""
-_ARGUMENT = "SOURCE..."
 
 
 class Place(NamedTuple):
@@ -33,15 +32,28 @@ class Place(NamedTuple):
         return f"{SCHEME}{self.bucket}/{self.key}" if self.bucket else self.key
 
 
+def _places_and_options(*, recursive: str) -> Callable[[F], F]:
+    """The arguments and options of cp and mv. recursive: the help of -r."""
+    parameters = (
+        click.argument("sources", metavar="SOURCE...", nargs=-1, required=True),
+        click.argument("target"),
+        click.option("-r", "--recursive", is_flag=True, help=recursive),
+        click.option("--skip-existing", is_flag=True, help="Do not replace what exists."),
+        click.option("--detach", is_flag=True,
+                     help="Do not wait for the end; s3d transfers shows the progress."),
+        socket_option,
+    )  # fmt: skip
+
+    def decorate(command: F) -> F:
+        for parameter in reversed(parameters):
+            command = parameter(command)
+        return command
+
+    return decorate
+
+
 @click.command("cp")
-@click.argument("sources", metavar=_ARGUMENT, nargs=-1, required=True)
-@click.argument("target")
-@click.option("-r", "--recursive", is_flag=True, help="Copy folders and prefixes.")
-@click.option("--skip-existing", is_flag=True, help="Do not replace what exists.")
-@click.option(
-    "--detach", is_flag=True, help="Do not wait for the end; s3d transfers shows the progress."
-)
-@socket_option
+@_places_and_options(recursive="Copy folders and prefixes.")
 @pass_session
 def cp_command(
     session: Session, /, sources: tuple[str, ...], target: str, *, recursive: bool,
@@ -64,14 +76,7 @@ def cp_command(
 
 
 @click.command("mv")
-@click.argument("sources", metavar=_ARGUMENT, nargs=-1, required=True)
-@click.argument("target")
-@click.option("-r", "--recursive", is_flag=True, help="Move all objects of a prefix.")
-@click.option("--skip-existing", is_flag=True, help="Do not replace what exists.")
-@click.option(
-    "--detach", is_flag=True, help="Do not wait for the end; s3d transfers shows the progress."
-)
-@socket_option
+@_places_and_options(recursive="Move all objects of a prefix.")
 @pass_session
 def mv_command(
     session: Session, /, sources: tuple[str, ...], target: str, *, recursive: bool,

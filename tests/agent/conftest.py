@@ -1,4 +1,4 @@
-"""An index and a folder of blobs."""
+"""An index and a folder of blobs; a tracer and the spans that it has recorded."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.core.spans import Tracer
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
+from tests.agent.recorded_spans import RecordedSpans
 
 
 @pytest.fixture
@@ -21,3 +23,16 @@ async def index(tmp_path: Path) -> AsyncIterator[Index]:
 @pytest.fixture
 def blobs(tmp_path: Path) -> Blobs:
     return Blobs(tmp_path / "blobs", ephemeral=True)
+
+
+@pytest.fixture
+def sink() -> RecordedSpans:
+    return RecordedSpans()
+
+
+@pytest.fixture
+def tracer(sink: RecordedSpans) -> Tracer:
+    """A tracer that records all spans in the sink."""
+    tracer = Tracer()
+    tracer.install(sink)
+    return tracer

@@ -9,7 +9,6 @@ import pytest
 from s3d.agent.app.tracing import note_cached, open_history, span_of_cache, span_of_queue
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.events import Events
-from s3d.agent.core.spans import Span, Tracer
 from s3d.agent.core.store import Completed
 from s3d.agent.s3.messages import RequestContext, S3Response
 from s3d.agent.s3.trace_context import TraceContext
@@ -17,16 +16,6 @@ from s3d.shared.config.load import load_config
 from s3d.shared.paths import find_places
 
 CONTEXT = RequestContext("R", trace=TraceContext("a" * 32, "b" * 16))
-
-
-class Sink:
-    has_room = True
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-
-    def put(self, span: Span) -> None:
-        self.spans.append(span)
 
 
 class Below:
@@ -39,18 +28,6 @@ class Pending:
 
     def writes(self, bucket: str, key: str = ""):
         return ["write"] if bucket == "b" and key in ("", "k") else []
-
-
-@pytest.fixture
-def sink():
-    return Sink()
-
-
-@pytest.fixture
-def tracer(sink):
-    tracer = Tracer()
-    tracer.install(sink)
-    return tracer
 
 
 def spans_of(row, sink, operation, **members) -> list[str]:

@@ -1,30 +1,7 @@
-import pytest
-
-from s3d.agent.core.spans import Span, SpanKind, Tracer
+from s3d.agent.core.spans import SpanKind, Tracer
 from s3d.agent.s3.trace_context import TraceContext
 
 CLIENT = TraceContext("a" * 32, "b" * 16, True, "vendor=1")
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.has_room = True
-        self.spans: list[Span] = []
-
-    def put(self, span: Span) -> None:
-        self.spans.append(span)
-
-
-@pytest.fixture
-def sink():
-    return Sink()
-
-
-@pytest.fixture
-def tracer(sink):
-    tracer = Tracer()
-    tracer.install(sink)
-    return tracer
 
 
 def test_without_a_sink_nothing_is_recorded():

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from s3d.agent.core.context import internal_request
-from s3d.agent.core.spans import Span, Tracer
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import Completed
 from s3d.agent.core.traced_layer import InternalRequests, TracedLayer
 from s3d.agent.s3.errors import S3Error
@@ -12,16 +12,6 @@ from s3d.agent.s3.trace_context import TraceContext
 
 TRACE = TraceContext("a" * 32, "b" * 16)
 WIRE = WireRequest("GET", "/b/k", "", ())
-
-
-class Sink:
-    has_room = True
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-
-    def put(self, span: Span) -> None:
-        self.spans.append(span)
 
 
 class Store:
@@ -57,11 +47,6 @@ async def later():
 def request(trace=TRACE):
     made = internal_request(RequestContext("R", trace=trace), "GetObject", {"Bucket": "b"})
     return replace(made, wire=WIRE)
-
-
-@pytest.fixture
-def sink():
-    return Sink()
 
 
 def layer_over(sink, answer, does_work=lambda request: True):

@@ -7,7 +7,7 @@ import pytest
 
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.access_keys import AccessKeys
-from s3d.agent.core.spans import Span, Tracer
+from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3.messages import RequestContext
@@ -17,16 +17,6 @@ from s3d.shared.config.values import Secret
 from tests.agent.frontends.http.wire import ACCESS_KEY, SECRET, RunningEndpoint
 
 PARENT = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
-
-
-class Sink:
-    has_room = True
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-
-    def put(self, span: Span) -> None:
-        self.spans.append(span)
 
 
 class Watched:
@@ -42,12 +32,8 @@ class Watched:
 
 
 @pytest.fixture
-def sink() -> Sink:
-    return Sink()
-
-
-@pytest.fixture
 def tracer() -> Tracer:
+    """It records nothing until the test installs a sink."""
     return Tracer()
 
 

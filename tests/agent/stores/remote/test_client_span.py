@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from s3d.agent.core.failures import Reason, Refusal, Refused, Unreachable
-from s3d.agent.core.spans import Span, SpanKind, Tracer
+from s3d.agent.core.spans import SpanKind, Tracer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext, S3Request, WireRequest
 from s3d.agent.s3.model import operations
@@ -16,34 +16,18 @@ from s3d.agent.stores.remote.credential_provider import CredentialProvider, Remo
 from s3d.agent.stores.remote.forward import end_to_end
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from tests.agent.recorded_spans import RecordedSpans
 from tests.peers.proxy import FaultyProxy
 
 TRACE = TraceContext("a" * 32, "b" * 16, True, "v=1")
 
 
-class Sink:
-    has_room = True
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-
-    def put(self, span: Span) -> None:
-        self.spans.append(span)
-
-
 @pytest.fixture
-def sink() -> Sink:
-    return Sink()
-
-
-@pytest.fixture
-def spans(sink: Sink) -> ClientSpans:
-    tracer = Tracer()
-    tracer.install(sink)
+def spans(tracer: Tracer) -> ClientSpans:
     return ClientSpans(tracer, sends_context=True)
 
 
-def test_one_request(spans: ClientSpans, sink: Sink) -> None:
+def test_one_request(spans: ClientSpans, sink: RecordedSpans) -> None:
     with spans.request("GetObject", TRACE, "b", "k") as span:
         assert span is not None
         note_response(span, 200, {"x-amz-request-id": "R", "x-amz-id-2": "X"}, "[::1]:9000")
@@ -116,7 +100,7 @@ async def test_the_remote_gets_the_context_of_the_span_unsigned(
     faulty_seaweedfs: FaultyProxy,
     new_bucket: str,
     spans: ClientSpans,
-    sink: Sink,
+    sink: RecordedSpans,
     name: str,
     wire: bool,
 ) -> None:

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from s3d.agent.core.object_history import ObjectHistory
-from s3d.agent.core.spans import Span, SpanKind, Tracer
+from s3d.agent.core.spans import SpanKind, Tracer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.write_queue.pending_write import NO_ORIGIN, Kind, Origin, PendingWrite
@@ -16,33 +16,11 @@ CLIENT = TraceContext("a" * 32, "b" * 16, True, "v=1")
 ORIGIN = Origin("CLIENT", CLIENT.traceparent, CLIENT.state)
 
 
-class Sink:
-    has_room = True
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-
-    def put(self, span: Span) -> None:
-        self.spans.append(span)
-
-
 @pytest.fixture(autouse=True)
 def own_context():
     """A push has a task of its own, and so has what it sets."""
     yield
     current_request.set(None)
-
-
-@pytest.fixture
-def sink():
-    return Sink()
-
-
-@pytest.fixture
-def tracer(sink):
-    tracer = Tracer()
-    tracer.install(sink)
-    return tracer
 
 
 def write():
