@@ -8,7 +8,7 @@ WORKERS ?= 4
 QUICK := tests/architecture tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/contract
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test check lint format torture env clean help docs screenshots snapshots
+.PHONY: install dev run test clients check lint format torture env clean help docs screenshots snapshots
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -32,6 +32,9 @@ run: $(VENV)/.installed ## serve S3 on localhost
 
 test: lint ## lint, then the test suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not torture"
+
+clients: $(VENV)/.installed-dev ## install the S3 clients of tests/e2e into .venv-clients; the tests do so, too
+	$(BIN)/python -m tests.e2e.clients.environment
 
 check: lint ## in under a minute: lint, types, the pure parts, the contract on the local store
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not torture and not slow" -k "not contract or embedded or local" $(QUICK)
@@ -64,7 +67,7 @@ env: ## print the line that puts this checkout's s3d on the PATH
 	@echo 'export PATH="$(CURDIR)/$(BIN):$$PATH"'
 
 clean: ## remove what make made
-	rm -rf $(VENV) .venv-botocore dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-botocore .venv-clients dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 14

@@ -71,10 +71,12 @@ def parse_address(host: str, raw_path: str, base_hosts: Collection[str]) -> Addr
 def parse_query(raw_query: str) -> dict[str, str]:
     """The decoded words of a query; of a repeated word the first value counts.
 
-    A raw `+` is a plus sign here as in the canonical request of a signature: SDKs write a space as
-    %20. A word without `=` has the value "". Raises S3Error InvalidURI.
+    A raw `+` is a space here as in the canonical request of a signature. A word without `=` has
+    the value "". Raises S3Error InvalidURI.
     """
     words: dict[str, str] = {}
+    if "+" in raw_query:
+        raw_query = raw_query.replace("+", "%20")
     for part in raw_query.split("&"):
         if part:
             word, _, value = part.partition("=")

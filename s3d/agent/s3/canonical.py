@@ -2,7 +2,9 @@
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 Everything starts from the raw target: decoded once to bytes, encoded again. Dot segments and
-double slashes stay, and a raw plus sign in a query is a plus sign.
+double slashes stay. A raw plus sign in a query is a space, as in an HTML form: object_store, which
+delta-rs and polars use, sends it and signs %20, and S3 takes it, as
+https://github.com/mhart/aws4fetch/issues/83 says.
 """
 
 from __future__ import annotations
@@ -92,7 +94,7 @@ def to_bytes(text: str) -> bytes:
 def _word(text: str) -> str:
     if _CANONICAL_WORD.fullmatch(text):
         return text
-    return quote(unquote_to_bytes(to_bytes(text)), safe="-_.~")
+    return quote(unquote_to_bytes(to_bytes(text.replace("+", "%20"))), safe="-_.~")
 
 
 def _fold(value: str) -> str:

@@ -37,6 +37,8 @@ WITHOUT_PROMISE: Mapping[str, str] = {
     "x-amz-trailer-signature": _TRAILER,
     # They say something about the client.
     "x-amz-user-agent": "https://github.com/aws/aws-sdk-js-v3/tree/main/packages/middleware-user-agent",
+    "x-amz-api-version": "https://github.com/aws/aws-sdk-cpp/blob/main/generated/src/aws-cpp-sdk-s3/"
+    "include/aws/s3/S3Request.h",
     "x-amz-te": "https://github.com/aws/aws-sdk-java-v2/pull/5043",
     "x-amz-cf-id": "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/"
     "RequestAndResponseBehaviorCustomOrigin.html",

@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 
 from s3d.agent.s3.canonical import joined_headers, to_bytes
 from s3d.agent.s3.errors import S3Error
@@ -110,7 +110,7 @@ def _parameters(raw_query: str) -> list[Parameter]:
 
 
 def _decode(text: str) -> str:
-    return unquote(text, errors="surrogateescape")
+    return unquote_plus(text, errors="surrogateescape")
 
 
 def _proof(parameters: Iterable[Parameter]) -> list[str]:

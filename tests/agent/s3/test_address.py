@@ -122,7 +122,7 @@ def test_a_bad_key_is_refused(key: str, code: str) -> None:
         ("acl", {"acl": ""}),
         ("acl=", {"acl": ""}),
         ("list-type=2&prefix=a%2Fb%20c", {"list-type": "2", "prefix": "a/b c"}),
-        ("prefix=a+b", {"prefix": "a+b"}),
+        ("prefix=a+b%2B&c+d=", {"prefix": "a b+", "c d": ""}),
         ("a=1&a=2", {"a": "1"}),
         ("&&a=b=c&", {"a": "b=c"}),
         ("%61cl", {"acl": ""}),

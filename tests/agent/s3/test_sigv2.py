@@ -41,6 +41,14 @@ def test_response_overrides_are_signed_decoded() -> None:
     assert refused(forged).code == "SignatureDoesNotMatch"
 
 
+@pytest.mark.finding("F1")
+def test_a_plus_sign_in_the_query_is_a_space() -> None:
+    target = "/b/k?response-content-disposition=attachment%3B%20filename%3Da%2Bb"
+    request = presigned_v2_by_botocore("GET", target)
+    form = with_query(request, request.raw_query.replace("%20", "+"))
+    assert verify_query(form, secret_of, 0) == ACCESS_KEY
+
+
 def test_the_bucket_of_a_virtual_host_is_signed() -> None:
     request = presigned_v2_by_botocore("GET", "/key", auth_path="/bucket/key")
     assert verify_query(request, secret_of, 0, "bucket") == ACCESS_KEY

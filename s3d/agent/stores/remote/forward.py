@@ -134,8 +134,7 @@ def split_query(raw_query: str) -> tuple[str, list[tuple[str, str]]]:
 
     A signer may move x-amz-* headers into the query of a presigned URL; S3 reads them only there.
     Some signers add the checksum of an empty body, because they do not know the body: it is
-    dropped. Words are encoded canonically, so that a plus sign stays one whatever the remote
-    decodes `+` to.
+    dropped. Words are encoded canonically: a raw `+` is a space, which not every remote knows.
     """
     passed: list[str] = []
     hoisted: list[tuple[str, str]] = []
@@ -201,4 +200,4 @@ def _verbatim(response: RemoteResponse) -> S3Response[Any]:
 
 
 def _decoded(text: str) -> bytes:
-    return unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
+    return unquote_to_bytes(text.replace("+", "%20").encode("utf-8", "surrogateescape"))

@@ -76,7 +76,7 @@ def test_headers_of_the_way_to_us_end_here(
     [
         ("", "", []),
         ("tagging", "tagging", []),
-        ("prefix=a+b%20c&list-type=2&x=", "prefix=a%2Bb%20c&list-type=2&x=", []),
+        ("prefix=a+b%2Bc&list-type=2&x=", "prefix=a%20b%2Bc&list-type=2&x=", []),
         ("Expires=1&x-amz-acl=private", "Expires=1&x-amz-acl=private", []),
         ("AWSAccessKeyId=A&Signature=s%2B&Expires=1&versionId=v", "versionId=v", []),
         ("X-Amz-Algorithm=A&X-Amz-Credential=C&X-Amz-Date=D&X-Amz-Expires=1&X-Amz-SignedHeaders=h"
