@@ -13,7 +13,7 @@ from s3d.cli.pending_summary import amount, folder_left, is_clean, summary, wait
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheState, CacheStatus
-from s3d.shared.control import AgentStatus, BucketInfo, ObjectStatus
+from s3d.shared.control import AgentStatus, BucketInfo, NotificationTargetStatus, ObjectStatus
 from s3d.shared.errors import PendingError, UsageError
 from s3d.shared.syncing import FolderStatus
 from s3d.shared.text import age, count, duration, moment, safe, size
@@ -118,9 +118,19 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
         held = f"{count(store.buckets, 'bucket')}, {count(store.objects, 'object')}"
         yield "store", store.path + (" (temporary)" if status.ephemeral else "")
         yield "", f"{held}, {size(store.size)}; {size(store.free)} free"
+    for target in status.notifications:
+        yield "events", _target(target)
     yield from _not_syncing(status.sync)
     for warning in status.warnings:
         yield "warning", warning
+
+
+def _target(target: NotificationTargetStatus) -> str:
+    """A target of notifications: what waits for it, and what went wrong."""
+    text = f"{target.name}: {count(target.waiting, 'event')} waiting, {target.delivered} delivered"
+    if target.dropped:
+        text += f", {target.dropped} DROPPED"
+    return text + (f"; {target.error}" if target.error else "")
 
 
 def _not_syncing(folders: Iterable[FolderStatus]) -> Iterator[Row]:

@@ -71,6 +71,21 @@ class StoreStatus(Struct, frozen=True):
     """Bytes free on its file system."""
 
 
+class NotificationTargetStatus(Struct, frozen=True):
+    """A target of event notifications. The counts are of this start of the agent."""
+
+    name: str
+    type: str = ""
+    """webhook or sqs; "" for one that is no longer in the configuration."""
+    waiting: int = 0
+    """Events that it has not confirmed."""
+    delivered: int = 0
+    dropped: int = 0
+    """Events that were given up, because they were too old or too many."""
+    error: str = ""
+    """Why the last attempt failed; "" while none has to be repeated."""
+
+
 class AdminStatus(Struct, frozen=True):
     """The admin address: /metrics, /healthz and /readyz over HTTP."""
 
@@ -105,6 +120,8 @@ class AgentStatus(Struct, frozen=True):
     """The sync folders, without the paths that are not in sync."""
     waiting: list[WaitingRemote] = []
     """Remotes that are not in use and have pending writes."""
+    notifications: list[NotificationTargetStatus] = []
+    """The targets of event notifications."""
     warnings: list[str] = []
     metrics: dict[str, float] = {}
     admin: AdminStatus | None = None

@@ -30,7 +30,7 @@ FLOORS = {
 """Package or module -> floor; the longest name that fits counts."""
 
 SIBLINGS = {
-    "s3d.agent.stores": ("local", "write_queue", "read_cache", "remote"),
+    "s3d.agent.stores": ("local", "write_queue", "read_cache", "remote", "notifications"),
     "s3d.agent.frontends": ("http", "control", "admin"),
 }
 """Packages that never import one another: only s3d.agent.app knows them all."""
@@ -42,7 +42,7 @@ ONLY_IN = {
     "aioboto3": ("s3d.agent.stores.remote",),
     "aiobotocore": ("s3d.agent.stores.remote",),
     "boto3": (),
-    "botocore": ("s3d.agent.stores.remote",),
+    "botocore": ("s3d.agent.stores.remote", "s3d.agent.stores.notifications.targets"),
     "sqlite3": ("s3d.agent.storage.index", "s3d.agent.storage.index_writer",
                 "s3d.agent.storage.salvage", "s3d.agent.storage.tables",
                 "s3d.agent.sync.baseline_file", "s3d.agent.sync.baseline_tables"),
@@ -53,7 +53,7 @@ ONLY_IN = {
     "rich": ("s3d.tui",),
     "PIL": ("s3d.tui.picture",),
     "aiohttp": ("s3d.agent.frontends", "s3d.agent.stores.remote", "s3d.agent.selection",
-                "s3d.tui.agent_client"),
+                "s3d.agent.stores.notifications", "s3d.tui.agent_client"),
     "cachetools": ("s3d.agent.core", "s3d.agent.storage"),
     "click": ("s3d.cli",),
     "http": ("s3d.agent.frontends.http",),

@@ -53,14 +53,16 @@ def test_no_default_is_a_secret():
 def test_the_example_files_are_right(tmp_path):
     examples = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
     file, found = tmp_path / "config.toml", []
+    file.touch(mode=0o600)  # one example has secrets
     for example in examples:
         assert tomllib.loads(example)
         file.write_text(example)
         found.append(load_config(file, {}, {}))
-    whole, filtered, synced = found
+    whole, filtered, synced, notified = found
     assert whole.buckets == ("photos", "backup")
     assert len(filtered.write_queue.filter.terms) == 3
     assert [folder.prefix for folder in synced.sync_folders] == ["notes/"]
+    assert [each.name for each in notified.notification_targets] == ["jobs", "builds"]
 
 
 def test_exit_codes_are_those_of_the_errors():

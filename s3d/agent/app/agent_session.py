@@ -108,6 +108,7 @@ class AgentSession:
             store=await stack.store_status(),
             sync=self.folders.status(),
             waiting=stack.waiting_remotes(),
+            notifications=await stack.notifications_status(),
             warnings=[
                 *exposure_warnings(config),
                 *self.process.export.warnings,

@@ -41,6 +41,8 @@ def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run
     if stack.embedded is not None:
         tasks["sweep"] = stack.embedded.sweep
         tasks["lifecycle"] = stack.embedded.local.expiration.run
+    if stack.notifications is not None and stack.notifications.deliveries:
+        tasks["notifications"] = stack.notifications.run
     if stack.gateway is not None:
         buckets = partial(create_remote_buckets, session.client, session.config.buckets)
         tasks |= {"buckets": buckets, **_of_remote(stack.gateway)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,12 +132,14 @@ def open_embedded(
     owners: Owners | None = None,
     new_buckets: str = OPEN,
     clock: Callable[[], float] = time.time,
+    target_arns: Collection[str] = (),
 ) -> Embedded:
     """Open the store in a folder, or create it. Raises S3dError, OSError for the disk's errors.
 
     encrypt: sse-s3 to encrypt every object; empty: those for which request or bucket ask for it.
     owners: the accounts that exist; None: only the default owner. new_buckets: the defaults of new
-    buckets, by local/new_buckets.py. clock: of the objects, in Unix seconds.
+    buckets, by local/new_buckets.py. clock: of the objects, in Unix seconds. target_arns: of the
+    targets that notifications may go to.
     """
     index = open_index(folder, ephemeral=ephemeral, commits=commits)
     ring = KeyRing(folder / KEYS, time.time, ephemeral=ephemeral)
@@ -149,6 +151,7 @@ def open_embedded(
         owners=owners or Owners(),
         new_buckets=new_buckets,
         clock=clock,
+        target_arns=target_arns,
     )
 
 
@@ -162,6 +165,7 @@ def open_store(
     new_buckets: str = OPEN,
     keys: ObjectKeys | None = None,
     clock: Callable[[], float] = time.time,
+    target_arns: Collection[str] = (),
 ) -> Embedded:
     """The store of an index. It closes the index when it is closed, and when opening fails.
 
@@ -177,6 +181,7 @@ def open_store(
             keys=keys,
             owners=owners,
             new_buckets=new_buckets,
+            target_arns=target_arns,
         )
         store = Embedded(local, index, blobs, folder)
         for problem in keys.load() if keys is not None else ():

@@ -40,11 +40,13 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.core.traced_layer import InternalRequests, TracedLayer
 from s3d.agent.s3.access_decision import Decision, decide_by_key
 from s3d.agent.s3.actions import Need
+from s3d.agent.s3.notification_rules import target_arn
 from s3d.agent.s3.principal import Principal
 from s3d.agent.storage.records import StoreTotals
 from s3d.agent.stores.access.authorization import Authorization
 from s3d.agent.stores.access.layer import AccessLayer
 from s3d.agent.stores.change_events import ChangeEvents
+from s3d.agent.stores.notifications.service import Notifications
 from s3d.agent.stores.read_cache.cache_status import cache_status
 from s3d.agent.stores.testing.faults import FaultLayer
 from s3d.agent.stores.testing.store_controls import StoreControls
@@ -52,7 +54,7 @@ from s3d.agent.stores.testing.store_mark import FoundMark, confirm, find_mark
 from s3d.agent.stores.write_queue.queue_status import queue_status
 from s3d.shared.caching import CacheStatus
 from s3d.shared.config.schema import Config
-from s3d.shared.control import StoreStatus
+from s3d.shared.control import NotificationTargetStatus, StoreStatus
 from s3d.shared.paths import Places
 from s3d.shared.transfers import QueueStatus, RemoteStatus, WaitingRemote
 
@@ -80,11 +82,12 @@ class Stack:
     """Pending writes for remotes that are not in use."""
     authorization: Authorization | None = None
     """What decides about access in front of the embedded store."""
-
     controls: StoreControls | None = None
     """What is possible in a store made for tests; None: it is no such store."""
     endpoint_top: ObjectStore | None = None
     """What the S3 endpoint calls when it is not the top: faults on demand are above that."""
+    notifications: Notifications | None = None
+    """Delivers the events of the embedded store."""
 
     @property
     def without_events(self) -> ObjectStore:
@@ -110,6 +113,9 @@ class Stack:
 
     async def store_status(self) -> StoreStatus | None:
         return None if self.embedded is None else await self.embedded.status()
+
+    async def notifications_status(self) -> list[NotificationTargetStatus]:
+        return [] if self.notifications is None else await self.notifications.status()
 
     def remote_status(self) -> RemoteStatus | None:
         return None if self.gateway is None else self.gateway.status()
@@ -165,12 +171,15 @@ async def build_stack(
             owners=owners,
             new_buckets=config.new_buckets,
             clock=time.time if marked.mark is None else clock.now,
+            target_arns=[target_arn(each.type, each.name) for each in config.notification_targets],
         )
         try:
             controls = await _open_controls(embedded, marked, clock, events, required=config.test)
         except BaseException:
             embedded.close()
             raise
+        notifications = Notifications(embedded.index, config.notification_targets)
+        embedded.local.events.on_recorded = notifications.wake
         waiting = _waiting(config, places)
         store: ObjectStore = embedded.local
         if tracer is not None and tracer.is_active:
@@ -187,6 +196,7 @@ async def build_stack(
             authorization,
             controls,
             None if controls is None else FaultLayer(top, controls.faults),
+            notifications,
         )
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare

@@ -156,6 +156,8 @@ class RequestContext:
     """Background work has a request id of its own; this is that of the request that caused it."""
     client_address: str = ""
     """IP address of the client; "" for the agent itself and for the control API."""
+    is_form: bool = False
+    """The object comes from a browser's form: POST instead of PUT."""
     trace: TraceContext | None = None
     """The span that makes the request; without tracing the client's, unless it has sent none."""
 

@@ -169,6 +169,8 @@ class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
     has_other_owners: bool = False
     """True once an object or upload of another account than the bucket's owner was put into it:
     listings then read the owner of each object."""
+    notifies: bool = False
+    """It has a notification configuration, so changes of its objects are events."""
 
 
 class UploadRecord(msgspec.Struct, frozen=True, array_like=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from s3d.shared.config.rules import ConfigError, Given, Problem, collect, fill, settings_of, tables
-from s3d.shared.config.schema import Config, SyncFolderConfig
+from s3d.shared.config.schema import Config, NotificationTargetConfig, SyncFolderConfig
 from s3d.shared.config.validators import is_loopback
 from s3d.shared.syncing import FolderSpec
 
@@ -24,7 +24,10 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     folders = [] if file is None else tables(SyncFolderConfig, "sync_folder", file, problems)
     if config.sync_folder.path is not None or config.sync_folder.bucket:
         folders.append(config.sync_folder)
-    config = msgspec.structs.replace(config, sync_folders=tuple(folders))
+    targets = [] if file is None else _targets(file, problems)
+    config = msgspec.structs.replace(
+        config, sync_folders=tuple(folders), notification_targets=tuple(targets)
+    )
     problems += _cross_checks(config, given)
     problems += _check_folders(config, given)
     if file is not None:
@@ -87,6 +90,30 @@ def _check_folders(config: Config, given: Mapping[str, Given]) -> list[Problem]:
     return problems
 
 
+def _targets(file: Path, problems: list[Problem]) -> list[NotificationTargetConfig]:
+    """Every [[notification_target]]: each needs a name of its own and a URL."""
+    table = "notification_target"
+    targets = tables(NotificationTargetConfig, table, file, problems)
+    names: set[str] = set()
+    for target in targets:
+        place = f"{table} {target.name}".strip()
+        problems += [
+            Problem(f"{table}.{missing}", str(file), f"{place}: not set")
+            for missing in ("name", "url")
+            if not getattr(target, missing)
+        ]
+        if target.name in names:
+            message = f"{place}: another target has this name"
+            problems.append(Problem(f"{table}.name", str(file), message))
+        if bool(target.access_key_id) != bool(target.secret_access_key):
+            message = f"{place}: set both access_key_id and secret_access_key, or neither"
+            problems.append(Problem(f"{table}.access_key_id", str(file), message))
+        if any((target.secret, target.token, target.secret_access_key)) and _is_open(file):
+            problems.append(Problem(f"{table}.secret", str(file), f"{place}: {_open(file)}"))
+        names.add(target.name)
+    return targets
+
+
 def folder_of(spec: FolderSpec) -> SyncFolderConfig:
     """The settings of a sync folder from the control API. Raises ConfigError with every problem."""
     given = {
@@ -112,7 +139,14 @@ def _open_secrets(file: Path, given: Mapping[str, Given]) -> list[Problem]:
     in_file = [
         name for name in secrets if name in given and given[name].origin.startswith(str(file))
     ]
-    if not in_file or not stat.S_IMODE(file.stat().st_mode) & 0o077:
+    if not in_file or not _is_open(file):
         return []
-    message = f"other users can read the file, and it holds a secret: chmod 600 {file}"
-    return [Problem(name, given[name].origin, message) for name in in_file]
+    return [Problem(name, given[name].origin, _open(file)) for name in in_file]
+
+
+def _is_open(file: Path) -> bool:
+    return bool(stat.S_IMODE(file.stat().st_mode) & 0o077)
+
+
+def _open(file: Path) -> str:
+    return f"other users can read the file, and it holds a secret: chmod 600 {file}"

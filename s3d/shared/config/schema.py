@@ -49,6 +49,8 @@ from s3d.shared.config.validators import (
     parse_remote,
     parse_secret,
     parse_sync_mode,
+    parse_target_type,
+    parse_target_url,
     parse_text,
     parse_token,
     parse_when_full,
@@ -198,6 +200,47 @@ class SyncFolderConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
 
 
+class NotificationTargetConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """[[notification_target]]: a webhook or a queue that buckets can send their events to."""
+
+    name: Annotated[
+        str,
+        Rule(
+            "Name of the target, the last part of its ARN",
+            parse_name,
+            section_default=True,
+        ),
+    ] = ""
+    type: Annotated[
+        str,
+        Rule("webhook, or sqs for a queue that is compatible with Amazon SQS", parse_target_type),
+    ] = "webhook"
+    url: Annotated[
+        str,
+        Rule("URL that receives the events; for sqs: the URL of the queue", parse_target_url),
+    ] = ""
+    secret: Annotated[
+        Secret | None,
+        Rule("Secret of a webhook, to sign the events with", parse_secret, secret=True),
+    ] = None
+    token: Annotated[
+        Secret | None,
+        Rule("Bearer token of a webhook", parse_token, secret=True),
+    ] = None
+    access_key_id: Annotated[
+        str,
+        Rule("Access key id for the queue; unset: requests are not signed", parse_access_key_id),
+    ] = ""
+    secret_access_key: Annotated[
+        Secret | None,
+        Rule("Secret of that access key", parse_secret, secret=True),
+    ] = None
+    region: Annotated[
+        str,
+        Rule("Region of the queue", parse_region),
+    ] = "us-east-1"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of one start. origin: setting -> where it was set, if anywhere."""
 
@@ -317,6 +360,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The sync folder of the environment and the flags; code reads sync_folders instead."""
     sync_folders: tuple[SyncFolderConfig, ...] = ()
     """All sync folders, those of the file first."""
+    notification_targets: tuple[NotificationTargetConfig, ...] = ()
+    """What buckets can send their events to; only the file can declare them."""
     opa_policy: Annotated[
         Path | None,
         Rule("Rego file or folder that decides what to push and cache; unset: none", parse_path),

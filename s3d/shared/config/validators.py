@@ -22,6 +22,7 @@ AWS = "aws"
 ADDRESSING = ("auto", "path", "virtual")
 WHEN_FULL = ("wait", "reject")
 SYNC_MODES = ("two-way", "backup", "mirror")
+TARGET_TYPES = ("webhook", "sqs")
 
 _REMOTE = "write aws, or a URL such as https://s3.example.org"
 _ENDPOINT = "write http://HOST:PORT, such as http://127.0.0.1:33333"
@@ -292,6 +293,26 @@ def parse_policy_server(text: str) -> str:
 
 
 _POLICY_SERVER = "write http://HOST:PORT or unix:///PATH"
+
+
+def parse_target_type(text: str) -> str:
+    if text not in TARGET_TYPES:
+        raise ValueError(f"write one of {', '.join(TARGET_TYPES)}")
+    return text
+
+
+def parse_target_url(text: str) -> str:
+    """The URL of a webhook or a queue."""
+    try:
+        parts = urlsplit(text)
+        has_host = parts.scheme in ("http", "https") and parts.port != 0 and bool(parts.hostname)
+    except ValueError:  # an invalid port
+        has_host = False
+    if not has_host or not text.isascii() or any(mark <= " " for mark in text):
+        raise ValueError("write http://HOST:PORT/PATH or https://HOST/PATH")
+    if parts.username is not None:
+        raise ValueError("the URL must not contain credentials: set token, or access_key_id")
+    return text
 
 
 def parse_max_age(text: str) -> float | None:

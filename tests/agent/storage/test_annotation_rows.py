@@ -80,6 +80,7 @@ def test_an_index_of_layout_3_gets_the_table(tmp_path):
     Index.open(path).close()
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE annotations")
+        connection.execute("DROP TABLE events")
         connection.execute("PRAGMA user_version = 3")
     connection.close()
     index = Index.open(path)

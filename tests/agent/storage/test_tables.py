@@ -38,6 +38,8 @@ def test_an_index_of_layout_1_is_brought_to_ours(tmp_path):
         connection.execute("DELETE FROM totals")
         connection.execute("ALTER TABLE totals DROP COLUMN generation")
         connection.execute("ALTER TABLE t DROP COLUMN b")
+        connection.execute("DROP TABLE annotations")
+        connection.execute("DROP TABLE events")
         connection.execute("PRAGMA user_version = 1001")
     connection.close()
     index = Index.open(path, tables=FURTHER, blobs=tmp_path / "blobs")

@@ -66,6 +66,7 @@ class FormPost:
             principal,
             trace=exchange.trace,
             client_address=exchange.client_address,
+            is_form=True,
         )
         request = S3Request(op, members, body, None, context)
         if exchange.span is not None:

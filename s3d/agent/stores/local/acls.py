@@ -13,6 +13,7 @@ from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.access_decision import ENFORCED
 from s3d.agent.s3.acl import private
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.event_names import ACL_PUT
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.bucket_access import ACL, ownership_of
 from s3d.agent.storage.index import Index
@@ -20,14 +21,16 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_bucket, find_version, update_metadata
 from s3d.agent.stores.local.ownership import Ownership
+from s3d.agent.stores.local.publish import Publisher
 
 
 class AclOps:
     """Handlers of access control lists."""
 
-    def __init__(self, index: Index, ownership: Ownership) -> None:
+    def __init__(self, index: Index, ownership: Ownership, publisher: Publisher) -> None:
         self._index = index
         self._ownership = ownership
+        self._publisher = publisher
 
     @operation("PutBucketAcl")
     async def put_bucket_acl(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -56,13 +59,14 @@ class AclOps:
             bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
             record = find_version(tx, bucket, request.key, version_id).record
             acl = _present(self._ownership.acl_of_object(tx, bucket, record.owner, request.input))
-            update_metadata(
+            changed = update_metadata(
                 tx,
                 bucket,
                 request.key,
                 version_id,
                 lambda description: replace(description, acl=acl),
             )
+            self._publisher.report(tx, bucket, ACL_PUT, changed, context=request.context)
 
         await self._index.write(put)
         return S3Response({})

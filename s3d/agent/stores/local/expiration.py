@@ -132,10 +132,12 @@ class Expiration:
         if is_current != expired.is_current:
             return False
         if is_current:
-            self._publisher.delete(tx, bucket, record.key)
+            self._publisher.delete(tx, bucket, record.key, has_expired=True)
             return True
         try:
-            self._publisher.delete_version(tx, bucket, record.key, record.version_id)
+            self._publisher.delete_version(
+                tx, bucket, record.key, record.version_id, has_expired=True
+            )
         except S3Error as error:  # AccessDenied: object lock protects it
             logger.debug("not removed bucket=%s key=%s: %s", name, record.key, error.message)
             return False

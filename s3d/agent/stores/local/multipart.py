@@ -17,6 +17,7 @@ from s3d.agent.s3.address import check_key
 from s3d.agent.s3.checksums import COMPOSITE
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.event_names import CREATED_MULTIPART
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.policy_conditions import CONDITION_MEMBERS
 from s3d.agent.storage.blobs import Blobs
@@ -239,7 +240,9 @@ class MultipartOps:
         tx.drop_upload(bucket.name, upload)
         for part in set(parts) - set(chosen):
             tx.decref(Layout(part.extents))
-        completed = self._publisher.put(tx, bucket, record, layout, context=request.context)
+        completed = self._publisher.put(
+            tx, bucket, record, layout, context=request.context, event=CREATED_MULTIPART
+        )
         return _answer(bucket, completed)
 
 

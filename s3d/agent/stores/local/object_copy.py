@@ -21,6 +21,7 @@ from s3d.agent.s3 import checksums
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.event_names import CREATED_COPY
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.s3.object_headers import ENCRYPTION, NOT_COPIED
 from s3d.agent.storage.blobs import INLINE, Blobs
@@ -206,6 +207,7 @@ class CopyOps:
             record,
             layout,
             context=request.context,
+            event=CREATED_COPY,
             annotated_as=_annotated_as(input, source),
         )
         return {

@@ -14,13 +14,14 @@ from s3d.agent.s3.address import check_key
 from s3d.agent.s3.conditions import byte_range, check_delete, check_write
 from s3d.agent.s3.encryption import CustomerKey
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.event_names import CREATED_POST, CREATED_PUT
 from s3d.agent.s3.get_response import (
     NOT_MODIFIED,
     apply_response_overrides,
     not_modified,
     set_content_range,
 )
-from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
+from s3d.agent.s3.messages import Body, Members, RequestContext, S3Request, S3Response
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -148,7 +149,7 @@ class ObjectOps:
 
         def delete(tx: Transaction) -> Members:
             bucket = find_bucket(tx, request.bucket)
-            return self._delete(tx, bucket, request.key, request.input)
+            return self._delete(tx, bucket, request.key, request.input, request.context)
 
         return S3Response(await self._index.write(delete, frees=True))
 
@@ -164,7 +165,7 @@ class ObjectOps:
             raise S3Error("MalformedXML")
 
         may_bypass = bool(request.input.get("BypassGovernanceRetention"))
-        delete = partial(self._delete_all, request.bucket, objects, may_bypass)
+        delete = partial(self._delete_all, request, objects, may_bypass)
         deleted, errors = await self._index.write(delete, frees=True)
         output: Members = {} if wanted.get("Quiet") else {"Deleted": deleted}
         return S3Response({**output, "Errors": errors} if errors else output)
@@ -182,26 +183,41 @@ class ObjectOps:
     ) -> Members:
         bucket = _admit(request, record.description, tx)
         record = self._ownership.owned(tx, bucket, request, record)
+        context = request.context
         stored = self._publisher.put(
-            tx, bucket, record, received.enter(tx), context=request.context
+            tx,
+            bucket,
+            record,
+            received.enter(tx),
+            context=context,
+            event=CREATED_POST if context.is_form else CREATED_PUT,
         )
         return stored_members(stored)
 
     def _delete_all(
-        self, name: str, objects: Sequence[Mapping[str, Any]], may_bypass: bool, tx: Transaction
+        self,
+        request: S3Request[Members],
+        objects: Sequence[Mapping[str, Any]],
+        may_bypass: bool,
+        tx: Transaction,
     ) -> tuple[list[Members], list[Members]]:
         """The result for each key: rows of deleted ones, rows of errors."""
-        bucket = find_bucket(tx, name)
+        bucket = find_bucket(tx, request.bucket)
         deleted, errors = [], []
         for one in objects:
             try:
-                deleted.append(self._delete_one(tx, bucket, one, may_bypass))
+                deleted.append(self._delete_one(tx, bucket, one, may_bypass, request.context))
             except S3Error as error:
                 errors.append(_error_row(one, error))
         return deleted, errors
 
     def _delete_one(
-        self, tx: Transaction, bucket: BucketRecord, one: Mapping[str, Any], may_bypass: bool
+        self,
+        tx: Transaction,
+        bucket: BucketRecord,
+        one: Mapping[str, Any],
+        may_bypass: bool,
+        context: RequestContext,
     ) -> Members:
         conditions = {
             "VersionId": one.get("VersionId"),
@@ -212,7 +228,7 @@ class ObjectOps:
         }
         check_key(one["Key"])
         given = {name: value for name, value in conditions.items() if value is not None}
-        done = self._delete(tx, bucket, one["Key"], given)
+        done = self._delete(tx, bucket, one["Key"], given, context)
         row = {"Key": one["Key"]}
         if one.get("VersionId"):
             row["VersionId"] = one["VersionId"]
@@ -221,13 +237,18 @@ class ObjectOps:
         return row
 
     def _delete(
-        self, tx: Transaction, bucket: BucketRecord, key: str, input: Mapping[str, Any]
+        self,
+        tx: Transaction,
+        bucket: BucketRecord,
+        key: str,
+        input: Mapping[str, Any],
+        context: RequestContext,
     ) -> Members:
         """DeleteObject inside an action; checks before it writes."""
         version_id = input.get("VersionId")
         if not version_id:
             check_delete({**input, "Key": key}, condition_of(tx.current(bucket.name, key.encode())))
-            marker = self._publisher.delete(tx, bucket, key)
+            marker = self._publisher.delete(tx, bucket, key, context=context)
             # "whether (true) or not (false) the current version of the object is a delete marker"
             # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
             return _marker_members(marker) or {"DeleteMarker": False}
@@ -236,7 +257,9 @@ class ObjectOps:
         if stored is None or not stored.record.delete_marker:
             check_delete({**input, "Key": key}, condition_of(stored))
         may_bypass = bool(input.get("BypassGovernanceRetention"))
-        removed = self._publisher.delete_version(tx, bucket, key, version_id, may_bypass=may_bypass)
+        removed = self._publisher.delete_version(
+            tx, bucket, key, version_id, may_bypass=may_bypass, context=context
+        )
         if removed is not None and removed.delete_marker:
             return _marker_members(removed)
         return {"VersionId": version_id}

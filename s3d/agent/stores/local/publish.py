@@ -11,6 +11,14 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from s3d.agent.s3.event_names import (
+    CREATED_COPY,
+    CREATED_PUT,
+    EXPIRED,
+    EXPIRED_BY_MARKER,
+    REMOVED,
+    REMOVED_BY_MARKER,
+)
 from s3d.agent.s3.messages import NO_CONTEXT, RequestContext
 from s3d.agent.s3.object_lock import check_deletion, default_retention
 from s3d.agent.storage.annotation_rows import (
@@ -29,6 +37,7 @@ from s3d.agent.storage.records import (
 )
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import object_lock_configuration
+from s3d.agent.stores.local.notifications import EventRecorder
 
 ENABLED = "Enabled"
 SUSPENDED = "Suspended"
@@ -55,9 +64,16 @@ class Publisher:
     """Assigns versions their number and time, and stores older ones if the bucket has
     versioning."""
 
-    def __init__(self, clock: Callable[[], float], on_change: OnChange | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        on_change: OnChange | None = None,
+        events: EventRecorder | None = None,
+    ) -> None:
+        """clock: Unix seconds. events: gets what happens in buckets with notifications."""
         self._clock = clock
         self._on_change = on_change
+        self._events = events
 
     def put(
         self,
@@ -67,12 +83,14 @@ class Publisher:
         layout: Layout,
         *,
         context: RequestContext = NO_CONTEXT,
+        event: str = CREATED_PUT,
         annotated_as: tuple[str, ObjectRecord] | None = None,
     ) -> ObjectRecord:
         """Make a version the current one; its seq, version id and time are assigned here.
 
         The blobs of the layout must already be entered or referenced for it. context: see
-        Change. annotated_as: bucket and version of which it gets the annotations; None: none.
+        Change. event: for the bucket's notifications. annotated_as: bucket and version of which it
+        gets the annotations; None: none.
         """
         replaced = tx.current(bucket.name, record.key.encode())
         record = self._numbered(tx, bucket, record, replaced)
@@ -85,6 +103,7 @@ class Publisher:
         stored = Stored(record, layout)
         tx.put_current(bucket.name, stored, replaced.record if replaced else None)
         self._tell(tx, Change(bucket.name, record.key, stored, context=context))
+        self.report(tx, bucket, event, record, context=context)
         return record
 
     def rename(
@@ -112,9 +131,22 @@ class Publisher:
         tx.put_current(bucket.name, renamed, replaced.record if replaced else None)
         self._tell(tx, Change(bucket.name, stored.record.key, None))
         self._tell(tx, Change(bucket.name, key, renamed, context=context))
+        self.report(tx, bucket, CREATED_COPY, record, context=context)
+        self.report(tx, bucket, REMOVED, stored.record, context=context, is_removed=True)
 
-    def delete(self, tx: Transaction, bucket: BucketRecord, key: str) -> ObjectRecord | None:
-        """Without a version id: the delete marker, or None where a bucket has no versions."""
+    def delete(
+        self,
+        tx: Transaction,
+        bucket: BucketRecord,
+        key: str,
+        *,
+        context: RequestContext = NO_CONTEXT,
+        has_expired: bool = False,
+    ) -> ObjectRecord | None:
+        """Without a version id: the delete marker, or None where a bucket has no versions.
+
+        context: of the request. has_expired: a lifecycle rule removes it.
+        """
         current = tx.current(bucket.name, key.encode())
         if current is None and not bucket.versioning:
             return None
@@ -127,6 +159,12 @@ class Publisher:
         if marker is not None:
             tx.put_version(bucket.name, Stored(marker, EMPTY))
         self._tell(tx, Change(bucket.name, key, None))
+        if marker is not None:
+            event = EXPIRED_BY_MARKER if has_expired else REMOVED_BY_MARKER
+            self.report(tx, bucket, event, marker, context=context, is_removed=True)
+        elif current is not None:
+            event = EXPIRED if has_expired else REMOVED
+            self.report(tx, bucket, event, current.record, context=context, is_removed=True)
         return marker
 
     def delete_version(
@@ -137,11 +175,14 @@ class Publisher:
         version_id: str,
         *,
         may_bypass: bool = False,
+        context: RequestContext = NO_CONTEXT,
+        has_expired: bool = False,
     ) -> ObjectRecord | None:
         """Remove one version permanently; the newest remaining one becomes current.
 
         Returns the removed version; None: there is none with this id. Raises AccessDenied for a
         version that object lock protects; may_bypass: also those in governance mode are removed.
+        context, has_expired: see delete().
         """
         name = key.encode()
         current = tx.current(bucket.name, name)
@@ -158,6 +199,8 @@ class Publisher:
             current = None
         if current is None:
             self._tell(tx, Change(bucket.name, key, _promote(tx, bucket, name)))
+        event = EXPIRED if has_expired else REMOVED
+        self.report(tx, bucket, event, doomed.record, context=context, is_removed=True)
         return doomed.record
 
     def tagged(
@@ -166,6 +209,20 @@ class Publisher:
         """Note that the tags of the current version have changed. context: see Change."""
         current = tx.current(bucket.name, key.encode())
         self._tell(tx, Change(bucket.name, key, current, tagged=True, context=context))
+
+    def report(
+        self,
+        tx: Transaction,
+        bucket: BucketRecord,
+        event: str,
+        record: ObjectRecord,
+        *,
+        context: RequestContext,
+        is_removed: bool = False,
+    ) -> None:
+        """Enter an event about a version, if the bucket has notifications: EventRecorder.record."""
+        if self._events is not None and bucket.notifies:
+            self._events.record(tx, bucket, event, record, context, is_removed=is_removed)
 
     def _numbered(
         self, tx: Transaction, bucket: BucketRecord, record: ObjectRecord, current: Stored | None

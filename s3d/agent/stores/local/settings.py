@@ -4,9 +4,9 @@ Each setting is stored as the output of its Get operation, under its query param
 A setting goes with its bucket. ENFORCED and STORED_ONLY say which change what s3d does.
 
 Of their own: default encryption (bucket_encryption.py), configurations by Id (configurations.py),
-ACLs (acls.py), object lock of versions (locks.py), tags, versioning and location. Without a
-handler, so that the answer is NotImplemented: the deprecated forms of lifecycle and notification,
-and the metadata tables, which are made of services outside S3.
+ACLs (acls.py), event notifications (notifications.py), object lock of versions (locks.py), tags,
+versioning and location. Without a handler, so that the answer is NotImplemented: the deprecated
+forms of lifecycle and notification, and the metadata tables, which are made of services outside S3.
 """
 
 from __future__ import annotations
@@ -108,11 +108,6 @@ SETTINGS: tuple[Setting, ...] = (
         admit=_logging_target_exists,
     ),
     Setting(
-        "PutBucketNotificationConfiguration",
-        "GetBucketNotificationConfiguration",
-        absent={},
-    ),
-    Setting(
         "PutBucketOwnershipControls",
         "GetBucketOwnershipControls",
         "DeleteBucketOwnershipControls",
@@ -168,6 +163,7 @@ ENFORCED: Mapping[str, str] = {
     "encryption": "default encryption",
     "legal-hold": "legal holds",
     "lifecycle": "lifecycle rules",
+    "notification": "event notifications",
     "object-lock": "object lock",
     "ownershipControls": "ownership controls",
     "policy": "bucket policies",
@@ -185,7 +181,6 @@ STORED_ONLY: Mapping[str, str] = {
     "inventory": "inventory configurations",
     "logging": "access logging",
     "metrics": "metrics configurations",
-    "notification": "event notifications",
     "replication": "replication",
     "requestPayment": "request payment",
     "website": "website hosting",

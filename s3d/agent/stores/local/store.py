@@ -24,7 +24,7 @@ object_bodies.look_and_open the bytes. BlobBody reads what is not in memory in t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from s3d.agent.core.owners import Owners
@@ -45,6 +45,7 @@ from s3d.agent.stores.local.listings import ListOps, UploadOps
 from s3d.agent.stores.local.locks import LockOps
 from s3d.agent.stores.local.multipart import MultipartOps, PartWriter
 from s3d.agent.stores.local.new_buckets import OPEN
+from s3d.agent.stores.local.notifications import EventRecorder, NotificationOps
 from s3d.agent.stores.local.object_copy import CopyOps
 from s3d.agent.stores.local.object_keys import ObjectKeys
 from s3d.agent.stores.local.objects import ObjectOps
@@ -78,13 +79,18 @@ class LocalStore(TerminalStore):
         owners: Owners | None = None,
         new_buckets: str = OPEN,
         keys: ObjectKeys | None = None,
+        target_arns: Collection[str] = (),
     ) -> None:
         """clock: Unix seconds. on_change: see publish.OnChange. owners: see Ownership.
         new_buckets: the defaults of new buckets, by new_buckets.py. keys: None for a staging area,
-        which stores the members about encryption and encrypts nothing."""
+        which stores the members about encryption and encrypts nothing. target_arns: of the targets
+        that notifications may go to."""
         blobs.reserve_ids_above(index.read_inline(highest_blob))
         index.on_freed = blobs.remove
-        publisher, parts = Publisher(clock, on_change), PartWriter(index, clock)
+        self.events = EventRecorder(clock, target_arns)
+        """Enters the events of changes; whoever owns the store delivers them."""
+        publisher = Publisher(clock, on_change, self.events)
+        parts = PartWriter(index, clock)
         ownership = Ownership(owners)
         keys = keys or ObjectKeys(index)
         expiration = Expiration(index, publisher, clock)
@@ -118,11 +124,12 @@ class LocalStore(TerminalStore):
             TagOps(index, publisher),
             VersionOps(index, ownership),
             SettingOps(index),
+            NotificationOps(index, self.events),
             PolicyStatusOps(index),
             BucketEncryptionOps(index, keys.default),
             UpdateEncryptionOps(index, keys, clock),
             ConfigurationOps(index),
-            AclOps(index, ownership),
+            AclOps(index, ownership, publisher),
             LockOps(index, clock),
         )
         self._index = index

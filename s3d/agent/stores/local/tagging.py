@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.event_names import TAGGED, UNTAGGED
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -156,6 +157,8 @@ class TagOps:
         )
         if not version_id:
             self._publisher.tagged(tx, bucket, request.key, request.context)
+        event = TAGGED if request.op.name == "PutObjectTagging" else UNTAGGED
+        self._publisher.report(tx, bucket, event, tagged, context=request.context)
         return dict(shown_version(bucket, tagged))
 
     async def _tag_bucket(self, name: str, tags: bytes | None) -> S3Response[Members]:

@@ -12,6 +12,7 @@ from s3d.agent.stores.local.acls import AclOps
 from s3d.agent.stores.local.bucket_encryption import BucketEncryptionOps
 from s3d.agent.stores.local.configurations import ConfigurationOps
 from s3d.agent.stores.local.locks import LockOps
+from s3d.agent.stores.local.notifications import NotificationOps
 from s3d.agent.stores.local.settings import ENFORCED, SETTINGS, STORED_ONLY, SettingOps
 
 GUIDE = Path(__file__).parents[4] / "docs" / "user-guide.md"
@@ -69,7 +70,14 @@ def test_what_is_put_has_the_form_of_what_is_given_back(setting):
 def test_every_setting_is_either_kept_or_enforced():
     words = {
         operations()[name].subresource
-        for part in (SettingOps, BucketEncryptionOps, ConfigurationOps, AclOps, LockOps)
+        for part in (
+            SettingOps,
+            BucketEncryptionOps,
+            ConfigurationOps,
+            AclOps,
+            LockOps,
+            NotificationOps,
+        )
         for name in handlers_of(part)
     }
     assert not STORED_ONLY.keys() & ENFORCED.keys()

@@ -1,0 +1,1 @@
+"""Delivers the event notifications of the embedded store to webhooks and queues."""
