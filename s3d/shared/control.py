@@ -93,11 +93,14 @@ class AdminStatus(Struct, frozen=True):
     """With the real port."""
     token_file: str = ""
     """The file with the generated token that /metrics needs; "": none is generated."""
+    needs_token: bool = False
+    """Whether /metrics needs a token: that of token_file, or else of the setting admin_token."""
 
     @property
     def metrics(self) -> str:
         """For people: the URL of the metrics, and where its token is."""
-        return f"{self.url}/metrics" + (f" (token: {self.token_file})" if self.token_file else "")
+        place = f" (token: {self.token_file or 'S3D_ADMIN_TOKEN'})" if self.needs_token else ""
+        return f"{self.url}/metrics{place}"
 
 
 class AgentStatus(Struct, frozen=True):

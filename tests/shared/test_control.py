@@ -61,5 +61,7 @@ def test_a_header_is_printable_ascii():
 
 def test_people_see_where_the_metrics_and_their_token_are():
     assert AdminStatus("http://127.0.0.1:1").metrics == "http://127.0.0.1:1/metrics"
-    exposed = AdminStatus("http://127.0.0.1:1", "/state/admin-token")
+    chosen = AdminStatus("http://127.0.0.1:1", needs_token=True)
+    assert chosen.metrics == "http://127.0.0.1:1/metrics (token: S3D_ADMIN_TOKEN)"
+    exposed = AdminStatus("http://127.0.0.1:1", "/state/admin-token", needs_token=True)
     assert exposed.metrics == "http://127.0.0.1:1/metrics (token: /state/admin-token)"

@@ -88,7 +88,9 @@ class AgentSession:
         url, file = self.process.admin.url, self.places.admin_token_file
         if not url:
             return None
-        return AdminStatus(url, str(file) if uses_token_file(self.configured) else "")
+        is_generated = uses_token_file(self.configured)
+        needs_token = is_generated or self.configured.admin_token is not None
+        return AdminStatus(url, str(file) if is_generated else "", needs_token)
 
     async def status(self) -> AgentStatus:
         """The status that `s3d status` shows."""

@@ -90,10 +90,13 @@ HTTP_SENT = _counter(
     "s3d_http_response_bytes_total", "Bytes of responses, heads included.", "operation"
 )
 HTTP_IN_FLIGHT = _gauge("s3d_http_requests_in_flight", "Requests that are being served.")
-HTTP_UPLOADS = _gauge("s3d_http_uploads_in_flight", "Requests with an object's bytes in progress.")
+HTTP_UPLOADS = _gauge(
+    "s3d_http_uploads_in_flight", "Requests whose body, the bytes of an object, is being received."
+)
 HTTP_CONNECTIONS = _gauge("s3d_http_connections", "Open connections of clients.")
 HTTP_MALFORMED = _counter(
-    "s3d_http_malformed_requests_total", "Bytes from clients that were no HTTP request."
+    "s3d_http_malformed_requests_total",
+    "Requests that were refused because they are not valid HTTP.",
 )
 
 # ---------------------------------------------------------------- control API, layers
@@ -153,7 +156,8 @@ QUEUE_PUSHES = _counter(
 )
 QUEUE_FAILURES = _counter(
     "s3d_queue_push_failures_total",
-    "Attempts to push a write that failed, by class: what the queue does about it.",
+    "Attempts to push a write that failed, by reason: unreachable, transient, clock, auth, denied, "
+    "permanent, conflict (with a newer version at the remote), or corrupt (in the queue).",
     "reason",
 )
 QUEUE_PUSHED_BYTES = _counter(
@@ -163,7 +167,8 @@ QUEUE_IN_FLIGHT = _gauge("s3d_queue_pushes_in_flight", "Pushes in progress.")
 QUEUE_PUSH_LIMIT = _gauge("s3d_queue_push_limit", "Pushes that may be in progress at once.")
 QUEUE_BLOCKED = _gauge(
     "s3d_queue_breaker_open",
-    "1 for the reason for which nothing is pushed, else 0.",
+    "1 for the reason for which nothing is pushed, else 0: away (the remote cannot be reached), "
+    "credentials (it refuses them), or account (it may be another one).",
     "reason",
 )
 QUEUE_PAUSED = _gauge("s3d_queue_paused", "1 while a person has paused the queue, else 0.")

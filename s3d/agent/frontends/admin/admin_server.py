@@ -148,7 +148,7 @@ def _problem(status: int, code: str, title: str, hint: str = "") -> web.Response
 def _unauthorized(title: str) -> web.Response:
     """https://www.rfc-editor.org/rfc/rfc6750#section-3"""
     response = _problem(
-        401, "AccessDenied", title, "send Authorization: Bearer TOKEN; s3d status has its place"
+        401, "AccessDenied", title, "send Authorization: Bearer TOKEN; s3d status shows where it is"
     )
     response.headers["WWW-Authenticate"] = 'Bearer realm="s3d"'
     return response

@@ -27,6 +27,7 @@ from s3d.agent.stores.write_queue.verify_push import (
     BodyOf,
     OnSent,
     StagedDataCorrupt,
+    count_small,
     md5_of,
     open_staged,
     verified_payload,
@@ -161,7 +162,8 @@ class MultipartPush:
         staged = open_staged(self._body_of, part.layout)
         body = await verified_payload(staged, md5, throttle=self._throttle, on_sent=self._on_sent)
         failpoint.hit("queue.before_part")
-        answer = await self._remote.output("UploadPart", members, body)
+        with count_small(body, self._on_sent):
+            answer = await self._remote.output("UploadPart", members, body)
         failpoint.hit("queue.after_part")
         return _required(answer, "ETag")
 

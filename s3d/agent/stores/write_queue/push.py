@@ -61,6 +61,7 @@ from s3d.agent.stores.write_queue.verify_push import (
     OnSent,
     compare_answer,
     compare_content,
+    count_small,
     is_our_write,
     open_staged,
     verified_payload,
@@ -312,7 +313,8 @@ class PushExecutor:
         staged = open_staged(self._body_of, todo.layout)
         body = await verified_payload(staged, todo.md5, throttle=self._throttle, on_sent=on_sent)
         failpoint.hit("queue.before_send")
-        answer = await remote.output("PutObject", todo.members, body)
+        with count_small(body, on_sent):
+            answer = await remote.output("PutObject", todo.members, body)
         failpoint.hit("queue.after_send")
         return answer
 

@@ -21,6 +21,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from s3d.agent.core.client import S3Client, payload
+from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.checksums import ALGORITHMS, hasher, multipart_etag
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
@@ -94,7 +95,7 @@ async def verified_payload(
 ) -> Body:
     """The body to send for staged bytes; a small one is verified here and admitted by the throttle.
 
-    Raises StagedDataCorrupt.
+    on_sent: called by a large one; count_small() counts a small one. Raises StagedDataCorrupt.
     """
     if (source.size or 0) > SMALL:
         return VerifiedBody(source, md5, throttle, on_sent)
@@ -105,8 +106,22 @@ async def verified_payload(
             data = b"".join([chunk async for chunk in read(source)])
     _check(hashlib.md5(data, usedforsecurity=False), md5)
     await throttle.admit(len(data))
-    on_sent(len(data))
     return BytesBody(data)
+
+
+@contextmanager
+def count_small(body: Body, on_sent: OnSent) -> Iterator[None]:
+    """Around the request that sends a small payload: count it, unless the remote could not be
+    reached. Otherwise the queue would have an upload rate while the remote is away."""
+    size = len(body.data) if isinstance(body, BytesBody) else 0
+    try:
+        yield
+    except S3Error as error:
+        cause = error.failure
+        if not isinstance(cause, Unreachable) or cause.sent:
+            on_sent(size)
+        raise
+    on_sent(size)
 
 
 def open_staged(body_of: BodyOf, layout: Layout) -> Body:

@@ -467,6 +467,18 @@ async def test_no_time_is_told_from_the_first_miss_on(rig: Rig) -> None:
     assert rig.pusher.status().trouble == ""
 
 
+async def test_bytes_that_cannot_have_left_are_not_counted(rig: Rig) -> None:
+    rig.remote.fail("PutObject", unreachable(Reason.CONNECT))
+    rig.start()
+    await rig.staged.put("bbb", "k", bytes(1000))
+    await rig.back()
+    assert rig.journal.metrics.sent.value == 0
+    assert rig.pusher.status().rate == 0
+    await rig.advance(1.0)
+    await rig.pushed()
+    assert rig.journal.metrics.sent.value == 1000
+
+
 async def test_what_cannot_go_does_not_count_for_the_time(rig: Rig) -> None:
     rig.remote.fail("PutObject", DENIED)
     await rig.staged.put("bbb", "k", bytes(10))

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.checksums import hasher, multipart_etag
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, StreamBody
@@ -32,6 +33,7 @@ from s3d.agent.stores.write_queue.verify_push import (
     VerifiedBody,
     compare_answer,
     compare_content,
+    count_small,
     etag_of,
     is_our_write,
     lost_as_corrupt,
@@ -189,9 +191,30 @@ async def test_a_small_payload_is_checked_before_it_goes_and_can_go_twice() -> N
     body = await verified_payload(
         BytesBody(b"value"), md5(b"value"), throttle=free(), on_sent=moved
     )
-    assert (await read(body), await read(body), moved.size) == (b"value", b"value", 5)
+    assert (await read(body), await read(body), moved.size) == (b"value", b"value", 0)
+    with count_small(body, moved):
+        pass
+    assert moved.size == 5
     with pytest.raises(StagedDataCorrupt):
         await verified_payload(BytesBody(b"value"), md5(b"other"), throttle=free(), on_sent=moved)
+
+
+@pytest.mark.parametrize(
+    ("cause", "size"),
+    [
+        (Unreachable(Reason.CONNECT, "refused", sent=False), 0),
+        (Unreachable(Reason.LOST, "reset", sent=True), 5),
+        (None, 5),
+    ],
+)
+def test_a_small_payload_counts_unless_the_remote_was_out_of_reach(
+    cause: Unreachable | None, size: int
+) -> None:
+    moved, error = Sink(), S3Error("ServiceUnavailable")
+    error.failure = cause
+    with pytest.raises(S3Error), count_small(BytesBody(b"value"), moved):
+        raise error
+    assert moved.size == size
 
 
 async def test_a_large_payload_is_checked_while_it_goes() -> None:
