@@ -23,6 +23,7 @@ from s3d.agent.s3.policy_evaluation import deciding_statement
 from s3d.agent.s3.policy_patterns import Lookup
 from s3d.agent.s3.principal import Principal
 from s3d.agent.s3.public_access import NOTHING_BLOCKED, PublicAccessBlock, is_public_policy
+from s3d.shared.access_key import DEFAULT_OWNER, owner_named
 
 ENFORCED, PREFERRED, WRITER = "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"
 """Object Ownership. https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html"""
@@ -150,9 +151,20 @@ def _cannot_be_locked_out(need: Need, caller: Principal, bucket: BucketAccess) -
     return (
         need.action in OF_POLICIES
         and caller.owner == bucket.owner
-        and caller.arn.endswith(":root")
+        and _is_root(caller)
         and not caller.session_policies
     )
+
+
+def _is_root(caller: Principal) -> bool:
+    """Only the default owner has a root user, its default key. Each key without limits of another
+    owner stands for one, or this owner could lock itself out for ever."""
+    if caller.arn.endswith(":root"):
+        return True
+    return not (caller.is_restricted or caller.parent or caller.owner == _DEFAULT_OWNER)
+
+
+_DEFAULT_OWNER = owner_named(DEFAULT_OWNER).canonical_id
 
 
 def decide_by_key(need: Need, caller: Principal, lookup: Lookup) -> Decision:

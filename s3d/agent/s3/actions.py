@@ -223,6 +223,9 @@ def _described(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
 
 
 def _put(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    """An append shows the size, and its answer the ETag and checksum of what was there."""
+    if input.get("WriteOffsetBytes") is not None:
+        yield Need("s3:GetObject", main.bucket, main.key)
     yield from _complete(input, main)
     yield from _described(input, main)
 

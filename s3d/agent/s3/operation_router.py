@@ -56,7 +56,9 @@ def route(
         selected = _selected(rules, query)
         if selected is not None:
             candidates = selected
-        elif _is_unknown(method, scope, query):
+        else:
+            _check_sub_resources(method, scope, query)
+        if "" in query.values() and _names_unknown(scope, query):
             return UNKNOWN
     for rule in candidates:
         if rule.fits(query, headers):
@@ -82,19 +84,23 @@ def _selected(rules: _Rules, query: Mapping[str, str]) -> list[_Rule] | None:
     return found
 
 
-def _is_unknown(method: str, scope: str, query: Mapping[str, str]) -> bool:
-    """Does a query without a sub-resource of this method name an unknown one?
+def _check_sub_resources(method: str, scope: str, query: Mapping[str, str]) -> None:
+    """Raises S3Error MethodNotAllowed for a sub-resource that only other methods have."""
+    if method == "HEAD":
+        return
+    _, selectors = _vocabulary()
+    for word in query:
+        if (scope, word) in selectors:
+            raise S3Error("MethodNotAllowed", Method=method, ResourceType=word.upper())
 
-    Raises S3Error MethodNotAllowed for a sub-resource that other methods have.
-    """
+
+def _names_unknown(scope: str, query: Mapping[str, str]) -> bool:
+    """Whether a query names an unknown sub-resource, also beside a known one: another server may
+    know it, and answer something else than s3d takes the request for."""
     parameters, selectors = _vocabulary()
     for word, value in query.items():
-        if (scope, word) in selectors:
-            if method == "HEAD":
-                continue
-            raise S3Error("MethodNotAllowed", Method=method, ResourceType=word.upper())
         name = word.lower()
-        known = name in parameters or name.startswith("x-amz-")
+        known = name in parameters or name.startswith("x-amz-") or (scope, word) in selectors
         if not value and not known:
             return True
     return False

@@ -75,7 +75,7 @@ def parse_policy(text: str, bucket: str | None) -> Policy:
         message = f"Policy exceeds the maximum allowed document size of {MAX_POLICY} bytes"
         raise _malformed(message)
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise S3Error("MalformedPolicy") from error
     if not isinstance(document, dict):
@@ -95,6 +95,16 @@ def parse_policy(text: str, bucket: str | None) -> Policy:
             for number, element in enumerate(statements, 1)
         )
     )
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two fields of one name, JSON would keep the last: a statement would lose a condition."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        name = next(name for name in names if names.count(name) > 1)
+        raise _malformed(f"Duplicate field {name}")
+    return fields
 
 
 _FIELDS = frozenset({"Version", "Id", "Statement"})

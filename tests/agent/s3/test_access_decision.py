@@ -43,6 +43,17 @@ CALLERS = {
     "anonymous": ANONYMOUS,
 }
 
+ADMIN = "arn:aws:iam::000000000000:role/admin"
+
+
+def role_session(parent, role="admin"):
+    """What AssumeRole gives the holder of a key."""
+    arn = f"arn:aws:sts::{parent.account_id}:assumed-role/{role}/session"
+    return replace(
+        parent, access_key_id="ASIA", arn=arn, parent=parent.access_key_id, parent_arn=parent.arn
+    )
+
+
 READ = Need("s3:GetObject", "b", "in/k")
 WRITE = Need("s3:PutObject", "b", "out/k")
 LIST = Need("s3:ListBucket", "b")
@@ -231,6 +242,22 @@ def test_the_root_user_cannot_be_locked_out(action):
 
 
 @pytest.mark.parametrize(
+    ("caller", "allowed"),
+    [
+        (STRANGER, True),
+        (replace(STRANGER, is_read_only=True), False),
+        (LIMITED, False),
+        (role_session(STRANGER), False),
+    ],
+)
+def test_an_owner_without_a_root_user_cannot_lock_itself_out(caller, allowed):
+    """Only the default owner has one."""
+    access = BucketAccess(OTHER["ID"], private(OTHER), policy=policy("Deny"))
+    need = Need("s3:DeleteBucketPolicy", "b")
+    assert decide(need, caller, access, None, lambda key: None).allowed is allowed
+
+
+@pytest.mark.parametrize(
     ("caller", "access", "words"),
     [
         (READER, bucket(), "because no identity-based policy allows the s3:PutObject action"),
@@ -248,17 +275,6 @@ def test_only_keys_of_the_owner_learn_why(caller, access, words):
     assert error.message.endswith(words)
     names_caller = f"User: {caller.arn} is not authorized to perform: s3:PutObject on resource: "
     assert error.message.startswith(names_caller) is (words != "Access Denied")
-
-
-ADMIN = "arn:aws:iam::000000000000:role/admin"
-
-
-def role_session(parent, role="admin"):
-    """What AssumeRole gives the holder of a key."""
-    arn = f"arn:aws:sts::{parent.account_id}:assumed-role/{role}/session"
-    return replace(
-        parent, access_key_id="ASIA", arn=arn, parent=parent.access_key_id, parent_arn=parent.arn
-    )
 
 
 @pytest.mark.parametrize(("parent", "allowed"), [(ROOT, True), (READER, False), (NARROW, False)])

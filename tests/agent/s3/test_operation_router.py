@@ -124,3 +124,18 @@ def test_two_sub_resources_at_once_are_refused() -> None:
     with pytest.raises(S3Error, match="acl, policy") as caught:
         ask("GET", "b", {"policy": "", "acl": ""})
     assert caught.value.code == "InvalidArgument"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query"),
+    [
+        ("GET", "b", {"list-type": "2", "prefix": "p/", "frobnicate": ""}),
+        ("GET", "b", {"location": "", "frobnicate": ""}),
+        ("GET", "b/k", {"tagging": "", "frobnicate": ""}),
+        ("PUT", "b/k", {**PART, "frobnicate": ""}),
+    ],
+)
+def test_an_unknown_sub_resource_beside_a_known_one(method: str, path: str, query: Query) -> None:
+    """A remote that knows it would answer it to a key that may only see the known one."""
+    assert ask(method, path, query) == UNKNOWN.name
+    assert ask(method, path, {**query, "frobnicate": "1"}) != UNKNOWN.name

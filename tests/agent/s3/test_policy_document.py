@@ -188,3 +188,16 @@ def test_a_service_is_not_everyone_and_no_account(kind, name):
     (statement,) = parse_policy(document(changed(Principal={kind: name})), "photos").statements
     assert statement.principals is not None
     assert statement.principals.isdisjoint({"*", "111122223333"})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        '{"Effect": "Deny", "Effect": "Allow"}',
+        '{"Effect": "Allow", "Condition": {"StringEquals": {"a": "b"}, "StringEquals": {}}}',
+    ],
+)
+def test_a_field_that_is_repeated(statement):
+    with pytest.raises(S3Error, match="MalformedPolicy") as refused:
+        parse_policy(f'{{"Version": "2012-10-17", "Statement": {statement}}}', "photos")
+    assert "Duplicate field" in refused.value.message

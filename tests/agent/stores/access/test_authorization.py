@@ -210,3 +210,13 @@ async def test_a_policy_demands_conditional_deletions(store):
     deleted = await store.call(ALT, "DeleteObjects", Bucket="bucket", Delete={"Objects": objects})
     assert [row["Key"] for row in deleted.output["Deleted"]] == ["k"]
     assert [row["Key"] for row in deleted.output["Errors"]] == ["other"]
+
+
+@pytest.mark.parametrize("caller", [ALT, ANONYMOUS])
+async def test_an_append_needs_to_read(store, caller):
+    """Its answer has the ETag and the checksum of the whole object."""
+    await store.call(MAIN, "PutBucketAcl", ACL="public-read-write", Bucket="bucket")
+    append = {**K, "body": b"more", "WriteOffsetBytes": 4}
+    assert await store.code(caller, "PutObject", **append) == "AccessDenied"
+    await store.call(MAIN, "PutObjectAcl", ACL="public-read", **K)
+    assert await store.code(caller, "PutObject", **append) == "ok"
