@@ -83,39 +83,6 @@ def confirmed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-class Progress:
-    """Progress of a data transfer, on stderr if it is a terminal. Close it at the end."""
-
-    def __init__(self, what: str, total: int | None = None) -> None:
-        self._what = safe(what)
-        self._total = total
-        self._done = 0
-        self._start = time.monotonic()
-        self._next = self._start + PROGRESS_AFTER
-        self._shown = False
-        self._on = sys.stderr.isatty()
-
-    def add(self, count: int) -> None:
-        """Count further bytes."""
-        self._done += count
-        if self._on and (now := time.monotonic()) >= self._next:
-            self._next = now + PROGRESS_EVERY
-            self._shown = True
-            sys.stderr.write(_CLEAR_LINE + _fitting(self._line(now - self._start)))
-            sys.stderr.flush()
-
-    def close(self) -> None:
-        """Erase the line."""
-        if self._shown:
-            sys.stderr.write(_CLEAR_LINE)
-            sys.stderr.flush()
-
-    def _line(self, seconds: float) -> str:
-        of = f" of {size(self._total)}" if self._total else ""
-        part = f" {100 * self._done // self._total:3} %" if self._total else ""
-        return f"{self._what}{part}  {size(self._done)}{of}  {size(int(self._done / seconds))}/s"
-
-
 class StatusLine:
     """A line on stderr that is updated in place, if stderr is a terminal. Close it at the end."""
 
@@ -134,6 +101,34 @@ class StatusLine:
         if self._shown:
             sys.stderr.write(_CLEAR_LINE)
             sys.stderr.flush()
+
+
+class Progress:
+    """Progress of a data transfer, on stderr if it is a terminal. Close it at the end."""
+
+    def __init__(self, what: str, total: int | None = None) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._start = time.monotonic()
+        self._next = self._start + PROGRESS_AFTER
+        self._line = StatusLine()
+
+    def add(self, count: int) -> None:
+        """Count further bytes."""
+        self._done += count
+        if (now := time.monotonic()) >= self._next:
+            self._next = now + PROGRESS_EVERY
+            self._line.show(self._text(now - self._start))
+
+    def close(self) -> None:
+        """Erase the line."""
+        self._line.close()
+
+    def _text(self, seconds: float) -> str:
+        of = f" of {size(self._total)}" if self._total else ""
+        part = f" {100 * self._done // self._total:3} %" if self._total else ""
+        return f"{self._what}{part}  {size(self._done)}{of}  {size(int(self._done / seconds))}/s"
 
 
 def _fitting(line: str) -> str:

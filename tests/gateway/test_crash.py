@@ -20,9 +20,9 @@ from botocore.exceptions import BotoCoreError
 
 import s3d
 from tests.gateway.conftest import Gateway, assert_no_uploads
-from tests.gateway.load import NUMBER, Load, Memory, settle
 from tests.gateway.network import Network
 from tests.peers.proxy import Exchange
+from tests.write_load import NUMBER, Load, Memory, settle
 
 WRITERS = 4
 DRAIN_EACH = 4

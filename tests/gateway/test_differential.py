@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from tests.gateway.conftest import Gateway, assert_no_uploads
-from tests.gateway.load import PROBES
 from tests.gateway.network import Network
 from tests.gateway.steps import Listing, Members, Outcome, Side, Step, digest, outcome, pages
 from tests.gateway.trace import Trace
 from tests.peers.proxy import SLOW_DOWN, Drop, Fault
 from tests.peers.servers import Peer
+from tests.write_load import PROBES
 
 STEPS = 40
 ATTEMPTS = 50

@@ -16,11 +16,11 @@ import pytest
 from botocore.exceptions import BotoCoreError
 
 from tests.gateway.conftest import Gateway
-from tests.gateway.load import Load, Memory, settle
 from tests.gateway.network import Network
 from tests.gateway.test_crash import steps
 from tests.peers.proxy import Drop, Fault
 from tests.torture.conftest import Campaign
+from tests.write_load import Load, Memory, settle
 
 WRITERS = 4
 DRAIN_EACH = 4

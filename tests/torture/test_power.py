@@ -20,10 +20,10 @@ import pytest
 
 from tests.agent_process import AgentProcess, launch
 from tests.gateway.conftest import remote_settings
-from tests.gateway.load import Load, Memory, settle
 from tests.peers.servers import Peer
 from tests.torture.conftest import Campaign
 from tests.torture.power import Image, Volatile, needs_fuse, needs_loop
+from tests.write_load import Load, Memory, settle
 
 WRITERS = 3
 BUCKET = "power"

@@ -25,6 +25,11 @@ class JobState(StrEnum):
 ENDED = frozenset((JobState.DONE, JobState.FAILED, JobState.CANCELLED))
 
 
+def state_without_queue(state: JobState) -> str:
+    """The state of a job that counts as running from the start."""
+    return (JobState.RUNNING if state is JobState.QUEUED else state).value
+
+
 class JobFailure(NamedTuple):
     """Why one object, or the job as a whole (key ""), failed. at: Unix seconds."""
 

@@ -165,6 +165,17 @@ class RequestContext:
         """A copy with changes."""
         return replace(self, **changes)
 
+    def log_fields(self, *, operation: str = "", bucket: str = "", key: str = "") -> RequestFields:
+        """For the lines of the log that concern this request."""
+        return RequestFields(
+            request_id=self.request_id,
+            write_request_id=self.parent,
+            trace_id="" if self.trace is None else self.trace.trace_id,
+            operation=operation,
+            bucket=bucket,
+            key=key,
+        )
+
 
 NO_CONTEXT = RequestContext()
 
@@ -191,15 +202,7 @@ class S3Request(Generic[In]):
 
     def log_fields(self) -> RequestFields:
         """For the lines of the log that concern this request."""
-        context = self.context
-        return RequestFields(
-            request_id=context.request_id,
-            write_request_id=context.parent,
-            trace_id="" if context.trace is None else context.trace.trace_id,
-            operation=self.op.name,
-            bucket=self.bucket,
-            key=self.key,
-        )
+        return self.context.log_fields(operation=self.op.name, bucket=self.bucket, key=self.key)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with changes; what was edited is no longer verbatim, so wire is dropped."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Refused, Unreachable, classify
-from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState
+from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, state_without_queue
 from s3d.agent.core.jobs import JobEngine, JobPolicy, first_error
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Registry
@@ -38,13 +38,6 @@ RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 new bucket may fail its first writes."""
 MAX_FAILURES = 100
 """Failures that the status names."""
-_STATES = {
-    JobState.QUEUED: "running",
-    JobState.RUNNING: "running",
-    JobState.DONE: "done",
-    JobState.FAILED: "failed",
-    JobState.CANCELLED: "cancelled",
-}
 
 SETTINGS = {
     "GetBucketVersioning": ("PutBucketVersioning", "VersioningConfiguration", ("Status",)),
@@ -103,7 +96,7 @@ class Migration:
             MigrationFailure(each.bucket, each.key, each.code, each.message)
             for each in job.failures
         ]
-        state = _STATES[job.state]
+        state = state_without_queue(job.state)
         failed = job.progress.items_failed
         return replace(self._progress, state=state, failed=failed, failures=failures)
 

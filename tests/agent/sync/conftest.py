@@ -15,8 +15,14 @@ from s3d.agent.sync import user_actions
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings
 from s3d.shared.config.schema import SyncFolderConfig
+from tests.agent.manual_clock import ManualClock
 
 BUCKET = "bucket"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture

@@ -3,18 +3,6 @@ import pytest
 from s3d.agent.sync.retry_queue import RETRY_LONGEST, SOON, RetryQueue
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def queue(clock):
     return RetryQueue(clock)

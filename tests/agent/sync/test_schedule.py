@@ -6,18 +6,7 @@ from s3d.agent.sync.decide import Action
 from s3d.agent.sync.pass_scope import PassResult, StepResult
 from s3d.agent.sync.retry_queue import RETRY_LONGEST
 from s3d.agent.sync.schedule import FULL_FIRST, FULL_LONGEST, SLOWEST, Schedule
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
+from tests.agent.manual_clock import ManualClock
 
 
 @pytest.fixture
@@ -29,7 +18,7 @@ def schedule(clock):
 
 
 def test_the_first_look_is_at_everything():
-    scope = Schedule(10.0, Clock()).take()
+    scope = Schedule(10.0, ManualClock()).take()
     assert (scope.everything_here, scope.bucket) == (True, True)
 
 

@@ -1,9 +1,8 @@
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,31 +17,24 @@ from s3d.shared.errors import (
     NotRunningError,
     S3dError,
 )
-from tests.agent_process import AgentProcess, launch
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory) -> Iterator[AgentProcess]:
-    agent = launch(tmp_path_factory.mktemp("agent") / "home")
-    yield agent
-    agent.kill()
+from tests.cli.client.one_answer import OneAnswer
 
 
 @pytest.fixture
-def client(running) -> ControlClient:
-    return running.client
+def client(serving) -> ControlClient:
+    return serving.client
 
 
-def test_hello_tells_the_version_and_the_endpoint(client, running):
+def test_hello_tells_the_version_and_the_endpoint(client, serving):
     hello = client.hello()
     assert hello.api.major == API_MAJOR
-    assert hello.pid == running.process.pid
+    assert hello.pid == serving.process.pid
     assert hello.endpoint.startswith("http://127.0.0.1:")
 
 
-def test_status_is_of_the_agent(client, running):
+def test_status_is_of_the_agent(client, serving):
     status = client.status()
-    assert status.socket == str(running.places.socket)
+    assert status.socket == str(serving.places.socket)
     assert status.auth == "sigv4"
     assert status.warnings == []
     assert Path(status.store.path).is_dir()
@@ -66,22 +58,8 @@ def test_a_socket_without_an_agent_says_the_same(tmp_path):
 
 def answer_of(folder: Path, reply: bytes, call: Callable[[ControlClient], object]) -> object:
     """Call a server that gives this reply, whatever it is asked."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(folder / "s"))
-        listener.listen()
-
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(reply)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            return call(ControlClient(folder / "s", timeout=0.2))
-        finally:
-            thread.join()
+    with OneAnswer(folder / "s", reply):
+        return call(ControlClient(folder / "s", timeout=0.2))
 
 
 def reply(status: str, body: str, *headers: str) -> bytes:
@@ -154,7 +132,7 @@ def test_the_event_stream_begins_with_hello_and_ends_at_its_deadline(client):
     assert [event.kind for event in events] == ["hello"]
 
 
-def test_a_check_is_read_to_its_last_page(running, client):
+def test_a_check_is_read_to_its_last_page(serving, client):
     pages = list(client.check(repair=False))
     assert pages[-1].cursor == ""
     assert all(page.cursor for page in pages[:-1])

@@ -1,5 +1,5 @@
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -8,26 +8,11 @@ from s3d.shared.errors import (
     NotFoundError,
     S3dError,
 )
-from tests.agent_process import AgentProcess, launch
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory) -> Iterator[AgentProcess]:
-    agent = launch(tmp_path_factory.mktemp("agent") / "home")
-    yield agent
-    agent.kill()
 
 
 @pytest.fixture
-def client(running) -> ObjectClient:
-    return running.objects
-
-
-@pytest.fixture
-def bucket(client, request) -> str:
-    name = request.node.name.split("[")[0].replace("_", "-")[:50].strip("-")
-    client.create_bucket(name)
-    return name
+def client(serving) -> ObjectClient:
+    return serving.objects
 
 
 def store(client, bucket, key, data=b"data", headers=()):
@@ -89,11 +74,9 @@ def test_an_empty_object_is_stored(client, bucket):
         ({"start": 0}, b"0123456789"),
     ],
 )
-def test_a_part_of_an_object(client, running, part, expected):
-    if "parts" not in [bucket.name for bucket in client.buckets()]:
-        client.create_bucket("parts")
-    store(client, "parts", "k", b"0123456789")
-    info, download = client.get("parts", "k", **part)
+def test_a_part_of_an_object(client, bucket, part, expected):
+    store(client, bucket, "k", b"0123456789")
+    info, download = client.get(bucket, "k", **part)
     with download:
         assert download.read() == expected
     assert info.size == 10

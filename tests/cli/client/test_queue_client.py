@@ -10,19 +10,10 @@ from s3d.shared.transfers import Totals
 
 
 @pytest.fixture
-def client(start_agent):
-    env = {
-        "S3D_REMOTE": "http://127.0.0.1:9",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secretsecret",
-        "S3D_FLUSH_TIMEOUT": "0",
-    }
-    agent = start_agent(env=env)
-    client = QueueClient(agent.client)
-    client.pause()
+def client(queueing):
     for key in ("a", "b"):
-        agent.objects.put("bucket", key, io.BytesIO(b"12345"), 5)
-    return client
+        queueing.objects.put("bucket", key, io.BytesIO(b"12345"), 5)
+    return QueueClient(queueing.client)
 
 
 def test_every_call_has_its_route(client):

@@ -1,21 +1,12 @@
 import pytest
 
-from s3d.cli.client.queue_client import QueueClient
 from s3d.cli.client.remote_client import FormerRemoteClient, MigrationClient
 from s3d.shared.errors import S3dError
 
 
 @pytest.fixture
-def control(start_agent):
-    env = {
-        "S3D_REMOTE": "http://127.0.0.1:9",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secretsecret",
-        "S3D_FLUSH_TIMEOUT": "0",
-    }
-    agent = start_agent(env=env)
-    QueueClient(agent.client).pause()
-    return agent.client
+def control(queueing):
+    return queueing.client
 
 
 def test_every_call_of_the_migration_has_its_route(control):

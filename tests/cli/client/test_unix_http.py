@@ -1,56 +1,17 @@
 import io
 import socket
-import threading
-from pathlib import Path
 
 import pytest
 
 from s3d.cli.client.unix_http import NotHTTP, exchange
+from tests.cli.client.one_answer import OneAnswer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class Peer:
-    """Answers one connection on a Unix socket with what it is told, and keeps what was sent."""
-
-    def __init__(self, path: Path, answer: bytes, *, reads: bool = True) -> None:
-        self.path = path
-        self.sent = b""
-        self._answer = answer
-        self._reads = reads
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._thread = threading.Thread(target=self._serve)
-
-    def __enter__(self) -> "Peer":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join(10)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            while self._reads and not self._complete() and (block := connection.recv(65536)):
-                self.sent += block
-            connection.sendall(self._answer)
-
-    def _complete(self) -> bool:
-        head, end, body = self.sent.partition(b"\r\n\r\n")
-        if not end:
-            return False
-        if b"chunked" in head:
-            return body.endswith(b"0\r\n\r\n")
-        length = head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0]
-        return len(body) >= int(length or 0)
-
-
 def ask(path, answer, request=("GET", "/x"), headers=(), body=None):
     with (
-        Peer(path / "s", answer) as peer,
+        OneAnswer(path / "s", answer) as peer,
         exchange(path / "s", request, dict(headers), body, timeout=10) as got,
     ):
         return got.status, got.headers, got.read(), peer
@@ -129,7 +90,7 @@ def test_who_refuses_a_body_is_heard_all_the_same(tmp_path):
             yield b"x" * 100_000
 
     with (
-        Peer(tmp_path / "s", OK, reads=False),
+        OneAnswer(tmp_path / "s", OK, reads=False),
         exchange(tmp_path / "s", ("PUT", "/x"), {}, body(), timeout=10) as got,
     ):
         assert got.status == 200
@@ -157,7 +118,7 @@ def test_large_bodies_come_in_pieces(tmp_path):
     data = bytes(range(256)) * 4096
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data)
     with (
-        Peer(tmp_path / "s", head + data),
+        OneAnswer(tmp_path / "s", head + data),
         exchange(tmp_path / "s", ("GET", "/"), {}, timeout=10) as got,
     ):
         assert b"".join(iter(lambda: got.read(65536), b"")) == data
@@ -165,7 +126,7 @@ def test_large_bodies_come_in_pieces(tmp_path):
 
 
 def test_closing_early_is_possible(tmp_path):
-    with Peer(tmp_path / "s", OK):
+    with OneAnswer(tmp_path / "s", OK):
         got = exchange(tmp_path / "s", ("GET", "/"), {}, timeout=10)
         got.close()
         assert got.closed

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from s3d.agent.core.bandwidth import Throttle
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.job import ItemProgress, Job, JobFailure, JobState
+from s3d.agent.core.job import ItemProgress, Job, JobFailure, JobState, state_without_queue
 from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.eligibility import PIN
@@ -37,13 +37,6 @@ _STEP = 8 << 20
 """Bytes of a large object that are fetched at a time when the rate is limited."""
 MAX_QUEUED = 100
 """Maximum number of waiting prefetches, and of ended ones that stay listed."""
-_STATES = {
-    JobState.QUEUED: "running",
-    JobState.RUNNING: "running",
-    JobState.DONE: "done",
-    JobState.FAILED: "failed",
-    JobState.CANCELLED: "cancelled",
-}
 
 PrefetchJob = Job[PrefetchRequest]
 
@@ -267,7 +260,7 @@ def prefetch_status(job: PrefetchJob) -> PrefetchStatus:
         id=job.id,
         bucket=job.request.bucket,
         prefix=job.request.prefix,
-        state=_STATES[job.state],
+        state=state_without_queue(job.state),
         listed=Totals(progress.items, progress.size),
         done=Totals(progress.items_done, progress.size_done),
         failed=progress.items_failed - sum(not failure.key for failure in job.failures),

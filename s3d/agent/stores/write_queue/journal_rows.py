@@ -93,7 +93,9 @@ _decode_base = msgspec.msgpack.Decoder(Base).decode
 
 def load(reader: Reader) -> list[PendingWrite]:
     """All writes, in the order of their acceptance. PUSHING exists in memory only."""
-    return [_slim(*row) for row in reader.select(f"SELECT {_SLIM} FROM queue ORDER BY seq", ())]
+    return [
+        pending_write(*row) for row in reader.select(f"SELECT {_SLIM} FROM queue ORDER BY seq", ())
+    ]
 
 
 def find(reader: Reader, seq: int) -> StagedWrite | None:
@@ -115,7 +117,7 @@ def find(reader: Reader, seq: int) -> StagedWrite | None:
 def of_key(reader: Reader, bucket: str, key: str) -> list[PendingWrite]:
     """The writes of a key, oldest first."""
     query = f"SELECT {_SLIM} FROM queue WHERE bucket = ? AND key = ? ORDER BY seq"
-    return [_slim(*row) for row in reader.select(query, (bucket, key.encode()))]
+    return [pending_write(*row) for row in reader.select(query, (bucket, key.encode()))]
 
 
 def check_none_pending(reader: Reader, bucket: str, key: str, but: int = 0) -> None:
@@ -303,7 +305,7 @@ def unstage(tx: Transaction, bucket: str, key: str) -> None:
         tx.drop_current(bucket, current.record)
 
 
-def _slim(
+def pending_write(
     seq: int,
     kind: str,
     bucket: str,
@@ -314,6 +316,7 @@ def _slim(
     priority: int,
     error: bytes | None,
 ) -> PendingWrite:
+    """A row of the queue, without what only its push needs. error: encoded."""
     return PendingWrite(
         seq=seq,
         kind=Kind(kind),

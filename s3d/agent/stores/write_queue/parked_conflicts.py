@@ -29,7 +29,6 @@ from s3d.agent.stores.write_queue.pending_write import (
 )
 from s3d.agent.stores.write_queue.pending_writes import PendingWrites
 
-_decode_error = msgspec.msgpack.Decoder(PushError).decode
 _decode_etags = msgspec.msgpack.Decoder(tuple[str, str, str | None]).decode
 
 CODE = "Conflict"
@@ -218,9 +217,12 @@ def _followers(tx: Transaction, write: PendingWrite) -> list[int]:
 
 def load_conflicts(reader: Reader) -> list[Conflict]:
     """All conflicts, in the order of their acceptance."""
-    query = """SELECT seq, bucket, key, kind, size, accepted, error, etags
-        FROM conflicts ORDER BY seq"""
-    return [_conflict(*row) for row in reader.select(query, ())]
+    query = f"""SELECT seq, kind, bucket, key, size, accepted, '{PendingState.CONFLICT}', 0, error,
+        etags FROM conflicts ORDER BY seq"""
+    return [
+        Conflict(journal_rows.pending_write(*row), *_decode_etags(etags))
+        for *row, etags in reader.select(query, ())
+    ]
 
 
 def find_object(reader: Reader, seq: int) -> Stored | None:
@@ -263,26 +265,3 @@ def drop_conflict(tx: Transaction, seq: int) -> bool:
     if row[0] is not None:
         tx.decref(decode_layout(row[0]))
     return True
-
-
-def _conflict(
-    seq: int,
-    bucket: str,
-    key: bytes,
-    kind: str,
-    size: int,
-    accepted: float,
-    error: bytes,
-    etags: bytes,
-) -> Conflict:
-    write = PendingWrite(
-        seq=seq,
-        kind=Kind(kind),
-        bucket=bucket,
-        key=key.decode(),
-        size=size,
-        first_accepted=accepted,
-        state=PendingState.CONFLICT,
-        error=_decode_error(error),
-    )
-    return Conflict(write, *_decode_etags(etags))

@@ -30,14 +30,7 @@ class PushSubject(NamedTuple):
     context: RequestContext
 
     def log_fields(self) -> RequestFields:
-        context = self.context
-        return RequestFields(
-            request_id=context.request_id,
-            write_request_id=context.parent,
-            trace_id="" if context.trace is None else context.trace.trace_id,
-            bucket=self.write.bucket,
-            key=self.write.key,
-        )
+        return self.context.log_fields(bucket=self.write.bucket, key=self.write.key)
 
 
 class PushSpans:

@@ -30,21 +30,6 @@ from tests.agent.frontends.http.test_post import form, post
 from tests.agent.frontends.http.wire import Answer, RunningEndpoint, opened, plain_head
 
 
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock(time.time)
-
-
-@pytest.fixture
-async def principals(store: LocalStore, clock: MovableClock) -> AsyncIterator[Principals]:
-    keys = AccessKeys([DEFAULT, TEAM, READER])
-    layer = KeyScopeLayer(store)
-    async with opened(layer, keys=keys, clock=clock, access=layer) as endpoint:
-        for path, body in ("/bucket", b""), ("/bucket/team/a", b"a"), ("/bucket/secret", b"s"):
-            assert (await endpoint.ask("PUT", path, body)).status == 200
-        yield Principals(endpoint, keys)
-
-
 def signed(
     principals: Principals, who: AccessKey, method: str, path: str, body: bytes, **headers: str
 ) -> bytes:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from s3d.agent.core.access_keys import AccessKeys
-from s3d.agent.stores.access.key_scope_layer import KeyScopeLayer
 from s3d.agent.stores.local.store import LocalStore
 from s3d.shared.access_key import AccessKey, owner_named
 from s3d.shared.config.values import Secret
@@ -38,23 +36,6 @@ ONLY_TEAM = json.dumps(
         },
     }
 )
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock(time.time)
-
-
-@pytest.fixture
-async def principals(store: LocalStore, clock: MovableClock) -> AsyncIterator[Principals]:
-    keys = AccessKeys([DEFAULT, TEAM, READER])
-    layer = KeyScopeLayer(store)
-    async with opened(layer, keys=keys, clock=clock, access=layer) as endpoint:
-        found = Principals(endpoint, keys)
-        await found.s3(DEFAULT, "create_bucket", Bucket="bucket")
-        await found.s3(DEFAULT, "put_object", Bucket="bucket", Key="team/a", Body=b"a")
-        await found.s3(DEFAULT, "put_object", Bucket="bucket", Key="secret", Body=b"s")
-        yield found
 
 
 async def assume(principals: Principals, who: Any = DEFAULT, **given: Any) -> Any:

@@ -9,18 +9,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.loop_detection import HOPS, MAX_HOPS, MEMORY, LoopDetection, ViaTracker
+from tests.agent.manual_clock import ManualClock
 
 ME, ONE, TWO, THREE = ("a" * 32, "1" * 32, "2" * 32, "3" * 32)
-
-
-class Clock:
-    """Seconds, moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Open:
@@ -83,7 +74,7 @@ def test_only_the_latest_agents_are_named() -> None:
 
 @pytest.mark.finding("Q7")
 def test_an_agent_is_named_for_a_while_only() -> None:
-    clock = Clock()
+    clock = ManualClock(0.0)
     via = ViaTracker(ME, clock=clock)
     via.admit(ONE)
     clock.now = MEMORY - 1

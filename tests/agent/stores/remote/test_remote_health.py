@@ -6,6 +6,7 @@ import pytest
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.stores.remote.remote_health import PAUSE, TRIAL, Outage
+from tests.agent.manual_clock import ManualClock
 
 pytestmark = pytest.mark.finding("S9")
 
@@ -14,21 +15,13 @@ REFUSED = Unreachable(Reason.CONNECT, "", sent=False)
 LOST = Unreachable(Reason.LOST, "", sent=True)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def outage(clock: Clock) -> Outage:
+def outage(clock: ManualClock) -> Outage:
     return Outage(clock)
 
 
@@ -38,7 +31,7 @@ def admitted(outage: Outage, seconds: float = 30.0, *, repeatable: bool = True) 
     return None
 
 
-def test_after_a_wait_in_vain_the_next_fails_at_once(outage: Outage, clock: Clock) -> None:
+def test_after_a_wait_in_vain_the_next_fails_at_once(outage: Outage, clock: ManualClock) -> None:
     assert admitted(outage) == 30.0
     outage.missed(SILENCE)
     assert admitted(outage) is None
@@ -49,13 +42,13 @@ def test_after_a_wait_in_vain_the_next_fails_at_once(outage: Outage, clock: Cloc
     assert admitted(outage) == 30.0
 
 
-def test_a_write_on_trial_has_its_time(outage: Outage, clock: Clock) -> None:
+def test_a_write_on_trial_has_its_time(outage: Outage, clock: ManualClock) -> None:
     outage.missed(SILENCE)
     clock.now += PAUSE
     assert admitted(outage, 60.0, repeatable=False) == 60.0
 
 
-def test_while_others_get_answers_the_remote_is_there(outage: Outage, clock: Clock) -> None:
+def test_while_others_get_answers_the_remote_is_there(outage: Outage, clock: ManualClock) -> None:
     outage.answered()
     clock.now += PAUSE / 2
     outage.missed(SILENCE)

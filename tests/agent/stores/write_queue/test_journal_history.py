@@ -7,27 +7,14 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.core.events import Events
-from s3d.agent.storage.index import Index, Tables
+from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Checksum, Description, Layout, ObjectRecord, encode
 from s3d.agent.stores.write_queue import journal_history, journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.journal_history import UnresolvedPush, UnresolvedPushes
 from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, Kind, PendingWrite
+from tests.agent.stores.write_queue.first_layout import LAYOUT_1
 from tests.agent.stores.write_queue.rig import open_rig
-
-LAYOUT_1 = Tables(
-    """
-CREATE TABLE queue(seq INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, key BLOB NOT NULL,
-    kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, state TEXT NOT NULL,
-    priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB);
-CREATE INDEX queue_keys ON queue(bucket, key);
-CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
-    PRIMARY KEY(bucket, key, upload, begun)) WITHOUT ROWID;
-"""
-    + journal_rows._ALIASES,
-    layout=1,
-)
-"""As the first edition made the queue."""
 
 
 def record(upload_id: str, **further: object) -> ObjectRecord:

@@ -3,7 +3,7 @@
 import pytest
 
 from s3d.agent.core.events import Events
-from s3d.agent.storage.index import Index, Tables
+from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Extent, Layout, ObjectRecord, Stored, encode
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal import Journal
@@ -18,6 +18,7 @@ from s3d.agent.stores.write_queue.pending_write import (
     RemoteUpload,
 )
 from s3d.shared.errors import UsageError
+from tests.agent.stores.write_queue.first_layout import LAYOUT_1
 
 
 @pytest.fixture
@@ -112,21 +113,6 @@ def test_a_file_with_a_queue_is_not_opened_as_one_without(tmp_path):
     with pytest.raises(UsageError, match="newer"):
         Index.open(tmp_path / "index", ephemeral=True)
     Index.open(tmp_path / "index", ephemeral=True, tables=journal_rows.TABLES).close()
-
-
-LAYOUT_1 = Tables(
-    """
-CREATE TABLE queue(seq INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, key BLOB NOT NULL,
-    kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, state TEXT NOT NULL,
-    priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB);
-CREATE INDEX queue_keys ON queue(bucket, key);
-CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
-    PRIMARY KEY(bucket, key, upload, begun)) WITHOUT ROWID;
-"""
-    + journal_rows._ALIASES,
-    layout=1,
-)
-"""As the first edition made the queue."""
 
 
 @pytest.mark.finding("S3")

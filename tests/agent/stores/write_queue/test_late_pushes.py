@@ -63,12 +63,18 @@ class Scene:
         finally:
             await remote.close()
 
-    async def first_in_flight(self, rig: Rig) -> None:
-        """Push the first write, which does not arrive yet."""
+    @asynccontextmanager
+    async def killed_agent(self) -> AsyncIterator[Rig]:
+        """An agent with the push of the first write in flight, which does not arrive yet. It is
+        killed at the end; from then on the remote can be reached."""
         self.proxy.inject(Fault(drop=Drop.BEFORE), times=math.inf, when=is_put)
-        rig.start()
-        await rig.staged.put(self.bucket, "k", FIRST)
-        await rig.until(lambda: any(is_put(each.head) for each in self.proxy.seen))
+        async with self.agent() as rig:
+            rig.start()
+            await rig.staged.put(self.bucket, "k", FIRST)
+            await rig.until(lambda: any(is_put(each.head) for each in self.proxy.seen))
+            yield rig
+            await rig.stop()
+        self.heal()
 
     def of_first(self) -> Exchange:
         return next(each for each in self.proxy.seen if is_put(each.head))
@@ -106,11 +112,8 @@ def scene(
 
 
 async def test_the_remote_refuses_a_late_commit_after_a_newer_write(scene: Scene) -> None:
-    async with scene.agent() as killed:
-        await scene.first_in_flight(killed)
+    async with scene.killed_agent() as killed:
         await killed.staged.put(scene.bucket, "k", SECOND)
-        await killed.stop()
-    scene.heal()
     async with scene.agent() as rig:
         rig.start()
         await rig.pushed()
@@ -130,11 +133,8 @@ async def until_nothing_can_arrive(scene: Scene, rig: Rig) -> None:
 
 
 async def test_a_late_commit_does_not_undo_a_delete(scene: Scene) -> None:
-    async with scene.agent() as killed:
-        await scene.first_in_flight(killed)
+    async with scene.killed_agent() as killed:
         await killed.journal.recorder.delete(scene.bucket, ["k"])
-        await killed.stop()
-    scene.heal()
     async with scene.agent() as rig:
         rig.start()
         await verifying(rig)
@@ -147,11 +147,8 @@ async def test_a_late_commit_does_not_undo_a_delete(scene: Scene) -> None:
 
 @pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
 async def test_before_a_remote_without_conditions_it_is_put_right(scene: Scene) -> None:
-    async with scene.agent() as killed:
-        await scene.first_in_flight(killed)
+    async with scene.killed_agent() as killed:
         await killed.staged.put(scene.bucket, "k", SECOND)
-        await killed.stop()
-    scene.heal()
     async with scene.agent() as rig:
         rig.start()
         await verifying(rig)
@@ -165,11 +162,8 @@ async def test_before_a_remote_without_conditions_it_is_put_right(scene: Scene) 
 
 @pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
 async def test_it_is_put_right_after_a_second_crash_too(scene: Scene) -> None:
-    async with scene.agent() as killed:
-        await scene.first_in_flight(killed)
+    async with scene.killed_agent() as killed:
         await killed.staged.put(scene.bucket, "k", SECOND)
-        await killed.stop()
-    scene.heal()
     async with scene.agent() as killed:
         killed.start()
         await verifying(killed)
@@ -186,10 +180,8 @@ async def test_it_is_put_right_after_a_second_crash_too(scene: Scene) -> None:
 async def test_a_write_whose_only_late_request_brings_the_same_bytes_is_done(
     scene: Scene,
 ) -> None:
-    async with scene.agent() as killed:
-        await scene.first_in_flight(killed)
-        await killed.stop()
-    scene.heal()
+    async with scene.killed_agent():
+        pass
     async with scene.agent() as rig:
         rig.start()
         await rig.pushed()
@@ -199,11 +191,8 @@ async def test_a_write_whose_only_late_request_brings_the_same_bytes_is_done(
 
 @pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
 async def test_a_later_write_takes_over_from_one_that_is_verified(scene: Scene) -> None:
-    async with scene.agent() as killed:
-        await scene.first_in_flight(killed)
+    async with scene.killed_agent() as killed:
         await killed.staged.put(scene.bucket, "k", SECOND)
-        await killed.stop()
-    scene.heal()
     async with scene.agent() as rig:
         rig.start()
         await verifying(rig)

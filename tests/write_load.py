@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,9 +76,22 @@ class Memory:
 class Load:
     """Threads that write until the agent is gone; each writer has a Memory and a client."""
 
-    def __init__(self, client: Any, bucket: str, memories: list[Memory], seed: int) -> None:
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        memories: list[Memory],
+        seed: int,
+        *,
+        sizes: Sequence[int] = SIZES,
+        two_parts: float = 0.1,
+    ) -> None:
+        """sizes: of the objects of PutObject. two_parts: the share of multipart uploads that have
+        two parts, and not one."""
         self._client = client
         self._bucket = bucket
+        self._sizes = sizes
+        self._two_parts = two_parts
         self._acknowledgements = 0
         self._news = threading.Condition()
         self.ended: list[Exception] = []
@@ -125,7 +138,7 @@ class Load:
         return Content(number, rng.randrange(1 << 30), size, tag)
 
     def _put(self, key: str, rng: random.Random, memory: Memory) -> None:
-        content = self._content(key, rng, memory, rng.choice(SIZES))
+        content = self._content(key, rng, memory, rng.choice(self._sizes))
         about = _about(content)
         memory.ask(key, content)
         self._client.put_object(Bucket=self._bucket, Key=key, Body=content.data, **about)
@@ -143,8 +156,8 @@ class Load:
         self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
 
     def _multipart(self, key: str, rng: random.Random, memory: Memory) -> None:
-        """Now and then of two parts; only the last one may be small."""
-        size = rng.randrange(1, 100_000) + (PART if rng.random() < 0.1 else 0)
+        """Only the last part may be small."""
+        size = rng.randrange(1, 100_000) + (PART if rng.random() < self._two_parts else 0)
         place = {"Bucket": self._bucket, "Key": key}
         content = self._content(key, rng, memory, size)
         upload = self._client.create_multipart_upload(**place, **_about(content))["UploadId"]
@@ -173,8 +186,14 @@ def _about(content: Content) -> dict[str, Any]:
     return {"Metadata": {NUMBER: str(content.number)}, **tagging}
 
 
-def settle(client: Any, bucket: str, memories: list[Memory]) -> None:
-    """Every key holds what is allowed, whole; what is found is from now on the truth."""
+def settle(
+    client: Any, bucket: str, memories: list[Memory], *, ignored: tuple[str, ...] = (PROBES,)
+) -> None:
+    """Every key holds what is allowed, whole; what is found is from now on the truth.
+
+    ignored: what other keys may begin with. An agent that was killed may have been about to delete
+    the objects of a probe.
+    """
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     listed = {row["Key"]: row["Size"] for page in pages for row in page.get("Contents", ())}
     for number, memory in enumerate(memories):
@@ -182,8 +201,7 @@ def settle(client: Any, bucket: str, memories: list[Memory]) -> None:
             found = _found(client, bucket, key, memory.allowed(key))
             assert listed.pop(key, None) == (found.size if found is not None else None), key
             memory.find(key, found)
-    # An agent that was killed may have been about to delete the objects of a probe.
-    assert [key for key in listed if not key.startswith(PROBES)] == []
+    assert [key for key in listed if not key.startswith(ignored)] == []
 
 
 def _found(client: Any, bucket: str, key: str, allowed: list[State]) -> State:
