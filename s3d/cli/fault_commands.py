@@ -16,6 +16,12 @@ def fault_command() -> None:
     """Faults on demand, in a store made for tests (s3d run --test).
 
     Requests to the S3 endpoint fail; the commands of s3d do not. Faults end with the agent.
+
+    \b
+    Examples:
+      s3d fault add --operation PutObject --error SlowDown --rate 0.1
+      s3d fault ls
+      s3d fault rm --all
     """
 
 

@@ -101,6 +101,11 @@ def snapshot_command() -> None:
     """Snapshots of a store made for tests (s3d run --test): all buckets and what is in them.
 
     Bytes are shared, so both saving and restoring take milliseconds.
+
+    \b
+    Examples:
+      s3d snapshot save base
+      s3d snapshot restore base
     """
 
 
