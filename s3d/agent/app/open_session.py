@@ -14,8 +14,8 @@ from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.app.process_metrics import CACHE, QUEUE, STORE, report_process
 from s3d.agent.app.readiness import session_readiness
 from s3d.agent.app.sampler import sampler_of
+from s3d.agent.app.seed import prepare_store
 from s3d.agent.app.stack import build_stack
-from s3d.agent.app.start_checks import create_buckets
 from s3d.agent.app.sync_folders import open_folders
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
@@ -69,8 +69,8 @@ async def open_session(
     )
     closing.push_async_callback(stack.close)
     client = S3Client(stack.top)
-    if stack.gateway is None:
-        await create_buckets(client, config.buckets)
+    if stack.embedded is not None:
+        await prepare_store(stack.embedded.index, client, config)
     folders = open_folders(stack, config, places, events, umask=process.umask, registry=registry)
     closing.callback(folders.close)
     file = stack.places(places).transfers_file

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from s3d.shared.config.bucket_tables import declared_buckets
 from s3d.shared.config.rules import ConfigError, Given, Problem, collect, fill, settings_of, tables
 from s3d.shared.config.schema import Config, NotificationTargetConfig, SyncFolderConfig
 from s3d.shared.config.validators import is_loopback
@@ -25,8 +26,12 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     if config.sync_folder.path is not None or config.sync_folder.bucket:
         folders.append(config.sync_folder)
     targets = [] if file is None else _targets(file, problems)
+    buckets = [] if file is None else declared_buckets(file, problems)
     config = msgspec.structs.replace(
-        config, sync_folders=tuple(folders), notification_targets=tuple(targets)
+        config,
+        sync_folders=tuple(folders),
+        notification_targets=tuple(targets),
+        declared_buckets=tuple(buckets),
     )
     problems += _cross_checks(config, given)
     problems += _check_folders(config, given)
@@ -59,6 +64,10 @@ def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
     if config.ephemeral and config.remote and config.write_queue.enabled:
         message = "pending writes would be lost at the end: set S3D_WRITE_QUEUE=false too"
         problems.append(Problem("ephemeral", given["ephemeral"].origin, message))
+    if config.remote and config.declared_buckets:
+        origin = config.declared_buckets[0].origin
+        message = "only for the embedded store: unset S3D_REMOTE, or leave the buckets out"
+        problems.append(Problem("bucket", origin, message))
     for name in ("test", "seed"):
         if config.remote and getattr(config, name):
             message = "only for the embedded store: unset S3D_REMOTE"

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from s3d.shared.config.bucket_tables import DeclaredBucket
 from s3d.shared.config.rules import (
     ENV,
     FILE,
@@ -362,6 +363,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All sync folders, those of the file first."""
     notification_targets: tuple[NotificationTargetConfig, ...] = ()
     """What buckets can send their events to; only the file can declare them."""
+    declared_buckets: tuple[DeclaredBucket, ...] = ()
+    """Every [[bucket]] of the file."""
     opa_policy: Annotated[
         Path | None,
         Rule("Rego file or folder that decides what to push and cache; unset: none", parse_path),

@@ -44,6 +44,25 @@ def read_tables(path: Path, name: str) -> list[tuple[int, dict[str, object]]]:
     return list(zip(lines + [0] * (len(rows) - len(lines)), rows, strict=False))
 
 
+def table_lines(path: Path, name: str) -> list[dict[str, int]]:
+    """For each [[name]] of the file, the line of each of its keys, also of one that is a table of
+    its own: [[name.key]]. Raises FileError."""
+    found: list[dict[str, int]] = []
+    is_inside = False
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if _is_table(line, name):
+            found.append({})
+            is_inside = True
+        elif found and (part := re.match(rf"""\s*\[\[?\s*{name}\s*\.\s*["']?([\w-]+)""", line)):
+            found[-1].setdefault(part[1], number)
+            is_inside = False
+        elif line.lstrip().startswith("["):
+            is_inside = False
+        elif is_inside and (key := re.match(_KEY, line)):
+            found[-1].setdefault(key[1].partition(".")[0], number)
+    return found
+
+
 def add_table(path: Path, name: str, table: dict[str, object]) -> None:
     """Append a [[name]] to the file, which is created if necessary. The rest stays unchanged.
 
