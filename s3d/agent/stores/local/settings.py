@@ -169,6 +169,7 @@ ENFORCED: Mapping[str, str] = {
     "policy": "bucket policies",
     "publicAccessBlock": "public access block",
     "retention": "retention",
+    "website": "website hosting",
 }
 """Settings that s3d acts upon: query word -> name for people. CORS: in the S3 endpoint; those that
 decide about access: in stores/access."""
@@ -183,7 +184,6 @@ STORED_ONLY: Mapping[str, str] = {
     "metrics": "metrics configurations",
     "replication": "replication",
     "requestPayment": "request payment",
-    "website": "website hosting",
 }
 """Settings that are returned as they were put and have no effect: the user guide lists them by
 these names."""
