@@ -18,7 +18,9 @@ from s3d.agent.app.process_metrics import measure_lag
 from s3d.agent.app.start_checks import create_remote_buckets
 
 if TYPE_CHECKING:
+    from s3d.agent.app.embedded import Embedded
     from s3d.agent.app.gateway import Gateway
+    from s3d.agent.app.stack import Stack
 
 POLICY_EVERY = 5.0
 """Seconds between two evaluations of what a policy holds back."""
@@ -39,14 +41,20 @@ def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run
     if session.process.export.is_active:
         tasks["telemetry"] = session.process.export.run
     if stack.embedded is not None:
-        tasks["sweep"] = stack.embedded.sweep
-        tasks["lifecycle"] = stack.embedded.local.expiration.run
-    if stack.notifications is not None and stack.notifications.deliveries:
-        tasks["notifications"] = stack.notifications.run
+        tasks |= _of_embedded(stack, stack.embedded)
     if stack.gateway is not None:
         buckets = partial(create_remote_buckets, session.client, session.config.buckets)
         tasks |= {"buckets": buckets, **_of_remote(stack.gateway)}
         tasks |= {**_of_queue(stack.gateway), **_of_cache(stack.gateway)}
+    return tasks
+
+
+def _of_embedded(stack: Stack, embedded: Embedded) -> dict[str, Run]:
+    tasks: dict[str, Run] = {"sweep": embedded.sweep, "lifecycle": embedded.local.expiration.run}
+    if stack.inventory is not None:
+        tasks["inventory"] = stack.inventory.run
+    if stack.notifications is not None and stack.notifications.deliveries:
+        tasks["notifications"] = stack.notifications.run
     return tasks
 
 

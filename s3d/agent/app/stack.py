@@ -22,6 +22,7 @@ ChangeEvents, AccessLayer (who may do what) and LocalStore only.
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ import msgspec
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.process import private_folder
 from s3d.agent.app.process_metrics import STORE, commit_histogram
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import MovableClock
 from s3d.agent.core.events import Events
 from s3d.agent.core.owners import Owners
@@ -46,6 +48,7 @@ from s3d.agent.storage.records import StoreTotals
 from s3d.agent.stores.access.authorization import Authorization
 from s3d.agent.stores.access.layer import AccessLayer
 from s3d.agent.stores.change_events import ChangeEvents
+from s3d.agent.stores.local.inventory import Inventory
 from s3d.agent.stores.notifications.service import Notifications
 from s3d.agent.stores.read_cache.cache_status import cache_status
 from s3d.agent.stores.testing.faults import FaultLayer
@@ -88,6 +91,8 @@ class Stack:
     """What the S3 endpoint calls when it is not the top: faults on demand are above that."""
     notifications: Notifications | None = None
     """Delivers the events of the embedded store."""
+    inventory: Inventory | None = None
+    """Writes the inventory reports of the embedded store."""
 
     @property
     def without_events(self) -> ObjectStore:
@@ -163,6 +168,7 @@ async def build_stack(
         owners = owners or Owners()
         marked = find_mark(places.store_dir, required=config.test)
         clock = MovableClock()
+        now = time.time if marked.mark is None else clock.now
         embedded = open_embedded(
             places.store_dir,
             ephemeral=config.ephemeral,
@@ -170,11 +176,22 @@ async def build_stack(
             commits=commit_histogram(registry, STORE),
             owners=owners,
             new_buckets=config.new_buckets,
-            clock=time.time if marked.mark is None else clock.now,
+            clock=now,
             target_arns=[target_arn(each.type, each.name) for each in config.notification_targets],
         )
+        client = S3Client(embedded.local)
+        inventory = Inventory(embedded.index, client, now, config.report_delay)
+
+        async def catch_up() -> int:
+            """The clock was moved: do what is due now."""
+            removed = await embedded.local.expiration.apply()
+            await inventory.apply()
+            return removed
+
         try:
-            controls = await _open_controls(embedded, marked, clock, events, required=config.test)
+            controls = await _open_controls(
+                embedded, marked, clock, events, required=config.test, catch_up=catch_up
+            )
         except BaseException:
             embedded.close()
             raise
@@ -197,6 +214,7 @@ async def build_stack(
             controls,
             None if controls is None else FaultLayer(top, controls.faults),
             notifications,
+            inventory,
         )
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare
@@ -207,9 +225,18 @@ async def build_stack(
 
 
 async def _open_controls(
-    embedded: Embedded, marked: FoundMark, clock: MovableClock, events: Events, *, required: bool
+    embedded: Embedded,
+    marked: FoundMark,
+    clock: MovableClock,
+    events: Events,
+    *,
+    required: bool,
+    catch_up: Callable[[], Awaitable[int]],
 ) -> StoreControls | None:
-    """What is possible in a store made for tests; None for another store. Raises UsageError."""
+    """What is possible in a store made for tests; None for another store. Raises UsageError.
+
+    catch_up: does what is due after the clock was moved; how much lifecycle rules have removed.
+    """
     if marked.mark is not None:
         marked = await confirm(embedded.index, embedded.folder, marked.mark, required=required)
     if marked.problem:
@@ -219,7 +246,7 @@ async def _open_controls(
     return StoreControls(
         embedded.index,
         clock,
-        apply_lifecycle=embedded.local.expiration.apply,
+        apply_lifecycle=catch_up,
         on_replaced=partial(events.emit, "store.changed", operation="Restore"),
     )
 

@@ -301,6 +301,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             parse_new_buckets,
         ),
     ] = "open"
+    report_delay: Annotated[
+        float,
+        Rule("How long after its time an inventory report is written", parse_age),
+    ] = 60.0
     auth: Annotated[
         str,
         Rule("sigv4: requests must be signed; none: full access for anyone", parse_auth),

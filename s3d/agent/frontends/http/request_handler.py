@@ -33,10 +33,12 @@ from s3d.agent.frontends.http.request_reader import AuthorizedRequest, RequestHe
 from s3d.agent.frontends.http.request_span import begin_span, describe
 from s3d.agent.frontends.http.response_writer import ResponseWriter
 from s3d.agent.frontends.http.sts_endpoint import StsEndpoint, is_sts
+from s3d.agent.frontends.http.website_endpoint import WebsiteEndpoint
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, RequestContext, S3Request
 from s3d.agent.s3.parse import parse_input
 from s3d.agent.s3.trace_context import TRACEPARENT
+from s3d.agent.s3.website import bucket_of
 from s3d.shared.logs import current_request, log_fields
 
 logger = LimitedLogger(logging.getLogger(__name__))
@@ -72,9 +74,11 @@ class RequestHandler:
         access: AccessControl | None = None,
         tracer: Tracer,
         sts: StsEndpoint | None = None,
+        website: WebsiteEndpoint | None = None,
     ) -> None:
         """access: decides before a document is read; None: whoever has a key may do everything.
-        sts: None when requests need no signature. keepalive_interval: seconds between the spaces
+        sts: None when requests need no signature. website: None for a store that does not decide
+        about anonymous requests. keepalive_interval: seconds between the spaces
         that keep a slow request's connection.
         """
         self._store = store
@@ -85,6 +89,7 @@ class RequestHandler:
         self._access = access
         self._tracer = tracer
         self._sts = sts
+        self._website = website
         self.uploads = 0
         """Streaming bodies that are being received."""
 
@@ -140,6 +145,8 @@ class RequestHandler:
         if exchange.request.error is not None:
             raise exchange.request.error
         head = self._reader.parse_head(exchange.request)
+        if head.address.virtual and self._website is not None and bucket_of(head.address.bucket):
+            return self._website.serve(exchange, head)
         if exchange.method == "OPTIONS":
             return self._preflight(exchange, head)
         if exchange.method == "POST":

@@ -230,8 +230,10 @@ _SECURITY = (
 class ResponseHeadWriter:
     """Renders heads; keeps the Date line of the current second."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], security: str = _SECURITY) -> None:
+        """security: header lines that say what a browser may do with a response."""
         self._clock = clock
+        self._security = security
         self._second = -1
         self._common = ""
         self._bits = random.Random().getrandbits
@@ -248,7 +250,7 @@ class ResponseHeadWriter:
         if now != self._second:
             self._second = now
             date = formatdate(now, usegmt=True)
-            self._common = f"{_SECURITY}x-amz-id-2: {HOST_ID}\r\nDate: {date}\r\n"
+            self._common = f"{self._security}x-amz-id-2: {HOST_ID}\r\nDate: {date}\r\n"
         lines = header_lines(headers) if headers else ""
         first = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
         text = f"{first}x-amz-request-id: {request_id}\r\n{self._common}{lines}{tail}\r\n"

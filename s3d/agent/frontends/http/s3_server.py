@@ -34,6 +34,7 @@ from s3d.agent.frontends.http.request_span import end_span
 from s3d.agent.frontends.http.response_writer import ResponseHeadWriter, ResponseWriter
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.frontends.http.sts_endpoint import StsEndpoint
+from s3d.agent.frontends.http.website_endpoint import WebsiteEndpoint
 from s3d.agent.s3.errors import S3Error
 
 logger = logging.getLogger(__name__)
@@ -84,13 +85,17 @@ class S3Server:
             self._request_logs += (RequestRecorder(record, reader, clock).log,)
         """Called with each exchange that is over."""
         is_logged = bool(self._request_logs)
-        writer = (RecordingWriter if is_logged else ResponseWriter)(self._heads, self._sendfile)
+        writer_type = RecordingWriter if is_logged else ResponseWriter
+        writer = writer_type(self._heads, self._sendfile)
+        pages = ResponseHeadWriter(clock, security="Server: s3d\r\n")
+        website = WebsiteEndpoint(store, writer_type(pages, self._sendfile)) if admits else None
         self._handler = (RecordingHandler if is_logged else RequestHandler)(
             store,
             reader=reader,
             writer=writer,
             form_post=FormPost(store, writer, keys, clock, admits_anonymous=admits),
             access=access,
+            website=website,
             sts=None if keys is None else StsEndpoint(keys, writer, clock),
             keepalive_interval=self.limits.keepalive_interval,
             tracer=tracer,

@@ -1,6 +1,6 @@
 """The configurations of which a bucket has several, by Id: analytics, inventory, metrics, tiering.
 
-Each is a setting named "query word/Id". Stored and returned, not enforced.
+Each is a setting named "query word/Id". Stored and returned; inventory.py acts on one family.
 """
 
 from __future__ import annotations
@@ -31,14 +31,21 @@ MAX_CONFIGURATIONS = 1000
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfiguration.html
 """
 
+INVENTORY = "inventory/"
+"""What the names of the settings of inventories begin with."""
+START = "inventory-start/"
+"""Setting START + Id: when the period of the next report begins, in Unix seconds."""
+
 _decode: Callable[[bytes], Members] = msgspec.msgpack.Decoder(Members).decode
 
 
 class ConfigurationOps:
     """Handlers of configurations with an Id."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, clock: Callable[[], float]) -> None:
+        """clock: Unix seconds."""
         self._index = index
+        self._clock = clock
 
     @operation(*(f"PutBucket{family}Configuration" for family in FAMILIES))
     async def put_configuration(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -53,6 +60,8 @@ class ConfigurationOps:
             if len(others) >= MAX_CONFIGURATIONS:
                 raise S3Error("TooManyConfigurations")
             tx.put_setting(bucket, _setting(request, value["Id"]), kept)
+            if _setting(request, "") == INVENTORY:
+                tx.put_setting(bucket, START + value["Id"], msgspec.msgpack.encode(self._clock()))
 
         await self._index.write(put)
         return S3Response({})
@@ -78,6 +87,8 @@ class ConfigurationOps:
             if tx.setting(bucket, name) is None:
                 raise S3Error("NoSuchConfiguration")
             tx.put_setting(bucket, name, None)
+            if _setting(request, "") == INVENTORY:
+                tx.put_setting(bucket, START + request.input["Id"], None)
 
         await self._index.write(delete)
         return S3Response({})

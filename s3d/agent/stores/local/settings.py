@@ -161,6 +161,7 @@ ENFORCED: Mapping[str, str] = {
     "acl": "access control lists",
     "cors": "CORS rules",
     "encryption": "default encryption",
+    "inventory": "inventory configurations",
     "legal-hold": "legal holds",
     "lifecycle": "lifecycle rules",
     "notification": "event notifications",
@@ -169,6 +170,7 @@ ENFORCED: Mapping[str, str] = {
     "policy": "bucket policies",
     "publicAccessBlock": "public access block",
     "retention": "retention",
+    "website": "website hosting",
 }
 """Settings that s3d acts upon: query word -> name for people. CORS: in the S3 endpoint; those that
 decide about access: in stores/access."""
@@ -178,12 +180,10 @@ STORED_ONLY: Mapping[str, str] = {
     "accelerate": "transfer acceleration",
     "analytics": "analytics configurations",
     "intelligent-tiering": "intelligent tiering",
-    "inventory": "inventory configurations",
     "logging": "access logging",
     "metrics": "metrics configurations",
     "replication": "replication",
     "requestPayment": "request payment",
-    "website": "website hosting",
 }
 """Settings that are returned as they were put and have no effect: the user guide lists them by
 these names."""

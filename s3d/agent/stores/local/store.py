@@ -128,7 +128,7 @@ class LocalStore(TerminalStore):
             PolicyStatusOps(index),
             BucketEncryptionOps(index, keys.default),
             UpdateEncryptionOps(index, keys, clock),
-            ConfigurationOps(index),
+            ConfigurationOps(index, clock),
             AclOps(index, ownership, publisher),
             LockOps(index, clock),
         )

@@ -16,7 +16,8 @@ async def test_an_id_of_one_family_is_none_of_another(s3, bucket, index):
     for family in FAMILIES:
         assert await put(s3, bucket, "id", family) == ""
     names = set(index.read_inline(lambda reader: reader.settings(bucket)))
-    assert names == {"analytics/id", "intelligent-tiering/id", "inventory/id", "metrics/id"}
+    configurations = {"analytics/id", "intelligent-tiering/id", "inventory/id", "metrics/id"}
+    assert names == configurations | {"inventory-start/id"}
     await s3("DeleteBucketInventoryConfiguration", Bucket=bucket, Id="id")
     await s3("GetBucketMetricsConfiguration", Bucket=bucket, Id="id")
 
