@@ -26,6 +26,8 @@ Row = tuple[str, str]
 
 SKEW = 60.0
 """Seconds by which the remote's clock has to differ before the status shows it."""
+NAMED = 3
+"""Buckets whose names a line of the status lists."""
 LEVELS = {
     "A": "the remote evaluates conditional writes",
     "B": "the remote ignores conditions; s3d does so for its clients; versions are kept",
@@ -158,8 +160,18 @@ def _remote(remote: RemoteStatus) -> Iterator[Row]:
         yield "", f"the clock of the remote differs from ours by {remote.clock_offset:+.0f} s"
     for name in remote.limitations:
         yield "limitation", LIMITATIONS.get(name, name)
-    for bucket, level in sorted(remote.capabilities.items()):
-        yield "conditions", f"{bucket}: {LEVELS.get(level, level)}"
+    yield from _conditions(remote.capabilities)
+
+
+def _conditions(levels: Mapping[str, str]) -> Iterator[Row]:
+    """levels: by bucket. One line for each level, since there may be hundreds of buckets."""
+    for level in sorted(set(levels.values())):
+        buckets = sorted(bucket for bucket, own in levels.items() if own == level)
+        names, more = ", ".join(buckets[:NAMED]), len(buckets) - NAMED
+        if more == 1:  # its name is as short as "and 1 more"
+            names, more = ", ".join(buckets), 0
+        rest = f" and {more:,} more" if more > 0 else ""
+        yield "conditions", f"{names}{rest}: {LEVELS.get(level, level)}"
 
 
 def _queue(queue: QueueStatus) -> Iterator[Row]:

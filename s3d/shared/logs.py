@@ -69,7 +69,7 @@ class LogEntry(RequestFields, frozen=True, kw_only=True):
 
 
 def log_fields(**fields: str) -> dict[str, Any]:
-    """The extra argument of a logging call: members of RequestFields that the line is to carry."""
+    """The extra argument of a logging call, with members of RequestFields for the line."""
     return {"fields": fields}
 
 
@@ -98,7 +98,7 @@ def entry_of(record: logging.LogRecord) -> LogEntry:
 
 
 def json_line(entry: LogEntry) -> str:
-    """One line without its end. Invisible and control characters are escaped."""
+    """One line without its newline. Invisible and control characters are escaped."""
     values = ((name, getattr(entry, name)) for name in _JSON_NAMES)
     text = msgspec.json.encode({name: value for name, value in values if value}).decode()
     return _with_escapes(text)
@@ -130,8 +130,8 @@ def line_of(entry: LogEntry, seq: int) -> LogLine:
 
 def is_selected(line: LogLine, level: str, source: str) -> bool:
     """Whether a line has at least this level and its source begins with this prefix."""
-    is_loud = LEVELS.get(line.level, logging.INFO) >= LEVELS[level]
-    return is_loud and line.source.startswith(source)
+    is_severe = LEVELS.get(line.level, logging.INFO) >= LEVELS[level]
+    return is_severe and line.source.startswith(source)
 
 
 def _fields_of(record: logging.LogRecord) -> dict[str, str]:
@@ -165,7 +165,7 @@ _FORMATTER = logging.Formatter()
 
 
 def _clean(text: str) -> str:
-    """The text without secrets and without what no encoding has; of a long one, both ends."""
+    """The text without secrets and lone surrogates; the middle of a long one is cut out."""
     text = mask(text)
     text = text if text.isascii() else _SURROGATE.sub("\ufffd", text)
     half = LONGEST_TEXT // 2
@@ -223,7 +223,7 @@ def set_up(level: str, stream: TextIO, *, form: str = "text") -> None:
 
 
 class LineFormatter(logging.Formatter):
-    """Formats records as log_records.py does."""
+    """Formats records with json_line() or text_lines()."""
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()

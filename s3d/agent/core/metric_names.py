@@ -73,7 +73,8 @@ def _histogram(name: str, bounds: Bounds, meaning: str, *labels: str) -> Metric:
 HTTP_REQUESTS = _counter(
     "s3d_http_requests_total",
     "Requests that have ended, by operation and by the status of the response; the code is "
-    '"aborted" when the client left or the response was cut off before its end.',
+    '"aborted" when the response was cut off before its end, and 400 when the request was. The '
+    'operation is "" when the request was refused before it was known.',
     "operation", "code",
 )  # fmt: skip
 HTTP_DURATION = _histogram(

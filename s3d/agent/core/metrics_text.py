@@ -89,9 +89,9 @@ def _samples(metric: Metric, point: Point, is_openmetrics: bool) -> Iterator[str
     assert metric.bounds is not None
     below = 0
     start = f"{metric.name}_bucket{{" + "".join(f"{pair}," for pair in pairs)
-    for at, (bound, count) in enumerate(zip(metric.bounds.texts, value.counts, strict=True)):
+    for index, (bound, count) in enumerate(zip(metric.bounds.texts, value.counts, strict=True)):
         below += count
-        exemplar = value.exemplars.get(at) if is_openmetrics else None
+        exemplar = value.exemplars.get(index) if is_openmetrics else None
         yield f'{start}le="{bound}"}} {below}{_exemplar(exemplar)}'
     yield f"{metric.name}_sum{_braces(pairs)} {_number(value.sum)}"
     yield f"{metric.name}_count{_braces(pairs)} {below}"

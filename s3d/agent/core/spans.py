@@ -1,7 +1,8 @@
 """Spans: what the agent did for one request, and how long each part took.
 
-A Tracer records nothing until a sink is installed: whoever might start a span tests `is_active`,
-and that is all it costs. Terms and numbers are those of OpenTelemetry.
+A Tracer records nothing until a sink is installed. Code that may start a span tests `is_active`
+first; without an exporter, that test is the whole cost. Terms and numbers are those of
+OpenTelemetry.
 https://opentelemetry.io/docs/specs/otel/trace/api/
 """
 
@@ -85,7 +86,7 @@ class Tracer:
     """Starts spans. Belongs to the loop."""
 
     def __init__(self, bits: Callable[[int], int] | None = None) -> None:
-        """bits: random bits, so many."""
+        """bits: returns an integer of so many random bits."""
         self._bits = bits or random.Random().getrandbits
         self._sink: SpanSink | None = None
         self._sample: Callable[[str, TraceContext | None], bool] = lambda trace_id, parent: True
@@ -116,7 +117,7 @@ class Tracer:
         kind: SpanKind = SpanKind.SERVER,
         links: Sequence[TraceContext] = (),
     ) -> Span | None:
-        """A span at the border of the agent: a client's request, or work of its own.
+        """A span without a parent in the agent: a client's request, or work of the agent's own.
 
         parent: the client's context; None: the span begins a trace. Returns None when the trace is
         not sampled, or the exporter is behind: its spans are then left out together, so that no
@@ -125,7 +126,7 @@ class Tracer:
         sink = self._sink
         if not self.is_active or sink is None:
             return None
-        if not sink.has_room:  # first: this is how most requests pass under a high load
+        if not sink.has_room:  # tested first: under a high load, most requests end here
             self.unrecorded += 1
             return None
         trace_id = f"{self._bits(128):032x}" if parent is None else parent.trace_id

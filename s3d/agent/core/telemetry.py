@@ -5,7 +5,7 @@
 2. What can be computed is not counted: registry.computed(METRIC, function) is called when somebody
    collects.
 3. collect() returns all values. The text for Prometheus, the exporter of OpenTelemetry, the status
-   and the dashboard read it; nothing else is counted anywhere.
+   and the dashboard all read the registry; nothing is counted a second time elsewhere.
 
 A cell belongs to one thread. Label values are bounded: no client can make the registry grow.
 """
@@ -81,25 +81,25 @@ class Histogram:
         """By the counted buckets of the bounds; the last one is that of +Inf."""
         self.sum = 0.0
         self.exemplars: dict[int, Exemplar] = {}
-        """The last one of each counted bucket."""
+        """By the index of a counted bucket, its last one."""
 
     def observe(self, value: float, trace_id: str = "") -> None:
         """trace_id: 32 hexadecimal digits, when the observation belongs to a recorded trace."""
-        at = bisect_left(self._edges, value)
-        self.counts[at] += 1
+        index = bisect_left(self._edges, value)
+        self.counts[index] += 1
         self.sum += value
         if trace_id:
-            self.name_trace(at, value, trace_id)
+            self.set_exemplar(index, value, trace_id)
 
-    def name_trace(self, at: int, value: float, trace_id: str) -> None:
-        """Remember the trace of an observation. at: its counted bucket."""
-        self.exemplars[at] = Exemplar(trace_id, value, time.time())
+    def set_exemplar(self, index: int, value: float, trace_id: str) -> None:
+        """Remember the trace of an observation. index: of its counted bucket."""
+        self.exemplars[index] = Exemplar(trace_id, value, time.time())
 
     def merge(self, counts: list[int], total: float) -> None:
         """Add many observations. counts: by the counted buckets. total: the sum of the values."""
-        for at, count in enumerate(counts):
+        for index, count in enumerate(counts):
             if count:
-                self.counts[at] += count
+                self.counts[index] += count
         self.sum += total
 
 
@@ -110,7 +110,7 @@ class Distribution(NamedTuple):
     """By the exported bounds, not cumulative; the last one is that of +Inf."""
     sum: float
     exemplars: Mapping[int, Exemplar]
-    """By the place in counts."""
+    """By the index in counts."""
 
     @property
     def observations(self) -> int:
@@ -261,8 +261,8 @@ def _value_of(metric: Metric, cell: Cell) -> float | Distribution:
         return cell.value
     assert metric.bounds is not None
     newest: dict[int, Exemplar] = {}
-    for at, exemplar in sorted(cell.exemplars.copy().items(), key=lambda item: item[1].at):
-        newest[min(at // metric.bounds.detail, len(metric.bounds.exported))] = exemplar
+    for index, exemplar in sorted(cell.exemplars.copy().items(), key=lambda item: item[1].at):
+        newest[min(index // metric.bounds.detail, len(metric.bounds.exported))] = exemplar
     return Distribution(metric.bounds.merge(cell.counts.copy()), cell.sum, newest)
 
 

@@ -39,7 +39,7 @@ class Choice(NamedTuple):
 
     signals: frozenset[Signal]
     warnings: tuple[str, ...]
-    """What they ask for in vain, for the user."""
+    """What they ask for and s3d does not do, for the user."""
 
 
 class Batching(NamedTuple):

@@ -1,7 +1,7 @@
 """Lines of the agent's log in the form of the SDK: masked as in the log itself, with their fields.
 
-What the exporters and their libraries log stays here: a collector that is away must not be told of
-it, again and again. https://opentelemetry.io/docs/specs/otel/logs/data-model/
+Lines of the exporters and their libraries are not exported: each failed export would add lines to
+the next one. https://opentelemetry.io/docs/specs/otel/logs/data-model/
 """
 
 from __future__ import annotations

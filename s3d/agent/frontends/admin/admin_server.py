@@ -8,7 +8,7 @@ One request:
 
 1. AdminConnection limits its size and time.
 2. respond() refuses other hosts, paths, methods and tokens (admin_access.py).
-3. A page answers. Health looks at nothing, and nothing here ever waits for the remote.
+3. A page answers. /healthz reads no state at all, and no page ever waits for the remote.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class EndpointCounters:
             series.received += exchange.received
         if exchange.span is not None:
             duration = self._registry.histogram(HTTP_DURATION, exchange.operation)
-            duration.name_trace(units, seconds, exchange.span.context.trace_id)
+            duration.set_exemplar(units, seconds, exchange.span.context.trace_id)
 
     def _gather(self) -> None:
         """Hand over to the registry what was counted, and begin again."""
