@@ -667,6 +667,7 @@ def test_conditions_see_the_headers_of_a_form(
     form = Request(f"{agent.endpoint}/{bucket}", body, headers, method="POST")
     with pytest.raises(HTTPError) as refused:
         urlopen(form)
+    refused.value.close()
     assert refused.value.code == 403
     form.add_header("User-Agent", "good")
     form.add_header("Referer", "http://good/")
