@@ -228,8 +228,9 @@ method; one with a value is ignored, as by AWS. As gateway, both pass on to the 
 pending writes of the key, and are never answered from the queue or the cache.
 
 RenameObject and appends, which AWS has in directory buckets only, work in buckets without
-versioning. They are atomic. An appended object has an ETag like that of a multipart object; its
-checksum is combined where it is a CRC, and omitted otherwise.
+versioning. They are atomic, and need `s3:GetObject` beside the permission to write. An appended
+object has an ETag like that of a multipart object; its checksum is combined where it is a CRC, and
+omitted otherwise.
 """
 
 

@@ -648,6 +648,33 @@ def test_presigned_urls_and_forms(who: Principals) -> None:
         assert status_of(Request(f"{endpoint}/{name}", form, headers)) == code
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("aws:Referer", "http://evil/*"), ("aws:UserAgent", "evil*")]
+)
+def test_conditions_see_the_headers_of_a_form(
+    agent: AgentProcess, who: Principals, key: str, value: str
+) -> None:
+    """A form does not get around a statement that denies what its headers say."""
+    bucket = who.bucket()
+    denied = statement(
+        "Deny", "s3:PutObject", f"{bucket}/*", Condition={"StringLike": {key: value}}
+    )
+    who.policy(bucket, allow("s3:PutObject", f"{bucket}/*"), denied)
+    part = 'Content-Disposition: form-data; name="{}"\r\n\r\nk\r\n'
+    body = f"--b\r\n{part.format('key')}--b\r\n{part.format('file')}--b--\r\n".encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "User-Agent": "evil/1"}
+    headers["Referer"] = "http://evil/page"
+    form = Request(f"{agent.endpoint}/{bucket}", body, headers, method="POST")
+    with pytest.raises(HTTPError) as refused:
+        urlopen(form)
+    refused.value.close()
+    assert refused.value.code == 403
+    form.add_header("User-Agent", "good")
+    form.add_header("Referer", "http://good/")
+    with urlopen(form) as answer:
+        assert answer.status == 204
+
+
 def test_logs_go_to_a_bucket_of_the_same_owner(who: Principals) -> None:
     logged, foreign = who.bucket(who.alt), who.bucket()
     mine = who.bucket(who.alt)

@@ -158,6 +158,8 @@ class RequestContext:
     """IP address of the client; "" for the agent itself and for the control API."""
     is_form: bool = False
     """The object comes from a browser's form: POST instead of PUT."""
+    form_headers: tuple[tuple[str, str], ...] = ()
+    """Headers of the request with the form, as in WireRequest: a form is not forwarded verbatim."""
     trace: TraceContext | None = None
     """The span that makes the request; without tracing the client's, unless it has sent none."""
 

@@ -108,8 +108,11 @@ class KeyRing:
         """Raises KeyUnavailable."""
         key = self._by_id.get(id)
         if key is None:
-            logger.error("an object needs a key that the key ring lacks key=%s", id)
-            raise KeyUnavailable(f"key {id} is missing from the key ring {self.folder}")
+            # Clients do not learn the path, which may name the user.
+            logger.error(
+                "an object needs a key that the key ring lacks key=%s folder=%s", id, self.folder
+            )
+            raise KeyUnavailable(f"key {id} is missing from the key ring")
         return key
 
     def create(self, name: str) -> RingKey:

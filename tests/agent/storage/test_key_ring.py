@@ -105,3 +105,11 @@ def test_keys_of_a_backup_join_those_that_were_made_since(ring, tmp_path):
     path.write_bytes(saved)
     again = ring_in(tmp_path)
     assert again.missing({old.id: old.check, new.id: new.check}) == []
+
+
+def test_clients_do_not_learn_where_the_keys_are(ring, tmp_path):
+    """The error of an object goes to whoever reads it, also without a key of this machine."""
+    with pytest.raises(KeyUnavailable) as refused:
+        ring.key("lost")
+    assert "lost" in refused.value.message
+    assert str(tmp_path) not in refused.value.message

@@ -67,6 +67,7 @@ class FormPost:
             trace=exchange.trace,
             client_address=exchange.client_address,
             is_form=True,
+            form_headers=head.wire.headers,
         )
         request = S3Request(op, members, body, None, context)
         if exchange.span is not None:

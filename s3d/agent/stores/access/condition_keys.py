@@ -197,9 +197,9 @@ def _signature_age(view: ConditionKeys) -> Values:
 
 
 def _header(view: ConditionKeys, name: str) -> Values:
-    wire = view.request.wire
-    found = [value for key, value in wire.headers if key == name] if wire is not None else []
-    return found or None
+    wire, context = view.request.wire, view.request.context
+    headers = context.form_headers if wire is None else wire.headers
+    return [value for key, value in headers if key == name] or None
 
 
 def _query(view: ConditionKeys) -> Mapping[str, str]:
