@@ -59,8 +59,7 @@ async def test_a_read_shows_the_last_acknowledged_write(world):
 @pytest.mark.rule("RYW-1")
 @on(*WITH_A_QUEUE)
 async def test_a_read_shows_the_last_acknowledged_write_while_the_remote_is_away(world):
-    await world.top.put(world.bucket, "k", b"one")
-    await world.pushed()
+    await world.put_through("k", b"one")
     assert await world.read("k") == b"one"
     world.go_away()
     await world.top.put(world.bucket, "k", b"two")
@@ -69,8 +68,7 @@ async def test_a_read_shows_the_last_acknowledged_write_while_the_remote_is_away
 
 @pytest.mark.rule("RYW-2")
 async def test_a_deleted_object_is_gone_for_every_reader(world):
-    await world.top.put(world.bucket, "k", b"one")
-    await world.pushed()
+    await world.put_through("k", b"one")
     assert await world.read("k") == b"one"
     await world.top("DeleteObject", Bucket=world.bucket, Key="k")
     assert await world.read("k") is None
@@ -97,11 +95,9 @@ async def test_tags_are_read_as_they_were_written_last(world):
 @on(*WITH_A_QUEUE)
 async def test_a_copy_over_a_deleted_key_is_listed_and_read(world):
     """The copy passes through, after the delete: which an earlier push could still undo."""
-    await world.top.put(world.bucket, "source", b"copied")
-    await world.pushed()
+    await world.put_through("source", b"copied")
     world.faults.lose_answer("PutObject")
-    await world.top.put(world.bucket, "k", b"one")
-    await world.pushed()
+    await world.put_through("k", b"one")
     world.go_away()
     await world.top("DeleteObject", Bucket=world.bucket, Key="k")
     world.come_back()
@@ -112,8 +108,7 @@ async def test_a_copy_over_a_deleted_key_is_listed_and_read(world):
 
 @pytest.mark.rule("STALE-1")
 async def test_a_foreign_write_is_read_after_the_maximum_age_at_the_latest(world):
-    await world.top.put(world.bucket, "k", b"ours")
-    await world.pushed()
+    await world.put_through("k", b"ours")
     assert await world.read("k") == b"ours"
     await world.behind.put(world.bucket, "k", b"theirs")
     assert await world.read("k") in ([b"ours", b"theirs"] if world.has_cache else [b"theirs"])
@@ -123,8 +118,7 @@ async def test_a_foreign_write_is_read_after_the_maximum_age_at_the_latest(world
 
 @pytest.mark.rule("STALE-1")
 async def test_a_foreign_delete_is_seen_after_the_maximum_age_at_the_latest(world):
-    await world.top.put(world.bucket, "k", b"ours")
-    await world.pushed()
+    await world.put_through("k", b"ours")
     assert await world.read("k") == b"ours"
     await world.behind("DeleteObject", Bucket=world.bucket, Key="k")
     await world.advance(MAX_AGE + 1)
@@ -170,8 +164,7 @@ async def test_what_nobody_here_knows_is_no_404_while_the_remote_is_away(world):
 @pytest.mark.rule("AWAY-3")
 @on(*WITH_A_QUEUE)
 async def test_writes_are_taken_while_the_remote_is_away_and_arrive_later(world):
-    await world.top.put(world.bucket, "old", b"old")
-    await world.pushed()
+    await world.put_through("old", b"old")
     world.go_away()
     await world.top.put(world.bucket, "new", b"new")
     await world.top("DeleteObject", Bucket=world.bucket, Key="old")
@@ -187,8 +180,7 @@ async def test_writes_are_taken_while_the_remote_is_away_and_arrive_later(world)
 @on(*WITH_A_QUEUE)
 @pytest.mark.parametrize("delete", [False, True])
 async def test_a_push_does_not_replace_what_somebody_else_wrote_later(world, delete):
-    await world.top.put(world.bucket, "k", b"old")
-    await world.pushed()
+    await world.put_through("k", b"old")
     world.go_away()
     if delete:
         await world.top("DeleteObject", Bucket=world.bucket, Key="k")
@@ -212,8 +204,7 @@ async def test_a_push_does_not_replace_what_somebody_else_wrote_later(world, del
 @on(*WITH_A_QUEUE)
 @pytest.mark.parametrize("name", ["PutObject", "DeleteObject"])
 async def test_a_repeated_push_does_not_replace_what_somebody_else_wrote_meanwhile(world, name):
-    await world.top.put(world.bucket, "k", b"old")
-    await world.pushed()
+    await world.put_through("k", b"old")
     world.faults.lose_answer(name)
     if name == "PutObject":
         await world.top.put(world.bucket, "k", b"ours")
@@ -260,8 +251,7 @@ async def test_a_push_whose_answer_was_lost_is_no_second_version(world):
         VersioningConfiguration={"Status": "Enabled"},
     )
     world.faults.lose_answer("PutObject")
-    await world.top.put(world.bucket, "k", b"once")
-    await world.pushed()
+    await world.put_through("k", b"once")
     listing = await world.behind("ListObjectVersions", Bucket=world.bucket, Prefix="k")
     assert len(listing.names("Versions", "VersionId")) == 1
     assert await world.read_behind("k") == b"once"
@@ -314,8 +304,7 @@ async def test_a_repeated_complete_gets_its_answer_again(world):
 
 @pytest.mark.rule("COND-2")
 async def test_a_conditional_read_is_judged_by_what_the_remote_has(world):
-    await world.top.put(world.bucket, "k", b"ours")
-    await world.pushed()
+    await world.put_through("k", b"ours")
     assert await world.read("k") == b"ours"
     await world.behind.put(world.bucket, "k", b"theirs")
     etag = (await world.behind("HeadObject", Bucket=world.bucket, Key="k"))["ETag"]
@@ -325,8 +314,7 @@ async def test_a_conditional_read_is_judged_by_what_the_remote_has(world):
 
 @pytest.mark.rule("COND-2")
 async def test_what_a_reader_has_already_is_304(world):
-    await world.top.put(world.bucket, "k", b"ours")
-    await world.pushed()
+    await world.put_through("k", b"ours")
     await world.behind.put(world.bucket, "k", b"theirs")
     etag = (await world.behind("HeadObject", Bucket=world.bucket, Key="k"))["ETag"]
     assert await world.read("k") is not None

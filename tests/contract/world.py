@@ -133,6 +133,11 @@ class World:
         for _ in range(20):
             await asyncio.sleep(0)
 
+    async def put_through(self, key: str, data: bytes) -> None:
+        """Store an object, and let it be pushed."""
+        await self.top.put(self.bucket, key, data)
+        await self.pushed()
+
     async def pushed(self) -> None:
         """Return when nothing is pending any more but what is held, parked or in conflict."""
         if self.queue is None:

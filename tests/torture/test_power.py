@@ -11,7 +11,8 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,6 +31,9 @@ BUCKET = "power"
 DRAINED_WITHIN = 120.0
 
 Cut = Callable[[int], Path]
+Disk = Callable[[Path, str], AbstractContextManager[tuple[Path, Cut]]]
+"""Opens a disk in a folder, from a seed; its root, and what cuts its power in a round."""
+Look = Callable[[AgentProcess, list[Memory]], None]
 
 
 @contextmanager
@@ -81,7 +85,7 @@ class Writing:
             agent.kill()
         return after
 
-    def verify(self, after: Path, look: Callable[[AgentProcess, list[Memory]], None]) -> None:
+    def verify(self, after: Path, look: Look) -> None:
         agent = launch(after / "home", env=self._env)
         try:
             look(agent, self._memories)
@@ -99,25 +103,39 @@ def _of_the_store(agent: AgentProcess, memories: list[Memory]) -> None:
         settle(client, BUCKET, memories)
 
 
+def _cut_power(
+    run: Campaign,
+    disk: Disk,
+    folder: Path,
+    env: Mapping[str, str],
+    look: Look,
+    *,
+    before: Callable[[], None] = lambda: None,
+) -> None:
+    """The rounds of a campaign, each in a folder of its own. before: called at their beginning."""
+    for number, chance in run.rounds():
+        place = folder / str(number)
+        place.mkdir()
+        before()
+        try:
+            with disk(place, f"{run.seed}-{number}") as (root, cut):
+                writing = Writing(root, place, env)
+                after = writing.run(chance, partial(cut, number))
+                writing.verify(after, look)
+        except AssertionError as error:
+            run.failed(number, str(error))
+        else:
+            run.passed(number)
+            shutil.rmtree(place, ignore_errors=True)
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("disk", DISKS)
 def test_the_embedded_store_outlives_power_cuts(
     campaign: Callable[[str, int], Campaign], tmp_path: Path, request: pytest.FixtureRequest, disk
 ) -> None:
     run = campaign(f"power-store-{request.node.callspec.id}", 25)
-    for number, chance in run.rounds():
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        try:
-            with disk(folder, f"{run.seed}-{number}") as (root, cut):
-                writing = Writing(root, folder, {})
-                after = writing.run(chance, lambda: cut(number))  # noqa: B023 - used at once
-                writing.verify(after, _of_the_store)
-        except AssertionError as error:
-            run.failed(number, str(error))
-        else:
-            run.passed(number)
-            shutil.rmtree(folder, ignore_errors=True)
+    _cut_power(run, disk, tmp_path, {}, _of_the_store)
 
 
 @pytest.mark.torture
@@ -142,25 +160,11 @@ def test_the_write_queue_outlives_power_cuts(
                 break
         settle(remote, BUCKET, memories)
 
+    def empty() -> None:
+        _have_bucket(remote)
+        pages = remote.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        for row in [row for page in pages for row in page.get("Contents", ())]:
+            remote.delete_object(Bucket=BUCKET, Key=row["Key"])
+
     run = campaign(f"power-queue-{request.node.callspec.id}", 25)
-    for number, chance in run.rounds():
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        _empty(remote)
-        try:
-            with disk(folder, f"{run.seed}-{number}") as (root, cut):
-                writing = Writing(root, folder, remote_settings(seaweedfs))
-                after = writing.run(chance, lambda: cut(number))  # noqa: B023 - used at once
-                writing.verify(after, look)
-        except AssertionError as error:
-            run.failed(number, str(error))
-        else:
-            run.passed(number)
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _empty(client: Any) -> None:
-    _have_bucket(client)
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-    for row in [row for page in pages for row in page.get("Contents", ())]:
-        client.delete_object(Bucket=BUCKET, Key=row["Key"])
+    _cut_power(run, disk, tmp_path, remote_settings(seaweedfs), look, before=empty)

@@ -2,33 +2,19 @@
 
 import asyncio
 import gc
-import time
 
 import pytest
 
 from s3d.agent.sync.pass_scope import Scope, StepResult
 from s3d.agent.sync.path_state import BaselineEntry, LocalEntry, RemoteEntry, Signature
+from tests.agent.loop_costs import LONGEST, measure_callbacks
 
 FILES = 100_000
-LONGEST = 0.02
-"""CPU seconds of one callback."""
 
 
 @pytest.fixture
 def callbacks(monkeypatch):
-    """CPU seconds of each callback of the loop, from now on."""
-    spent = []
-    run = asyncio.events.Handle._run
-
-    def measured(handle):
-        begun = time.thread_time()
-        run(handle)
-        task = getattr(handle._callback, "__self__", None)
-        name = task.get_name() if isinstance(task, asyncio.Task) else repr(handle)
-        spent.append((time.thread_time() - begun, name))
-
-    monkeypatch.setattr(asyncio.events.Handle, "_run", measured)
-    return spent
+    return measure_callbacks(monkeypatch)
 
 
 def entries():
