@@ -23,8 +23,8 @@ from s3d.agent.storage.disk import LOST
 from s3d.agent.storage.index import DAMAGE, Index
 from s3d.agent.storage.salvage import salvage
 from s3d.agent.storage.snapshots import check_sources
-from s3d.agent.storage.store_check import NAME, Source, StoreCheck
-from s3d.agent.storage.tables import Tables
+from s3d.agent.storage.store_check import StoreCheck
+from s3d.agent.storage.tables import OBJECT_NAME, Source, Tables
 from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.cache_room import Limits
 from s3d.agent.stores.read_cache.catalog import Catalog
@@ -40,7 +40,7 @@ from s3d.shared.text import size as shown_size
 from s3d.shared.transfers import Totals
 
 INDEX = "index.sqlite"
-QUEUE = Source("queue", ("seq",), NAME, "record", "layout")
+QUEUE = Source("queue", ("seq",), OBJECT_NAME, "record", "layout")
 """Pending writes have bytes that no index row names."""
 
 _LOST = "examine these files, then move or remove them"

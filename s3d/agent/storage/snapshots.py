@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from s3d.agent.core import failpoint
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.store_check import NAME, SOURCES, Source
+from s3d.agent.storage.tables import OBJECT_NAME, SOURCES, Source
 from s3d.agent.storage.transaction import Transaction
 
 Forget = Callable[[], None]
@@ -67,7 +67,7 @@ _OF_ONE = """(SELECT COALESCE(SUM(one.refs), 0) FROM snapshot_blobs AS one
 """References that one snapshot has to a blob."""
 
 
-_UPLOAD = f"""(SELECT {NAME} FROM {PREFIX}uploads AS of_part
+_UPLOAD = f"""(SELECT {OBJECT_NAME} FROM {PREFIX}uploads AS of_part
               WHERE of_part.snapshot = {PREFIX}parts.snapshot AND id = {PREFIX}parts.upload)"""
 """The name of a copied part, for a check."""
 

@@ -43,35 +43,11 @@ from s3d.agent.storage.records import (
     encode,
 )
 from s3d.agent.storage.stray_blobs import replace_from
+from s3d.agent.storage.tables import SOURCES, Source
 from s3d.agent.storage.transaction import Transaction
 
 _PAGE = 200
 """Rows that are read in one visit to the index."""
-
-
-class Source(NamedTuple):
-    """A table whose rows name bytes."""
-
-    table: str
-    key: tuple[str, ...]
-    """Columns of its primary key."""
-    name: str
-    """SQL of the name, BUCKET/KEY."""
-    record: str
-    """Column of the ObjectRecord; "" for parts, whose record says all."""
-    layout: str
-    """Column of what has the extents."""
-
-
-NAME = "bucket || '/' || CAST(key AS TEXT)"
-SOURCES = (
-    Source("objects", ("bucket", "key"), NAME, "record", "layout"),
-    Source("versions", ("bucket", "key", "seq"), NAME, "record", "layout"),
-    Source("parts", ("upload", "number"),
-           f"(SELECT {NAME} FROM uploads WHERE id = parts.upload)",
-           "", "record"),
-)  # fmt: skip
-"""Of every index; owners of further tables add theirs."""
 
 
 class Row(NamedTuple):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from s3d.agent.storage import annotation_rows, event_rows, generation
 from s3d.agent.storage.disk import LOST
@@ -46,6 +47,31 @@ CREATE TABLE blobs(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER N
 _UPGRADES = {1: generation.UPGRADE, 2: "", 3: annotation_rows.UPGRADE, 4: event_rows.UPGRADE}
 """From a layout of _TABLES to the next; a new file takes the same way. Records are positional and
 their new fields have defaults, so layout 3 changes no row."""
+
+
+class Source(NamedTuple):
+    """A table whose rows name bytes."""
+
+    table: str
+    key: tuple[str, ...]
+    """Columns of its primary key."""
+    name: str
+    """SQL of the name, BUCKET/KEY."""
+    record: str
+    """Column of the ObjectRecord; "" for parts, whose record says all."""
+    layout: str
+    """Column of what has the extents."""
+
+
+OBJECT_NAME = "bucket || '/' || CAST(key AS TEXT)"
+SOURCES = (
+    Source("objects", ("bucket", "key"), OBJECT_NAME, "record", "layout"),
+    Source("versions", ("bucket", "key", "seq"), OBJECT_NAME, "record", "layout"),
+    Source("parts", ("upload", "number"),
+           f"(SELECT {OBJECT_NAME} FROM uploads WHERE id = parts.upload)",
+           "", "record"),
+)  # fmt: skip
+"""Of every index; owners of further tables add theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from enum import StrEnum
 
 import msgspec
 
-from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.listing import OTHER, UNKNOWN
 from s3d.agent.s3.optional_headers import OptionalGroup
 
@@ -82,7 +81,7 @@ def evaluate(endpoint: str, bucket: str, seen: Observations, now: float) -> Capa
     put_if_match = works("put_if_match")
     swaps = put_if_absent and put_if_match
     level = Level.A if swaps else Level.B if seen.versioning == "Enabled" else Level.C
-    names = [*ALGORITHMS, "MD5"]
+    names = [*PROBED_CHECKSUMS, "MD5"]
     return Capabilities(
         endpoint=endpoint,
         bucket=bucket,
@@ -103,6 +102,9 @@ def evaluate(endpoint: str, bucket: str, seen: Observations, now: float) -> Capa
         listing_order=seen.listing_order,
     )
 
+
+PROBED_CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+"""The checksums that clients use and servers have; the probe asks for no others."""
 
 _CONDITION_CODES = frozenset(
     ("PreconditionFailed", "ConditionalRequestConflict", "OperationAborted")

@@ -22,7 +22,7 @@ from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import SAMPLE, order_of_sample
 from s3d.agent.s3.messages import BytesBody, Members
-from s3d.agent.stores.remote.capabilities import Observations
+from s3d.agent.stores.remote.capabilities import PROBED_CHECKSUMS, Observations
 
 FOLDER = ".s3d/"
 """Prefix of all keys of probes."""
@@ -179,7 +179,8 @@ class _Attempt:
 
     async def checksums(self) -> None:
         """Each checksum with a wrong value."""
-        for name, row in ALGORITHMS.items():
+        for name in PROBED_CHECKSUMS:
+            row = ALGORITHMS[name]
             wrong = base64.b64encode(bytes(row.size)).decode()
             await self._try(
                 f"checksum_{name}", "PutObject", self._new_key("sum"), _FIRST, **{row.member: wrong}
