@@ -106,7 +106,7 @@ def _announce(usual: Path, status: AgentStatus) -> None:
 def _store(status: AgentStatus) -> Iterator[str]:
     """The lines that say where objects are stored."""
     if status.store is not None:
-        yield f"store: {status.store.path}" + (" (temporary)" if status.ephemeral else "")
+        yield f"store: {status.store.shown_path}" + (" (temporary)" if status.ephemeral else "")
     if status.remote is not None:
         yield f"remote: {status.remote.url}"
     if status.queue is not None:

@@ -118,7 +118,7 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
     if status.store:
         store = status.store
         held = f"{count(store.buckets, 'bucket')}, {count(store.objects, 'object')}"
-        yield "store", store.path + (" (temporary)" if status.ephemeral else "")
+        yield "store", store.shown_path + (" (temporary)" if status.ephemeral else "")
         yield "", f"{held}, {size(store.size)}; {size(store.free)} free"
     for target in status.notifications:
         yield "events", _target(target)

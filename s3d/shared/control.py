@@ -16,7 +16,7 @@ from s3d.shared.syncing import FolderStatus
 from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer, WaitingRemote
 
 API_MAJOR = 1
-API_MINOR = 4
+API_MINOR = 5
 
 Scalar = str | int | float | bool | None
 
@@ -69,6 +69,13 @@ class StoreStatus(Struct, frozen=True):
     path: str
     free: int
     """Bytes free on its file system."""
+    for_tests: bool = False
+    """It was made by `s3d run --test`."""
+
+    @property
+    def shown_path(self) -> str:
+        """The path, with what is special about it."""
+        return self.path + (" (for tests)" if self.for_tests else "")
 
 
 class NotificationTargetStatus(Struct, frozen=True):

@@ -58,7 +58,9 @@ def test_time_passes_when_a_test_says_so(start_agent, capsys):
     again = Commands(start_agent(), capsys)  # the mark is enough, and so is the clock
     now = datetime.fromtimestamp(again.json("clock")["now"], UTC)
     assert (now.year, now.month, now.day) == (2040, 1, 1)
-    assert "ahead" in again("status")[1]
+    shown = again("status")[1]
+    assert "ahead" in shown
+    assert "/store (for tests)" in shown
     assert again.json("clock", "reset")["offset"] == 0
     for bad in (
         ("set", "soon"),
@@ -196,8 +198,9 @@ def test_a_kill_leaves_nothing_half_done(start_agent, capsys, point):
     assert keys(last.agent.s3()) == ["large"]
 
 
-def test_a_kill_while_the_mark_is_made_is_repaired(start_agent, capsys):
+@pytest.mark.parametrize("point", ["test.written", "test.marked"])
+def test_a_kill_while_the_mark_is_made_is_repaired(start_agent, capsys, point):
     with pytest.raises(StartFailed):
-        start_agent("--test", env={"S3D_FAILPOINT": "test.marked:kill"})
+        start_agent("--test", env={"S3D_FAILPOINT": f"{point}:kill"})
     commands = Commands(start_agent("--test"), capsys)
     assert commands("reset")[0] == 0

@@ -173,9 +173,11 @@ def reset(tx: Transaction, forget: Forget) -> Removed:
 
 def _empty(tx: Transaction, forget: Forget) -> None:
     """Remove the rows in use, and the blobs that no snapshot names. The references of the others
-    are the caller's to set."""
+    are the caller's to set. Events that wait for their delivery are of changes that never happened
+    now, so they go as well, and no snapshot has any."""
     for table in TABLES:
         tx.run(f"DELETE FROM {table.name} {table.where}", ())
+    tx.run("DELETE FROM events", ())
     of_none = ""
     if has_snapshots(tx):
         of_none = "AND NOT EXISTS (SELECT 1 FROM snapshot_blobs WHERE blob = blobs.id)"

@@ -11,6 +11,7 @@ a crash between the two leaves an empty store, which the next `s3d run --test` c
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,11 +85,17 @@ async def confirm(index: Index, folder: Path, mark: Mark, *, required: bool) -> 
 
 
 def _make(folder: Path, path: Path) -> Mark:
-    if folder.exists() and any(folder.iterdir()):
+    draft = f".{NAME}.new"  # of write_atomically, after a kill
+    if folder.exists() and any(each.name != draft for each in folder.iterdir()):
         raise UsageError("the store was not made for tests", f"{folder} is in use", _REMEDY)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     mark = Mark(VERSION, secrets.token_hex(8))
-    write_atomically(path, msgspec.json.encode(mark) + b"\n", durable=True)
+    write_atomically(
+        path,
+        msgspec.json.encode(mark) + b"\n",
+        durable=True,
+        before_rename=partial(failpoint.hit, "test.written"),
+    )
     failpoint.hit("test.marked")
     return mark
 
