@@ -53,6 +53,8 @@ def _of_embedded(stack: Stack, embedded: Embedded) -> dict[str, Run]:
     tasks: dict[str, Run] = {"sweep": embedded.sweep, "lifecycle": embedded.local.expiration.run}
     if stack.inventory is not None:
         tasks["inventory"] = stack.inventory.run
+    if stack.bucket_logs is not None:
+        tasks["bucket logs"] = stack.bucket_logs.run
     if stack.notifications is not None and stack.notifications.deliveries:
         tasks["notifications"] = stack.notifications.run
     return tasks

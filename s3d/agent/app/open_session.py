@@ -106,6 +106,8 @@ async def open_session(
             has_cache=stack.gateway is not None and stack.gateway.cache is not None,
         ),
     )
+    if stack.bucket_logs is not None:
+        await stack.bucket_logs.start(endpoint.server.log_buckets)
     report_process(registry, process.started, _folders(session))
     closing.callback(registry.drop_computed)
     for row in FRONTENDS:

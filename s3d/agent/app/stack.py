@@ -48,6 +48,7 @@ from s3d.agent.storage.records import StoreTotals
 from s3d.agent.stores.access.authorization import Authorization
 from s3d.agent.stores.access.layer import AccessLayer
 from s3d.agent.stores.change_events import ChangeEvents
+from s3d.agent.stores.local.bucket_logs import BucketLogs
 from s3d.agent.stores.local.inventory import Inventory
 from s3d.agent.stores.notifications.service import Notifications
 from s3d.agent.stores.read_cache.cache_status import cache_status
@@ -93,6 +94,8 @@ class Stack:
     """Delivers the events of the embedded store."""
     inventory: Inventory | None = None
     """Writes the inventory reports of the embedded store."""
+    bucket_logs: BucketLogs | None = None
+    """Writes the access logs of the embedded store's buckets."""
 
     @property
     def without_events(self) -> ObjectStore:
@@ -184,11 +187,14 @@ async def build_stack(
         )
         client = S3Client(embedded.local)
         inventory = Inventory(embedded.index, client, now, config.report_delay)
+        logs = BucketLogs(embedded.index, client, now, config.report_delay)
+        embedded.local.on_setting = logs.changed
 
         async def catch_up() -> int:
             """The clock was moved: do what is due now."""
             removed = await embedded.local.expiration.apply()
             await inventory.apply()
+            await logs.deliver()
             return removed
 
         try:
@@ -218,6 +224,7 @@ async def build_stack(
             None if controls is None else FaultLayer(top, controls.faults),
             notifications,
             inventory,
+            logs,
         )
     from s3d.agent.app.gateway import (
         open_gateway,  # the libraries of a client, which most starts spare

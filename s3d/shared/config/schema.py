@@ -303,7 +303,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = "open"
     report_delay: Annotated[
         float,
-        Rule("How long after its time an inventory report is written", parse_age),
+        Rule("How long s3d waits before it writes an inventory report or an access log", parse_age),
     ] = 60.0
     auth: Annotated[
         str,

@@ -62,8 +62,8 @@ async def test_the_next_session_has_the_port_that_the_system_has_chosen(session)
 async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
     tasks = background_tasks(session, Notifier())
     assert set(tasks) == {
-        "watchdog", "sync", "samples", "transfers", "sweep", "inventory", "lifecycle",
-        "event loop lag",
+        "watchdog", "sync", "samples", "transfers", "sweep", "bucket logs", "inventory",
+        "lifecycle", "event loop lag",
     }  # fmt: skip
 
 

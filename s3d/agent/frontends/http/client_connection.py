@@ -61,7 +61,6 @@ class ClientConnection(asyncio.Protocol):
         "_delegate",
         "_discarded",
         "_dropped",
-        "_exchange_class",
         "_is_finishing",
         "_is_reading",
         "_loop",
@@ -76,7 +75,6 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(self, delegate: ConnectionDelegate, loop: asyncio.AbstractEventLoop) -> None:
         self._delegate = delegate
-        self._exchange_class = delegate.exchange_class
         self._loop = loop
         self._parser = RequestParser(delegate.malformed, self._update_reading)
         self._writes = WriteFlow(loop)
@@ -218,7 +216,7 @@ class ClientConnection(asyncio.Protocol):
             if request is None:
                 break
             self.deadline = NEVER
-            exchange = self._exchange_class(self, request)
+            exchange = self._delegate.exchange_class(self, request)
             work = self._delegate.serve(exchange)
             if work is None:
                 self._complete(exchange)

@@ -177,6 +177,25 @@ class AccessLog:
         yield main
 
 
+class BucketLog:
+    """Hands the records of each exchange that is over to the logs of buckets."""
+
+    def __init__(
+        self,
+        put: Callable[[AccessRecord], None],
+        reader: RequestReader,
+        clock: Callable[[], float],
+    ) -> None:
+        """put: takes a record, from the loop's thread, and never waits."""
+        self._put = put
+        self._records = AccessLog(lambda line: None, reader, clock).records
+
+    def log(self, exchange: RecordedExchange) -> None:
+        """Log an exchange that is over."""
+        for record in self._records(exchange):
+            self._put(record)
+
+
 def _main_record(exchange: RecordedExchange, head: RequestHead | None, now: float) -> AccessRecord:
     """now: Unix seconds."""
     headers = exchange.request.by_name

@@ -16,15 +16,12 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.client_connection import ClientConnection
 from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
 from s3d.agent.frontends.http.exchange import Exchange
+from s3d.agent.frontends.http.handlers import Handlers
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.open_connections import OpenConnections
 from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_handler import RequestHandler
 from s3d.agent.frontends.http.request_log import (
-    RecordedExchange,
-    RecordingHandler,
-    RecordingWriter,
-    log_completed,
     request_logs,
 )
 from s3d.agent.frontends.http.request_parser import error_of
@@ -35,6 +32,7 @@ from s3d.agent.frontends.http.response_writer import ResponseHeadWriter, Respons
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.frontends.http.sts_endpoint import StsEndpoint
 from s3d.agent.frontends.http.website_endpoint import WebsiteEndpoint
+from s3d.agent.s3.access_log_record import AccessRecord
 from s3d.agent.s3.errors import S3Error
 
 logger = logging.getLogger(__name__)
@@ -80,32 +78,32 @@ class S3Server:
         self._sendfile = SendfilePool(self.limits.write)
         admits = access is not None and access.admits_anonymous
         reader = RequestReader(keys, self._hosts, clock, admits_anonymous=admits)
-        self._request_logs = request_logs(access_log, reader, clock)
+        logs = request_logs(access_log, reader, clock)
         if record is not None:
-            self._request_logs += (RequestRecorder(record, reader, clock).log,)
-        """Called with each exchange that is over."""
-        is_logged = bool(self._request_logs)
-        writer_type = RecordingWriter if is_logged else ResponseWriter
-        writer = writer_type(self._heads, self._sendfile)
-        pages = ResponseHeadWriter(clock, security="Server: s3d\r\n")
-        website = WebsiteEndpoint(store, writer_type(pages, self._sendfile)) if admits else None
-        self._handler = (RecordingHandler if is_logged else RequestHandler)(
-            store,
-            reader=reader,
-            writer=writer,
-            form_post=FormPost(store, writer, keys, clock, admits_anonymous=admits),
-            access=access,
-            website=website,
-            sts=None if keys is None else StsEndpoint(keys, writer, clock),
-            keepalive_interval=self.limits.keepalive_interval,
-            tracer=tracer,
-        )
+            logs += (RequestRecorder(record, reader, clock).log,)
+        heads, pages = self._heads, ResponseHeadWriter(clock, security="Server: s3d\r\n")
+
+        def make(handler: type[RequestHandler], writer: type[ResponseWriter]) -> RequestHandler:
+            plain, of_pages = (writer(each, self._sendfile) for each in (heads, pages))
+            return handler(
+                store,
+                reader=reader,
+                writer=plain,
+                form_post=FormPost(store, plain, keys, clock, admits_anonymous=admits),
+                access=access,
+                website=WebsiteEndpoint(store, of_pages) if admits else None,
+                sts=None if keys is None else StsEndpoint(keys, plain, clock),
+                keepalive_interval=self.limits.keepalive_interval,
+                tracer=tracer,
+            )
+
+        self._handlers = Handlers(make, logs, reader, clock)
         self._connections = OpenConnections(self.limits)
         self._servers: list[asyncio.Server] = []
         self._loop = asyncio.get_running_loop()
         registry.computed(HTTP_IN_FLIGHT, self._connections.count_busy)
         registry.computed(HTTP_CONNECTIONS, lambda: len(self._connections))
-        registry.computed(HTTP_UPLOADS, lambda: self._handler.uploads)
+        registry.computed(HTTP_UPLOADS, lambda: self._handlers.uploads)
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; return the address with its real port. Raises OSError when it is not free."""
@@ -139,19 +137,24 @@ class S3Server:
         connections.stop_timer()
         self._sendfile.close()
 
+    def log_buckets(self, put: Callable[[AccessRecord], None]) -> None:
+        """Make records of all new requests, for the logs of buckets. put: takes them, and never
+        waits."""
+        self._handlers.log_buckets(put)
+
     def counters_by_name(self) -> dict[str, float]:
         """Counters since the start, for people: flat, by name."""
         return {
             **self._counters.as_dict(),
             "connections": len(self._connections),
-            "uploads": self._handler.uploads,
+            "uploads": self._handlers.uploads,
         }
 
     # ------------------------------------------------------------------ called by connections
 
     @property
     def exchange_class(self) -> type[Exchange]:
-        return RecordedExchange if self._request_logs else Exchange
+        return self._handlers.exchange_class
 
     def opened(self, connection: ClientConnection) -> bool:
         return self._connections.add(connection)
@@ -162,13 +165,12 @@ class S3Server:
     def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         exchange.request_id = self._heads.request_id()
         exchange.started = time.monotonic()  # uvloop's loop.time() counts milliseconds
-        return self._handler.serve(exchange)
+        return self._handlers.serve(exchange)
 
     def completed(self, exchange: Exchange) -> None:
         if self._is_counting:
             self._counters.count(exchange, time.monotonic())
-        if self._request_logs:
-            log_completed(exchange, self._request_logs)
+        self._handlers.log(exchange)
         if exchange.span is not None:
             end_span(exchange.span, exchange)
 

@@ -164,6 +164,7 @@ ENFORCED: Mapping[str, str] = {
     "inventory": "inventory configurations",
     "legal-hold": "legal holds",
     "lifecycle": "lifecycle rules",
+    "logging": "access logging",
     "notification": "event notifications",
     "object-lock": "object lock",
     "ownershipControls": "ownership controls",
@@ -180,7 +181,6 @@ STORED_ONLY: Mapping[str, str] = {
     "accelerate": "transfer acceleration",
     "analytics": "analytics configurations",
     "intelligent-tiering": "intelligent tiering",
-    "logging": "access logging",
     "metrics": "metrics configurations",
     "replication": "replication",
     "requestPayment": "request payment",
@@ -199,8 +199,10 @@ _BY_OPERATION: Mapping[str, Setting] = {
 class SettingOps:
     """Handlers of the settings of which a bucket has one."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, on_put: Callable[[str, str], None]) -> None:
+        """on_put: called with the query word of a setting and its bucket, once it is durable."""
         self._index = index
+        self._on_put = on_put
 
     @operation(*(setting.put for setting in SETTINGS))
     async def put_setting(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -220,6 +222,7 @@ class SettingOps:
             tx.put_setting(bucket.name, _word(request), kept)
 
         await self._index.write(put)
+        self._on_put(_word(request), request.bucket)
         return S3Response(beside)
 
     @operation(*(setting.get for setting in SETTINGS))

@@ -87,6 +87,8 @@ class LocalStore(TerminalStore):
         that notifications may go to."""
         blobs.reserve_ids_above(index.read_inline(highest_blob))
         index.on_freed = blobs.remove
+        self.on_setting: Callable[[str, str], None] = lambda word, bucket: None
+        """Called with the query word of a setting that was put, and its bucket."""
         self.events = EventRecorder(clock, target_arns)
         """Enters the events of changes; whoever owns the store delivers them."""
         publisher = Publisher(clock, on_change, self.events)
@@ -123,7 +125,7 @@ class LocalStore(TerminalStore):
             RenameOps(index, publisher),
             TagOps(index, publisher),
             VersionOps(index, ownership),
-            SettingOps(index),
+            SettingOps(index, lambda word, bucket: self.on_setting(word, bucket)),
             NotificationOps(index, self.events),
             PolicyStatusOps(index),
             BucketEncryptionOps(index, keys.default),

@@ -171,5 +171,8 @@ async def test_a_line_at_debug_carries_the_request(
 
 async def test_above_debug_nothing_is_kept_of_a_request(endpoint: RunningEndpoint) -> None:
     """The default costs nothing: the classes that keep records are not in use."""
-    assert type(endpoint.server._handler).__name__ == "RequestHandler"
-    assert endpoint.server._request_logs == ()
+    handlers = endpoint.server._handlers
+    kinds = [type(handler).__name__ for handler in handlers._of_class.values()]
+    assert kinds == ["RequestHandler"]
+    assert handlers.exchange_class.__name__ == "Exchange"
+    assert handlers._logs == ()
