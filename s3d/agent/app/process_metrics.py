@@ -42,7 +42,7 @@ def report_process(registry: Registry, started: float, folders: dict[str, Path])
     registry.computed(names.CPU_TIME, time.process_time)
     registry.computed(names.RESIDENT_MEMORY, resident_memory)
     registry.computed(names.OPEN_FILES, open_files)
-    registry.computed(names.MAX_FILES, lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    registry.computed(names.MAX_FILES, max_files)
     registry.computed(names.DISK_FREE, lambda: dict(_free(folders.items())))
 
 
@@ -54,6 +54,12 @@ async def measure_lag(registry: Registry) -> None:
         due = time.monotonic() + LAG_INTERVAL
         await asyncio.sleep(LAG_INTERVAL)
         lag.observe(max(0.0, time.monotonic() - due))
+
+
+def max_files() -> int | None:
+    """How many files and sockets the process may have open; None: as many as it likes."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def resident_memory() -> int:

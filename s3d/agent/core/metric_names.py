@@ -266,7 +266,7 @@ LOOP_LAG = _histogram(
     "How late a timer of the event loop runs: the time in which nothing was answered.",
 )  # fmt: skip
 OPEN_FILES = _gauge("s3d_process_open_fds", "Open files and sockets.")
-MAX_FILES = _gauge("s3d_process_max_fds", "Most open files and sockets.")
+MAX_FILES = _gauge("s3d_process_max_fds", "Most open files and sockets; absent without a limit.")
 RESIDENT_MEMORY = _gauge("s3d_process_resident_memory_bytes", "Memory in use.")
 CPU_TIME = _counter("s3d_process_cpu_seconds_total", "CPU time of the agent, user and system.")
 START_TIME = _gauge(

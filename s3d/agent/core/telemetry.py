@@ -143,7 +143,8 @@ class Registry:
     def __init__(self) -> None:
         self._cells: dict[str, dict[Labels, Cell]] = {metric.name: {} for metric in TABLE}
         self._computed: dict[str, Computed] = {}
-        self._user_values: dict[str, set[str]] = {label: set() for label in _NAMED_BY_USERS}
+        self._user_values: dict[tuple[str, str], set[str]] = {}
+        """By subject and label: the folder of a disk is no sync folder."""
         self.before_reading: list[Callable[[], None]] = []
         """Called before cells are read, for an owner that gathers its counts in one place first."""
 
@@ -217,15 +218,21 @@ class Registry:
         return cell  # type: ignore[return-value]  # a metric has cells of one kind
 
     def _bounded(self, metric: Metric, labels: Labels) -> Labels:
-        bounded = tuple(map(self._bounded_value, metric.labels, labels))
+        bounded = self._bounded_values(metric, labels)
         cells = self._cells[metric.name]
         if bounded not in cells and len(cells) >= MAX_SERIES:
             return (OTHER,) * len(labels)
         return bounded
 
-    def _bounded_value(self, label: str, value: str) -> str:
-        known = self._user_values.get(label)
-        if known is None or value in known:
+    def _bounded_values(self, metric: Metric, labels: Labels) -> Labels:
+        pairs = zip(metric.labels, labels, strict=True)
+        return tuple(self._bounded_value(metric.subject, label, value) for label, value in pairs)
+
+    def _bounded_value(self, subject: str, label: str, value: str) -> str:
+        if label not in _NAMED_BY_USERS:
+            return value
+        known = self._user_values.setdefault((subject, label), set())
+        if value in known:
             return value
         if len(known) >= MAX_VALUES:
             return OTHER
@@ -250,7 +257,7 @@ class Registry:
         if isinstance(value, Mapping):
             sums: dict[Labels, float] = {}
             for labels, each in value.items():
-                bounded = tuple(map(self._bounded_value, metric.labels, labels))
+                bounded = self._bounded_values(metric, labels)
                 sums[bounded] = sums.get(bounded, 0.0) + each
             return [Point(labels, each) for labels, each in sorted(sums.items())]
         return [Point((), value)]

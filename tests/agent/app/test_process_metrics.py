@@ -1,5 +1,6 @@
 import asyncio
 import os
+import resource
 import select
 
 from s3d.agent.app.process_metrics import (
@@ -28,6 +29,14 @@ def test_what_the_system_knows_of_the_process(tmp_path):
     assert list(free) == [("state",)]
     stats = os.statvfs(tmp_path)
     assert abs(free["state",] - stats.f_bavail * stats.f_frsize) < 1 << 30
+
+
+def test_an_unlimited_number_of_files_is_no_number(tmp_path, monkeypatch):
+    infinite = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: infinite)
+    registry = Registry()
+    report_process(registry, 123.0, {})
+    assert registry.values(names.MAX_FILES) == {}
 
 
 def test_memory_and_files_follow_what_is_opened(tmp_path):

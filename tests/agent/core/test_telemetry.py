@@ -80,6 +80,15 @@ def test_buckets_beyond_the_limit_are_counted_together():
     assert sum(values.values()) == MAX_VALUES + 51
 
 
+def test_many_sync_folders_do_not_hide_a_disk():
+    registry = Registry()
+    for number in range(MAX_VALUES + 1):
+        registry.counter(names.SYNC_PASSES, f"folder-{number}", "done").add()
+    free = {("state",): 1.0, ("store",): 2.0}
+    registry.computed(names.DISK_FREE, lambda: free)
+    assert registry.values(names.DISK_FREE) == free
+
+
 def test_series_beyond_the_limit_are_counted_together():
     registry = Registry()
     for number in range(MAX_SERIES + 10):
