@@ -56,26 +56,27 @@ class Authorization:
         """Name -> what decides about the bucket; None: there is none."""
 
     def check(self, request: S3Request[Any], caller: Principal) -> None:
-        """Raises S3Error AccessDenied unless the caller may make the request."""
+        """Raises S3Error AccessDenied unless the caller may make the request, and MethodNotAllowed
+        for the policy of another account's bucket."""
         self.check_expected_owner(request)
         needs = needs_of(request.op.name, request.op.scope, request.input)
         for need in needs:
             decision = self.decide(need, request, caller)
             if not decision.allowed:
                 self._refuse(need, decision, request, caller)
-            self._keep_policies(need, caller)
+            if self._is_policy_of_another(need, caller):
+                raise S3Error("MethodNotAllowed")
         named = _read_objects(needs)
         if named and all(self._record(need) is None for need in named):
             self._hide_missing(named[0], request, caller)
 
-    def _keep_policies(self, need: Need, caller: Principal) -> None:
-        """Raises MethodNotAllowed for the policy of another account's bucket, whoever grants it.
+    def _is_policy_of_another(self, need: Need, caller: Principal) -> bool:
+        """Such a policy is for nobody else, whoever grants it.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
         """
         access = self.bucket(need.bucket) if need.action in OF_POLICIES else None
-        if access is not None and access.owner != caller.owner:
-            raise S3Error("MethodNotAllowed")
+        return access is not None and access.owner != caller.owner
 
     def check_deletes(self, request: S3Request[Any], caller: Principal) -> None:
         """Raises S3Error AccessDenied when an anonymous caller can delete nothing in the bucket.
@@ -100,7 +101,10 @@ class Authorization:
             members["Prefix"] = prefix
         operation = "GetObject" if need.key else "ListObjectsV2"
         request = internal_request(RequestContext(principal=caller), operation, members)
-        return self.decide(need, request, caller)
+        decision = self.decide(need, request, caller)
+        if decision.allowed and self._is_policy_of_another(need, caller):
+            return Decision(False, "the policy of a bucket is for the account that owns the bucket")
+        return decision
 
     def decide(self, need: Need, request: S3Request[Any], caller: Principal) -> Decision:
         """Whether the caller may do one thing that a request needs."""

@@ -85,11 +85,14 @@ class KeyScopeLayer(Layer):
 def _is_ambiguous(wire: WireRequest) -> bool:
     """Whether something is named twice, so that the remote may read another value than s3d does.
 
-    The remote gets the request as it came; one may take the first, another the last.
+    The remote gets the request as it came; one may take the first, another the last. A semicolon
+    separates parameters for some servers, so clients send it encoded.
     """
-    words = [part.partition("=")[0].lower() for part in wire.raw_query.split("&") if part]
+    if ";" in wire.raw_query:
+        return True
+    words = [unquote(part.partition("=")[0]) for part in wire.raw_query.split("&") if part]
     names = [name for name, _ in wire.headers if name in _DECISIVE]
-    return len(set(map(unquote, words))) < len(words) or len(set(names)) < len(names)
+    return len({word.lower() for word in words}) < len(words) or len(set(names)) < len(names)
 
 
 _DECISIVE = frozenset({"x-amz-copy-source", "x-amz-rename-source"})

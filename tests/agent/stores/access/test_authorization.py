@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from s3d.agent.s3.actions import Need
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.principal import ANONYMOUS
 from s3d.shared.access_key import owner_named
@@ -179,6 +180,8 @@ async def test_the_policy_of_a_bucket_is_for_its_own_account(store, operation):
     for caller in (ALT, ANONYMOUS):
         code = await store.code(caller, operation, Bucket="bucket", **members)
         assert code == "MethodNotAllowed"
+        need = Need(f"s3:{operation}", "bucket")
+        assert "account that owns" in store.layer._authorization.explain(need, caller).reason
     assert await store.code(MAIN, "GetBucketPolicy", Bucket="bucket") == "ok"
 
 
