@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -24,12 +23,8 @@ from tests.agent.frontends.http.wire import RunningEndpoint, opened
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[LocalStore]:
-    index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
-    try:
-        yield LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True))
-    finally:
-        index.close()
+def store(index: Index, blobs: Blobs) -> LocalStore:
+    return LocalStore(index, blobs)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,7 @@ from tests.contract.client import Client
 
 
 @pytest.fixture
-async def index(tmp_path: Path) -> AsyncIterator[Index]:
-    index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
-    yield index
-    index.close()
-
-
-@pytest.fixture
-def local(index: Index, tmp_path: Path) -> LocalStore:
-    blobs = Blobs(tmp_path / "blobs", ephemeral=True)
+def local(index: Index, blobs: Blobs, tmp_path: Path) -> LocalStore:
     return LocalStore(index, blobs, keys=keys_in(index, tmp_path))
 
 

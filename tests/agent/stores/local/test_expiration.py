@@ -9,24 +9,15 @@ import pytest
 from s3d.agent.s3.lifecycle import DAY
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.stores.local.store import LocalStore
+from tests.agent.manual_clock import ManualClock
 from tests.contract.client import Client
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC).timestamp()
 
 
-class Moved:
-    """A clock that tests move."""
-
-    def __init__(self) -> None:
-        self.time = NOON
-
-    def __call__(self) -> float:
-        return self.time
-
-
 @pytest.fixture
-def clock() -> Moved:
-    return Moved()
+def clock() -> ManualClock:
+    return ManualClock(NOON)
 
 
 @pytest.fixture
@@ -89,10 +80,10 @@ async def test_objects_expire_at_midnight_after_their_days(s3, bucket, local, cl
     await put_rules(s3, bucket, {"Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 1}})
     for key in ("keep", "tmp/a", "tmp/b"):
         await s3.put(bucket, key)
-    clock.time = NOON + DAY
+    clock.now = NOON + DAY
     assert await local.expiration.apply() == 0
     await s3.put(bucket, "tmp/b")  # replaced: its days begin anew
-    clock.time = NOON + 1.5 * DAY
+    clock.now = NOON + 1.5 * DAY
     assert await local.expiration.apply() == 1
     assert await keys(s3, bucket) == ["keep", "tmp/b"]
     assert await local.expiration.apply() == 0
@@ -110,17 +101,17 @@ async def test_with_versioning_objects_are_hidden_and_old_versions_removed(
     )
     for content in (b"1", b"2", b"3"):
         await s3.put(bucket, "k", content)
-        clock.time += 60
-    clock.time = NOON + 2 * DAY
+        clock.now += 60
+    clock.now = NOON + 2 * DAY
     assert await local.expiration.apply() == 2
     assert (await s3("GetObject", Bucket=bucket, Key="k")).body == b"3"
-    clock.time = NOON + 11 * DAY
+    clock.now = NOON + 11 * DAY
     assert await local.expiration.apply() == 1
     assert await versions(s3, bucket) == [("object", "k"), ("marker", "k")]
-    clock.time = NOON + 13 * DAY
+    clock.now = NOON + 13 * DAY
     assert await local.expiration.apply() == 1
     assert await versions(s3, bucket) == [("marker", "k")]
-    clock.time = NOON + 23 * DAY
+    clock.now = NOON + 23 * DAY
     assert await local.expiration.apply() == 1
     assert await versions(s3, bucket) == []
 
@@ -131,7 +122,7 @@ async def test_the_newest_noncurrent_versions_stay(s3, bucket, local, clock):
     await put_rules(s3, bucket, {"NoncurrentVersionExpiration": limits})
     for number in range(5):
         await s3.put(bucket, "k", str(number).encode())
-    clock.time = NOON + 9 * DAY
+    clock.now = NOON + 9 * DAY
     assert await local.expiration.apply() == 2
     listed = await s3("ListObjectVersions", Bucket=bucket)
     contents = [
@@ -146,7 +137,7 @@ async def test_a_version_under_object_lock_stays(s3, local, clock):
     await put_rules(s3, "locked", {"NoncurrentVersionExpiration": {"NoncurrentDays": 1}})
     await s3.put("locked", "k", b"1", ObjectLockLegalHoldStatus="ON")
     await s3.put("locked", "k", b"2")
-    clock.time = NOON + 9 * DAY
+    clock.now = NOON + 9 * DAY
     assert await local.expiration.apply() == 0
     assert len(await versions(s3, "locked")) == 2
 
@@ -156,9 +147,9 @@ async def test_unfinished_uploads_are_aborted(s3, bucket, local, clock):
     place = {"Bucket": bucket, "Key": "large"}
     upload = await s3("CreateMultipartUpload", **place)
     await s3("UploadPart", PartNumber=1, Body=b"data", UploadId=upload["UploadId"], **place)
-    clock.time = NOON + DAY
+    clock.now = NOON + DAY
     assert await local.expiration.apply() == 0
-    clock.time = NOON + 2 * DAY
+    clock.now = NOON + 2 * DAY
     assert await local.expiration.apply() == 1
     await s3.refused("NoSuchUpload", "ListParts", UploadId=upload["UploadId"], **place)
 
@@ -173,7 +164,7 @@ async def test_a_round_goes_on_over_many_pages(s3, bucket, local, clock, monkeyp
     await s3("DeleteObject", Bucket=bucket, Key="c")
     await put_rules(s3, bucket, {"NoncurrentVersionExpiration": {"NoncurrentDays": 1}},
                     {"Expiration": {"ExpiredObjectDeleteMarker": True}})  # fmt: skip
-    clock.time = NOON + 9 * DAY
+    clock.now = NOON + 9 * DAY
     assert await local.expiration.apply() == 6
     assert await versions(s3, bucket) == [*(("object", key) for key in "abde"), ("marker", "c")]
     assert await local.expiration.apply() == 1

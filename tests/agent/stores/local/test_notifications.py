@@ -11,22 +11,15 @@ from s3d.agent.s3.lifecycle import DAY
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.event_rows import event_page, waiting_events
 from s3d.agent.stores.local.store import LocalStore
+from tests.agent.manual_clock import ManualClock
 from tests.contract.client import Client
 
 JOBS, HOOK = "arn:s3d:sqs:::jobs", "arn:s3d:webhook:::hook"
 
 
-class Moved:
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
 @pytest.fixture
-def clock() -> Moved:
-    return Moved()
+def clock() -> ManualClock:
+    return ManualClock(1_700_000_000.0)
 
 
 @pytest.fixture
@@ -155,7 +148,7 @@ async def test_what_expires_is_an_event_of_its_own(s3, bucket, index, local, clo
         Bucket=bucket,
         LifecycleConfiguration={"Rules": [rule]},
     )
-    clock.time += 3 * DAY
+    clock.now += 3 * DAY
     await local.expiration.apply()
     assert entered(index) == [("LifecycleExpiration:Delete", "k")]
     assert entered(index, "hook") == []
