@@ -37,11 +37,11 @@ from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.baseline_handle import BaselineHandle, BaselineUnusable
 from s3d.agent.sync.decide import Action, MassDeletionGuard
 from s3d.agent.sync.folder_status import SHOWN, FolderState
-from s3d.agent.sync.interfaces import Unavailable
+from s3d.agent.sync.interfaces import RootGone, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.open_folder import FolderSettings, OpenFolder, open_folder
 from s3d.agent.sync.pass_scope import PassResult, Scope
-from s3d.agent.sync.passes import Passes, PassInterrupted, RootGone
+from s3d.agent.sync.passes import Passes, PassInterrupted
 from s3d.agent.sync.planning import in_slices
 from s3d.agent.sync.recover import recover_all
 from s3d.agent.sync.root import adopt_root, open_root

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -17,13 +18,15 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import BYTES
-from s3d.agent.sync.folder import SyncFolder
-from s3d.agent.sync.open_folder import FolderSettings
 from s3d.agent.sync.root import why_no_root
 from s3d.shared.config.load import name_of
 from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.errors import UsageError
 from s3d.shared.syncing import FolderStatus
+
+if TYPE_CHECKING:
+    from s3d.agent.sync.folder import SyncFolder
+    from s3d.agent.sync.open_folder import FolderSettings
 
 
 async def _once(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -107,12 +110,16 @@ class Folders:
             raise UsageError(
                 f"{config.path} cannot be a sync folder", why, "choose another folder: s3d sync add"
             )
+        from s3d.agent.sync.folder import SyncFolder  # large, and most agents have no folder
+
         folder = SyncFolder(self.settings_of(config))
         self.by_name[folder.name] = folder
         return folder
 
     def settings_of(self, config: SyncFolderConfig, file: Path | None = None) -> FolderSettings:
         """file: of the baseline, if it is not to be the folder's own."""
+        from s3d.agent.sync.open_folder import FolderSettings
+
         around = self._context
         own = hashlib.sha256(os.fsencode(config.path or "")).hexdigest()[:16]
         if file is None:

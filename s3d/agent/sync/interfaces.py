@@ -22,6 +22,10 @@ class Unavailable(Exception):
     """The remote is unavailable now, or denies access. str(): why."""
 
 
+class RootGone(Exception):
+    """The folder is missing, or was replaced by another one."""
+
+
 class PathBlocked(Exception):
     """This path cannot be synced now; other paths can. str(): why."""
 

@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 from s3d.agent.sync.decide import Action
 
+SLICE = 64
+"""Items that are worked on before other callbacks of the event loop run: a first sync has as many
+differences as files, and no callback may take 20 ms."""
+
 
 @dataclass(slots=True)
 class Scope:

@@ -15,7 +15,7 @@ from functools import partial
 from s3d.agent.sync.decide import DELETIONS, Action, Step, check_deletions, deletions, transfers
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.find_changes import ChangeFinder
-from s3d.agent.sync.interfaces import PathBlocked, Unavailable
+from s3d.agent.sync.interfaces import PathBlocked, RootGone, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.moves import Move, carry_out, find_moves
 from s3d.agent.sync.names import parents
@@ -39,10 +39,6 @@ WORKER_SLICE = 8
 
 class PassInterrupted(Exception):
     """The folder was paused."""
-
-
-class RootGone(Exception):
-    """The folder is missing, or was replaced by another one."""
 
 
 class Passes:

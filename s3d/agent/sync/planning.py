@@ -9,14 +9,12 @@ from typing import TypeVar
 from s3d.agent.sync.decide import Action, DecisionInputs, Step, decide
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked
+from s3d.agent.sync.pass_scope import SLICE
 from s3d.agent.sync.path_state import BaselineEntry, Difference, LocalEntry, RemoteEntry
 
 LocalFinds = Iterable[tuple[BaselineEntry | None, LocalEntry | None]]
 RemoteFinds = Iterable[tuple[BaselineEntry | None, RemoteEntry | None]]
 
-SLICE = 64
-"""Items that are worked on before other callbacks of the event loop run: a first sync has as many
-differences as files, and no callback may take 20 ms."""
 T = TypeVar("T")
 _IDLE = (Action.NOTHING, Action.IGNORE)
 

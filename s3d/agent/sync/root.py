@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from s3d.agent.sync.baseline import Baseline
+from s3d.agent.sync.interfaces import RootGone
 from s3d.agent.sync.local_tree import FolderTree
-from s3d.agent.sync.passes import RootGone
 
 
 def why_no_root(path: Path, *, home: Path, own: Iterable[Path], mounts: Iterable[Path]) -> str:

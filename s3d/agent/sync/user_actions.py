@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from s3d.agent.sync.decide import DELETIONS, Action, Step
-from s3d.agent.sync.folder import SyncFolder
-from s3d.agent.sync.pass_scope import PassResult, Scope
+from s3d.agent.sync.pass_scope import SLICE, PassResult, Scope
 from s3d.agent.sync.path_selection import QUIET
-from s3d.agent.sync.planning import SLICE
 from s3d.shared.syncing import SyncReport
+
+if TYPE_CHECKING:
+    from s3d.agent.sync.folder import SyncFolder
 
 MAX_PASSES = 10
 """Passes that sync_now() makes until nothing is left to do."""

@@ -2,9 +2,9 @@ import pytest
 
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.interfaces import Unavailable
+from s3d.agent.sync.interfaces import RootGone, Unavailable
 from s3d.agent.sync.pass_scope import Scope
-from s3d.agent.sync.passes import PassInterrupted, RootGone
+from s3d.agent.sync.passes import PassInterrupted
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.sync.baseline import Baseline
-from s3d.agent.sync.passes import RootGone
+from s3d.agent.sync.interfaces import RootGone
 from s3d.agent.sync.path_state import BaselineEntry, Signature
 from s3d.agent.sync.root import adopt_root, open_root, why_no_root
 

@@ -16,8 +16,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import is_disk_full
 from s3d.agent.stores.write_queue.pending_write import NewerWritePending
 from s3d.agent.sync.decide import MassDeletionGuard
-from s3d.agent.sync.interfaces import PathBlocked, Unavailable
-from s3d.agent.sync.passes import RootGone
+from s3d.agent.sync.interfaces import PathBlocked, RootGone, Unavailable
 from s3d.shared import control
 from s3d.shared.control import Problem
 from s3d.shared.errors import S3dError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -11,7 +12,6 @@ from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check_deletions
-from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.names import original_of
 from s3d.shared import control
@@ -26,6 +26,9 @@ from s3d.shared.syncing import (
     UndoRequest,
 )
 from s3d.shared.transfers import Count
+
+if TYPE_CHECKING:
+    from s3d.agent.sync.folder import SyncFolder
 
 MAX_STEPS = 1_000
 """Steps of a plan that are listed; its counts cover all of them."""

@@ -22,7 +22,6 @@ from s3d.agent.frontends.control.sync_action_routes import folder_of_call, sync_
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.draft_validation import DraftValidator
 from s3d.agent.sync.folders import Folders
-from s3d.agent.sync.open_folder import preview
 from s3d.shared import control
 from s3d.shared.config import toml_file
 from s3d.shared.config.load import folder_of, name_of
@@ -73,6 +72,8 @@ class SyncFolderRoutes:
             raise ControlError(
                 400, "InvalidArgument", f"{config.path} cannot be a sync folder: {why}"
             )
+        from s3d.agent.sync.open_folder import preview  # large, and rarely needed
+
         steps = await preview(self._folders.settings_of(config, Path()))
         return answer(sync_plan(steps, agreed=0))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Reason, Unreachable, classify
@@ -13,8 +13,10 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
-from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
+
+if TYPE_CHECKING:
+    from s3d.agent.stores.read_cache.catalog import Catalog
 
 _TIMEOUT = 3.0
 """Timeout of a revalidation in seconds."""
