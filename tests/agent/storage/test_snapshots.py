@@ -14,6 +14,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.storage import snapshots
+from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.records import Layout, ObjectRecord, Stored, decode_layout, decode_part
 from s3d.agent.storage.store_check import StoreCheck
 from s3d.agent.storage.tables import prepare
@@ -253,6 +254,20 @@ async def test_the_check_reads_what_only_a_snapshot_names(index, blobs, s3):
     (row,) = [row async for row in check.rows()]
     assert row.name == "snapshot base: bucket/large"
     assert "checksums" in row.problem
+
+
+async def test_the_sweep_of_a_later_start_spares_what_only_a_snapshot_names(index, blobs, s3):
+    await s3("CreateBucket", Bucket="bucket")
+    await s3.put("bucket", "large", b"x" * LARGE)
+    await save(index, "base")
+    await reset(index)
+    again = LocalStore(index, Blobs(blobs.folder, ephemeral=True))
+    stray = blobs.path(7)
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"left by a crash")
+    assert (await LocalStore(index, Blobs(blobs.folder, ephemeral=True)).sweep()).removed == 1
+    await restore(index, "base")
+    assert await Client(again).read("bucket", "large") == b"x" * LARGE
 
 
 async def test_a_thousand_objects_are_saved_and_restored_quickly(index, s3):
