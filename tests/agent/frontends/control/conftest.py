@@ -28,6 +28,7 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.agent.transfers.user_transfers import UserTransfers
+from s3d.cli.client.sync_client import SyncClient
 from s3d.shared.config.load import load_config
 from s3d.shared.control import (
     AgentStatus,
@@ -38,6 +39,7 @@ from s3d.shared.diagnostics import Readiness, ReadinessCheck, readiness_of
 from s3d.shared.paths import Places, find_places
 from tests.agent.frontends.control.served import Caller, served
 from tests.agent.stores.write_queue.rig import Rig, open_rig
+from tests.agent_process import AgentProcess
 
 ENDPOINT = "http://127.0.0.1:33333"
 
@@ -143,3 +145,10 @@ async def http(control: Control) -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.UnixConnector(str(control.socket))
     async with aiohttp.ClientSession("http://localhost", connector=connector) as session:
         yield session
+
+
+@pytest.fixture
+def sync(agent: AgentProcess) -> SyncClient:
+    """The sync folders of a real agent, which has a bucket named home."""
+    agent.objects.create_bucket("home")
+    return SyncClient(agent.client)
