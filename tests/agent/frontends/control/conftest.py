@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import aiohttp
 import pytest
@@ -29,20 +28,18 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.agent.transfers.user_transfers import UserTransfers
+from s3d.cli.client.sync_client import SyncClient
 from s3d.shared.config.load import load_config
 from s3d.shared.control import (
     AgentStatus,
     Presigned,
     PresignRequest,
-    Problem,
-    decode,
-    encode,
 )
 from s3d.shared.diagnostics import Readiness, ReadinessCheck, readiness_of
 from s3d.shared.paths import Places, find_places
+from tests.agent.frontends.control.served import Caller, served
 from tests.agent.stores.write_queue.rig import Rig, open_rig
-
-T = TypeVar("T")
+from tests.agent_process import AgentProcess
 
 ENDPOINT = "http://127.0.0.1:33333"
 
@@ -96,27 +93,13 @@ async def control(places: Places) -> AsyncIterator[Control]:
 
 
 @dataclass
-class Gate:
+class Gate(Caller):
     """A control server over a write queue; its remote is a store in this process (rig.remote)."""
 
     rig: Rig
     queue: QueueParts
     client: aiohttp.ClientSession
     transfers: UserTransfers
-
-    async def ask(self, method: str, path: str, kind: type[T], body: object = None) -> T:
-        """The answer, which must be a good one."""
-        data = None if body is None else encode(body)
-        async with self.client.request(method, path, data=data) as response:
-            content = await response.read()
-            assert response.status < 300, content
-            return decode(content, kind)
-
-    async def refused(self, method: str, path: str, body: object = None) -> tuple[int, str]:
-        """Status and code of a bad one."""
-        data = None if body is None else encode(body)
-        async with self.client.request(method, path, data=data) as response:
-            return response.status, decode(await response.read(), Problem).code
 
     async def put(self, key: str, data: bytes = b"data") -> str:
         """Accept a write; the id of its transfer."""
@@ -144,12 +127,8 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
             *QueueRoutes(queue).routes(),
             *TransferRoutes(queue, UserTransferRoutes(transfers, None)).routes(),
         ]
-        server = ControlServer(routes, grace=1.0)
-        await server.start(places.socket)
-        connector = aiohttp.UnixConnector(str(places.socket))
-        async with aiohttp.ClientSession("http://localhost", connector=connector) as client:
+        async with served(places.socket, routes) as client:
             yield Gate(rig, queue, client, transfers)
-        await server.stop()
 
 
 async def _no_usage(bucket: str) -> None:
@@ -166,3 +145,10 @@ async def http(control: Control) -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.UnixConnector(str(control.socket))
     async with aiohttp.ClientSession("http://localhost", connector=connector) as session:
         yield session
+
+
+@pytest.fixture
+def sync(agent: AgentProcess) -> SyncClient:
+    """The sync folders of a real agent, which has a bucket named home."""
+    agent.objects.create_bucket("home")
+    return SyncClient(agent.client)

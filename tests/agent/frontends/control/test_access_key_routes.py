@@ -2,16 +2,15 @@
 
 import json
 
-import aiohttp
 import pytest
 
 from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.frontends.control.access_key_routes import AccessKeyRoutes
-from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.shared.config.schema import Config
 from s3d.shared.local_keys import LocalKeys
 from s3d.shared.paths import find_places
+from tests.agent.frontends.control.served import served
 
 
 @pytest.fixture
@@ -21,13 +20,9 @@ async def control(tmp_path):
     stored = LocalKeys(find_places(config, {}), config)
     keys = AccessKeys(stored.load())
     manager = KeyManager(stored, keys)
-    server = ControlServer(AccessKeyRoutes(manager).routes(), grace=1.0)
-    path = tmp_path / "run/agent.sock"
-    await server.start(path)
-    connector = aiohttp.UnixConnector(str(path))
-    async with aiohttp.ClientSession("http://localhost", connector=connector) as client:
+    routes = AccessKeyRoutes(manager).routes()
+    async with served(tmp_path / "run/agent.sock", routes) as client:
         yield client, keys
-    await server.stop()
 
 
 async def ask(client, method, path, body=None):

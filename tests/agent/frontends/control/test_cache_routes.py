@@ -11,7 +11,6 @@ import aiohttp
 import pytest
 
 from s3d.agent.frontends.control.cache_routes import CacheRoutes
-from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
@@ -31,8 +30,9 @@ from s3d.shared.caching import (
     PrefetchStatus,
     Verified,
 )
-from s3d.shared.control import Problem, decode, encode
+from s3d.shared.control import Problem, decode
 from s3d.shared.transfers import Count
+from tests.agent.frontends.control.served import Caller, served
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 
@@ -40,34 +40,13 @@ ENTRIES = "/v1/cache/entries"
 
 
 @dataclass
-class Door:
+class Door(Caller):
     """The routes on a socket, before a cache on a store of this process."""
 
     cache: Cache
     parts: CacheParts
     through: Client
     client: aiohttp.ClientSession
-
-    async def ask(self, method, path, kind, body=None):
-        data = None if body is None else encode(body)
-        async with self.client.request(method, path, data=data) as response:
-            content = await response.read()
-            assert response.status < 300, content
-            return decode(content, kind)
-
-    async def refused(self, method, path, body=None) -> tuple[int, str]:
-        data = None if body is None else encode(body)
-        async with self.client.request(method, path, data=data) as response:
-            return response.status, decode(await response.read(), Problem).code
-
-
-async def serving(places, parts: CacheParts | None) -> AsyncIterator[aiohttp.ClientSession]:
-    server = ControlServer(CacheRoutes(parts).routes(), grace=1.0)
-    await server.start(places.socket)
-    connector = aiohttp.UnixConnector(str(places.socket))
-    async with aiohttp.ClientSession("http://localhost", connector=connector) as client:
-        yield client
-    await server.stop()
 
 
 @pytest.fixture
@@ -86,7 +65,7 @@ async def door(places, tmp_path) -> AsyncIterator[Door]:
             await through.read("bbb", f"p/{number}")
         await through.put("bbb", "large", b"2" * 2_500_000)
         await through.read("bbb", "large", Range="bytes=0-99")
-        async for client in serving(places, parts):
+        async with served(places.socket, CacheRoutes(parts).routes()) as client:
             yield Door(cache, parts, through, client)
         running.cancel()
         with suppress(asyncio.CancelledError):
@@ -183,11 +162,15 @@ async def test_what_makes_no_sense_is_refused(door, method, path, body, answer):
 
 
 async def test_without_a_cache_every_call_says_why(places, tmp_path):
-    async for client in serving(places, None):
-        async with client.get("/v1/cache") as response:
-            assert decode(await response.read(), Problem).code == "NoRemote"
+    async with (
+        served(places.socket, CacheRoutes(None).routes()) as client,
+        client.get("/v1/cache") as response,
+    ):
+        assert decode(await response.read(), Problem).code == "NoRemote"
     broken = CacheParts(None, None, tmp_path, "the read cache is disabled: no room")
-    async for client in serving(places, broken):
-        async with client.get("/v1/cache") as response:
-            problem = decode(await response.read(), Problem)
+    async with (
+        served(places.socket, CacheRoutes(broken).routes()) as client,
+        client.get("/v1/cache") as response,
+    ):
+        problem = decode(await response.read(), Problem)
     assert (problem.code, problem.title) == ("WrongState", "the read cache is disabled: no room")

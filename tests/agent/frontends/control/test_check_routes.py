@@ -1,12 +1,11 @@
-import aiohttp
 import pytest
 
 from s3d.agent.frontends.control import check_routes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
-from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.shared.control import Problem, decode
 from s3d.shared.diagnostics import CheckLine, CheckPage, Damage
 from s3d.shared.transfers import Totals
+from tests.agent.frontends.control.served import served
 
 WRONG = Damage("store", "bucket/key", "gone", remedy="restore it")
 
@@ -32,13 +31,8 @@ class Checks:
 async def checks(tmp_path):
     """A client, and what it checks; each step is a page of its own."""
     found = Checks()
-    server = ControlServer(CheckRoutes(found).routes(), grace=1.0)
-    path = tmp_path / "run/agent.sock"
-    await server.start(path)
-    connector = aiohttp.UnixConnector(str(path))
-    async with aiohttp.ClientSession("http://localhost", connector=connector) as client:
+    async with served(tmp_path / "run/agent.sock", CheckRoutes(found).routes()) as client:
         yield client, found
-    await server.stop()
 
 
 async def ask(client, **words):

@@ -1,14 +1,10 @@
 """Routes of what waits for other remotes, over real queues in files."""
 
-from contextlib import asynccontextmanager
-
-import aiohttp
 import pytest
 
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.app.remote_folders import claim
 from s3d.agent.app.waiting_writes import WaitingWrites
-from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.remote_routes import RemoteRoutes
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.shared.control import Problem, decode, encode
@@ -21,6 +17,7 @@ from s3d.shared.transfers import (
     TransferList,
 )
 from tests.agent.app.test_waiting_writes import FIRST, SECOND, park, stage
+from tests.agent.frontends.control.served import served
 from tests.contract.client import Client
 
 
@@ -39,16 +36,6 @@ class InUse:
 
     async def separate(self):
         self.done.append("separate")
-
-
-@asynccontextmanager
-async def served(places, routes):
-    server = ControlServer(routes.routes(), grace=1.0)
-    await server.start(places.socket)
-    connector = aiohttp.UnixConnector(str(places.socket))
-    async with aiohttp.ClientSession("http://localhost", connector=connector) as client:
-        yield client
-    await server.stop()
 
 
 async def ask(client, method, path, body=None):
@@ -71,7 +58,7 @@ async def waiting(places, tmp_path):
 
 @pytest.mark.finding("D1")
 async def test_what_waits_is_listed_exported_discarded_and_moved(places, waiting):
-    async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
+    async with served(places.socket, RemoteRoutes(waiting, InUse(), None).routes()) as client:
         listed = decode((await ask(client, "GET", "/v1/remotes"))[1], RemoteList)
         assert [each.id for each in listed.remotes] == ["first"]
         path = "/v1/remotes/first/writes"
@@ -93,7 +80,7 @@ async def test_what_waits_is_listed_exported_discarded_and_moved(places, waiting
 
 @pytest.mark.finding("B6")
 async def test_a_url_names_a_remote_however_it_is_written(places, waiting):
-    async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
+    async with served(places.socket, RemoteRoutes(waiting, InUse(), None).routes()) as client:
         for name, ids in (("HTTP%3A%2F%2FFirst%3A80%2F", ["first"]), ("first", ["first"]),
                           ("http%3A%2F%2Fother", []), ("nothing", [])):  # fmt: skip
             _, body = await ask(client, "GET", f"/v1/remotes?name={name}")
@@ -107,7 +94,7 @@ async def test_a_conflict_that_is_parked_there_is_listed_exported_and_discarded(
     places, waiting, tmp_path
 ):
     await park(tmp_path / "write_queue")
-    async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
+    async with served(places.socket, RemoteRoutes(waiting, InUse(), None).routes()) as client:
         path = "/v1/remotes/first/writes"
         page = decode((await ask(client, "GET", path))[1], TransferList).transfers
         assert [(write.key, write.state) for write in page] == [
@@ -132,14 +119,14 @@ async def test_a_conflict_that_is_parked_there_is_listed_exported_and_discarded(
     ],
 )
 async def test_what_is_refused(places, waiting, path, body, status, code):
-    async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
+    async with served(places.socket, RemoteRoutes(waiting, InUse(), None).routes()) as client:
         found, problem = await ask(client, "POST", path, body)
         assert (found, decode(problem, Problem).code) == (status, code)
 
 
 async def test_a_move_that_the_target_refuses_names_the_writes(places, waiting):
     await Client(waiting._target.store)("DeleteBucket", Bucket="bbb")
-    async with served(places, RemoteRoutes(waiting, InUse(), None)) as client:
+    async with served(places.socket, RemoteRoutes(waiting, InUse(), None).routes()) as client:
         _, answer = await ask(client, "POST", "/v1/remotes/first:move", MoveRequest("second"))
         result = decode(answer, MoveResult)
         assert (result.moved, [each.code for each in result.failures]) == (0, ["NoSuchBucket"] * 3)
@@ -149,8 +136,8 @@ async def test_a_move_that_the_target_refuses_names_the_writes(places, waiting):
 async def test_a_person_says_whose_the_key_is(places, gate):
     in_use = InUse()
     (gate.rig.journal.totals().files, gate.rig.start())
-    routes = RemoteRoutes(None, in_use, gate.queue)
-    async with served(places.__class__(**fields_of(places, "other.sock")), routes) as client:
+    routes = RemoteRoutes(None, in_use, gate.queue).routes()
+    async with served(places.socket.parent / "other.sock", routes) as client:
         assert (await ask(client, "POST", "/v1/queue:adopt", AdoptRequest()))[0] == 409
         in_use.is_confirmed = False
         for separate in (False, True):
@@ -159,10 +146,3 @@ async def test_a_person_says_whose_the_key_is(places, gate):
         assert in_use.done == ["adopt", "separate"]
         assert decode((await ask(client, "GET", "/v1/remotes"))[1], RemoteList).remotes == []
         assert (await ask(client, "GET", "/v1/remotes/first/writes"))[0] == 409
-
-
-def fields_of(places, socket):
-    import msgspec
-
-    changed = msgspec.structs.replace(places, socket=places.socket.parent / socket)
-    return msgspec.structs.asdict(changed)

@@ -2,15 +2,8 @@
 
 import pytest
 
-from s3d.cli.client.sync_client import SyncClient
 from s3d.shared.errors import S3dError
 from s3d.shared.syncing import FolderSpec
-
-
-@pytest.fixture
-def sync(agent, tmp_path):
-    agent.objects.create_bucket("home")
-    return SyncClient(agent.client)
 
 
 def spec(path, **more) -> FolderSpec:

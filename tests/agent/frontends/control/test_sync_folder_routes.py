@@ -7,12 +7,6 @@ from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.syncing import FolderSpec
 
 
-@pytest.fixture
-def sync(agent, tmp_path):
-    agent.objects.create_bucket("home")
-    return SyncClient(agent.client)
-
-
 def spec(path, **more) -> FolderSpec:
     return FolderSpec(str(path), "home", **more)
 

@@ -2,10 +2,8 @@
 
 from contextlib import contextmanager
 
-import aiohttp
 import pytest
 
-from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.transfers.store_migration import Migration
@@ -18,6 +16,7 @@ from s3d.shared.transfers import (
     TransferList,
     TransferRequest,
 )
+from tests.agent.frontends.control.served import served
 
 
 @pytest.fixture
@@ -89,12 +88,8 @@ async def moving(control, gate_places, tmp_path):
         yield control.stack.embedded.local
 
     migration = Migration(opened, far.local)
-    server = ControlServer(MigrationRoutes(migration).routes(), grace=1.0)
-    await server.start(gate_places)
-    connector = aiohttp.UnixConnector(str(gate_places))
-    async with aiohttp.ClientSession("http://localhost", connector=connector) as client:
+    async with served(gate_places, MigrationRoutes(migration).routes()) as client:
         yield control, migration, client
-    await server.stop()
     far.close()
 
 
