@@ -18,6 +18,8 @@ from s3d.agent.s3.model import Operation, operations, service
 from s3d.agent.s3.model_overrides import OFF_THE_TABLE, UNSUPPORTED_MEMBERS
 from s3d.agent.stores.local.settings import STORED_ONLY
 from tests.architecture.source import ROOT
+from tests.e2e.clients.workflow import EXPECTED
+from tests.e2e.test_clients import CLIENTS, TABLES
 
 DOCUMENT = ROOT / "docs" / "s3-compatibility.md"
 
@@ -155,7 +157,14 @@ def request_members() -> dict[str, tuple[str, list[str]]]:
 
 def document() -> str:
     """The whole text."""
-    parts = [_INTRODUCTION, *_operations(), *_headers(), *_checksums(), *_differences()]
+    parts = [
+        _INTRODUCTION,
+        *_operations(),
+        *_headers(),
+        *_checksums(),
+        *_clients(),
+        *_differences(),
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -198,6 +207,20 @@ def _checksums() -> Iterator[str]:
     for row in ALGORITHMS.values():
         yield f"| {row.name} | `{row.header}` | {', '.join(row.kinds)} |"
     yield ""
+
+
+def _clients() -> Iterator[str]:
+    yield "## Clients\n"
+    yield (
+        f"Each client goes through {', '.join(EXPECTED)} in `make test`, without what it has no "
+        "means for. A listing has over 1,000 keys and a delimiter.\n"
+    )
+    yield "| client | has no means for |"
+    yield "|---|---|"
+    for name, client in CLIENTS.items():
+        yield f"| {name} | {', '.join(step for step in EXPECTED if step in client.lacks)} |"
+    tables = ", ".join(TABLES)
+    yield f"\nTables and files in a folder with spaces in its name: {tables}.\n"
 
 
 def _differences() -> Iterator[str]:
