@@ -7,14 +7,18 @@ import random
 import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import perf_counter
 
 import pytest
 
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.event_message import Event
+from s3d.agent.s3.event_names import CREATED_PUT
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.storage import snapshots
 from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.event_rows import add_event, waiting_events
 from s3d.agent.storage.records import Layout, ObjectRecord, Stored, decode_layout, decode_part
 from s3d.agent.storage.store_check import StoreCheck
 from s3d.agent.storage.tables import prepare
@@ -44,6 +48,15 @@ def local(index, blobs):
 @pytest.fixture
 def s3(local):
     return Client(local)
+
+
+async def test_events_that_wait_end_with_a_reset_and_with_a_restore(index):
+    for replace in (snapshots.reset, partial(snapshots.restore, name="one")):
+        event = Event(CREATED_PUT, 1.0, "b", key="k")
+        await index.write(partial(add_event, target="hook", created=1.0, event=event))
+        await save(index, "one")
+        await index.write(partial(replace, forget=index.forget_all))
+        assert index.read_inline(waiting_events) == {}
 
 
 async def save(index, name):

@@ -1,0 +1,51 @@
+"""Inventory reports and access logs of a running agent follow the clock of a store for tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.agent_process import AgentProcess
+
+
+@pytest.mark.slow
+def test_reports_and_logs_follow_the_clock(start_agent: Callable[..., AgentProcess]) -> None:
+    agent = start_agent("--test", "--report-delay", "1h")
+    s3 = agent.s3()
+    for bucket in ("data", "reports"):
+        s3.create_bucket(Bucket=bucket)
+    enabled = {"TargetBucket": "reports", "TargetPrefix": "log/"}
+    s3.put_bucket_logging(Bucket="data", BucketLoggingStatus={"LoggingEnabled": enabled})
+    destination = {"Bucket": "arn:aws:s3:::reports", "Format": "CSV", "Prefix": "inv"}
+    s3.put_bucket_inventory_configuration(
+        Bucket="data",
+        Id="daily",
+        InventoryConfiguration={
+            "Id": "daily",
+            "IsEnabled": True,
+            "IncludedObjectVersions": "Current",
+            "Schedule": {"Frequency": "Daily"},
+            "Destination": {"S3BucketDestination": destination},
+        },
+    )
+    s3.put_object(Bucket="data", Key="k", Body=b"1")
+    assert "Contents" not in s3.list_objects_v2(Bucket="reports")
+    moved = subprocess.run(
+        [sys.executable, "-m", "s3d", "clock", "advance", "2h"],
+        env=agent.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert moved.returncode == 0, moved.stderr
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket="reports")["Contents"]]
+    assert [key.rpartition("/")[2] for key in keys if key.startswith("inv/data/daily/2")] == [
+        "manifest.checksum",
+        "manifest.json",
+    ]
+    (log,) = [key for key in keys if key.startswith("log/")]
+    body = s3.get_object(Bucket="reports", Key=log)["Body"].read().decode()
+    assert " REST.PUT.OBJECT k " in body
