@@ -70,7 +70,7 @@ CLIENTS = {
     "javascript": Client(node),
     "minio": Client(module("minio_workflow")),
     "rclone": Client(module("command_line", "rclone"), frozenset({"tag"})),
-    "s3cmd": Client(module("command_line", "s3cmd"), frozenset({"range", "tag", "version"})),
+    "s3cmd": Client(module("command_line", "s3cmd"), frozenset({"range", "version"})),
     "s3fs": Client(module("s3fs_workflow")),
     "pyarrow": Client(module("pyarrow_workflow"), frozenset({"tag", "version", "presign"})),
     "obstore": Client(module("obstore_workflow"), frozenset({"create", "tag"})),

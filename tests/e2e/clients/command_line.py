@@ -15,7 +15,7 @@ from tests.e2e.clients import workflow as w
 
 
 def s3cmd(at: w.Place) -> Iterator[tuple[str, Any]]:
-    """It reads no ranges and no versions."""
+    """It has no ranges and no ids of versions."""
     host = urlsplit(at.endpoint).netloc
     common = ("--config=/dev/null", "--no-ssl", f"--host={host}", f"--host-bucket={host}")
     keys = (f"--access_key={at.access_key}", f"--secret_key={at.secret}")
@@ -49,6 +49,9 @@ def s3cmd(at: w.Place) -> Iterator[tuple[str, Any]]:
     before = len(run("ls", f"{bucket}/doomed/").splitlines())
     run("del", "--recursive", "--force", f"{bucket}/doomed/")
     yield "delete many", [before, len(run("ls", f"{bucket}/doomed/").splitlines())]
+    run("settagging", key, "&".join(f"{name}={value}" for name, value in w.TAGS.items()))
+    pairs = (line.split("\t")[1:] for line in run("gettagging", key).splitlines()[1:])
+    yield "tag", {name.rstrip(":"): value for name, value in pairs}
     yield "presign", w.fetch(run("signurl", key, "+60").strip())
 
 
