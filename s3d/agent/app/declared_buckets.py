@@ -79,8 +79,6 @@ _REQUESTS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 async def declare_buckets(client: S3Client, declared: Sequence[DeclaredBucket]) -> None:
     """Create the missing ones, and put the settings of all. Raises ConfigError with every problem,
     after what can be made is made."""
-    if not declared:
-        return
     there = {bucket.name for bucket in await client.buckets()}
     problems: list[Problem] = []
     for bucket in declared:  # all, since one can be the target of another one's log

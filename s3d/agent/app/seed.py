@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from s3d.agent.app.declared_buckets import declare_buckets
 from s3d.agent.app.start_checks import create_buckets
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
@@ -25,7 +24,6 @@ from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
-from s3d.agent.storage import snapshots
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
@@ -72,7 +70,10 @@ async def prepare_store(index: Index, client: S3Client, config: Config) -> None:
     await undo_unfinished_seed(index)
     seed = None if config.seed is None else await begin_seed(index, config.seed)
     await create_buckets(client, config.buckets)
-    await declare_buckets(client, config.declared_buckets)
+    if config.declared_buckets:
+        from s3d.agent.app.declared_buckets import declare_buckets  # most starts spare it
+
+        await declare_buckets(client, config.declared_buckets)
     if seed is not None:
         await store_seed(index, client, seed)
 
@@ -81,6 +82,7 @@ async def undo_unfinished_seed(index: Index) -> None:
     """Empty the store if everything in it comes from a seed that did not end."""
     if index.read_inline(lambda reader: reader.setting(*_ROW)) is None:
         return
+    from s3d.agent.storage import snapshots  # most starts spare it
 
     def undo(tx: Transaction) -> None:
         snapshots.reset(tx, index.forget_all)

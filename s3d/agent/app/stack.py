@@ -52,8 +52,6 @@ from s3d.agent.stores.local.bucket_logs import BucketLogs
 from s3d.agent.stores.local.inventory import Inventory
 from s3d.agent.stores.notifications.service import Notifications
 from s3d.agent.stores.read_cache.cache_status import cache_status
-from s3d.agent.stores.testing.faults import FaultLayer
-from s3d.agent.stores.testing.store_controls import StoreControls
 from s3d.agent.stores.testing.store_mark import FoundMark, confirm, find_mark
 from s3d.agent.stores.write_queue.queue_status import queue_status
 from s3d.shared.caching import CacheStatus
@@ -65,6 +63,7 @@ from s3d.shared.transfers import QueueStatus, RemoteStatus, WaitingRemote
 if TYPE_CHECKING:
     from s3d.agent.app.gateway import Gateway
     from s3d.agent.app.waiting_writes import WaitingWrites
+    from s3d.agent.stores.testing.store_controls import StoreControls
 
 
 EMBEDDED = "embedded"
@@ -221,7 +220,7 @@ async def build_stack(
             waiting,
             authorization,
             controls,
-            None if controls is None else FaultLayer(top, controls.faults),
+            _with_faults(top, controls),
             notifications,
             inventory,
             logs,
@@ -232,6 +231,15 @@ async def build_stack(
 
     gateway = await open_gateway(config, places, events, registry, tracer=tracer)
     return Stack(gateway.top, gateway.access, None, gateway, gateway.waiting)
+
+
+def _with_faults(top: ObjectStore, controls: StoreControls | None) -> ObjectStore | None:
+    """What the S3 endpoint of a store made for tests calls; None: the top."""
+    if controls is None:
+        return None
+    from s3d.agent.stores.testing.faults import FaultLayer
+
+    return FaultLayer(top, controls.faults)
 
 
 async def _open_controls(
@@ -253,6 +261,8 @@ async def _open_controls(
         embedded.trouble.append(marked.problem)
     if marked.mark is None:
         return None
+    from s3d.agent.stores.testing.store_controls import StoreControls  # most stores have none
+
     return StoreControls(
         embedded.index,
         clock,

@@ -6,7 +6,6 @@ would send, which parse_input() reads as any: it has the rules beyond names and 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -73,5 +72,7 @@ def _problems_of_structure(of: Shape, value: Mapping[str, Any], path: str) -> It
         if member is not None:
             yield from problems_of(member.shape, each, lead + name)
             continue
+        import difflib  # needed for errors only
+
         close = difflib.get_close_matches(name, of.members, n=1)
         yield f"{lead}{name} is unknown" + (f"; did you mean {close[0]}?" if close else "")

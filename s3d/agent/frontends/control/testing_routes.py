@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from s3d.agent.core.request_ring import RequestFilter
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.storage.snapshots import Snapshot
-from s3d.agent.stores.testing.store_controls import StoreControls
 from s3d.shared import control
 from s3d.shared.access_key import check_name
 from s3d.shared.testing import (
@@ -20,6 +20,10 @@ from s3d.shared.testing import (
     SnapshotInfo,
     SnapshotList,
 )
+
+if TYPE_CHECKING:
+    from s3d.agent.storage.snapshots import Snapshot
+    from s3d.agent.stores.testing.store_controls import StoreControls
 
 _QUERY = frozenset({"operation", "bucket", "key", "status", "since", "limit", "wait"})
 
