@@ -107,6 +107,9 @@ def example(name: str, bucket: str) -> Any:
             del expiration["Date"], expiration["ExpiredObjectDeleteMarker"]
         case "PutBucketLogging":
             value["LoggingEnabled"]["TargetBucket"] = bucket
+        case "PutBucketNotificationConfiguration":
+            # The others name targets of a configuration: local/test_notifications.py has them.
+            return {"EventBridgeConfiguration": {}}
         case "PutBucketPolicy":
             return POLICY
         case "PutBucketWebsite":
