@@ -124,7 +124,7 @@ def test_a_queued_write_is_followed_to_the_remote_across_a_restart(
     assert trace(second, "k") == accepted
     QueueClient(second.client).resume()
     drain(second)
-    told = trace(second, "k")
+    events = trace(second, "k")
     second.stop()
 
     spans = collector.spans()
@@ -147,12 +147,12 @@ def test_a_queued_write_is_followed_to_the_remote_across_a_restart(
     assert (arrived.kind, arrived.parent) == (SERVER, sent.id)
     assert arrived.attributes["aws.request_id"] == sent.attributes["aws.request_id"]
 
-    assert [event["event"] for event in told] == ["accepted", "pushing", "cached", "pushed"]
-    assert told[0] == accepted[0]
-    assert (told[0]["request_id"], told[0]["trace_id"]) == (request_id, trace_id)
-    assert told[1]["request_id"] == push.attributes["s3d.request_id"]
-    assert told[1]["trace_id"] == push.trace
-    assert told[0]["data"]["seq"] == told[1]["data"]["seq"] == told[3]["data"]["seq"]
+    assert [event["event"] for event in events] == ["accepted", "pushing", "cached", "pushed"]
+    assert events[0] == accepted[0]
+    assert (events[0]["request_id"], events[0]["trace_id"]) == (request_id, trace_id)
+    assert events[1]["request_id"] == push.attributes["s3d.request_id"]
+    assert events[1]["trace_id"] == push.trace
+    assert events[0]["data"]["seq"] == events[1]["data"]["seq"] == events[3]["data"]["seq"]
 
 
 def test_what_was_accepted_is_told_after_a_kill(start_gateway, trace_id):

@@ -226,8 +226,8 @@ class Agent:
             if signal.getsignal(number) != signal.SIG_IGN:
                 loop.add_signal_handler(number, self._on_signal, number)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-            # The end of the terminal stops what runs in it. A daemon has none, and is told so that
-            # its log files were moved.
+            # Closing a terminal stops the programs in it. A daemon has no terminal: there, the
+            # signal means that its log files were moved.
             if has_terminal():
                 loop.add_signal_handler(signal.SIGHUP, self._on_signal, signal.SIGHUP)
             else:

@@ -208,10 +208,8 @@ class _CheckOfSession:
         self._session = session
 
     def run(self, *, repair: bool) -> AsyncGenerator[CheckLine, None]:
-        from s3d.agent.app.integrity_check import (
-            Checker,  # large, and most agents are never checked
-            opened_of,
-        )
+        # Imported here because it is large and most agents are never checked.
+        from s3d.agent.app.integrity_check import Checker, opened_of
 
         session = self._session
         return Checker(session.places, opened_of(session.stack)).run(repair=repair)

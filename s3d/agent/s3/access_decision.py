@@ -108,7 +108,7 @@ def decide(
         if not is_own and identity.allowed:
             return Decision(False, "no policy and no list grants it to this account")
         return identity
-    # A session has at most what its policies allow, whoever grants more to everyone.
+    # A session has at most what its policies allow, even if a grant gives everyone more.
     is_enough = is_own and granted.is_direct and not caller.session_policies
     if caller.is_anonymous or identity.allowed or is_enough:
         return granted.decision

@@ -76,7 +76,7 @@ class RequestHandler:
         sts: StsEndpoint | None = None,
         website: WebsiteEndpoint | None = None,
     ) -> None:
-        """access: decides before a document is read; None: whoever has a key may do everything.
+        """access: decides before a document is read; None: every key may do everything.
         sts: None when requests need no signature. website: None for a store that does not decide
         about anonymous requests. keepalive_interval: seconds between the spaces
         that keep a slow request's connection.

@@ -71,7 +71,7 @@ class Authorization:
             self._hide_missing(named[0], request, caller)
 
     def _is_policy_of_another(self, need: Need, caller: Principal) -> bool:
-        """Such a policy is for nobody else, whoever grants it.
+        """Nobody else may use such a policy, whatever a grant says.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
         """
@@ -203,7 +203,7 @@ class Authorization:
         if access is None:
             raise S3Error("AccessDenied")
         is_known = need.action not in OF_OBJECTS or self._record(need) is not None
-        # No object, so no list of grants that could allow it: whoever may list may know.
+        # A missing object has no grants that could allow it: a caller who may list may know.
         if is_known or decision.is_explicit:
             raise refusal(need, caller, decision, access.owner)
         self._hide_missing(need, request, caller)

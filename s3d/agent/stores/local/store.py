@@ -90,7 +90,7 @@ class LocalStore(TerminalStore):
         self.on_setting: Callable[[str, str], None] = lambda word, bucket: None
         """Called with the query word of a setting that was put, and its bucket."""
         self.events = EventRecorder(clock, target_arns)
-        """Enters the events of changes; whoever owns the store delivers them."""
+        """Enters the events of changes; the owner of the store delivers them."""
         publisher = Publisher(clock, on_change, self.events)
         parts = PartWriter(index, clock)
         ownership = Ownership(owners)
@@ -137,7 +137,7 @@ class LocalStore(TerminalStore):
         self._index = index
         self._blobs = blobs
         self.expiration = expiration
-        """Carries out lifecycle rules; whoever owns the store runs it."""
+        """Carries out lifecycle rules; the owner of the store runs it."""
 
     async def sweep(self) -> Swept:
         """Remove or quarantine files that no object references; called once after the start.

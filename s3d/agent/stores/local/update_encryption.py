@@ -1,6 +1,6 @@
 """UpdateObjectEncryption: another key for an object, without reading or writing its bytes.
 
-Only the data keys are encrypted anew, by the other wrapping key. ETag, times and version stay.
+Only the data keys are encrypted again, by the other wrapping key. ETag, times and version stay.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_UpdateObjectEncryption.html
 """
 
