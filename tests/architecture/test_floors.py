@@ -31,7 +31,7 @@ FLOORS = {
 
 SIBLINGS = {
     "s3d.agent.stores": ("local", "write_queue", "read_cache", "remote", "notifications"),
-    "s3d.agent.frontends": ("http", "control", "admin"),
+    "s3d.agent.frontends": ("http", "control", "admin", "fuse"),
 }
 """Packages that never import one another: only s3d.agent.app knows them all."""
 
@@ -59,7 +59,7 @@ ONLY_IN = {
     "http": ("s3d.agent.frontends.http",),
     "httptools": ("s3d.agent.frontends.http.request_parser",),
     "python_multipart": ("s3d.agent.s3.post_form",),
-    "mfuse": ("s3d.agent.frontends.fuse",),
+    "mfusepy": ("s3d.agent.frontends.fuse",),
 }  # fmt: skip
 """Third party (and a few of the library) -> the only places that may import it."""
 

@@ -1,0 +1,1 @@
+"""The FUSE mount: buckets as folders, for programs that do not speak S3."""
