@@ -110,8 +110,8 @@ def _escape(component: str) -> str:
     return _UNUSUAL.sub(_escape_character, component)
 
 
-def _escape_character(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in found[0].encode(errors="surrogatepass"))
+def _escape_character(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode(errors="surrogatepass"))
 
 
 def _unescape(text: str) -> str:
