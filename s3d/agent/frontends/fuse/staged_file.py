@@ -50,6 +50,21 @@ class FrozenFile(NamedTuple):
     revision: int
     mtime_ns: int
 
+    @property
+    def id(self) -> int:
+        return int(self.path.name)
+
+
+class SyncedFile(NamedTuple):
+    """What sync() has made durable."""
+
+    id: int
+    revision: int
+    old_end: int
+    """Where the bytes end that may still have to be fetched; 0: none have."""
+    ranges: list[Range]
+    """Of the old version: those that were fetched or replaced since the last sync()."""
+
 
 class StagedFile:
     """Called by several threads at once; a lock keeps its parts together."""
@@ -95,9 +110,10 @@ class StagedFile:
         return self._content.mtime_ns
 
     @property
-    def old_end(self) -> int:
-        """Where the bytes end that may still have to be fetched; 0: none have."""
-        return self._old_bytes.end
+    def unfetched(self) -> int:
+        """Bytes that fill() has to fetch."""
+        with self._lock:
+            return sum(end - start for start, end in self._old_bytes.missing(0, self.size))
 
     def read(self, offset: int, size: int) -> bytes:
         """Fewer bytes only at the end. Raises OSError."""
@@ -120,7 +136,7 @@ class StagedFile:
                 view, place = view[written:], place + written
             content.size = max(content.size, place)
             self._old_bytes.add(start, place)
-            self.touch(time.time_ns())
+            self._note_change()
             return len(data)
 
     def truncate(self, size: int) -> None:
@@ -130,14 +146,13 @@ class StagedFile:
             os.ftruncate(content.fd, size)
             content.size = size
             self._old_bytes.cut(size)
-            self.touch(time.time_ns())
+            self._note_change()
 
-    def touch(self, mtime_ns: int | None = None) -> None:
-        """Count as changed: other attributes than the bytes have changed, or the time has."""
+    def touch(self) -> None:
+        """Count as changed: something else than the bytes has changed. Raises OSError."""
         with self._lock:
+            self._thaw(self.size)
             self.revision += 1
-            if mtime_ns is not None:
-                self._content.mtime_ns = mtime_ns
 
     def fill(self) -> None:
         """Fetch what is missing of the old version. Raises OSError."""
@@ -156,30 +171,47 @@ class StagedFile:
             content = self._content
             return FrozenFile(content.path, content.size, self.revision, content.mtime_ns)
 
-    def sync(self) -> None:
-        """Make the bytes durable, and the name of the file. Raises OSError."""
+    def sync(self) -> SyncedFile:
+        """Make the bytes durable, and the name of the file. Raises OSError.
+
+        What is written meanwhile is not part of the result.
+        """
         with self._lock:
-            content = self._content
+            content, old = self._content, self._old_bytes
+            synced = SyncedFile(content.id, self.revision, old.end, old.take_unrecorded())
             fd = os.dup(content.fd)  # a write may go on in another file meanwhile
         try:
             sync_file(fd)
+            if not content.is_name_durable:
+                sync_folder(self._folder)
+                content.is_name_durable = True
+        except BaseException:
+            self.give_back(synced)
+            raise
         finally:
             os.close(fd)
-        if not content.is_name_durable:
-            sync_folder(self._folder)
-            content.is_name_durable = True
+        return synced
 
-    def take_unrecorded(self) -> list[Range]:
-        """The ranges of the old version that were fetched or replaced since the last call."""
+    def give_back(self, synced: SyncedFile) -> None:
+        """The ranges could not be recorded: the next sync() has them again."""
         with self._lock:
-            return self._old_bytes.take_unrecorded()
+            for start, end in synced.ranges:
+                self._old_bytes.add(start, end)
+
+    def remove(self, id: int) -> None:
+        """Remove a file that this one has been frozen as."""
+        (self._folder / str(id)).unlink(missing_ok=True)
 
     def close(self, *, remove: bool = True) -> None:
         """Nothing can be read any more. remove: nobody needs the file."""
         with self._lock:
             self._content.close()
             if remove:
-                self._content.path.unlink(missing_ok=True)
+                self.remove(self.id)
+
+    def _note_change(self) -> None:
+        self.revision += 1
+        self._content.mtime_ns = time.time_ns()
 
     def _fetch(self, gaps: list[Range]) -> None:
         for start, end in gaps:

@@ -116,8 +116,7 @@ def test_a_file_of_an_earlier_run_has_its_ranges(folder):
     file = make(folder, old)
     file.write(b"written", 10)
     file.read(100, 50)
-    ranges = file.take_unrecorded()
-    file.sync()
+    ranges = file.sync().ranges
     file.close(remove=False)
     again = StagedFile.recover(folder, 1, lambda: 2, old, OldBytes(len(OLD), ranges))
     old.fetched.clear()
@@ -131,10 +130,13 @@ def test_a_file_of_an_earlier_run_has_its_ranges(folder):
 def test_ranges_are_recorded_once(folder):
     file = make(folder, Old())
     file.write(b"a", 0)
-    assert file.take_unrecorded() == [(0, 1)]
-    assert file.take_unrecorded() == []
+    synced = file.sync()
+    assert (synced.id, synced.old_end, synced.ranges) == (1, len(OLD), [(0, 1)])
+    assert file.sync().ranges == []
+    file.give_back(synced)
+    assert file.sync().ranges == [(0, 1)]
     file.fill()
-    assert file.take_unrecorded() == []
+    assert file.sync()[2:] == (0, [])
 
 
 def test_an_old_version_that_is_gone_is_an_error_and_nothing_changes(folder):
@@ -199,12 +201,11 @@ def operate(file: StagedFile, model: Path, random: random.Random, recorded: list
         frozen = file.freeze()
         assert frozen.path.read_bytes() == model.read_bytes()
     if name == "reopen":
-        recorded += file.take_unrecorded()
-        file.sync()
-        old_end, id = file.old_end, file.id
+        synced = file.sync()
+        recorded += synced.ranges
         file.close(remove=False)
-        old_bytes = OldBytes(old_end, recorded)
-        file = StagedFile.recover(file._folder, id, file._new_id, file._old, old_bytes)
+        old_bytes = OldBytes(synced.old_end, recorded)
+        file = StagedFile.recover(file._folder, synced.id, file._new_id, file._old, old_bytes)
     assert file.size == model.stat().st_size
     return file
 
