@@ -320,6 +320,8 @@ class PushExecutor:
 
     async def _push_parts(self, job: _Job, todo: Multipart, on_sent: OnSent) -> Members:
         row = await self._journal.load(job.write)
+        if row is None:  # nothing would remember the upload
+            raise S3Error("OperationAborted", "the write is not pending any more")
         parts = MultipartPush(
             todo,
             remote=job.remote,
@@ -329,7 +331,7 @@ class PushExecutor:
             save=partial(self._journal.uploads.save, job.write.seq),
             on_sent=on_sent,
         )
-        return await parts.push(None if row is None else row.upload)
+        return await parts.push(row.upload)
 
     async def _check_integrity(self, job: _Job, stored: Stored, answer: Members) -> str:
         """The remote's ETag. Raises BadDigest."""
