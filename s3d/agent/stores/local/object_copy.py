@@ -113,7 +113,7 @@ class CopyOps:
         source, body = self._open(input)
         async with aclosing(body):
             self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
-            chosen = self._keys.requested(request)
+            chosen = self._keys.of_copy(request, source.record)
             key = None if chosen is None else await self._keys.of_write(chosen)
             known = source.record.checksum
             algorithm = input.get("ChecksumAlgorithm") or (known.algorithm if known else "")

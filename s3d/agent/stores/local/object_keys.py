@@ -108,6 +108,17 @@ class ObjectKeys:
             raise sse.blocked(request.op.name, request.bucket, request.key)
         return chosen
 
+    def of_copy(self, request: S3Request[Members], source: ObjectRecord) -> Requested | None:
+        """The encryption of a CopyObject; None: none. Raises S3Error like requested().
+
+        A client says in its request how a copy is encrypted. A copy that the agent makes itself (a
+        move, a restored version, a renamed file) must not lose the encryption of its source.
+        """
+        chosen = self.requested(request)
+        if chosen is not None or self._ring is None or request.context.principal is not None:
+            return chosen
+        return sse.requested_by_headers(source.description.headers)
+
     def described(self, description: Description, chosen: Requested | None) -> Description:
         """The description of an object with the encryption that it has got."""
         if self._ring is None or (chosen is None and _UNUSED not in description.headers):
