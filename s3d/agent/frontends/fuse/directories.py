@@ -1,0 +1,191 @@
+"""The folders of a mount: look-ups and listings, from memory where possible.
+
+One look-up of a name that is not in memory:
+1. thread: a name that ends with a hash is looked for in a listing of its folder.
+2. -> loop: HeadObject of the key and ListObjectsV2 of one key below it, at once. After a few
+   such look-ups in one folder, its first page is read instead, which answers for many names.
+3. -> thread: the answer is kept, unless the name has changed meanwhile.
+
+A listing reads its next page when its reader has used up the one before.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+from s3d.agent.frontends.fuse.errnos import errno_of, no_entry
+from s3d.agent.frontends.fuse.folder_entries import Entry, PageMerger, folder_entry
+from s3d.agent.frontends.fuse.folder_memory import FolderId, FolderMemory, Known, PartialListing
+from s3d.agent.frontends.fuse.folder_requests import FolderRequests
+from s3d.agent.frontends.fuse.key_names import Form, parse_name
+from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.s3.address import MAX_KEY_SIZE
+
+BUCKETS: FolderId = ("", "")
+"""The root of a mount of all buckets."""
+
+
+class Location(NamedTuple):
+    """Where a path leads: a name in a folder; "" for the root itself."""
+
+    folder: FolderId
+    name: str
+
+
+class Resolved(NamedTuple):
+    """A path that exists, and what it stands for."""
+
+    bucket: str
+    key: str
+    """Of a folder with a slash at its end; "" for a bucket, and for the list of buckets."""
+    entry: Entry
+
+
+class Directories:
+    """Answers which names there are. Called by FUSE threads."""
+
+    def __init__(
+        self,
+        requests: FolderRequests,
+        bridge: LoopBridge,
+        memory: FolderMemory,
+        root: FolderId = BUCKETS,
+    ) -> None:
+        """root: the folder that the mount shows."""
+        self._requests = requests
+        self._bridge = bridge
+        self._memory = memory
+        self._root = root
+
+    def resolve(self, path: str) -> Resolved:
+        """What a path stands for. Raises OSError ENOENT when there is nothing."""
+        folder, name = self.locate(path)
+        if not name:
+            return Resolved(*folder, folder_entry(""))
+        entry = self.look_up(folder, name)
+        if folder == BUCKETS:
+            return Resolved(entry.component, "", entry)
+        bucket, prefix = folder
+        slash = "/" if entry.is_folder else ""
+        return Resolved(bucket, f"{prefix}{entry.component}{slash}", entry)
+
+    def locate(self, path: str) -> Location:
+        """The folder and the name that a path consists of. The last name need not exist.
+
+        Raises OSError: ENOTDIR for a path through an object, EINVAL, EILSEQ as parse_name.
+        """
+        *above, name = path.strip("/").split("/")
+        folder = self._root
+        for each in above:
+            folder = self.folder_in(folder, each)
+        return Location(folder, name)
+
+    def folder_in(self, folder: FolderId, name: str) -> FolderId:
+        """The id of the folder with this name. Whether it exists is not looked up."""
+        if folder == BUCKETS:
+            return name, ""
+        form, component = parse_name(name)
+        if form is Form.HIDDEN:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
+        if form is Form.CUT:
+            entry = self.look_up(folder, name)
+            if not entry.is_folder:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
+            component = entry.component
+        bucket, prefix = folder
+        return bucket, f"{prefix}{component}/"
+
+    def key_for(self, path: str) -> tuple[str, str]:
+        """Bucket and key of an object that a new file at this path becomes.
+
+        Raises OSError: EPERM in the list of buckets, EINVAL for the name of a hidden or cut
+        object, which only an object of another client can have, ENAMETOOLONG.
+        """
+        folder, name = self.locate(path)
+        if folder == BUCKETS or not name:
+            raise PermissionError(errno.EPERM, "only buckets are here", path)
+        form, component = parse_name(name)
+        if form in (Form.HIDDEN, Form.CUT):
+            raise OSError(errno.EINVAL, f"a new file cannot end with {form.value}", name)
+        bucket, prefix = folder
+        key = prefix + component
+        if len(key.encode()) > MAX_KEY_SIZE:
+            raise OSError(errno.ENAMETOOLONG, f"a key has at most {MAX_KEY_SIZE} bytes", path)
+        return bucket, key
+
+    def look_up(self, folder: FolderId, name: str) -> Entry:
+        """The entry of a name. Raises OSError ENOENT when there is none."""
+        known = self._memory.find(folder, name)
+        if known is None:
+            known = Known(self._request_entry(folder, name))
+        if known.entry is None:
+            raise no_entry(name)
+        return known.entry
+
+    def entries(self, folder: FolderId) -> Iterator[Entry]:
+        """All entries of a folder, which exists, in no particular order.
+
+        Raises OSError; while it is read, too.
+        """
+        known = self._memory.listing(folder)
+        if known is not None:
+            yield from known
+            return
+        for page in self._pages(folder):
+            yield from page
+
+    def _request_entry(self, folder: FolderId, name: str) -> Entry | None:
+        if folder == BUCKETS:
+            return self._request_bucket(name)
+        form, text = parse_name(name)
+        if form is Form.CUT:
+            pages = self._pages(folder, text)
+            return next((each for page in pages for each in page if each.name == name), None)
+        if self._memory.is_searched(folder):
+            next(self._pages(folder))
+            known = self._memory.find(folder, name)
+            if known is not None:
+                return known.entry
+        begun = self._memory.begin(folder)
+        hidden = form is Form.HIDDEN
+        entry = self._bridge.call(partial(self._requests.look_up, folder, text, hidden=hidden))
+        self._memory.add(folder, begun, name, entry)
+        return entry
+
+    def _request_bucket(self, name: str) -> Entry | None:
+        try:
+            return next((each for each in self._buckets() if each.name == name), None)
+        except OSError as error:
+            if errno_of(error) != errno.EACCES:
+                raise
+        begun = self._memory.begin(BUCKETS)
+        entry = self._bridge.call(partial(self._requests.bucket, name))
+        self._memory.add(BUCKETS, begun, name, entry)
+        return entry
+
+    def _buckets(self) -> list[Entry]:
+        part = PartialListing(self._memory.begin(BUCKETS))
+        entries = self._bridge.call(self._requests.buckets)
+        self._memory.add_page(BUCKETS, part, entries, is_last=True)
+        return entries
+
+    def _pages(self, folder: FolderId, beginning: str = "") -> Iterator[list[Entry]]:
+        """The entries by pages; those of a whole folder are kept."""
+        if folder == BUCKETS:
+            yield self._buckets()
+            return
+        part = PartialListing(self._memory.begin(folder))
+        merger, cursor = PageMerger(folder[1]), ""
+        while True:
+            page = self._bridge.call(partial(self._requests.page, folder, beginning, cursor))
+            entries = list(merger.add(page))
+            cursor = page.cursor
+            if not beginning:
+                self._memory.add_page(folder, part, entries, is_last=not cursor)
+            yield entries
+            if not cursor:
+                return

@@ -1,0 +1,103 @@
+"""The entries of a folder, made of the pages of a listing. Pure.
+
+Where there is an object "a" and objects below "a/", the folder has the plain name, and the object
+that of a hidden one. An object whose key is the folder's own prefix ("a/", a directory marker) is
+the folder itself, unless it has bytes: then it is a file with an empty component in the folder.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from s3d.agent.frontends.fuse.fs_ops import Attributes
+from s3d.agent.frontends.fuse.key_names import name_of
+from s3d.shared.control import Listing, ObjectInfo
+
+FILE_MODE, FOLDER_MODE = stat.S_IFREG | 0o600, stat.S_IFDIR | 0o700
+"""Only the user's own: whoever may read the mount has the rights of the agent's key."""
+
+
+class Entry(NamedTuple):
+    """A file or a folder, under one name of the folder that it is in."""
+
+    name: str
+    component: str
+    """Of the key; what follows the prefix of the folder."""
+    is_folder: bool
+    size: int = 0
+    mtime_ns: int = 0
+    """Nanoseconds since 1970; 0: the listing does not say."""
+    etag: str = ""
+    """Quoted, as in S3."""
+
+    def attributes(self, inode: int) -> Attributes:
+        """As stat() shows them, without what metadata say."""
+        mode = FOLDER_MODE if self.is_folder else FILE_MODE
+        return Attributes(mode, self.size, self.mtime_ns, inode)
+
+
+def folder_entry(component: str, mtime_ns: int = 0) -> Entry:
+    return Entry(name_of(component), component, True, mtime_ns=mtime_ns)
+
+
+def file_entry(component: str, info: ObjectInfo, *, hidden: bool = False) -> Entry:
+    """hidden: there is a folder of this name too."""
+    return Entry(
+        name_of(component, hidden=hidden),
+        component,
+        False,
+        info.size,
+        to_nanoseconds(info.last_modified),
+        info.etag,
+    )
+
+
+def to_nanoseconds(seconds: float) -> int:
+    """Nanoseconds, without the error of a float below a microsecond."""
+    return round(seconds * 1_000_000) * 1_000
+
+
+def inode_of(path: str) -> int:
+    """The same for the same path, as long as the process lives; never 0."""
+    return hash(path) & 0x7FFF_FFFF_FFFF_FFFF or 1
+
+
+class PageMerger:
+    """Makes entries of the pages of one listing, which come in S3's order.
+
+    An object is held back until the listing has passed the place of a folder of its name, which
+    may be on a later page.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        """prefix: of the folder, "" or with a slash at its end."""
+        self._prefix = prefix
+        self._waiting: list[ObjectInfo] = []
+        self.marker: ObjectInfo | None = None
+        """The object that is the folder itself."""
+
+    def add(self, page: Listing) -> Iterator[Entry]:
+        """The entries that this page decides; the last page decides all."""
+        start = len(self._prefix)
+        folders = {prefix[start:-1] for prefix in page.prefixes}
+        objects = [*self._waiting, *page.objects]
+        reached = _last_key(page)
+        self._waiting = []
+        for component in folders:
+            yield folder_entry(component)
+        for info in objects:
+            component = info.key[start:]
+            if not component and not info.size:
+                self.marker = info
+            elif component not in folders and page.cursor and f"{info.key}/".encode() > reached:
+                self._waiting.append(info)
+            else:
+                yield file_entry(component, info, hidden=component in folders)
+
+
+def _last_key(page: Listing) -> bytes:
+    """The last key or prefix of a page."""
+    keys = [info.key for info in page.objects[-1:]] + page.prefixes[-1:]
+    return max((key.encode() for key in keys), default=b"")

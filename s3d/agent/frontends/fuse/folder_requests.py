@@ -1,0 +1,72 @@
+"""The requests that tell which names a folder has. Belongs to the loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.jobs import first_error
+from s3d.agent.frontends.fuse.errnos import is_missing
+from s3d.agent.frontends.fuse.folder_entries import (
+    Entry,
+    file_entry,
+    folder_entry,
+    to_nanoseconds,
+)
+from s3d.agent.frontends.fuse.folder_memory import FolderId
+from s3d.agent.s3.errors import S3Error
+from s3d.shared.control import Listing, ObjectInfo
+
+PAGE = 1_000
+"""Keys of a page of a listing."""
+
+
+class FolderRequests:
+    """Asks a store. Every method raises S3Error."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+
+    async def page(self, folder: FolderId, beginning: str, cursor: str) -> Listing:
+        """The next page of a folder, of what has this beginning."""
+        bucket, prefix = folder
+        return await self._client.page(
+            bucket, prefix + beginning, delimiter="/", cursor=cursor, limit=PAGE
+        )
+
+    async def look_up(self, folder: FolderId, component: str, *, hidden: bool) -> Entry | None:
+        """The entry of one component. hidden: the object that a folder of its name hides."""
+        bucket, prefix = folder
+        key = prefix + component
+        try:
+            async with asyncio.TaskGroup() as group:
+                head = group.create_task(self._head(bucket, key))
+                below = group.create_task(self._client.page(bucket, key + "/", limit=1))
+        except ExceptionGroup as errors:
+            raise first_error(errors) from None
+        info, is_folder = head.result(), bool(below.result().objects)
+        if is_folder and not hidden:
+            return folder_entry(component)
+        if info is None or hidden != is_folder or not (component or info.size):
+            return None
+        return file_entry(component, info, hidden=hidden)
+
+    async def buckets(self) -> list[Entry]:
+        """All buckets that the agent's key may list."""
+        return [
+            folder_entry(bucket.name, to_nanoseconds(bucket.created))
+            for bucket in await self._client.buckets()
+        ]
+
+    async def bucket(self, name: str) -> Entry | None:
+        """One bucket, for a key that may not list them."""
+        try:
+            await self._client.output("HeadBucket", {"Bucket": name})
+        except S3Error as error:
+            if is_missing(error) or error.status == 400:
+                return None  # or no bucket can have this name
+            raise
+        return folder_entry(name)
+
+    async def _head(self, bucket: str, key: str) -> ObjectInfo | None:
+        return await self._client.head(bucket, key) if key else None

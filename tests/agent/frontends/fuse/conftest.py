@@ -1,0 +1,64 @@
+"""An embedded store as the mount sees it: a client, what it was asked for, and a bridge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from s3d.agent.app.embedded import open_embedded
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.events import Events
+from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.s3.messages import BytesBody, S3Request
+from s3d.agent.stores.change_events import ChangeEvents
+
+T = TypeVar("T")
+BUCKET = "bkt"
+
+
+class Counted(Layer):
+    """Notes the operations that were asked of the store below."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        super().__init__(inner)
+        self.operations: list[str] = []
+
+    def fallback(self, request: S3Request[Any]) -> Answer:
+        self.operations.append(request.op.name)
+        return self.inner.call(request)
+
+
+class World:
+    """The store, and a bridge to the loop of the test."""
+
+    def __init__(self, counted: Counted, events: Events) -> None:
+        self.store = counted
+        self.events = events
+        self.client = S3Client(counted)
+        self.bridge = LoopBridge(asyncio.get_running_loop())
+
+    async def put(self, key: str, data: bytes = b"data", bucket: str = BUCKET) -> None:
+        await self.client.store(bucket, key, BytesBody(data))
+
+    async def count(self, call: Callable[..., T], *args: Any) -> tuple[T, list[str]]:
+        """Call something in a thread: its result, and the operations that the store was asked."""
+        self.store.operations.clear()
+        result = await asyncio.to_thread(call, *args)
+        return result, sorted(self.store.operations)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """An embedded store with an empty bucket."""
+    embedded = open_embedded(tmp_path / "store", ephemeral=True)
+    events = Events()
+    world = World(Counted(ChangeEvents(embedded.local, events)), events)
+    await world.client.create_bucket(BUCKET)
+    yield world
+    world.bridge.close()
+    embedded.close()

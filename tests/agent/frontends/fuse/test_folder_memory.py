@@ -1,0 +1,148 @@
+"""What the mount remembers: how long, what a change forgets, and answers that come too late."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3d.agent.frontends.fuse import folder_memory
+from s3d.agent.frontends.fuse.folder_entries import Entry, folder_entry
+from s3d.agent.frontends.fuse.folder_memory import FolderMemory, Known, PartialListing
+from tests.agent.manual_clock import ManualClock
+
+D = ("b", "d/")
+
+
+def file(name: str, size: int = 1) -> Entry:
+    return Entry(name, name, False, size)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def memory(clock: ManualClock) -> FolderMemory:
+    return FolderMemory(1.0, clock)
+
+
+def listed(memory: FolderMemory, *entries: Entry, folder: tuple[str, str] = D) -> None:
+    part = PartialListing(memory.begin(folder))
+    memory.add_page(folder, part, entries, is_last=True)
+
+
+def test_a_complete_listing_answers_for_names_that_it_lacks(memory: FolderMemory) -> None:
+    part = PartialListing(memory.begin(D))
+    memory.add_page(D, part, [file("a")], is_last=False)
+    assert memory.find(D, "a") == Known(file("a"))
+    assert memory.find(D, "z") is None
+    assert memory.listing(D) is None
+    memory.add_page(D, part, [file("b")], is_last=True)
+    assert memory.find(D, "z") == Known(None)
+    assert memory.listing(D) == [file("a"), file("b")]
+
+
+def test_an_answer_that_was_requested_before_a_change_is_not_kept(memory: FolderMemory) -> None:
+    begun = memory.begin(D)
+    memory.changed("b", "d/a")
+    memory.add(D, begun, "a", file("a"))
+    assert memory.find(D, "a") is None
+    memory.add(D, begun, "other", file("other"))
+    assert memory.find(D, "other") == Known(file("other"))
+    memory.add(D, memory.begin(D), "a", file("a", 2))
+    assert memory.find(D, "a") == Known(file("a", 2))
+
+
+def test_a_listing_that_was_begun_before_a_change_lacks_the_changed_name(
+    memory: FolderMemory,
+) -> None:
+    part = PartialListing(memory.begin(D))
+    memory.changed("b", "d/a")
+    memory.add_page(D, part, [file("a"), file("b")], is_last=True)
+    assert memory.find(D, "b") == Known(file("b"))
+    assert memory.find(D, "a") is None
+    assert memory.listing(D) is None
+    memory.add(D, memory.begin(D), "a", file("a", 2))
+    memory.add(D, memory.begin(D), "a%s3d-object", None)
+    assert memory.listing(D) == [file("b"), file("a", 2)]
+
+
+def test_a_change_of_the_bucket_forgets_all_of_it(memory: FolderMemory) -> None:
+    part = PartialListing(memory.begin(D))
+    listed(memory, file("x"), folder=("other", ""))
+    memory.changed("b")
+    memory.add_page(D, part, [file("a")], is_last=True)
+    assert memory.find(D, "a") is None
+    assert memory.find(("other", ""), "x") == Known(file("x"))
+
+
+def test_a_change_deep_below_concerns_the_folders_that_may_be_new(memory: FolderMemory) -> None:
+    listed(memory, folder_entry("e"))
+    memory.changed("b", "d/e/f/g")
+    assert memory.find(D, "e") == Known(folder_entry("e"))
+    memory.changed("b", "d/n/f")
+    assert memory.find(D, "n") is None
+    memory.changed("b", "d/e/f/g", is_removal=True)
+    assert memory.find(D, "e") is None
+
+
+def test_what_the_mount_makes_is_believed_at_once(memory: FolderMemory) -> None:
+    listed(memory, file("a"))
+    begun = memory.begin(D)
+    memory.put(D, "new", file("new"))
+    memory.put(D, "a", None)
+    memory.add(D, begun, "a", file("a"))
+    assert memory.find(D, "new") == Known(file("new"))
+    assert memory.find(D, "a") == Known(None)
+    assert memory.listing(D) == [file("new")]
+
+
+def test_entries_expire(memory: FolderMemory, clock: ManualClock) -> None:
+    listed(memory, file("a"))
+    memory.put(D, "b", file("b"))
+    clock.now += 0.9
+    assert memory.listing(D) == [file("a"), file("b")]
+    clock.now += 0.2
+    assert memory.listing(D) is None
+    assert memory.find(D, "a") is None
+    assert memory.find(D, "b") is None
+
+
+def test_more_changes_than_can_be_noted_forget_the_folder(memory: FolderMemory) -> None:
+    part = PartialListing(memory.begin(D))
+    listed(memory, file("a"))
+    for n in range(2_000):
+        memory.changed("b", f"d/{n}")
+    assert memory.find(D, "a") is None
+    memory.add_page(D, part, [file("a")], is_last=True)
+    assert memory.find(D, "a") is None
+
+
+def test_the_folders_that_were_not_used_for_longest_make_room(
+    memory: FolderMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_memory, "_MOST_ENTRIES", 1_000)
+    begun = memory.begin(("b", "0/"))
+    for n in range(100):
+        listed(memory, *(file(str(i)) for i in range(99)), folder=("b", f"{n}/"))
+        assert memory.find(("b", f"{n}/"), "1") is not None
+    assert [n for n in range(100) if memory.find(("b", f"{n}/"), "1")] == [*range(90, 100)]
+    memory.changed("b", "0/1")
+    memory.add(("b", "0/"), begun, "1", file("1"))  # the change is not forgotten with the folder
+    assert memory.find(("b", "0/"), "1") is None
+
+
+def test_single_names_of_one_folder_are_limited(memory: FolderMemory, clock: ManualClock) -> None:
+    for n in range(3_000):
+        memory.put(D, str(n), file(str(n)))
+    assert memory.find(D, "2999") == Known(file("2999"))
+    assert memory.find(D, "0") is None
+
+
+def test_a_folder_is_searched_when_more_than_a_few_names_are_looked_up(
+    memory: FolderMemory,
+) -> None:
+    assert [memory.is_searched(D) for _ in range(4)] == [False, False, True, True]
+    part = PartialListing(memory.begin(D))
+    memory.add_page(D, part, [file("a")], is_last=False)
+    assert [memory.is_searched(D) for _ in range(4)] == [False] * 4

@@ -1,0 +1,74 @@
+"""The requests behind look-ups and listings, over a real store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.store import Answer, Layer, operation
+from s3d.agent.frontends.fuse.folder_requests import FolderRequests
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Request
+from tests.agent.frontends.fuse.conftest import BUCKET, World
+
+ROOT = (BUCKET, "")
+
+
+class Denied(Layer):
+    """Refuses to list the buckets, as a policy does."""
+
+    @operation("ListBuckets")
+    def list_buckets(self, request: S3Request[Any]) -> Answer:
+        raise S3Error("AccessDenied")
+
+
+async def test_an_object_and_the_folder_that_hides_it(world: World) -> None:
+    requests = FolderRequests(world.client)
+    await world.put("a", b"123")
+    entry = await requests.look_up(ROOT, "a", hidden=False)
+    assert entry is not None
+    assert (entry.is_folder, entry.size) == (False, 3)
+    assert await requests.look_up(ROOT, "a", hidden=True) is None
+    await world.put("a/b")
+    folder = await requests.look_up(ROOT, "a", hidden=False)
+    assert folder is not None
+    assert folder.is_folder
+    hidden = await requests.look_up(ROOT, "a", hidden=True)
+    assert hidden is not None
+    assert (hidden.name, hidden.size, hidden.etag) == ("a%s3d-object", 3, entry.etag)
+    assert await requests.look_up(ROOT, "none", hidden=False) is None
+
+
+async def test_an_error_of_either_request_is_raised(world: World) -> None:
+    requests = FolderRequests(world.client)
+    with pytest.raises(S3Error, match="NoSuchBucket"):
+        await requests.look_up(("missing", ""), "a", hidden=False)
+    with pytest.raises(S3Error, match="KeyTooLong"):
+        await requests.look_up(ROOT, "n" * 1_025, hidden=False)
+
+
+async def test_a_page_has_what_begins_so(world: World) -> None:
+    for key in ("d/ab", "d/ac/x", "d/b"):
+        await world.put(key)
+    page = await FolderRequests(world.client).page((BUCKET, "d/"), "a", "")
+    assert [info.key for info in page.objects] == ["d/ab"]
+    assert page.prefixes == ["d/ac/"]
+
+
+async def test_buckets(world: World) -> None:
+    buckets = await FolderRequests(world.client).buckets()
+    assert [(entry.name, entry.is_folder) for entry in buckets] == [(BUCKET, True)]
+    assert buckets[0].mtime_ns > 10**18
+
+
+async def test_one_bucket_for_a_key_that_may_not_list_them(world: World) -> None:
+    requests = FolderRequests(S3Client(Denied(world.store)))
+    with pytest.raises(S3Error, match="AccessDenied"):
+        await requests.buckets()
+    entry = await requests.bucket(BUCKET)
+    assert entry is not None
+    assert entry.is_folder
+    assert await requests.bucket("missing") is None
+    assert await requests.bucket(".Trash-0") is None
