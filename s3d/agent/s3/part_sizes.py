@@ -48,7 +48,7 @@ def part_size_of(size: int, smallest: int = DEFAULT_PART) -> int:
     if size > MAX_OBJECT:
         raise S3Error("EntityTooLarge", MaxSizeAllowed=MAX_OBJECT, ProposedSize=size)
     needed = -(-size // MAX_PARTS)
-    return max(smallest, -(-needed // _STEP) * _STEP)
+    return smallest if needed <= smallest else -(-needed // _STEP) * _STEP
 
 
 class PartPlan(Sequence[PartSpan]):

@@ -18,14 +18,15 @@ from s3d.agent.large_objects.part_map import MapName, PartMap
 from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.large_objects.part_upload import UploadPlan
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.part_sizes import MIN_PART
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
+from s3d.agent.stores.local import complete
 from s3d.agent.stores.local.store import LocalStore
 
 BUCKET = "films"
 PLACE = {"Bucket": BUCKET, "Key": "film.mkv"}
-PART = MIN_PART
+PART = 64 << 10
+"""Smaller than S3 allows: the store is told to take it."""
 SIZE = 5 * PART + 12_345
 """Six parts."""
 
@@ -90,7 +91,8 @@ def big_file(tmp_path: Path, data: bytes) -> Path:
 
 
 @pytest.fixture
-async def store(tmp_path: Path):
+async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(complete, "MIN_PART", PART)
     index = Index.open(tmp_path / "index.sqlite", ephemeral=True)
     blobs = Blobs(tmp_path / "blobs", ephemeral=True)
     counting = Counting(LocalStore(index, blobs))
