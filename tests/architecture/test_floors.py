@@ -17,6 +17,7 @@ FLOORS = {
     "s3d.agent.core": 2,
     "s3d.agent.storage": 3,
     "s3d.agent.selection": 4,
+    "s3d.agent.large_objects": 4,
     "s3d.agent.stores": 5,
     "s3d.agent.sync": 5,
     "s3d.agent.transfers": 6,

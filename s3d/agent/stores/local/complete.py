@@ -14,6 +14,7 @@ from typing import Any
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import unquoted
+from s3d.agent.s3.part_sizes import MIN_PART
 from s3d.agent.storage.records import (
     Checksum,
     Layout,
@@ -22,9 +23,6 @@ from s3d.agent.storage.records import (
     PartSize,
     UploadRecord,
 )
-
-MIN_PART = 5 << 20
-"""Bytes of every part but the last."""
 
 
 def checksum_of_upload(input: Mapping[str, Any]) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.event_names import CREATED_MULTIPART
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.part_sizes import MAX_PARTS
 from s3d.agent.s3.policy_conditions import CONDITION_MEMBERS
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
@@ -59,8 +60,6 @@ from s3d.agent.stores.local.object_keys import (
 )
 from s3d.agent.stores.local.ownership import Ownership, note_owner
 from s3d.agent.stores.local.publish import Publisher
-
-MAX_PARTS = 10_000
 
 
 class PartSource(Protocol):
