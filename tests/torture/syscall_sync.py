@@ -16,10 +16,10 @@ from typing import Any
 
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.conflict_names import original_of
 from s3d.agent.core.events import Events
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.folder import SyncFolder
-from s3d.agent.sync.names import original_of
 from s3d.agent.sync.open_folder import FolderSettings
 from s3d.shared.config.schema import SyncFolderConfig
 from tests.contract.client import Client

@@ -162,6 +162,9 @@ class RequestContext:
     """The object comes from a browser's form: POST instead of PUT."""
     form_headers: tuple[tuple[str, str], ...] = ()
     """Headers of the request with the form, as in WireRequest: a form is not forwarded verbatim."""
+    replaces: str | None = None
+    """For a write of the mount: the ETag of the only object that it may replace, "" for none. The
+    write queue accepts it at once, and the push has the condition. None: the rules of S3."""
     trace: TraceContext | None = None
     """The span that makes the request; without tracing the client's, unless it has sent none."""
 

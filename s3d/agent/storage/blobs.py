@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from s3d.agent.s3.messages import Body
+from s3d.agent.storage.adopted_file import AdoptableFile, Hash, hash_file
 from s3d.agent.storage.blob_body import BlobBody
 from s3d.agent.storage.blocks import BlockSums, VerifiedBlocks, sums_of
 from s3d.agent.storage.disk import LOST, Disk
@@ -39,12 +41,6 @@ _BUFFERS = 64 << 20
 _PER_FOLDER = 1_000
 _DAMAGE = 1_000
 """Damaged objects that are remembered."""
-
-
-class Hash(Protocol):
-    """The interface of incremental hashes: hashlib's, or checksums.Hasher."""
-
-    def update(self, data: bytes, /) -> None: ...
 
 
 class Draft:
@@ -119,6 +115,10 @@ class Blobs:
         stored; the hashes are those of the body. Raises what the body raises, and SlowDown when the
         disk cannot take it; nothing is left behind then.
         """
+        if isinstance(body, AdoptableFile) and encryptor is None and body.size > inline:
+            adopted = await self._adopt(body, hashes)
+            if adopted is not None:
+                return adopted
         self.disk.admit(body.size or 0)
         writer: _Writer | None = None
         self._receiving += 1
@@ -197,6 +197,21 @@ class Blobs:
         key = encryptor.data_key()
         return Draft(self, Extent(self.new_id(), 0, len(data), sums_of(stored), key), stored)
 
+    async def _adopt(self, file: AdoptableFile, hashes: Sequence[Hash]) -> Draft | None:
+        """Make a file of this machine a blob; None: it cannot be linked.
+
+        Not cancelled with its caller: until the thread has ended, the file may get its new name.
+        """
+        blob = self.new_id()
+        job = asyncio.get_running_loop().run_in_executor(None, self._link, blob, file, hashes)
+        try:
+            await asyncio.wait([job])
+        except asyncio.CancelledError:
+            job.add_done_callback(partial(self._drop_link, blob))
+            raise
+        sums = job.result()
+        return None if sums is None else Draft(self, Extent(blob, 0, file.size, sums), None)
+
     def _buffer(self) -> int:
         return min(_BUFFER, _BUFFERS // (2 * self._receiving))
 
@@ -204,19 +219,42 @@ class Blobs:
 
     def create(self, blob: int) -> int:
         """A new file, opened for writing."""
+        return os.open(
+            self._new_path(blob), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+        )
+
+    def link(self, blob: int, source: Path) -> None:
+        """Create a file as a hard link to source, on the same file system. Raises OSError."""
+        os.link(source, self._new_path(blob))
+
+    def _new_path(self, blob: int) -> Path:
         path = self.path(blob)
         if path.parent not in self._made:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             if not self._ephemeral:
                 sync_folder(self.folder)
             self._made.add(path.parent)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        return path
 
-    def link(self, blob: int, source: Path) -> None:
-        """Create a file as a hard link to source, on the same file system. Raises OSError."""
-        path = self.path(blob)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        os.link(source, path)
+    def _drop_link(self, blob: int, job: asyncio.Future[bytes | None]) -> None:
+        job.exception()  # nobody waits for it any more
+        self.remove([blob])
+
+    def _link(self, blob: int, file: AdoptableFile, hashes: Sequence[Hash]) -> bytes | None:
+        """The block sums of a new blob that is a link to the file; None: it cannot be one."""
+        with self.disk.translate_errors():
+            if not file.link(partial(self.link, blob)):
+                return None
+            try:
+                with self.path(blob).open("rb", buffering=0) as opened:
+                    size, sums = hash_file(opened.fileno(), hashes)
+                    if size != file.size:
+                        raise OSError(errno.ESTALE, f"{file.path} has changed")
+                    self.fsync_blob(blob, opened.fileno())
+                return sums
+            except BaseException:
+                self.unlink([blob])
+                raise
 
     def fsync_blob(self, blob: int, fd: int) -> None:
         """Make a file durable, its name included."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.conflict_names import host_name
 from s3d.agent.core.events import Events
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import BYTES
@@ -132,7 +132,7 @@ class Folders:
             file=file,
             events=around.events,
             umask=around.umask,
-            host=socket.gethostname().partition(".")[0],
+            host=host_name(),
             level=partial(around.level_of, config.bucket),
             order=partial(around.order_of, config.bucket),
             pending=partial(around.pending_of, config.bucket, config.prefix),

@@ -1,16 +1,13 @@
-"""Which keys can be file names, which paths can be keys, and names of conflict copies. Pure."""
+"""Which keys can be file names, and which paths can be keys. Pure."""
 
 from __future__ import annotations
 
-import re
-import time
+from s3d.agent.core.conflict_names import LONGEST_NAME
 
 RESERVED = ".s3d"
 """The one name in a folder that is ours; and below the prefix, for probes."""
-LONGEST_NAME, LONGEST_KEY, LONGEST_PATH = 255, 1024, 4095
+LONGEST_KEY, LONGEST_PATH = 1024, 4095
 """Bytes."""
-
-_CONFLICT = re.compile(r"(.*) \(conflict [^()]* \d{4}-\d\d-\d\d \d{6} [0-9a-f]{4}\)(\.[^./]*)?")
 
 
 def why_no_path(path: str) -> str:
@@ -42,27 +39,3 @@ def parents(path: str) -> list[str]:
     """The folders above a path, from the top: a/, a/b/."""
     parts = path.removesuffix("/").split("/")[:-1]
     return ["/".join(parts[: n + 1]) + "/" for n in range(len(parts))]
-
-
-def conflict_name(path: str, host: str, now: float, id: str) -> str:
-    """The path of the conflict copy of a local file. id: four hex digits.
-
-    The name is cut where it would be too long; the suffix stays, so that programs still open it.
-    """
-    folder, slash, name = path.rpartition("/")
-    stem, dot, suffix = name.rpartition(".")
-    if not stem or len(suffix.encode()) > 32:
-        stem, dot, suffix = name, "", ""
-    when = time.strftime("%Y-%m-%d %H%M%S", time.localtime(now))
-    host = re.sub(r"[^\w.-]", "-", host)[:40] or "host"
-    mark = f" (conflict {host} {when} {id})"
-    room = LONGEST_NAME - len((mark + dot + suffix).encode())
-    stem = stem.encode()[:room].decode(errors="ignore")
-    return f"{folder}{slash}{stem}{mark}{dot}{suffix}"
-
-
-def original_of(path: str) -> str:
-    """The original path of a conflict copy; "" for any other path."""
-    folder, slash, name = path.rpartition("/")
-    found = _CONFLICT.fullmatch(name)
-    return f"{folder}{slash}{found[1]}{found[2] or ''}" if found else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.conflict_names import conflict_name
 from s3d.agent.core.events import Events
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import BYTES
@@ -21,7 +22,6 @@ from s3d.agent.sync.conflict_diff import diff_conflict
 from s3d.agent.sync.decide import Mode, Step
 from s3d.agent.sync.execute import Executor, SyncPolicy
 from s3d.agent.sync.local_tree import FolderTree
-from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.passes import Passes
 from s3d.agent.sync.path_selection import Ignore, Room, Selection, is_quiet
 from s3d.agent.sync.path_state import LocalEntry

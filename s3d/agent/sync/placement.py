@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 
+from s3d.agent.core.conflict_names import conflict_name
 from s3d.agent.sync.baseline import Baseline, Intent
 from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.interfaces import (
@@ -18,7 +19,6 @@ from s3d.agent.sync.interfaces import (
     RemoteTree,
     StagedFile,
 )
-from s3d.agent.sync.names import conflict_name
 from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 ATTEMPTS = 5

@@ -10,12 +10,12 @@ import logging
 import time
 from collections.abc import Callable
 
+from s3d.agent.core.conflict_names import original_of
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.local_tree import FolderTree
-from s3d.agent.sync.names import original_of
 
 logger = logging.getLogger(__name__)
 

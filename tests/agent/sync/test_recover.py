@@ -2,8 +2,8 @@
 
 import pytest
 
+from s3d.agent.core.conflict_names import original_of
 from s3d.agent.sync.baseline import Intent
-from s3d.agent.sync.names import original_of
 from s3d.agent.sync.path_state import Signature
 from s3d.agent.sync.recover import LANDED, recover_all
 from tests.agent.sync.world import Crash, File, World, drive, md5, sha

@@ -2,12 +2,12 @@ import asyncio
 
 import pytest
 
+from s3d.agent.core.conflict_names import original_of
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.interfaces import PathBlocked
-from s3d.agent.sync.names import original_of
 from s3d.agent.sync.path_state import NO_BYTES
 from s3d.agent.sync.trash import DAY, EVERY, FEW, MAX_AGE, Trash, TrashClock
 from tests.agent.sync.conftest import BUCKET

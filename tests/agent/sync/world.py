@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from s3d.agent.core.client import IF_ABSENT
+from s3d.agent.core.conflict_names import original_of
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
@@ -27,7 +28,6 @@ from s3d.agent.sync.interfaces import (
     Unavailable,
 )
 from s3d.agent.sync.moves import carry_out, find_moves
-from s3d.agent.sync.names import original_of
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 from s3d.agent.sync.planning import join, plan
 from s3d.agent.sync.recover import recover_all

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from s3d.agent.core.conflict_names import original_of
 from s3d.agent.frontends.control.control_call import Call, Handler, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check_deletions
 from s3d.agent.sync.folders import Folders
-from s3d.agent.sync.names import original_of
 from s3d.shared import control
 from s3d.shared.syncing import (
     Conflict,

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag, same_state
 from s3d.agent.s3.messages import NO_CONTEXT, RequestContext
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -161,12 +162,15 @@ class WriteRecorder:
         stored = change.stored
         size = 0 if stored is None else stored.record.size
         now = self._clock()
+        replaces = change.context.replaces if kind is Kind.PUT else None
         moved = self._moved.get((change.bucket, change.key))
         if moved is not None and moved.etag == (
             NO_OBJECT if stored is None else stored.record.etag
         ):
             moved.check(tx, change.bucket, change.key)
             now, remote_etag = moved.accepted, None  # the remote may show a newer state by now
+        elif replaces is not None:
+            remote_etag = check_replaced(tx, change.bucket, change.key, replaces)
         elif remote_etag is None:
             remote_etag = self._remote_states.shown(change.bucket, change.key, now)
         write = PendingWrite(0, kind, change.bucket, change.key, size, now)
@@ -179,6 +183,7 @@ class WriteRecorder:
             claims=self._writes.claims,
             keeps_one_version=change.bucket in self._unversioned,
             remote_etag=remote_etag,
+            is_strict=replaces is not None,
             unresolved=self._writes.unresolved.of_write,
         )
         failpoint.hit("queue.recorded")
@@ -233,6 +238,23 @@ class WriteRecorder:
             self.replace_held(second)
 
 
+def check_replaced(reader: Reader, bucket: str, key: str, expected: str) -> str:
+    """The state of the remote that a write of the mount may replace.
+
+    expected: the ETag of the object that its file had, or NO_OBJECT. Raises PreconditionFailed when
+    a pending write of the key has another object.
+    """
+    known = journal_rows.of_key(reader, bucket, key)
+    if not known:
+        alias = journal_history.find_alias(reader, bucket, key)
+        is_ours = alias is not None and same_etag(alias.client_etag, expected)
+        return f'"{alias.remote_etag}"' if alias is not None and is_ours else expected
+    newest = journal_rows.find(reader, known[-1].seq)
+    if newest is None or not same_state(newest.etag, expected):
+        raise S3Error("PreconditionFailed", "A newer write of this object waits to be pushed.")
+    return expected
+
+
 class Entered(NamedTuple):
     """The consequences of an insert()."""
 
@@ -251,6 +273,7 @@ def insert(
     claims: PushClaims | None = None,
     keeps_one_version: bool = False,
     remote_etag: str | None = None,
+    is_strict: bool = False,
     unresolved: Mapping[int, UnresolvedPush] = {},
 ) -> Entered:
     """Give the write its row and seq, and remove the rows that it replaces.
@@ -258,8 +281,8 @@ def insert(
     claims: of the writes that are being pushed, which are not replaced. keeps_one_version: the
     bucket certainly keeps no versions; elsewhere each write makes a version, so only writes that
     the filter holds are replaced.
-    remote_etag: what the remote shows of the key: an ETag or NO_OBJECT; None: unknown. unresolved:
-    by seq, pushes whose outcome is unknown.
+    remote_etag: what the remote shows of the key: an ETag or NO_OBJECT; None: unknown. is_strict:
+    see Base. unresolved: by seq, pushes whose outcome is unknown.
     """
     known = journal_rows.of_key(tx, write.bucket, write.key)
     claims = claims or PushClaims()
@@ -277,10 +300,12 @@ def insert(
     for each in idle:
         if each not in replaced:
             claims.end_replacing(each.seq)
-    base = Base(write.first_accepted, None if known else remote_etag)
+    base = Base(write.first_accepted, None if known else remote_etag, is_strict=is_strict)
     inherited: list[tuple[str, UnresolvedPush]] = []
     if replaced:
-        base, inherited = _inherit(tx, write, known[0], replaced, unresolved)
+        base, inherited = _inherit(tx, base, known[0], replaced, unresolved)
+        for etag, push in inherited:
+            journal_history.put_unresolved(tx, (write.bucket, write.key), etag, push)
     for each in replaced:
         write.first_accepted = min(write.first_accepted, each.first_accepted)
         write.priority = max(write.priority, each.priority)
@@ -294,13 +319,17 @@ def insert(
 
 def _inherit(
     tx: Transaction,
-    write: PendingWrite,
+    base: Base,
     head: PendingWrite,
     replaced: Sequence[PendingWrite],
     unresolved: Mapping[int, UnresolvedPush],
 ) -> tuple[Base, list[tuple[str, UnresolvedPush]]]:
-    """The base of a write that replaces others, and their pushes that may still arrive."""
-    state, inherited = None, []
+    """The base of a write that replaces others, and their pushes that may still arrive.
+
+    A write that followed S3's rules would have replaced any older version, and so does the write
+    that replaces it.
+    """
+    state, is_strict, inherited = None, False, []
     for each in replaced:
         push = unresolved.get(each.seq)
         if each is not head and push is None:
@@ -310,13 +339,12 @@ def _inherit(
             continue
         if each is head:
             state = row.base.etag if row.base.pushed_etag is None else row.base.pushed_etag
+            is_strict = base.is_strict and row.base.is_strict
         if push is not None:
             if row.base.etag is not None:
                 push = push.with_state(row.base.etag)
             inherited.append((row.etag, push))
-            place = write.bucket, write.key
-            journal_history.put_unresolved(tx, place, row.etag, push)
-    return Base(write.first_accepted, state), inherited
+    return Base(base.accepted, state, is_strict=is_strict), inherited
 
 
 def replace_held(tx: Transaction, bucket: str, key: str) -> tuple[int, int, Kind] | None:

@@ -21,7 +21,7 @@ from s3d.agent.s3.listing_merge import Run, merge_runs
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.objects import requires_remote
+from s3d.agent.stores.write_queue.objects import requires_remote, with_condition_of_push
 from s3d.agent.stores.write_queue.settle import Settler, is_conditional
 
 MAX_UPLOADS = 1_000
@@ -97,6 +97,8 @@ class MultipartOps:
             return S3Response(answer)
         if not self._is_staged(request):
             return await self._settler.forward(request)
+        if request.context.replaces is not None:
+            request = with_condition_of_push(request)
         if not is_conditional(request):
             return await self._stage.write(request)
         async with self._settler.key_locks.hold((request.bucket, request.key)):

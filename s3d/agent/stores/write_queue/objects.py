@@ -17,6 +17,7 @@ from s3d.agent.core.context import internal_request
 from s3d.agent.core.store import Answer, Completed, operation
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.authority import (
+    WRITE_CONDITIONS,
     Authority,
     authority_of_deletion,
     authority_of_staged_read,
@@ -57,6 +58,13 @@ def requires_remote(request: S3Request[Any]) -> bool:
     return authority_of_write(request.input) is Authority.FORWARD
 
 
+def with_condition_of_push(request: S3Request[Members]) -> S3Request[Members]:
+    """The write of a mount, whose condition is checked when it is accepted and when it is pushed:
+    see RequestContext.replaces."""
+    members = {name: value for name, value in request.input.items() if name not in WRITE_CONDITIONS}
+    return request.replace(input=members)
+
+
 class ObjectOps:
     """Reads, puts, deletes and tags."""
 
@@ -86,7 +94,11 @@ class ObjectOps:
     @operation("PutObject")
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
         size = request.body.size if request.body is not None else 0
-        if requires_remote(request) or self._stage.admission.is_too_large(size):
+        if self._stage.admission.is_too_large(size):
+            return await self._settler.forward(request)
+        if request.context.replaces is not None:
+            request = with_condition_of_push(request)
+        if requires_remote(request):
             return await self._settler.forward(request)
         await self._stage.keys.check(request.bucket, request.key, request.context)
         return await self._stage.write(request, size)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from s3d.agent.core.events import Events
 from s3d.agent.storage.index import Index
@@ -164,6 +165,10 @@ class ParkedConflicts:
         insert_conflict(tx, conflict, stored)
         for seq in (write.seq, *followers):
             journal_rows.drop(tx, seq, pushed=False)
+        following = journal_rows.oldest(tx, write.bucket, write.key)
+        if row.base.is_strict and following is not None:
+            seq, base = following
+            journal_rows.set_base(tx, seq, replace(base, etag=row.base.etag))
         journal_rows.restage(tx, write.bucket, write.key)
         tx.on_commit(partial(self._parked, write, conflict, followers))
         return conflict

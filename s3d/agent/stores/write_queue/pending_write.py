@@ -77,6 +77,9 @@ class Base(msgspec.Struct, frozen=True, array_like=True, gc=False):
     encrypts returns other ETags."""
     pushed_etag: str | None = None
     """The remote's ETag, or NO_OBJECT, after the push of this write; None: not pushed yet."""
+    is_strict: bool = False
+    """Another version than this base is never replaced, however old it is: the write becomes a
+    conflict copy. For a file of the mount, which was changed as the base had it."""
 
 
 class RemoteUpload(msgspec.Struct, frozen=True, array_like=True):

@@ -255,8 +255,12 @@ class PushExecutor:
             offset=self._clock_offset(),
             direct_write_at=direct_write_at,
         )
-        resolution = push_plan.resolve(comparison, self._conflict_policy(write.bucket, write.key))
-        if resolution in (Resolution.PARK, Resolution.DROP):
+        resolution = push_plan.resolve(
+            comparison,
+            self._conflict_policy(write.bucket, write.key),
+            is_strict=job.base.is_strict,
+        )
+        if resolution not in (Resolution.PUSH, Resolution.DONE):
             if await self._has_our_bytes(job, head):
                 return remote.etag
             raise Overtaken(remote.etag, resolution)

@@ -181,6 +181,8 @@ class Resolution(Enum):
     DONE = auto()
     PARK = auto()
     DROP = auto()
+    KEEP_BOTH = auto()
+    """The write becomes a conflict copy beside the remote's version."""
 
 
 def compare(
@@ -204,6 +206,9 @@ def compare(
         return Comparison.PUSH
     if any(same_state(each, remote.etag) for each in ours):
         return Comparison.PUSH
+    if base.is_strict and base.etag is not None:
+        # An edit wins over a deletion, as in a sync folder.
+        return Comparison.PUSH if remote.etag == NO_OBJECT else Comparison.CONFLICT
     if remote.etag == NO_OBJECT:
         # A deletion has no date. It counts as newer when the object existed before.
         return Comparison.PUSH if base.etag is None else Comparison.CONFLICT
@@ -214,10 +219,12 @@ def compare(
     return Comparison.PUSH if is_older or is_direct_write else Comparison.CONFLICT
 
 
-def resolve(comparison: Comparison, policy: ConflictPolicy) -> Resolution:
-    """Apply the conflict policy, which decides about conflicts only."""
+def resolve(
+    comparison: Comparison, policy: ConflictPolicy, *, is_strict: bool = False
+) -> Resolution:
+    """Apply the conflict policy, which decides about conflicts only. is_strict: see Base."""
     if comparison is Comparison.CONFLICT:
-        return _RESOLUTIONS[policy]
+        return Resolution.KEEP_BOTH if is_strict else _RESOLUTIONS[policy]
     return Resolution.PUSH if comparison is Comparison.PUSH else Resolution.DONE
 
 

@@ -48,12 +48,16 @@ class PushResultHandler:
         gate: RemoteGate,
         maintenance: QueueMaintenance,
         clock: Clock,
+        *,
+        conflict_key: Callable[[str], str],
     ) -> None:
+        """conflict_key: of the conflict copy of a key, a new one with each call."""
         self._journal = journal
         self._push = push
         self._gate = gate
         self._maintenance = maintenance
         self._clock = clock
+        self._conflict_key = conflict_key
         self._integrity_failures: Counter[int] = Counter()
         """By seq, attempts after which the remote had other bytes."""
         self._denied: Counter[int] = Counter()
@@ -98,6 +102,9 @@ class PushResultHandler:
             conflict.remote_etag or "none", is_dropped, write.seq, extra=subject_fields(write),
         )  # fmt: skip
         await self._retry_until_saved(partial(act, write, conflict.remote_etag))
+        if conflict.resolution is Resolution.KEEP_BOTH:
+            key = self._conflict_key(write.key)
+            await self._retry_until_saved(partial(conflicts.force, write.seq, key))
 
     async def corrupt(self, write: PendingWrite, error: StagedDataCorrupt) -> None:
         """The staged bytes cannot be pushed."""

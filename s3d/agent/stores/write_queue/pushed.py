@@ -43,7 +43,7 @@ class HeldByFilter(Exception):
 class Overtaken(Exception):
     """The remote has a newer version.
 
-    remote_etag: NO_OBJECT for a key that was deleted there. resolution: PARK or DROP.
+    remote_etag: NO_OBJECT for a key that was deleted there. resolution: PARK, DROP or KEEP_BOTH.
     """
 
     def __init__(self, remote_etag: str, resolution: Resolution) -> None:

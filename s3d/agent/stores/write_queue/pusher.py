@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from s3d.agent.core.bandwidth import RateMeter
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
+from s3d.agent.core.conflict_names import conflict_key
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Counter
@@ -66,7 +68,9 @@ class Pusher:
         *,
         remote: ObjectStore,
         clock: Clock,
+        conflict_key: Callable[[str], str] = conflict_key,
     ) -> None:
+        """conflict_key: of the conflict copy of a key, a new one with each call."""
         self._journal = journal
         self._push = push
         self._gate = gate
@@ -75,7 +79,9 @@ class Pusher:
         self._maintenance = QueueMaintenance(
             journal, self._remote, clock, on_wakeup=self._on_wakeup
         )
-        self._results = PushResultHandler(journal, push, gate, self._maintenance, clock)
+        self._results = PushResultHandler(
+            journal, push, gate, self._maintenance, clock, conflict_key=conflict_key
+        )
         self._traffic = PushTraffic(events, clock, journal.metrics.sent)
         self._changed = asyncio.Event()
         gate.on_return = self._on_return

@@ -1,0 +1,140 @@
+"""How a file that was written in the mount becomes an object: durable when write_object() returns.
+
+The store takes the file by a hard link, so nothing may change it from then on. It was written on
+top of one version of its object, and replaces no other one: S3's If-Match says so to the
+embedded store, RequestContext.replaces to the write queue, whose push has the condition. What
+another writer has stored meanwhile stays, and ours appears beside it as a conflict copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from s3d.agent.core.client import IF_ABSENT, S3Client
+from s3d.agent.core.conflict_names import conflict_key
+from s3d.agent.core.context import background_context, with_timeout
+from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
+from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext
+from s3d.agent.storage.adopted_file import AdoptableFile
+from s3d.shared.logs import log_fields
+
+logger = logging.getLogger(__name__)
+
+MAX_PUT = 5 << 30
+"""Bytes of the largest PutObject. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+_PART = 1 << 30
+"""Bytes of a part of what is larger."""
+_LIMIT = 4.5
+"""Seconds that a store may take; a call of the mount may take half a second more."""
+_SIZE_PER_SECOND = 100 << 20
+"""Bytes that a store must be able to read and hash in a second; large files get more time."""
+_REPLACED = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
+_READ = 1 << 20
+
+
+class Place(NamedTuple):
+    """The bucket and the key of an object."""
+
+    bucket: str
+    key: str
+
+
+class Written(NamedTuple):
+    """An object that was stored."""
+
+    key: str
+    """Another one than was asked for when it became a conflict copy."""
+    etag: str
+
+
+class ObjectWriter:
+    """Stores files. Belongs to the loop."""
+
+    def __init__(
+        self, store: ObjectStore, *, new_conflict_key: Callable[[str], str] = conflict_key
+    ) -> None:
+        """store: the top of the stack."""
+        self._store = store
+        self._new_conflict_key = new_conflict_key
+
+    async def write_object(
+        self, place: Place, file: Path, size: int, attributes: ObjectAttributes, replaces: str
+    ) -> Written:
+        """Store the file, which must not change any more. It may be removed afterwards.
+
+        replaces: the ETag of the object that the file was made from; "" for a new file. Raises
+        S3Error, TimeoutError; the file may have been linked even then.
+        """
+        for state in (replaces, ""):
+            try:
+                return Written(place.key, await self._put(place, file, size, attributes, state))
+            except S3Error as error:
+                if error.code not in _REPLACED and not (error.code == "NoSuchKey" and state):
+                    raise
+            current = await S3Client(self._store, self._context(size)).head(*place)
+            if current is not None:
+                if same_etag(current.etag, await asyncio.to_thread(_md5_of, file)):
+                    return Written(place.key, current.etag)  # it was stored before a crash
+                break
+        copy = place._replace(key=self._new_conflict_key(place.key))
+        logger.warning(
+            "another writer has changed this object meanwhile; what the mount wrote is now %s",
+            copy.key, extra=log_fields(bucket=place.bucket, key=place.key),
+        )  # fmt: skip
+        return Written(copy.key, await self._put(copy, file, size, attributes, ""))
+
+    async def _put(
+        self, place: Place, file: Path, size: int, attributes: ObjectAttributes, replaces: str
+    ) -> str:
+        client = S3Client(self._store, self._context(size).derive(replaces=replaces))
+        if size > MAX_PUT:
+            return await _upload_parts(client, place, file, size, attributes, replaces)
+        body: Body = AdoptableFile(file, size) if size else BytesBody(b"")
+        etag, _ = await client.store(*place, body, attributes, if_match=replaces or IF_ABSENT)
+        return etag
+
+    def _context(self, size: int) -> RequestContext:
+        return with_timeout(background_context(), _LIMIT + size / _SIZE_PER_SECOND)
+
+
+async def _upload_parts(
+    client: S3Client,
+    place: Place,
+    file: Path,
+    size: int,
+    attributes: ObjectAttributes,
+    replaces: str,
+) -> str:
+    """Store a file that is too large for one PutObject; the ETag."""
+    of_object: Members = {"Bucket": place.bucket, "Key": place.key}
+    created = await client.output("CreateMultipartUpload", of_object | attributes.members())
+    upload = of_object | {"UploadId": created["UploadId"]}
+    try:
+        parts = []
+        for number, start in enumerate(range(0, size, _PART), 1):
+            body = AdoptableFile(file, min(_PART, size - start), start=start)
+            part = upload | {"PartNumber": number, "ContentLength": body.size}
+            answer = await client.output("UploadPart", part, body)
+            parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": IF_ABSENT}
+        complete = upload | condition | {"MultipartUpload": {"Parts": parts}}
+        return str((await client.output("CompleteMultipartUpload", complete))["ETag"])
+    except BaseException:
+        await client.output("AbortMultipartUpload", upload)
+        raise
+
+
+def _md5_of(file: Path) -> str:
+    md5 = hashlib.md5(usedforsecurity=False)
+    with file.open("rb", buffering=0) as opened:
+        while data := opened.read(_READ):
+            md5.update(data)
+    return md5.hexdigest()

@@ -1,0 +1,83 @@
+"""A file of this machine as the body of a write: a store takes it by a hard link, without a copy.
+
+Whoever hands over such a file must not change it any more: its bytes are the blob's from then on.
+A file on another file system, one that is to be encrypted, and one that is small enough for the
+index is read like any other body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from s3d.agent.s3.messages import NO_TRAILERS
+from s3d.agent.storage.blocks import BlockSums
+
+_BUFFER = 1 << 20
+_NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+"""Errors of link(2) of which a copy is the way out. https://man7.org/linux/man-pages/man2/link.2.html"""
+
+
+class Hash(Protocol):
+    """The interface of incremental hashes: hashlib's, or checksums.Hasher."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+
+class AdoptableFile:
+    """A body: the bytes of a file that will not change any more."""
+
+    trailers: Mapping[str, str] = NO_TRAILERS
+
+    def __init__(self, path: Path, size: int, *, start: int = 0) -> None:
+        """size: bytes of the body, from the byte start on. Only a whole file can be linked."""
+        self.path = path
+        self.size = size
+        self.start = start
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Raises OSError, and EOFError for a file that is too short."""
+        fd = await asyncio.to_thread(os.open, self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            offset, end = self.start, self.start + self.size
+            while offset < end:
+                data = await asyncio.to_thread(os.pread, fd, min(_BUFFER, end - offset), offset)
+                if not data:
+                    raise EOFError(f"{self.path} has only {offset} bytes")
+                offset += len(data)
+                yield data
+        finally:
+            os.close(fd)
+
+    async def aclose(self) -> None:
+        return None
+
+    def link(self, create_link: Callable[[Path], None]) -> bool:
+        """Create a name of the file with create_link, in a thread; False: it has to be copied.
+
+        Raises OSError when the disk is full.
+        """
+        if self.start or os.stat(self.path).st_size != self.size:
+            return False
+        try:
+            create_link(self.path)
+        except OSError as error:
+            if error.errno in _NO_LINK:
+                return False
+            raise
+        return True
+
+
+def hash_file(fd: int, hashes: Sequence[Hash]) -> tuple[int, bytes]:
+    """Update the hashes with all bytes of a file: its size and its block sums. In a thread."""
+    sums, size = BlockSums(), 0
+    while data := os.pread(fd, _BUFFER, size):
+        for hash in hashes:
+            hash.update(data)
+        sums.update(data)
+        size += len(data)
+    return size, sums.digest()
