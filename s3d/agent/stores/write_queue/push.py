@@ -160,6 +160,8 @@ class PushExecutor:
         stored = row.stored
         todo = push_plan.plan(write.kind, write.bucket, write.key, stored)
         is_conditional = await self._conditions.are_supported(write.bucket, todo)
+        if is_unresolved and not is_conditional:
+            self._journal.outcomes.note_unconditional(write)
         base = self._journal.outcomes.base_of(write, row)
         job = _Job(write, remote, stored, base, is_unresolved, is_conditional)
         if base.pushed_etag is not None:
