@@ -37,7 +37,12 @@ SIBLINGS = {
 }
 """Packages that never import one another: only s3d.agent.app knows them all."""
 
-DOORS_OF_CLI = {"s3d.agent.app.agent", "s3d.agent.app.integrity_check", "s3d.tui.launch"}
+DOORS_OF_CLI = {
+    "s3d.agent.app.agent",
+    "s3d.agent.app.integrity_check",
+    "s3d.agent.app.tracing",
+    "s3d.tui.launch",
+}
 """What a command may import of the upper floors, and only in a function."""
 
 ONLY_IN = {

@@ -6,6 +6,7 @@ The layers of a remote from the top down; each calls only the one below it:
     ChangeEvents        emits store.changed after each successful write
     LoopDetection       refuses a request that has passed through this agent before
     WriteQueue          accepts writes and pushes them later         (S3D_WRITE_QUEUE)
+    ForwardedWrites     keeps writes that are not queued in the history of objects
     Cache               answers reads from the disk                  (S3D_READ_CACHE)
     ObservedRemote      notes the ETags that the remote's answers show
     ConditionalWrites   checks conditions that the remote ignores
