@@ -12,6 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from s3d.agent.core.store import Completed, operation
+from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import matches_any
 from s3d.agent.s3.listing import decode_token, encode_token
@@ -55,7 +56,9 @@ class AnnotationOps:
         if size is not None and not 1 <= size <= MAX_PAYLOAD:
             raise _bad_size(size)
         self._index.read_inline(partial(_find, request.input))
-        received = await receive(self._blobs, request, inline=MAX_PAYLOAD)
+        received = await receive(
+            self._blobs, request, default=checksums.DEFAULT, inline=MAX_PAYLOAD
+        )
         payload = received.draft.data
         if not payload:  # longer than it said, or empty
             received.draft.discard()

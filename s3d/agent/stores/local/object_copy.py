@@ -95,6 +95,7 @@ class CopyOps:
         *,
         ownership: Ownership,
         expiration: Expiration,
+        default_checksum: str,
     ) -> None:
         self._index = index
         self._blobs = blobs
@@ -103,6 +104,7 @@ class CopyOps:
         self._parts = parts
         self._ownership = ownership
         self._expiration = expiration
+        self._default_checksum = default_checksum
 
     @operation("CopyObject")
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -118,7 +120,9 @@ class CopyOps:
             known = source.record.checksum
             algorithm = input.get("ChecksumAlgorithm") or (known.algorithm if known else "")
             if is_shared(source, key):
-                content: _Content = await share(source, body, algorithm, key)
+                content: _Content = await share(
+                    source, body, algorithm, key, default=self._default_checksum
+                )
             else:
                 content = await self._written(request, body, algorithm, key)
         given = self._keys.described(given, chosen)
@@ -140,7 +144,9 @@ class CopyOps:
         async with aclosing(body):
             algorithm = upload.checksum_algorithm
             if is_shared(source, key) and not source.stored.layout.inline and source.span[1]:
-                content: _Content = await share(source, body, algorithm, key)
+                content: _Content = await share(
+                    source, body, algorithm, key, default=self._default_checksum
+                )
             else:
                 content = await self._written(request, body, algorithm, key, part=number)
             part = await self._parts.put(request, number, content, content.discard)
@@ -148,7 +154,7 @@ class CopyOps:
         if part.checksum is not None:
             result[checksums.member_of(part.checksum.algorithm)] = part.checksum.value
         output = {"CopyPartResult": result, **source.members(), **encryption(upload.description)}
-        return S3Response(output | customer_key_members(input, upload))
+        return S3Response(output | customer_key_members(input, upload.encryption))
 
     def _open(self, input: Mapping[str, Any]) -> tuple[CopySource, Body]:
         source, body = look_and_open(
@@ -170,7 +176,13 @@ class CopyOps:
         plain = internal_request(request.context, "UploadPart" if part else "PutObject", {}, body)
         inline = 0 if part else INLINE
         return await receive(
-            self._blobs, plain, algorithm=algorithm, inline=inline, key=key, part=part
+            self._blobs,
+            plain,
+            algorithm=algorithm,
+            default=self._default_checksum,
+            inline=inline,
+            key=key,
+            part=part,
         )
 
     def _copy(
