@@ -66,8 +66,8 @@ async def receive(
     """Read the body to its end. Raises BadDigest when it does not match a declared digest.
 
     algorithm: a checksum to compute in any case; must_be_sent: only if the client sends it, too,
-    else InvalidRequest. default: one to compute when neither names one; "": none. key: encrypts the bytes, for the part of this number. An error leaves no
-    files behind.
+    else InvalidRequest. default: one to compute when neither names one; "": none. key: encrypts the
+    bytes, for the part of this number. An error leaves no files behind.
     """
     input, body = request.input, request.body or BytesBody(b"")
     if (body.size or 0) > MAX_SIZE:

@@ -166,14 +166,14 @@ class ObjectKeys:
         input, encryption = request.input, record.encryption
         if self._ring is not None:
             sse.check_members(input)
-        wanted = sse.requested(input, BucketDefault())
+        chosen = sse.requested(input, BucketDefault())
         if encryption is None:
-            if wanted is not None:
+            if chosen is not None:
                 raise _not_of_the_object()
             return None
         if encryption.method != sse.SSE_C:
             shown = sse.requested_by_headers(record.description.headers)
-            if wanted is not None and not _is_same(wanted, shown):
+            if chosen is not None and not _is_same(chosen, shown):
                 raise _not_of_the_object()
             return WriteKey(encryption, self.wrapping_key(encryption, None))
         customer = customer_key_of_read(input, record)
@@ -309,8 +309,8 @@ def _matches(customer: CustomerKey, encryption: Encryption) -> bool:
     return hmac.compare_digest(sse.proof_of(customer, encryption.salt), encryption.proof)
 
 
-def _is_same(wanted: Requested, shown: Requested | None) -> bool:
-    return shown is not None and (wanted.method, sse.key_name(wanted.kms_key)) == (
+def _is_same(chosen: Requested, shown: Requested | None) -> bool:
+    return shown is not None and (chosen.method, sse.key_name(chosen.kms_key)) == (
         shown.method,
         sse.key_name(shown.kms_key),
     )
