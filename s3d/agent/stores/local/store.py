@@ -36,6 +36,7 @@ from s3d.agent.storage.reader import highest_blob, known_blobs
 from s3d.agent.storage.stray_blobs import quarantine, sweep
 from s3d.agent.stores.local.access_settings import PolicyStatusOps
 from s3d.agent.stores.local.acls import AclOps
+from s3d.agent.stores.local.annotation_encryption import AnnotationEncryption
 from s3d.agent.stores.local.annotations import AnnotationOps
 from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.bucket_encryption import BucketEncryptionOps
@@ -98,6 +99,7 @@ class LocalStore(TerminalStore):
         ownership = Ownership(owners)
         default_checksum = "" if keys is None else checksums.DEFAULT
         keys = keys or ObjectKeys(index)
+        annotations = AnnotationEncryption(keys)
         expiration = Expiration(index, publisher, clock)
         super().__init__(
             BucketOps(index, ownership, clock, new_buckets),
@@ -118,6 +120,7 @@ class LocalStore(TerminalStore):
                 keys,
                 publisher,
                 parts,
+                annotations=annotations,
                 ownership=ownership,
                 expiration=expiration,
                 default_checksum=default_checksum,
@@ -134,7 +137,7 @@ class LocalStore(TerminalStore):
                 clock=clock,
             ),
             UploadOps(index, ownership),
-            AnnotationOps(index, blobs, clock),
+            AnnotationOps(index, blobs, annotations, clock),
             RenameOps(index, publisher),
             TagOps(index, publisher),
             VersionOps(index, ownership),
@@ -142,7 +145,7 @@ class LocalStore(TerminalStore):
             NotificationOps(index, self.events),
             PolicyStatusOps(index),
             BucketEncryptionOps(index, keys.default),
-            UpdateEncryptionOps(index, keys, clock),
+            UpdateEncryptionOps(index, keys, annotations, clock),
             ConfigurationOps(index, clock),
             AclOps(index, ownership, publisher),
             LockOps(index, clock),
