@@ -111,7 +111,7 @@ def copy_annotations(
         return 0
     query = f"""INSERT INTO annotations SELECT ?, ?, ?, name, record, payload FROM annotations
                 WHERE {_OF_VERSION}"""
-    return tx.run(query, (*_place(*target), *_place(*source))).rowcount
+    return int(tx.run(query, (*_place(*target), *_place(*source))).rowcount)
 
 
 def _place(bucket: str, record: ObjectRecord) -> tuple[str, bytes, int]:
