@@ -122,6 +122,7 @@ class MultipartOps:
         *,
         ownership: Ownership,
         expiration: Expiration,
+        default_checksum: str,
         clock: Callable[[], float],
     ) -> None:
         self._index = index
@@ -131,6 +132,7 @@ class MultipartOps:
         self._parts = parts
         self._ownership = ownership
         self._expiration = expiration
+        self._default_checksum = default_checksum
         self._clock = clock
 
     @operation("CreateMultipartUpload")
@@ -184,6 +186,7 @@ class MultipartOps:
             request,
             algorithm=upload.checksum_algorithm,
             must_be_sent=upload.checksum_kind == COMPOSITE,
+            default=self._default_checksum,
             inline=0,
             key=key,
             part=number,
@@ -193,7 +196,7 @@ class MultipartOps:
             "ETag": part.etag,
             **checksum_members(part.checksum),
             **encryption(upload.description),
-            **customer_key_members(input, upload),
+            **customer_key_members(input, upload.encryption),
         }
         output.pop("ChecksumType", None)
         return S3Response(output)
