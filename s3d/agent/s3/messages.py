@@ -67,6 +67,9 @@ class FileBody(Body, Protocol):
     def pieces(self) -> Iterator[Piece]:
         """The files' pieces in order; each is valid until the next is requested or aclose()."""
 
+    def hold(self, most: int) -> list[Piece] | None:
+        """All pieces at once, valid until aclose(); None when there are more than most."""
+
 
 class BytesBody:
     """A small payload in memory."""

@@ -45,7 +45,17 @@ class BlobBody:
     Blocks that have checksums are checked before their bytes are given away, once per start.
     """
 
-    __slots__ = ("_checks", "_closed", "_extents", "_fd", "_leased", "_name", "_place", "size")
+    __slots__ = (
+        "_checks",
+        "_closed",
+        "_extents",
+        "_fd",
+        "_held",
+        "_leased",
+        "_name",
+        "_place",
+        "size",
+    )
 
     def __init__(self, place: Place, extents: Sequence[Extent], name: str = "") -> None:
         """name: of the object, for log lines and errors."""
@@ -55,6 +65,8 @@ class BlobBody:
         self.size = sum(extent.size for extent in extents)
         self._leased = [extent.blob for extent in extents]
         self._closed = False
+        self._held: list[int] = []
+        """Further open files, until the body is closed."""
         # Opened now, so that a file that is gone is an error and not a broken-off answer.
         self._fd, self._checks = self._open(extents[0])
         place.lease(self._leased)
@@ -76,10 +88,17 @@ class BlobBody:
     def pieces(self) -> Generator[Piece]:
         with closing(self._files()) as files:
             for extent, fd, checks in files:
-                check = None
-                if checks is not None and not checks.is_proven(extent.offset, extent.size):
-                    check = partial(self._check, checks, fd)
-                yield Piece(fd, extent.offset, extent.size, check)
+                yield self._piece(extent, fd, checks)
+
+    def hold(self, most: int) -> list[Piece] | None:
+        if len(self._extents) > most:
+            return None
+        pieces = [self._piece(self._extents[0], self._fd, self._checks)]
+        for extent in self._extents[1:]:
+            fd, checks = self._open(extent)
+            self._held.append(fd)
+            pieces.append(self._piece(extent, fd, checks))
+        return pieces
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
@@ -100,7 +119,8 @@ class BlobBody:
     def _close(self) -> None:
         if not self._closed:
             self._closed = True
-            os.close(self._fd)
+            for fd in (self._fd, *self._held):
+                os.close(fd)
             self._place.end_lease(self._leased)
 
     def _now(self) -> bytes | None:
@@ -126,6 +146,12 @@ class BlobBody:
                 yield extent, fd, checks
             finally:
                 os.close(fd)
+
+    def _piece(self, extent: Extent, fd: int, checks: FileChecks | None) -> Piece:
+        check = None
+        if checks is not None and not checks.is_proven(extent.offset, extent.size):
+            check = partial(self._check, checks, fd)
+        return Piece(fd, extent.offset, extent.size, check)
 
     def _open(self, extent: Extent) -> tuple[int, FileChecks | None]:
         path = self._place.path(extent.blob)

@@ -138,3 +138,25 @@ async def test_a_file_that_is_too_short_is_an_error(blobs, blob):
     assert body.now() is None
     with pytest.raises(S3Error, match="shorter than expected"):
         await read(body)
+
+
+async def test_all_pieces_are_held_until_the_body_is_closed(blobs, blob):
+    before = open_files()
+    body = blobs.body([Extent(blob, 5, 10), Extent(blob, 100, 20), Extent(blob, 0, 3)])
+    pieces = body.hold(3)
+    assert pieces is not None
+    blobs.remove([blob])  # the lease protects it
+    found = []
+    for piece in reversed(pieces):
+        if piece.check is not None:
+            assert piece.check(piece.offset, piece.offset + piece.size) == piece.offset + piece.size
+        found.append(os.pread(piece.fd, piece.size, piece.offset))
+    assert found == [DATA[:3], DATA[100:120], DATA[5:15]]
+    await body.aclose()
+    assert open_files() == before
+
+
+async def test_more_pieces_than_may_be_open_are_not_held(blobs, blob):
+    body = blobs.body([Extent(blob, 5, 10), Extent(blob, 100, 20)])
+    assert body.hold(1) is None
+    await body.aclose()

@@ -62,18 +62,23 @@ class LoopBridge:
         seconds = self._limit if limit is None else min(limit, self._limit)
         future = self.start(partial(_within, work, seconds))
         try:
-            return self._wait(future, seconds + _GRACE)
+            return self.wait(future, seconds + _GRACE)
+        finally:
+            future.cancel()
+
+    def wait(self, future: concurrent.futures.Future[T], limit: float = CALL_LIMIT) -> T:
+        """The result of a future that another thread sets. Raises OSError as call() does."""
+        try:
+            return self._wait(future, limit)
         except concurrent.futures.CancelledError:
             raise OSError(errno.ENOTCONN, "the mount has ended") from None
         except TimeoutError as error:
-            message = f"no answer within {seconds:.0f} seconds"
+            message = f"no answer within {limit:.0f} seconds"
             raise OSError(errno.EIO, f"{os.strerror(errno.EIO)}: {message}") from error
         except OSError:
             raise
         except Exception as error:
             raise os_error(error) from error
-        finally:
-            future.cancel()
 
     def start(self, work: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
         """Run work that nobody waits for now. Its errors are those of the future.

@@ -1,0 +1,111 @@
+"""Requests for the bytes of an object, always of one version of it. Belongs to the loop.
+
+The version is told by the ETag of each answer, and not by an If-Match: the read cache would have to
+forward a condition on an object that it does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, NamedTuple
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.frontends.fuse.held_file import HeldFile, hold_file
+from s3d.agent.frontends.fuse.read_window import ReadWindow
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
+from s3d.agent.s3.messages import Body
+from s3d.shared.control import ObjectInfo
+
+SMALL = 1 << 20
+"""Bytes of an object that is always read as a whole."""
+_IN_MEMORY = 256 << 10
+"""Bytes of an object that is kept in memory instead of an open file."""
+
+Content = bytes | HeldFile | ReadWindow
+
+
+class Opened(NamedTuple):
+    """An object, and its bytes; info is of the version that the bytes are of."""
+
+    info: ObjectInfo
+    content: Content | None
+    """None: only windows are read."""
+
+
+class Changed(S3Error):
+    """The object has another version than the one that is read."""
+
+    def __init__(self) -> None:
+        super().__init__("PreconditionFailed", "The object was replaced while it was open.")
+
+
+class ObjectOpener:
+    """Opens objects, and fills windows."""
+
+    def __init__(
+        self,
+        client: S3Client,
+        *,
+        is_local: Callable[[str, str, int], bool],
+        spawn: Callable[[Callable[[], Coroutine[Any, Any, None]]], object],
+    ) -> None:
+        """is_local: whether an object of this bucket, key and size can be opened as a whole without
+        a request. spawn: runs work in the background, as LoopBridge.start does."""
+        self._client = client
+        self._is_local = is_local
+        self._spawn = spawn
+
+    def is_read_at_once(self, bucket: str, key: str, size: int) -> bool:
+        """Whether open() asks for the bytes; otherwise what a listing says of it is enough."""
+        return size <= SMALL or self._is_local(bucket, key, size)
+
+    async def open(self, bucket: str, key: str) -> Opened:
+        """The object as it is now. Raises S3Error."""
+        info, body = await self._client.get(bucket, key)
+        try:
+            return Opened(info, await self._content(info, body))
+        except BaseException:
+            await body.aclose()
+            raise
+
+    async def fill(self, place: tuple[str, str], etag: str, window: ReadWindow) -> None:
+        """Fetch the bytes of a window. Errors are those of the window: Changed, S3Error."""
+        bucket, key = place
+        try:
+            info, body = await self._client.get(
+                bucket, key, byte_range=f"bytes={window.start}-{window.end - 1}"
+            )
+            if not same_etag(info.etag, etag) or body.size != window.end - window.start:
+                await body.aclose()
+                raise Changed
+        except S3Error as error:
+            window.fail(Changed() if error.status in (404, 416) else error)
+            return
+        held = hold_file(body)
+        if held is None:
+            await window.fill(body)
+        elif not window.hold(held):
+            await body.aclose()
+
+    async def _content(self, info: ObjectInfo, body: Body) -> Content | None:
+        if info.size <= _IN_MEMORY:
+            data = await _read(body)
+            await body.aclose()
+            return data
+        held = hold_file(body)
+        if held is not None:
+            return held
+        if info.size > SMALL:
+            await body.aclose()
+            return None
+        window = ReadWindow(0, info.size)
+        self._spawn(partial(window.fill, body))
+        return window
+
+
+async def _read(body: Body) -> bytes:
+    now = getattr(body, "now", None)  # of a FileBody: without a thread, if it is in memory
+    data: bytes | None = None if now is None else now()
+    return b"".join([chunk async for chunk in body]) if data is None else data

@@ -1,0 +1,110 @@
+"""A run of bytes of an object that is on its way: the loop fills it, FUSE threads read it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from contextlib import aclosing
+
+from s3d.agent.frontends.fuse.held_file import HeldFile
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Body
+
+
+class ReadWindow:
+    """The bytes [start, end) of an object. A thread can read what has arrived."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start, self.end = start, end
+        self.failure: Exception | None = None
+        """Why no more bytes arrive."""
+        self._lock = threading.Lock()
+        self._held: HeldFile | None = None
+        self._closed = False
+        self._buffer = memoryview(b"")
+        self._arrived = start
+        self._waiting: list[tuple[int, Future[None]]] = []
+        """Up to where a thread needs the bytes, and what it waits for."""
+
+    def covers(self, offset: int) -> bool:
+        return self.start <= offset < self.end and self.failure is None
+
+    def arrival_of(self, end: int) -> Future[None] | None:
+        """What to wait for to read up to end; None: the bytes are there, or never will be."""
+        end = min(end, self.end)
+        with self._lock:
+            if self._held is not None or self.failure is not None or self._arrived >= end:
+                return None
+            future: Future[None] = Future()
+            self._waiting.append((end, future))
+            return future
+
+    def read(self, size: int, offset: int) -> bytes:
+        """What is there of these bytes, from offset on; after arrival_of(), all in the window.
+
+        Raises what has happened to a window that failed.
+        """
+        if self._held is not None:
+            return self._held.read(min(size, self.end - offset), offset - self.start)
+        end = min(offset + size, self._arrived)
+        if end <= offset and self.failure is not None:
+            raise self.failure
+        return bytes(self._buffer[offset - self.start : end - self.start])
+
+    async def fill(self, body: Body) -> None:
+        """Take the bytes of a body, which is closed at the end. On the loop."""
+        self._buffer = memoryview(bytearray(self.end - self.start))
+        try:
+            async with aclosing(body):
+                async for chunk in body:
+                    self._add(chunk)
+            if self._arrived < self.end:
+                raise S3Error("ServiceUnavailable", "The answer ended early.")
+        except Exception as error:  # noqa: BLE001 - it is raised where the bytes are read
+            self.fail(error)
+        except BaseException:
+            self.fail(S3Error("ServiceUnavailable", "The read was cancelled."))
+            raise
+
+    def hold(self, held: HeldFile) -> bool:
+        """The bytes lie in a file, whose body is closed after close(); False: it is closed."""
+        with self._lock:
+            if self._closed:
+                return False
+            self._held = held
+        self._wake()
+        return True
+
+    def close(self) -> HeldFile | None:
+        """Nobody reads any more. What was held, and has to be closed."""
+        with self._lock:
+            self._closed = True
+            return self._held
+
+    def fail(self, error: Exception) -> None:
+        """No more bytes will arrive."""
+        with self._lock:
+            self.failure = error
+        self._wake()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a thread waits for bytes."""
+        return any(not future.cancelled() for _, future in self._waiting)
+
+    def _add(self, chunk: bytes) -> None:
+        at = self._arrived - self.start
+        self._buffer[at : at + len(chunk)] = chunk
+        with self._lock:
+            self._arrived += len(chunk)
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._lock:
+            is_over = self._held is not None or self.failure is not None
+            arrived = self.end if is_over else self._arrived
+            ready = [future for end, future in self._waiting if end <= arrived]
+            self._waiting = [each for each in self._waiting if each[0] > arrived]
+        for future in ready:
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
