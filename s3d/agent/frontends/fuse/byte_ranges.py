@@ -65,3 +65,38 @@ class ByteRanges:
     def covers(self, start: int, end: int) -> bool:
         """Whether all of these bytes are in the set."""
         return not self.gaps(start, end)
+
+
+class OldBytes:
+    """Which bytes of the old version of a file are still to be fetched. Not safe for threads."""
+
+    def __init__(self, end: int, present: Iterable[Range] = ()) -> None:
+        """end: the size of the old version. present: what needs no fetch."""
+        self.end = end
+        """No byte from here on is missing; 0: none is."""
+        self._present = ByteRanges(present)
+        self._unrecorded: list[Range] = []
+
+    def missing(self, start: int, end: int) -> list[Range]:
+        """The missing runs between start and end."""
+        return self._present.gaps(start, min(end, self.end))
+
+    def add(self, start: int, end: int) -> None:
+        """These bytes were written or fetched."""
+        if start < self.end:
+            self._present.add(start, end)
+            self._unrecorded.append((start, end))
+
+    def cut(self, size: int) -> None:
+        """The file was cut; what it gets behind that is not of the old version."""
+        self.end = min(self.end, size)
+        self._present.cut(size)
+
+    def complete(self) -> None:
+        """Nothing is missing any more."""
+        self.end, self._present, self._unrecorded = 0, ByteRanges(), []
+
+    def take_unrecorded(self) -> list[Range]:
+        """The runs that were added since the last call."""
+        taken, self._unrecorded = self._unrecorded, []
+        return taken

@@ -102,7 +102,12 @@ class ObjectWriter:
         return etag
 
     def _context(self, size: int) -> RequestContext:
-        return with_timeout(background_context(), _LIMIT + size / _SIZE_PER_SECOND)
+        return with_timeout(background_context(), time_limit(size))
+
+
+def time_limit(size: int) -> float:
+    """Seconds that a request of write_object() may take, for so many bytes."""
+    return _LIMIT + size / _SIZE_PER_SECOND
 
 
 async def _upload_parts(

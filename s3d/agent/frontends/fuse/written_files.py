@@ -1,0 +1,266 @@
+"""The objects that are open for writing, and those that no store has taken over yet."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.fuse.background_writes import BackgroundWrites
+from s3d.agent.frontends.fuse.byte_ranges import OldBytes
+from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place, Written, time_limit
+from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.old_version import StoredVersion, describe
+from s3d.agent.frontends.fuse.staged_file import StagedFile
+from s3d.agent.frontends.fuse.staging_journal import StagingJournal, StagingRecord
+from s3d.agent.frontends.fuse.written_attributes import (
+    WrittenAttributes,
+    attributes_of_new,
+    attributes_of_old,
+)
+from s3d.agent.frontends.fuse.written_file import WrittenFile
+from s3d.agent.sync.remote_tree import MODE, read_mode
+
+logger = logging.getLogger(__name__)
+
+_LOOK = 20
+"""Bits: every so many bytes of growth, a write looks whether there is room."""
+
+
+class WrittenFiles:
+    """Called by several threads at once. start() and close() are called once."""
+
+    def __init__(
+        self,
+        folder: Path,
+        bridge: LoopBridge,
+        store: ObjectStore,
+        *,
+        free: Callable[[], int] = lambda: 1 << 62,
+    ) -> None:
+        """folder: of the staging files, on the file system of the store's blobs. store: the top of
+        the stack. free: bytes that the store can take now.
+
+        Raises UsageError for files of a newer s3d, OSError.
+        """
+        self._folder = folder
+        self._bridge = bridge
+        self._client = S3Client(store)
+        self._store = _ThreadedWriter(bridge, ObjectWriter(store))
+        self._free = free
+        self._journal = StagingJournal(folder)
+        self._new_id = partial(next, itertools.count(max(_ids_in(folder), default=0) + 1))
+        self._files: dict[Place, WrittenFile] = {}
+        self._lock = threading.RLock()
+        self._background = BackgroundWrites(self.files, self._hand_over)
+
+    def start(self) -> None:
+        """Take up the files of an earlier run, and hand them over in the background."""
+        for record, ranges in self._journal.load():
+            self._recover(record, OldBytes(record.old_end, ranges))
+        needed = {file.staged.id for file in self.files()}
+        for id in _ids_in(self._folder):
+            if id not in needed:  # nobody was promised its bytes
+                (self._folder / str(id)).unlink(missing_ok=True)
+        self._background.start()
+
+    def create(self, place: Place, mode: int | None = None) -> WrittenFile:
+        """Open a new file, of which nothing is known yet; release() it. Raises OSError."""
+        with self._lock:
+            self.unlink(place)
+            staged = StagedFile(self._folder, self._new_id)
+            attributes = attributes_of_new(place.key, mode)
+            return self._add(place, staged, attributes, replaces="", must_store=True)
+
+    def open(self, place: Place, *, truncate: bool = False) -> WrittenFile:
+        """Open an object for writing; release() it. Raises OSError: ENOENT when there is none."""
+        file = self._open_again(place, truncate=truncate)
+        if file is not None:
+            return file
+        info = self._bridge.call(lambda: describe(self._client, place))
+        if info is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), place.key)
+        with self._lock:
+            file = self._open_again(place, truncate=truncate)
+            if file is not None:  # another thread was faster
+                return file
+            old = None if truncate else StoredVersion(self._bridge, self._client, place, info.etag)
+            size = 0 if truncate else info.size
+            staged = StagedFile(self._folder, self._new_id, old_size=size, old=old)
+            attributes = attributes_of_old(info, read_mode(info.metadata.get(MODE, "")))
+            return self._add(place, staged, attributes, replaces=info.etag, must_store=truncate)
+
+    def find(self, place: Place) -> WrittenFile | None:
+        """The file of an object that is open for writing, or that no store has yet."""
+        return self._files.get(place)
+
+    def files(self) -> list[WrittenFile]:
+        """All of them."""
+        with self._lock:
+            return list(self._files.values())
+
+    def under(self, bucket: str, prefix: str) -> list[WrittenFile]:
+        """Those below a prefix."""
+        places = self.files()
+        return [
+            file
+            for file in places
+            if file.place.bucket == bucket and file.place.key.startswith(prefix)
+        ]
+
+    def write(self, file: WrittenFile, data: bytes, offset: int | None) -> int:
+        """Write all of it; offset None: at the end. Raises OSError: ENOSPC when the store has no
+        room for so much."""
+        end = (file.size if offset is None else offset) + len(data)
+        grows = end > file.size and (not file.size or end >> _LOOK != file.size >> _LOOK)
+        if grows and end > self._free():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return file.write(data, offset)
+
+    def flush(self, file: WrittenFile) -> None:
+        """A descriptor was closed: what was written gets into the store. Raises OSError."""
+        try:
+            if not self._flush(file, may_defer=True):
+                self._background.wake()
+        except OSError as error:
+            if error.errno == errno.EIO and file.size > self._free():
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
+
+    def release(self, file: WrittenFile) -> None:
+        """A handle is not used any more."""
+        with self._lock:
+            file.handles -= 1
+            self._close_unused(file)
+
+    def unlink(self, place: Place) -> None:
+        """The object was removed; handles go on working. Raises OSError."""
+        with self._lock:
+            file = self._files.pop(place, None)
+        if file is not None:
+            file.unlink()
+            with self._lock:
+                self._close_unused(file)
+
+    def move(self, old: Place, new: Place, replaces: str | None = None) -> None:
+        """The object has another key, where it replaces a file. replaces: see WrittenFile.move.
+        Raises OSError."""
+        self.unlink(new)
+        file = self._files.get(old)
+        if file is not None:
+            file.move(new, replaces)
+            self._note_place(old, file)
+
+    def close(self) -> None:
+        """Hand everything over, and close it; what cannot be stays for the next start."""
+        self._background.stop()
+        for file in self.files():
+            try:
+                file.fsync()
+                self._flush(file, may_defer=False)
+            except OSError as error:
+                logger.warning("cannot hand a file of the mount over: %s", error)
+            file.close()
+        self._files.clear()
+        self._journal.close()
+
+    def _open_again(self, place: Place, *, truncate: bool) -> WrittenFile | None:
+        with self._lock:
+            file = self._files.get(place)
+            if file is not None:
+                file.handles += 1
+        if file is not None and truncate:
+            file.truncate(0)
+        return file
+
+    def _add(
+        self,
+        place: Place,
+        staged: StagedFile,
+        attributes: WrittenAttributes,
+        *,
+        replaces: str,
+        must_store: bool,
+    ) -> WrittenFile:
+        file = self._files[place] = WrittenFile(
+            place,
+            staged,
+            attributes,
+            replaces=replaces,
+            journal=self._journal,
+            store=self._store,
+            must_store=must_store,
+        )
+        file.handles = 1
+        return file
+
+    def _recover(self, record: StagingRecord, old_bytes: OldBytes) -> None:
+        place = record.place
+        old = StoredVersion(self._bridge, self._client, place, record.replaces)
+        try:
+            staged = StagedFile.recover(self._folder, record.id, self._new_id, old, old_bytes)
+        except FileNotFoundError:
+            self._journal.remove([record.id])  # the store had it, and the record was to go next
+            return
+        attributes, replaces = record.attributes, record.replaces
+        file = self._add(place, staged, attributes, replaces=replaces, must_store=True)
+        file.handles = 0
+        file.restore(record)
+
+    def _hand_over(self, file: WrittenFile) -> None:
+        try:
+            self._flush(file, may_defer=False)
+        finally:
+            with self._lock:
+                self._close_unused(file)
+
+    def _flush(self, file: WrittenFile, *, may_defer: bool) -> bool:
+        before = file.place
+        try:
+            return file.flush(may_defer=may_defer)
+        finally:
+            self._note_place(before, file)
+
+    def _note_place(self, before: Place, file: WrittenFile) -> None:
+        """Its key is another one now: it was moved, or has become a conflict copy."""
+        with self._lock:
+            if file.place != before and self._files.get(before) is file:
+                self._files[file.place] = self._files.pop(before)
+
+    def _close_unused(self, file: WrittenFile) -> None:
+        if file.handles > 0 or file.is_dirty:
+            return
+        if self._files.get(file.place) is file:
+            del self._files[file.place]
+        file.close()
+
+
+class _ThreadedWriter:
+    """An ObjectWriter for threads."""
+
+    def __init__(self, bridge: LoopBridge, writer: ObjectWriter) -> None:
+        self._bridge = bridge
+        self._writer = writer
+
+    def write_object(
+        self, place: Place, file: Path, size: int, attributes: ObjectAttributes, replaces: str
+    ) -> Written:
+        work = partial(self._writer.write_object, place, file, size, attributes, replaces)
+        future = self._bridge.start(work)
+        try:
+            # It has a time limit of its own. The store may have taken the file even if this fails.
+            return self._bridge.wait(future, time_limit(size) + 1)
+        finally:
+            future.cancel()
+
+
+def _ids_in(folder: Path) -> list[int]:
+    return [int(name) for name in os.listdir(folder) if name.isdigit()]
