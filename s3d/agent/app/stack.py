@@ -111,6 +111,11 @@ class Stack:
             return self.authorization.explain(need, caller, prefix=prefix)
         return decide_by_key(need, caller, {"s3:prefix": [prefix]}.get)
 
+    def is_too_large(self, size: int) -> bool:
+        """Whether an object of this size (bytes) does not fit even into an empty write queue."""
+        queue = None if self.gateway is None else self.gateway.queue
+        return queue is not None and queue.admission.is_too_large(size)
+
     def places(self, base: Places) -> Places:
         """The folders of the remote in use, or of the embedded store. Raises OSError."""
         return _of_embedded(base) if self.gateway is None else self.gateway.state.places

@@ -47,6 +47,9 @@ async def discard(client: S3Client, part_map: PartMap) -> None:
             for each in [upload_id] if upload_id else await _lost(client, place, part_map):
                 await _abort(client, place | {"UploadId": each})
     except (S3Error, TimeoutError) as error:
+        if isinstance(error, S3Error) and error.code == "NoSuchBucket":
+            part_map.remove()
+            return
         fields = log_fields(bucket=str(place["Bucket"]), key=str(place["Key"]))
         logger.info("an upload cannot be aborted now: %s", error, extra=fields)
         return

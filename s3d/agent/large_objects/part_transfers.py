@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.large_objects.begun_uploads import sweep
+from s3d.agent.large_objects.begun_uploads import discard, sweep
 from s3d.agent.large_objects.content_proof import ETAG, digest_of, find_proof
-from s3d.agent.large_objects.part_map import MapName
+from s3d.agent.large_objects.part_map import MapName, PartMap
 from s3d.agent.large_objects.part_upload import (
     CONCURRENT_PARTS,
     Moved,
@@ -74,6 +74,15 @@ class PartTransfers:
             moved=moved,
         )
         return await upload.run()
+
+    async def abandon(self, owner: str, place: Members) -> None:
+        """Abort the upload of an owner to a key, if there is one."""
+        part_map = await asyncio.to_thread(PartMap.read, self._map_name(owner, place))
+        if part_map is not None:
+            try:
+                await discard(self.client, part_map)
+            finally:
+                part_map.close()
 
     def _map_name(self, owner: str, place: Members) -> MapName:
         text = "\0".join((owner, str(place["Bucket"]), str(place["Key"])))
