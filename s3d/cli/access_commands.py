@@ -82,6 +82,7 @@ def _endpoint(session: Session, configured: str) -> str:
 def _aws(endpoint: str, key: AccessKey, region: str) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL_S3": endpoint,
+        "AWS_ENDPOINT_URL_STS": endpoint,
         "AWS_ACCESS_KEY_ID": key.access_key_id,
         "AWS_SECRET_ACCESS_KEY": key.secret.reveal(),
         "AWS_REGION": region,

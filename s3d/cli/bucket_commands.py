@@ -56,7 +56,9 @@ def rb_command(session: Session, /, targets: tuple[Target, ...], *, force: bool,
 
 
 def _empty(client: ObjectClient, target: Target, *, yes: bool) -> None:
-    from s3d.cli.object_commands import delete_all
+    from s3d.cli.key_selection import Selection
+    from s3d.cli.rm_command import Deletion, delete_selected
 
-    versioned = client.bucket_status(target.bucket).versioning != ""
-    delete_all(client, target, yes=yes, versions=versioned)
+    versions = client.bucket_status(target.bucket).versioning != ""
+    everything = Selection(target.bucket, "", "", lambda key: True)
+    delete_selected(client, target, everything, Deletion(yes, versions=versions))

@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mv": ("copy_commands", "Move or rename objects"),
     "transfers": ("transfer_commands", "Show and control background transfers"),
     "set": ("tag_commands", "Add and remove tags of an object or a bucket"),
-    "rm": ("object_commands", "Delete objects"),
+    "rm": ("rm_command", "Delete objects"),
     "versions": ("object_commands", "List the versions of an object"),
     "restore": ("object_commands", "Make an older version of an object the current one"),
     "mb": ("bucket_commands", "Create buckets"),

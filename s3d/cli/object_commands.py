@@ -1,21 +1,19 @@
-"""s3d ls, rm, versions and restore: objects and their versions, page by page."""
+"""s3d ls, versions and restore: objects and their versions, page by page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from functools import partial
 
 import click
 import msgspec
 
 from s3d.cli.client.object_client import ObjectClient
-from s3d.cli.output import Progress, confirmed, for_each, json_line, report
+from s3d.cli.output import json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
-from s3d.shared.errors import NotFoundError, S3dError, UnavailableError, UsageError
-from s3d.shared.text import count, moment, safe, size
+from s3d.shared.errors import NotFoundError
+from s3d.shared.text import moment, safe, size
 
 DELIMITER = "/"
 _DATE_WIDTH = len("2026-01-31 12:34:56")
@@ -88,78 +86,6 @@ def _row(item: ObjectInfo | Prefix, *, long: bool) -> str:
         return f"{'':{_DATE_WIDTH}}  {middle}  {safe(item.prefix)}"
     middle = f"{item.size:>13}  {item.etag:34}" if long else f"{size(item.size):>9}"
     return f"{moment(item.last_modified)}  {middle}  {safe(item.key)}"
-
-
-@click.command("rm")
-@target_argument(Names.EITHER, many=True)
-@click.option(
-    "-r", "--recursive", is_flag=True, help="Delete every object whose key begins with KEY."
-)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@socket_option
-@pass_session
-def rm_command(
-    session: Session, /, targets: tuple[Target, ...], *, recursive: bool, yes: bool
-) -> int:
-    """Delete objects. -r deletes all objects of a prefix or of a bucket.
-
-    After an error, rm continues with the next object. It exits with the code of the first error.
-
-    \b
-    Examples:
-      s3d rm photos/cat.jpg photos/dog.jpg
-      s3d rm -r photos/2025/
-    """
-    client = session.objects()
-    if not recursive:
-        for target in targets:
-            if not target.key:
-                raise UsageError(
-                    "no object named", f"{target} is a bucket", f"s3d rm -r {target} empties it"
-                )
-        return for_each(targets, lambda target: _delete(client, target))
-    return for_each(targets, lambda target: delete_all(client, target, yes=yes))
-
-
-def _delete(client: ObjectClient, target: Target) -> None:
-    # S3 answers the delete of a missing object with success, so find out whether it exists.
-    with suppress(UnavailableError):
-        client.object_status(*target)
-    client.delete(*target)
-    report(f"deleted {target}")
-
-
-def delete_all(client: ObjectClient, target: Target, *, yes: bool, versions: bool = False) -> None:
-    """Delete every object whose key begins with the target, after a question.
-
-    versions: delete the older versions and delete markers of a bucket too. Raises S3dError when the
-    answer is no, and NotFoundError when no key has the prefix.
-    """
-    pages = (
-        partial(client.version_pages, target.bucket) if versions else partial(client.pages, *target)
-    )
-    total = space = 0
-    for page in pages():
-        total += len(page.objects)
-        space += sum(item.size for item in page.objects)
-    if not total:
-        if target.key:
-            raise NotFoundError(
-                "no such prefix", f"no key of {target.bucket} begins with {target.key}"
-            )
-        return
-    what = f"{count(total, 'version' if versions else 'object')} of {target}, {size(space)}"
-    if not yes and not confirmed(f"delete {what}?"):
-        raise S3dError("nothing deleted", what)
-    progress = Progress(f"deleting from {target}")
-    try:
-        for page in pages():
-            for item in page.objects:
-                client.delete(item.bucket, item.key, item.version_id or "")
-                progress.add(item.size)
-    finally:
-        progress.close()
-    report(f"deleted {what}")
 
 
 @click.command("versions")

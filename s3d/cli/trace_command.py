@@ -9,7 +9,7 @@ from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import Scalar
 from s3d.shared.diagnostics import ObjectEvent
-from s3d.shared.errors import NotFoundError
+from s3d.shared.errors import NotFoundError, NotRunningError
 from s3d.shared.text import moment, safe, size
 
 _HIDDEN = ("seq", "operation", "size", "until")
@@ -27,20 +27,35 @@ def trace_command(session: Session, /, target: Target, *, as_json: bool) -> None
     Each line has the time, the event, and the ids of the request and of its trace. Requests
     that belong together name each other: the push of a write has the write number that the client's
     request got. The record survives a restart. It is bounded, so it does not go back forever.
+    When no agent runs, the lines come from the state folder of the remote that was used last.
 
     \b
     Examples:
       s3d trace photos/2026/a.jpg
       s3d trace photos/2026/a.jpg --json
     """
-    life = session.objects().trace(target.bucket, target.key)
-    if not life.events:
+    try:
+        events = session.objects().trace(target.bucket, target.key).events
+    except NotRunningError as error:
+        events = _events_at_rest(session, target, error)
+    if not events:
         raise NotFoundError("nothing is recorded about this object", str(target))
-    for event in life.events:
+    for event in events:
         if as_json:
             json_line(event)
         else:
             click.echo(_row(event))
+
+
+def _events_at_rest(session: Session, target: Target, error: NotRunningError) -> list[ObjectEvent]:
+    """Read the files of an agent that does not run. Raises error when there are none."""
+    from s3d.agent.app.tracing import history_at_rest
+
+    history = history_at_rest(session.load()[1], target.bucket, target.key)
+    if history is None:
+        raise error
+    click.echo(f"{error}: these lines are from {history.file}, of {history.remote}", err=True)
+    return history.events
 
 
 def _row(event: ObjectEvent) -> str:

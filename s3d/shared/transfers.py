@@ -184,6 +184,8 @@ class Transfer(msgspec.Struct, frozen=True):
     """Of a conflict: the ETag at the remote; "" when the key was deleted there."""
     failures: list[TransferError] = []
     """In GET /v1/transfers/{id}: the first 1,000 objects that failed."""
+    notes: list[str] = []
+    """What the user should know, such as that an object was too large for the write queue."""
 
 
 class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from s3d.agent.core.store import handlers_of
 from s3d.agent.s3 import request_headers
-from s3d.agent.s3.checksums import ALGORITHMS
+from s3d.agent.s3.checksums import ALGORITHMS, DEFAULT
 from s3d.agent.s3.model import Operation, operations, service
 from s3d.agent.s3.model_overrides import OFF_THE_TABLE, UNSUPPORTED_MEMBERS
 from s3d.agent.stores.local.settings import STORED_ONLY
@@ -201,7 +201,13 @@ def _headers() -> Iterator[str]:
 
 def _checksums() -> Iterator[str]:
     yield "## Checksums\n"
-    yield "In headers and in trailers, of objects and of parts. A wrong value is 400 BadDigest.\n"
+    yield (
+        "In headers and in trailers, of objects and of parts. A wrong value is 400 BadDigest. An "
+        f"object that comes without one gets the\n{DEFAULT} of all its bytes, as at AWS since "
+        "December 2024. It has none when it was stored by an older s3d, or is a copy of such an\n"
+        "object, or when some parts of an upload without an algorithm came with another checksum. "
+        "As gateway, the remote decides.\n"
+    )
     yield "| algorithm | header | kinds of a multipart object |"
     yield "|---|---|---|"
     for row in ALGORITHMS.values():
@@ -253,7 +259,7 @@ pending writes of the key, and are never answered from the queue or the cache.
 RenameObject and appends, which AWS has in directory buckets only, work in buckets without
 versioning. They are atomic, and need `s3:GetObject` beside the permission to write. An appended
 object has an ETag like that of a multipart object; its checksum is combined where it is a CRC, and
-omitted otherwise.
+omitted otherwise. What is appended to an encrypted object is encrypted as the object is.
 """
 
 

@@ -7,6 +7,7 @@ import ast
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -48,16 +49,21 @@ def module_name(file: Path) -> str:
 
 
 MODULES = {module_name(file): file for file in SOURCES}
-TREES = {name: ast.parse(file.read_text()) for name, file in MODULES.items()}
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    """The syntax tree of a module. Parsed when it is needed: every worker loads this file."""
+    return ast.parse(MODULES[module].read_text())
 
 
 def definitions(module: str) -> Iterator[Definition]:
     """Every name that a module offers: its own and those of all that it defines."""
     yield Definition(module, 1, module.rpartition(".")[2])
-    for node in ast.walk(TREES[module]):
+    for node in ast.walk(tree(module)):
         for name in _names_defined_by(node):
             yield Definition(module, getattr(node, "lineno", 1), name)
-    for statement in TREES[module].body:
+    for statement in tree(module).body:
         for target in _assigned(statement):
             if isinstance(target, ast.Name):
                 yield Definition(module, target.lineno, target.id)
@@ -110,7 +116,7 @@ def refused(module: str) -> list[Definition]:
 
 def class_sizes(module: str) -> Iterator[ClassSize]:
     """The classes with behaviour: frozen data classes and Structs do not count."""
-    for node in ast.walk(TREES[module]):
+    for node in ast.walk(tree(module)):
         if not isinstance(node, ast.ClassDef) or _is_value(node):
             continue
         functions = [
@@ -159,7 +165,7 @@ def small_modules() -> dict[str, int]:
 def imported(module: str) -> set[str]:
     """Modules of s3d that a module imports, those for the type checker included."""
     names = set()
-    for node in ast.walk(TREES[module]):
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -196,7 +202,10 @@ def shared_file_names() -> dict[str, list[str]]:
 
 def shared_class_names() -> dict[str, int]:
     names = Counter(
-        node.name for tree in TREES.values() for node in tree.body if isinstance(node, ast.ClassDef)
+        node.name
+        for module in MODULES
+        for node in tree(module).body
+        if isinstance(node, ast.ClassDef)
     )
     return {name: count for name, count in names.items() if count > 1}
 

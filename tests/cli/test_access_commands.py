@@ -3,6 +3,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
+import boto3
 import pytest
 
 from s3d.cli.access_commands import _no_proxy
@@ -20,6 +21,19 @@ def test_env_points_at_the_running_agent(s3d, serving):
     lines = s3d("env").out
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
     assert sourced(lines, *names) == [serving.endpoint, *serving.key, "us-east-1"]
+
+
+@pytest.mark.finding("ENV-STS")
+def test_env_is_all_that_a_program_needs_for_temporary_credentials(s3d, serving, monkeypatch):
+    """Without the endpoint of STS, AWS itself would be asked, with our key."""
+    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in json.loads(s3d("env", "--json").out).items():
+        monkeypatch.setenv(name, value)
+    sts = boto3.session.Session().client("sts")
+    assert sts.meta.endpoint_url == serving.endpoint
+    credentials = sts.get_session_token()["Credentials"]
+    assert credentials["SessionToken"]
 
 
 def test_env_works_before_the_first_start(alone):

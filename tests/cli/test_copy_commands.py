@@ -138,3 +138,45 @@ def test_all_failures_are_shown_in_words(s3d, bucket, store, tmp_path):
     for text in (down.err, shown):
         assert "Unfit" not in text
         assert "NotTransferable" not in text
+
+
+ENCRYPTED = {
+    "sse-s3": {"ServerSideEncryption": "AES256"},
+    "sse-kms": {
+        "ServerSideEncryption": "aws:kms",
+        "SSEKMSKeyId": "key-1",
+        "BucketKeyEnabled": True,
+    },
+}
+
+
+@pytest.mark.finding("COPY-SSE")
+@pytest.mark.parametrize("way", ENCRYPTED)
+def test_an_encrypted_object_stays_encrypted(s3d, bucket, serving, way):
+    """Where the bucket has no default, and the copy is not a request of a client."""
+    asked, s3 = ENCRYPTED[way], serving.s3()
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket=bucket, Key="k", Body=b"data", **asked)["VersionId"]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"plain")
+    for words in (
+        ("restore", f"{bucket}/k", first),
+        ("cp", f"s3://{bucket}/k", f"s3://{bucket}/copied"),
+        ("mv", f"s3://{bucket}/copied", f"s3://{bucket}/moved"),
+    ):
+        done = s3d(*words)
+        assert done.code == 0, done.err
+    for key in ("k", "moved"):
+        head = s3.head_object(Bucket=bucket, Key=key)
+        assert asked.items() <= head.items(), key
+    s3.copy_object(Bucket=bucket, Key="clients", CopySource=f"{bucket}/k")
+    assert "ServerSideEncryption" not in s3.head_object(Bucket=bucket, Key="clients")
+
+
+@pytest.mark.finding("COPY-SSE")
+def test_a_copy_has_the_default_encryption_of_its_bucket(s3d, bucket, serving):
+    s3 = serving.s3()
+    s3.put_object(Bucket=bucket, Key="k", Body=b"data", **ENCRYPTED["sse-kms"])
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    assert s3d("mv", f"s3://{bucket}/k", f"s3://{bucket}/moved").code == 0
+    assert s3.head_object(Bucket=bucket, Key="moved")["ServerSideEncryption"] == "AES256"

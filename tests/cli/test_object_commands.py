@@ -56,55 +56,6 @@ def test_ls_of_an_empty_bucket_is_empty_and_of_no_match_is_3(s3d, bucket):
     assert s3d("ls", "no-such-bucket").code == 3
 
 
-def test_rm_deletes_each_and_goes_on_after_an_error(s3d, bucket, store):
-    one, two = store("one"), store("two")
-    result = s3d("rm", one, f"{bucket}/none", two)
-    assert result.code == 3
-    assert result.out == f"deleted {one}\ndeleted {two}\n"
-    assert result.err.startswith("s3d: ")
-    assert s3d("ls", bucket).out == ""
-
-
-def test_rm_of_a_bucket_is_a_mistake(s3d, bucket, store):
-    store("one")
-    result = s3d("rm", bucket)
-    assert result.code == 2
-    assert f"s3d rm -r {bucket}" in result.err
-    assert names(s3d("ls", bucket).out) == ["one"]
-
-
-def test_rm_recursive_asks_with_the_count(s3d, bucket, store):
-    for key in ("a/1", "a/2", "b"):
-        store(key, b"123")
-    no = s3d.on_terminal("rm", "-r", f"{bucket}/a/", answer="n\n")
-    assert f"delete 2 objects of {bucket}/a/, 6 B? [y/N]" in no.out
-    assert no.code == 1
-    assert len(names(s3d("ls", "-r", bucket).out)) == 3
-    assert s3d.on_terminal("rm", "-r", f"{bucket}/a/", answer="y\n").code == 0
-    assert names(s3d("ls", "-r", bucket).out) == ["b"]
-
-
-def test_rm_recursive_without_a_terminal_needs_yes(s3d, bucket, store):
-    store("a/1")
-    result = s3d("rm", "-r", bucket)
-    assert result.code == 2
-    assert "--yes" in result.err
-    assert s3d("rm", "-r", "--yes", bucket).out == f"deleted 1 object of {bucket}, 4 B\n"
-    assert s3d("ls", bucket).out == ""
-
-
-def test_rm_recursive_of_nothing(s3d, bucket):
-    assert s3d("rm", "-r", "-y", f"{bucket}/none").code == 3
-    assert s3d("rm", "-r", "-y", bucket).code == 0
-
-
-@pytest.mark.parametrize("key", ["k/", "a//b", "a/../b", "größe 日本", "a\tb", "-r"])
-def test_odd_keys_are_keys(s3d, bucket, store, key):
-    target = store(key)
-    assert s3d("rm", "--", target).out.startswith("deleted ")
-    assert s3d("ls", "-r", bucket).out == ""
-
-
 @pytest.fixture
 def versioned(serving, bucket):
     """A bucket that keeps versions of k: one, two, and deleted."""

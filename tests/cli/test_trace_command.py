@@ -1,3 +1,4 @@
+import os
 import time
 
 import pytest
@@ -56,3 +57,27 @@ def test_without_a_remote_the_command_says_what_to_do(s3d):
     assert result.code != 0
     assert "there is no remote" in result.err
     assert "S3D_REMOTE" in result.err
+
+
+def test_without_an_agent_and_a_history_the_command_says_how_to_start_one(s3d, tmp_path):
+    result = s3d("trace", "bucket/key", S3D_LOCAL_DIR=str(tmp_path))
+    assert result.code != 0
+    assert "the agent is not running" in result.err
+    assert "s3d run" in result.err
+
+
+def test_without_an_agent_the_lines_are_those_of_the_remote_used_last(s3d, tmp_path):
+    line = '{"subject":"bucket/key","at":1.5,"event":"evicted"}\n'
+    identity = '{"id":"i","endpoint":"http://h:1","url":"http://h:1/"}'
+    for number, folder in enumerate(("state/remotes/newer", "state", "state/remotes/older")):
+        path = tmp_path / folder
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "remote.json").write_text(identity)
+        os.utime(path / "remote.json", (100 - number, 100 - number))
+        text = line if folder.endswith("newer") else line.replace("evicted", "cached")
+        (path / "history.jsonl").write_text('{"version":1}\n' + text)
+    result = s3d("trace", "bucket/key", S3D_LOCAL_DIR=str(tmp_path))
+    assert (result.code, result.out) == (0, "1970-01-01 00:00:01.500  evicted\n")
+    assert str(tmp_path / "state/remotes/newer") in result.err
+    assert "http://h:1/" in result.err
+    assert s3d("trace", "bucket/other", S3D_LOCAL_DIR=str(tmp_path)).code != 0

@@ -8,8 +8,9 @@ from typing import Any
 
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
+from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Request
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,17 @@ class Client:
     its enumerations, have been checked there and are no business of a store.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, principal: Principal | None = None) -> None:
+        """principal: the caller; None: the agent itself, which may do everything."""
         self.store = store
+        self.context = RequestContext(principal=principal)
 
     async def __call__(self, name: str, **members: Any) -> Answer:
         """Raises S3Error."""
         op = operations()[name]
         body = members.pop("Body", b"") if op.streaming_input else None
-        request = S3Request(op, members, BytesBody(body) if isinstance(body, bytes) else body)
+        payload = BytesBody(body) if isinstance(body, bytes) else body
+        request = S3Request(op, members, payload, context=self.context)
         response = await self.store.call(request)
         data = b"" if response.body is None else await read(response.body)
         return Answer(dict(response.output), data, response.status or op.status)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from s3d.shared.transfers import QueueStatus
 from tests.agent_process import AgentProcess
 from tests.gateway.devices import devices, make_device, sync_bucket  # noqa: F401 - fixtures
 from tests.gateway.network import Network
+from tests.peers.proxy import Exchange
 from tests.peers.servers import Peer
 
 DRAIN_PATIENCE = 60.0
@@ -40,6 +41,21 @@ class Gateway:
     @property
     def queue(self) -> QueueClient:
         return QueueClient(self.agent.client)
+
+    @contextmanager
+    def explain_failures(
+        self, network: Network, earlier: Iterable[Exchange] = ()
+    ) -> Iterator[None]:
+        """Print what the proxy saw and the agents' log when a test fails within this context.
+
+        earlier: exchanges that the test has taken from the network.
+        """
+        try:
+            yield
+        except BaseException:
+            print("-- what the proxy saw", *earlier, *network.take_seen(), sep="\n")
+            print("-- the agents' log", self.agent.stderr[-40000:], sep="\n")
+            raise
 
     def drain(self, patience: float = DRAIN_PATIENCE) -> None:
         """Have everything pushed. Fails when something cannot be, or takes too long."""

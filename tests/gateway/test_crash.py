@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 import signal
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -52,17 +53,19 @@ class Campaign:
         self._random = random.Random(self._seed)
         self._memories = [Memory() for _ in range(WRITERS)]
         self._pushed: dict[str, int] = {}
+        self._seen: list[Exchange] = []
         print(f"seed {self._seed}")
 
     def run(self, points: Iterable[str]) -> None:
-        for cycle, point in enumerate(points):
-            print(f"cycle {cycle} {point}")
-            self._crash(cycle, point)
-            if cycle % DRAIN_EACH == DRAIN_EACH - 1:
-                self._recover()
-        self._recover()
-        self._gateway.start()
-        assert_no_uploads(self._remote, self._bucket)
+        with self._gateway.explain_failures(self._network, self._seen):
+            for cycle, point in enumerate(points):
+                print(f"cycle {cycle} {point} {time.monotonic():.3f}")
+                self._crash(cycle, point)
+                if cycle % DRAIN_EACH == DRAIN_EACH - 1:
+                    self._recover()
+            self._recover()
+            self._gateway.start()
+            assert_no_uploads(self._remote, self._bucket)
 
     def _crash(self, cycle: int, point: str) -> None:
         self._network.come_back()
@@ -90,7 +93,9 @@ class Campaign:
             settle(client, self._bucket, self._memories)
         self._gateway.drain()
         settle(self._remote, self._bucket, self._memories)
-        for exchange in self._network.take_seen():
+        seen = self._network.take_seen()
+        self._seen += seen
+        for exchange in seen:
             number = int(exchange.head[f"x-amz-meta-{NUMBER}"] or 0)
             if number and _is_write(exchange):
                 key = unquote(exchange.head.target.partition("?")[0])

@@ -205,11 +205,15 @@ async def test_a_firewall_stops_its_one_write_and_no_other(
         await stack.top.put(new_bucket, "free", b"2")
         await stack.queue.journal.settled(new_bucket, "free")
         assert await stack.behind.read(new_bucket, "free") == b"2"
-        (write,) = stack.queue.journal.pending
+        assert stack.queue.pusher.status().trouble == ""
+        # The next attempt begins with a HeadObject, whose refusal has no page: the first one stays.
+        while not any(seen.head.method == "HEAD" for seen in stack.proxy.seen):
+            await stack.queue.pusher.flush(0.05)
+        while (write := next(iter(stack.queue.journal.pending))).attempts < 2:
+            await stack.queue.pusher.flush(0.05)
         assert write.error is not None
         assert (write.error.code, write.error.status) == ("Intercepted", 403)
         assert "Blocked by policy" in write.error.message
-        assert stack.queue.pusher.status().trouble == ""
 
 
 # ------------------------------------------------------------------ real agents

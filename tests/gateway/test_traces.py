@@ -169,6 +169,33 @@ def test_what_was_accepted_is_told_after_a_kill(start_gateway, trace_id):
     assert event["request_id"] == answer["ResponseMetadata"]["RequestId"]
 
 
+def test_writes_that_are_not_queued_are_in_the_trace(start_gateway, trace_id):
+    """And a trace is readable without an agent."""
+    agent = start_gateway(OTEL_SDK_DISABLED="true")
+    s3 = traced_client(agent, trace_id)
+    source = {"Bucket": "bucket", "Key": "source"}
+    s3.put_object(**source, Body=b"v")
+    drain(agent)
+    tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
+    answers = [
+        s3.copy_object(Bucket="bucket", Key="sync", CopySource=source),
+        s3.put_object_tagging(Bucket="bucket", Key="sync", Tagging=tags),
+        s3.delete_object(Bucket="bucket", Key="sync", VersionId="null"),
+    ]
+    events = trace(agent, "sync")
+    agent.stop()
+    assert {event["event"] for event in events} == {"forwarded"}
+    assert [(each["request_id"], each["trace_id"]) for each in events] == [
+        (answer["ResponseMetadata"]["RequestId"], trace_id) for answer in answers
+    ]
+    assert [event["data"] for event in events] == [
+        {"operation": "CopyObject", "source": "bucket/source", "status": 200},
+        {"operation": "PutObjectTagging", "status": 200},
+        {"operation": "DeleteObject", "status": 204, "version": "null"},
+    ]
+    assert trace(agent, "sync") == events
+
+
 def test_without_the_setting_nothing_of_a_trace_goes_to_the_remote(
     start_gateway, collector, trace_id
 ):

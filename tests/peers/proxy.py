@@ -145,9 +145,10 @@ class Exchange:
     """When the server has answered."""
 
     def __str__(self) -> str:
-        conditions = [f"{k}: {v}" for k, v in self.head.headers if k.lower().startswith("if-")]
+        telling = ("if-", "x-amz-meta-")
+        headers = [f"{k}: {v}" for k, v in self.head.headers if k.lower().startswith(telling)]
         took = "never answered" if self.ended is None else f"{self.ended - self.begun:.3f} s"
-        what = f"{self.begun:.3f} {self.head.method} {self.head.target[:120]} {conditions}"
+        what = f"{self.begun:.3f} {self.head.method} {self.head.target[:120]} {headers}"
         return f"{what} -> {self.status} {took} {self.fault.drop or ''}"
 
 

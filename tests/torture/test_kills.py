@@ -82,9 +82,11 @@ def test_500_crashes_with_late_commits(
     cycles = Cycles(gateway, network, remote, new_bucket)
     for number, chance in run.rounds():
         try:
-            for _ in range(DRAIN_EACH):
-                cycles.crash(number, chance)
-            cycles.verify()
+            with gateway.explain_failures(network):
+                for _ in range(DRAIN_EACH):
+                    cycles.crash(number, chance)
+                cycles.verify()
+            network.take_seen()
         except AssertionError as error:
             run.failed(number, str(error))
             return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import ssl
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from s3d.agent.app.gateway_gauges import report_cache, report_queue, report_remo
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
+from s3d.agent.app.start_checks import ca_bundle
 from s3d.agent.app.tracing import (
     Reports,
     note_cached,
@@ -38,6 +37,7 @@ from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.access.key_scope_layer import KeyScopeLayer
 from s3d.agent.stores.change_events import ChangeEvents
+from s3d.agent.stores.forwarded_writes import ForwardedWrites
 from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
@@ -55,7 +55,7 @@ from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteSta
 from s3d.agent.stores.write_queue.retry_policy import is_unreachable
 from s3d.agent.transfers.store_migration import Migration
 from s3d.shared.config.schema import Config
-from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.errors import S3dError
 from s3d.shared.paths import Places
 from s3d.shared.text import count
 from s3d.shared.transfers import RemoteStatus, Totals
@@ -261,6 +261,8 @@ class _Layers:
         if self.queue_files is not None:
             rows += [span_of_queue(tracer, self.queue_files[0])] if is_traced else []
             rows.append(LayerRow("write_queue", self._write_queue))
+        forwarded = partial(ForwardedWrites, history=self.reports.history)
+        rows.append(LayerRow("forwarded_writes", forwarded))
         if self.config.read_cache.enabled:
             rows += [span_of_cache(tracer)] if is_traced else []
             rows.append(LayerRow("read_cache", self._read_cache))
@@ -295,7 +297,8 @@ class _Layers:
         journal, staging = self.queue_files
         cache = None if self.cache is None else self.cache.layer
         remote = self.remote
-        push_to = inner if cache is None else CacheBypass(cache)
+        assert isinstance(inner, ForwardedWrites)  # a push is no write that is forwarded
+        push_to = inner.inner if cache is None else CacheBypass(cache)
         layer, self.queue = build_queue(
             self.config,
             journal,
@@ -373,7 +376,7 @@ def _embedded(folder: Path) -> Iterator[ObjectStore]:
 
 def _settings(config: Config) -> Settings:
     addressing = cast("Addressing", config.remote_addressing)
-    return Settings(config.remote, addressing, ca_bundle=_ca_bundle(config.remote))
+    return Settings(config.remote, addressing, ca_bundle=ca_bundle(config.remote))
 
 
 def _fingerprint(state: RemoteState) -> RemoteFingerprint:
@@ -381,22 +384,3 @@ def _fingerprint(state: RemoteState) -> RemoteFingerprint:
     fingerprint = RemoteFingerprint(state.identity.endpoint, state.places.remote_headers_file)
     fingerprint.load()
     return fingerprint
-
-
-def _ca_bundle(remote: str) -> str:
-    """The certificates to trust, as every AWS program finds them. Raises UsageError.
-
-    https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html
-    """
-    path = os.environ.get("AWS_CA_BUNDLE", "")
-    if not path or remote.startswith("http://"):
-        return ""
-    try:
-        ssl.create_default_context(cafile=path)
-    except OSError as error:
-        raise UsageError(
-            "cannot read the trusted certificates",
-            f"AWS_CA_BUNDLE={path}: {error.strerror or error}",
-            "set AWS_CA_BUNDLE to a file of certificates in PEM, or unset it",
-        ) from error
-    return path

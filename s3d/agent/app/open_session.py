@@ -76,7 +76,15 @@ async def open_session(
     file = stack.places(places).transfers_file
     makes_room = stack.gateway is not None and stack.gateway.queue is not None
     transfers = UserTransfers(
-        client, events, file, process.umask, waits_for_disk=makes_room, registry=registry
+        client,
+        events,
+        file,
+        process.umask,
+        direct=S3Client(stack.top, bypass_queue=True),
+        part_size=config.part_size,
+        is_too_large=stack.is_too_large,
+        waits_for_disk=makes_room,
+        registry=registry,
     )
     controls = stack.controls
     endpoint = S3Endpoint(

@@ -6,6 +6,7 @@ The layers of a remote from the top down; each calls only the one below it:
     ChangeEvents        emits store.changed after each successful write
     LoopDetection       refuses a request that has passed through this agent before
     WriteQueue          accepts writes and pushes them later         (S3D_WRITE_QUEUE)
+    ForwardedWrites     keeps writes that are not queued in the history of objects
     Cache               answers reads from the disk                  (S3D_READ_CACHE)
     ObservedRemote      notes the ETags that the remote's answers show
     ConditionalWrites   checks conditions that the remote ignores
@@ -109,6 +110,11 @@ class Stack:
         if self.authorization is not None:
             return self.authorization.explain(need, caller, prefix=prefix)
         return decide_by_key(need, caller, {"s3:prefix": [prefix]}.get)
+
+    def is_too_large(self, size: int) -> bool:
+        """Whether an object of this size (bytes) does not fit even into an empty write queue."""
+        queue = None if self.gateway is None else self.gateway.queue
+        return queue is not None and queue.admission.is_too_large(size)
 
     def places(self, base: Places) -> Places:
         """The folders of the remote in use, or of the embedded store. Raises OSError."""

@@ -7,6 +7,8 @@ import contextlib
 import errno
 import importlib.util
 import logging
+import os
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -202,3 +204,22 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     import uvloop
 
     return uvloop.new_event_loop
+
+
+def ca_bundle(remote: str) -> str:
+    """The certificates to trust, as every AWS program finds them. Raises UsageError.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html
+    """
+    path = os.environ.get("AWS_CA_BUNDLE", "")
+    if not path or remote.startswith("http://"):
+        return ""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise UsageError(
+            "cannot read the trusted certificates",
+            f"AWS_CA_BUNDLE={path}: {error.strerror or error}",
+            "set AWS_CA_BUNDLE to a file of certificates in PEM, or unset it",
+        ) from error
+    return path

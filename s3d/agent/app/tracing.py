@@ -6,10 +6,12 @@ The layers themselves know nothing of their spans; here is when each of them doe
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from s3d.agent.app.remote_folders import folders_of
 from s3d.agent.core.events import Events
-from s3d.agent.core.object_history import ObjectHistory
+from s3d.agent.core.object_history import FILE, ObjectHistory, read_history
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import LayerRow, handlers_of
 from s3d.agent.core.telemetry import Registry
@@ -19,6 +21,7 @@ from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.listings import ListOps
 from s3d.agent.stores.read_cache.objects import ObjectReads
 from s3d.agent.stores.write_queue.journal import Journal
+from s3d.shared.diagnostics import ObjectEvent
 from s3d.shared.paths import Places
 
 
@@ -60,6 +63,28 @@ def open_history(places: Places, events: Events) -> ObjectHistory:
     history = ObjectHistory(places.history_dir)
     events.taps.append(history.on_event)
     return history
+
+
+class HistoryAtRest(NamedTuple):
+    """What the files of an agent that does not run have of an object."""
+
+    file: Path
+    remote: str
+    """URL."""
+    events: list[ObjectEvent]
+    """Oldest first."""
+
+
+def history_at_rest(places: Places, bucket: str, key: str) -> HistoryAtRest | None:
+    """The history of an object at the remote that was used last; None: there are no files.
+
+    Raises UsageError, S3dError for the state of a newer s3d.
+    """
+    folders = folders_of(places.state_dir)
+    if not folders or not (folders[0].path / FILE).exists():
+        return None
+    path, identity = folders[0]
+    return HistoryAtRest(path / FILE, identity.url, read_history(path, bucket, key))
 
 
 def note_cached(history: ObjectHistory, catalog: Catalog) -> None:

@@ -34,12 +34,15 @@ class S3Client:
         context: RequestContext | None = None,
         *,
         bypass_cache: bool = False,
+        bypass_queue: bool = False,
     ) -> None:
         """context: of the request that the calls are made for. None: they are made for no client,
-        and each has a request id of its own. bypass_cache: every answer must be current."""
+        and each has a request id of its own. bypass_cache: every answer must be current.
+        bypass_queue: multipart uploads go to the remote itself."""
         self._store = store
         self._context = context
         self._bypass_cache = bypass_cache
+        self._bypass_queue = bypass_queue
         self._tagging = asyncio.Lock()
 
     async def call(
@@ -51,7 +54,9 @@ class S3Client:
         """
         context = self._context
         if context is None:
-            context = background_context(bypass_cache=self._bypass_cache)
+            context = background_context(
+                bypass_cache=self._bypass_cache, bypass_queue=self._bypass_queue
+            )
         request = internal_request(context, operation, members, body)
         token = current_request.set(request)
         try:

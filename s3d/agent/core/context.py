@@ -21,14 +21,24 @@ def new_request_id() -> str:
 
 
 def background_context(
-    parent: str = "", *, bypass_cache: bool = False, trace: TraceContext | None = None
+    parent: str = "",
+    *,
+    bypass_cache: bool = False,
+    bypass_queue: bool = False,
+    trace: TraceContext | None = None,
 ) -> RequestContext:
     """The context of work that outlives, or does not belong to, one client's request.
 
     parent: the id of the request that caused the work; "" when there is none, or it is not known.
-    trace: the span of the work; None when it is not traced.
+    trace: the span of the work; None when it is not traced. The others: see RequestContext.
     """
-    return RequestContext(new_request_id(), bypass_cache=bypass_cache, parent=parent, trace=trace)
+    return RequestContext(
+        new_request_id(),
+        bypass_cache=bypass_cache,
+        bypass_queue=bypass_queue,
+        parent=parent,
+        trace=trace,
+    )
 
 
 def with_timeout(context: RequestContext, seconds: float) -> RequestContext:

@@ -52,14 +52,24 @@ class Unreachable(Exception):
     """The remote did not answer, or not to the end.
 
     sent: the remote may have received the request and carried it out. status: of the other
-    server's response (UNPROVEN, INTERCEPTED); 0 when there was none.
+    server's response (UNPROVEN, INTERCEPTED); 0 when there was none. has_document: that response
+    had a body, which the detail describes; that to a HEAD never has one.
     """
 
-    def __init__(self, reason: Reason, detail: str, *, sent: bool, status: int = 0) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        *,
+        sent: bool,
+        status: int = 0,
+        has_document: bool = False,
+    ) -> None:
         self.reason = reason
         self.detail = detail
         self.sent = sent
         self.status = status
+        self.has_document = has_document
         super().__init__(f"{reason}: {detail}")
 
 

@@ -101,6 +101,8 @@ class Job(Generic[R]):
     progress: Progress = field(default_factory=Progress)
     failures: list[JobFailure] = field(default_factory=list)
     """Those of single objects, up to the limit of the policy; all of them are counted."""
+    notes: list[str] = field(default_factory=list)
+    """What the user should know beside the failures, each once."""
     error: JobFailure | None = None
     """The first failure, or the temporary error that the job waits after."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -110,7 +112,12 @@ class Job(Generic[R]):
         self.state = JobState.RUNNING
         self.attempts += 1
         self.progress = Progress()
-        self.error, self.retry_at, self.failures = None, 0.0, []
+        self.error, self.retry_at, self.failures, self.notes = None, 0.0, [], []
+
+    def note(self, text: str) -> None:
+        """Add a note, unless it is there."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def record(self, failure: JobFailure, limit: int) -> None:
         """Count a failure, and keep it among the first ones."""

@@ -119,7 +119,7 @@ class ObjectHistory:
         """The events of an object, oldest first, at most MOST."""
         await self.flush()
         async with self._lock:
-            return await asyncio.to_thread(self._read, f"{bucket}/{key}")
+            return await asyncio.to_thread(read_history, self._folder, bucket, key)
 
     # In a thread
 
@@ -143,15 +143,21 @@ class ObjectHistory:
             return f"{path}: {error.strerror or error}"
         return ""
 
-    def _read(self, subject: str) -> list[ObjectEvent]:
-        found: deque[ObjectEvent] = deque(maxlen=MOST)
-        for name in (OLDER, FILE):
-            try:
-                content = (self._folder / name).read_bytes()
-            except OSError:
-                continue
-            found.extend(line.event_of() for line in _lines_of(content, subject))
-        return list(found)
+
+def read_history(folder: Path, bucket: str, key: str) -> list[ObjectEvent]:
+    """The events of an object in the files of a folder, oldest first, at most MOST.
+
+    A file that cannot be read has none.
+    """
+    subject = f"{bucket}/{key}"
+    found: deque[ObjectEvent] = deque(maxlen=MOST)
+    for name in (OLDER, FILE):
+        try:
+            content = (folder / name).read_bytes()
+        except OSError:
+            continue
+        found.extend(line.event_of() for line in _lines_of(content, subject))
+    return list(found)
 
 
 def _line(at: float, what: str, subject: str, data: Mapping[str, Scalar]) -> HistoryLine:

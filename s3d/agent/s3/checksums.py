@@ -74,6 +74,12 @@ ALGORITHMS: Mapping[str, Algorithm] = {
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Checksum.html
 """
 
+DEFAULT = "CRC64NVME"
+"""The algorithm of objects that come without a checksum, as at AWS since December 2024.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+"""
+
 _BY_HEADER = {algorithm.header: algorithm.name for algorithm in ALGORITHMS.values()}
 _BY_MEMBER = {algorithm.member: algorithm for algorithm in ALGORITHMS.values()}
 
@@ -229,4 +235,4 @@ def _decode(row: Algorithm, value: str) -> bytes:
 
 
 def _b64(digest: bytes) -> str:
-    return base64.b64encode(digest).decode()
+    return binascii.b2a_base64(digest, newline=False).decode("ascii")

@@ -207,6 +207,15 @@ def requested(input: Mapping[str, Any], default: BucketDefault) -> Requested | N
     )
 
 
+def requested_by_headers(headers: Mapping[str, Any]) -> Requested | None:
+    """The encryption of an object whose GET and HEAD show these members; None: none, or SSE-C."""
+    method = METHODS.get(headers.get("ServerSideEncryption", ""))
+    if method is None:
+        return None
+    bucket_key = bool(headers.get("BucketKeyEnabled"))
+    return Requested(method, headers.get("SSEKMSKeyId", ""), bucket_key)
+
+
 def has_customer_key(input: Mapping[str, Any], prefix: str = TARGET) -> bool:
     """Whether the request has any of the three members of a customer key."""
     names = _OF_KEY[prefix]

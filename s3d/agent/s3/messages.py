@@ -155,6 +155,8 @@ class RequestContext:
     """Time of the loop's clock after which no caller waits for the response; None: no limit."""
     bypass_cache: bool = False
     """The answer must be current: no layer may answer from a cache."""
+    bypass_queue: bool = False
+    """A multipart upload is begun at the remote itself, and so its parts go there too."""
     parent: str = ""
     """Background work has a request id of its own; this is that of the request that caused it."""
     client_address: str = ""

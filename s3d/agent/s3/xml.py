@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, cast
 from xml.parsers import expat
 
@@ -216,6 +216,8 @@ _TEXT_READERS: dict[str, Convert] = {
 _SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 _MAX_COMPILED = 256
+_MAX_CACHED = 64
+"""Values of an enumeration."""
 
 
 def escape(text: str) -> str:
@@ -247,7 +249,8 @@ def writer(shape: str, tag: str, *, namespace: str = "", lists_last: bool = Fals
         return StructureWriter(of, tag, namespace=namespace, lists_last=lists_last)
     if of.type == "list" and of.member:
         return _WrappedList(tag, writer(of.member.shape, of.member.location_name or "member"))
-    return _Text(tag, _text_writer(of, of.timestamp_format))
+    text = _Text(tag, _text_writer(of, of.timestamp_format))
+    return lru_cache(_MAX_CACHED)(text) if of.enum else text
 
 
 class StructureWriter:
@@ -318,7 +321,7 @@ def _element_writer(name: str, member: Member) -> Write:
     shape = service().shapes[member.shape]
     if shape.member and is_flat(member, shape):
         tag = member.location_name or shape.member.location_name or name
-        return _FlatList(writer(shape.member.shape, tag))
+        return _flat_list(writer(shape.member.shape, tag))
     return writer(member.shape, member.location_name or name)
 
 
@@ -331,14 +334,11 @@ class _Text:
         return f"<{self.tag}>{self.write(value)}</{self.tag}>"
 
 
-@dataclass(frozen=True, slots=True)
-class _FlatList:
-    write: Write
+def _flat_list(write: Write) -> Write:
+    def write_each(value: Any) -> str:
+        return write(value[0]) if len(value) == 1 else "".join(map(write, value))
 
-    def __call__(self, value: Any) -> str:
-        if len(value) == 1:
-            return self.write(value[0])
-        return "".join(map(self.write, value))
+    return write_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +353,8 @@ class _WrappedList:
 def _text_writer(shape: Shape, form: str | None) -> Write:
     if shape.type == "timestamp":
         return _TIME_WRITERS[form or "iso8601"]
+    if shape.enum:  # few values, which each row of a listing repeats
+        return lru_cache(_MAX_CACHED)(escape)
     return _TEXT_WRITERS[shape.type]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import Checksum, ObjectRecord
+from s3d.agent.storage.records import Checksum, DataKey, Encryption, ObjectRecord
 from s3d.agent.storage.transaction import Transaction
 
 UPGRADE = """
@@ -31,17 +31,31 @@ class AnnotationRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     modified: float
     """Unix seconds."""
     checksum: Checksum | None = None
+    encryption: Encryption | None = None
+    """Where the key is that its data key is encrypted with; None: the payload is in plain."""
+    data_key: DataKey | None = None
 
 
 def annotation(
     reader: Reader, bucket: str, record: ObjectRecord, name: str
 ) -> tuple[AnnotationRecord, bytes] | None:
-    """The named annotation of a version and its payload."""
+    """The named annotation of a version and what is stored of its payload."""
     if not record.annotations:
         return None
     query = f"SELECT record, payload FROM annotations WHERE {_OF_VERSION} AND name = ?"
     row = reader.select(query, (*_place(bucket, record), name)).fetchone()
     return None if row is None else (_decode(row[0]), bytes(row[1]))
+
+
+def all_annotations(
+    reader: Reader, bucket: str, record: ObjectRecord
+) -> list[tuple[AnnotationRecord, bytes]]:
+    """All annotations of a version with what is stored of their payloads."""
+    if not record.annotations:
+        return []
+    query = f"SELECT record, payload FROM annotations WHERE {_OF_VERSION}"
+    rows = reader.select(query, _place(bucket, record))
+    return [(_decode(row), bytes(payload)) for row, payload in rows]
 
 
 def annotation_page(
@@ -59,8 +73,8 @@ def annotation_page(
 def put_annotation(
     tx: Transaction, bucket: str, record: ObjectRecord, new: AnnotationRecord, payload: bytes
 ) -> None:
-    """Add an annotation to a version, or replace the one of its name. The count in the record is
-    the caller's."""
+    """Add an annotation to a version, or replace the one of its name. payload: as it is stored. The
+    count in the record is the caller's."""
     query = "REPLACE INTO annotations VALUES (?, ?, ?, ?, ?, ?)"
     tx.run(query, (*_place(bucket, record), new.name, _encode(new), payload))
 
@@ -88,14 +102,16 @@ def move_annotations(tx: Transaction, bucket: str, old: ObjectRecord, new: Objec
 
 def copy_annotations(
     tx: Transaction, source: tuple[str, ObjectRecord], target: tuple[str, ObjectRecord]
-) -> None:
-    """Give a version a copy of another one's annotations. source, target: bucket and version."""
-    if source[1].annotations:
-        tx.run(
-            f"""INSERT INTO annotations SELECT ?, ?, ?, name, record, payload FROM annotations
-                WHERE {_OF_VERSION}""",
-            (*_place(*target), *_place(*source)),
-        )
+) -> int:
+    """Give a version a copy of another one's annotations, and return how many these are.
+
+    source, target: bucket and version.
+    """
+    if not source[1].annotations:
+        return 0
+    query = f"""INSERT INTO annotations SELECT ?, ?, ?, name, record, payload FROM annotations
+                WHERE {_OF_VERSION}"""
+    return int(tx.run(query, (*_place(*target), *_place(*source))).rowcount)
 
 
 def _place(bucket: str, record: ObjectRecord) -> tuple[str, bytes, int]:

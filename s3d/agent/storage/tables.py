@@ -17,10 +17,11 @@ from s3d.agent.storage import annotation_rows, event_rows, generation
 from s3d.agent.storage.disk import LOST
 from s3d.shared.errors import UsageError
 
-LAYOUT = 5
+LAYOUT = 6
 """2: totals has the generation (generation.py). 3: records name the owners of buckets, objects and
 uploads; an s3d that does not know them would enforce no policy, so it must refuse the file. They
-name the data keys of encrypted blobs, too. 4: the table of annotations. 5: that of events."""
+name the data keys of encrypted blobs, too. 4: the table of annotations. 5: that of events. 6: an
+annotation may be encrypted."""
 _FURTHER = 1_000
 """user_version is LAYOUT + _FURTHER times the layout of the further tables."""
 
@@ -44,9 +45,9 @@ CREATE TABLE parts(upload TEXT, number INTEGER, record BLOB NOT NULL,
 -- data is NULL when the bytes lie in a file named by the id.
 CREATE TABLE blobs(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB);
 """
-_UPGRADES = {1: generation.UPGRADE, 2: "", 3: annotation_rows.UPGRADE, 4: event_rows.UPGRADE}
+_UPGRADES = {1: generation.UPGRADE, 2: "", 3: annotation_rows.UPGRADE, 4: event_rows.UPGRADE, 5: ""}
 """From a layout of _TABLES to the next; a new file takes the same way. Records are positional and
-their new fields have defaults, so layout 3 changes no row."""
+their new fields have defaults, so layouts 3 and 6 change no row."""
 
 
 class Source(NamedTuple):

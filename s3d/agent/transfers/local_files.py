@@ -1,44 +1,22 @@
-"""Local files of transfers: consistent reads, and atomic replacement of downloaded files."""
+"""Files that transfers download: each replaces the old one in one step."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
-from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
 
-BLOCK = 1 << 20
-_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotTransferable(Exception):
     """This object cannot be moved: str() says why."""
-
-
-async def blocks(item: Item, moved: Callable[[int], None]) -> AsyncIterator[bytes]:
-    """The bytes of a file. Raises IncompleteBody when it changes meanwhile; OSError."""
-    fd = await asyncio.to_thread(os.open, item.path, _READING)
-    try:
-        before = os.fstat(fd)
-        left = item.size
-        while block := await asyncio.to_thread(os.read, fd, min(BLOCK, left) or 1):
-            left -= len(block)
-            if left < 0:
-                break
-            yield block
-            moved(len(block))
-        after = os.fstat(fd)
-        if left or (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
-            raise S3Error("IncompleteBody", "The file was changed while it was read.")
-    finally:
-        os.close(fd)
 
 
 def same_file(tree: FolderTree, path: str, item: Item) -> bool:
@@ -64,22 +42,26 @@ async def write_atomically(
     tag: of the transfer: when it comes again after a crash, it takes the place of its own part.
     Raises OSError; whatever the body raises.
     """
-    own = hashlib.sha256(f"{tag}/{path}".encode()).hexdigest()[:16]
-    part = f".s3d-{own}.part"
-    folder = path.rpartition("/")[0]
-    beside = f"{folder}/{part}" if folder else part
+    beside = part_of(tag, path)
     fd = await asyncio.to_thread(_create, tree, beside, mode)
     try:
         async for chunk in body:
             await asyncio.to_thread(_write, fd, chunk)
             moved(len(chunk))
-        await asyncio.to_thread(_publish, tree, fd, beside, path, modified)
+        await asyncio.to_thread(publish, tree, fd, beside, path, modified)
     except BaseException:
         with suppress(OSError), tree.at(beside) as place:
             os.unlink(place.name, dir_fd=place.folder)
         raise
     finally:
         os.close(fd)
+
+
+def part_of(tag: str, path: str) -> str:
+    """The path beside another one that a transfer writes to before the file is complete."""
+    own = hashlib.sha256(f"{tag}/{path}".encode()).hexdigest()[:16]
+    folder, slash, _ = path.rpartition("/")
+    return f"{folder}{slash}.s3d-{own}.part"
 
 
 def _create(tree: FolderTree, path: str, mode: int) -> int:
@@ -97,7 +79,8 @@ def _write(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _publish(tree: FolderTree, fd: int, part: str, path: str, modified: float) -> None:
+def publish(tree: FolderTree, fd: int, part: str, path: str, modified: float) -> None:
+    """Give a complete file its name and its time. Raises OSError."""
     os.utime(fd, ns=(int(modified * 1e9), int(modified * 1e9)))
     os.fsync(fd)  # A power cut after the replacement must not leave an empty file in its place.
     with tree.at(part) as source, tree.at(path) as target:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
@@ -11,31 +12,39 @@ from s3d.agent.core.client import IF_ABSENT, S3Client
 from s3d.agent.core.job import ItemProgress
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.core.path_names import why_no_path
+from s3d.agent.large_objects.part_upload import SourceChanged
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.sync.local_tree import FolderTree
+from s3d.agent.sync.remote_tree import MTIME, read_mtime, write_mtime
 from s3d.agent.transfers.items import Item
+from s3d.agent.transfers.large_files import LargeFiles, needs_parts
 from s3d.agent.transfers.local_files import (
     NotTransferable,
-    blocks,
     is_there,
     same_file,
     write_atomically,
 )
 from s3d.agent.transfers.naming import COPY, DELETE, DOWNLOAD, MOVE, UPLOAD, name_of, target_of
+from s3d.agent.transfers.source_file import SourceFile, opened
 from s3d.agent.transfers.transfer_status import TransferJob
 
-MOST = 5 << 30
-"""Bytes of a single PutObject or CopyObject."""
-MTIME = "mtime"
-"""Metadata as rclone and the sync folders write it."""
+CHANGE_PAUSES = (1.0, 4.0, 15.0)
+"""Seconds before a file that was changed while it was read is read again."""
 
 
 class Operations:
     """objects: the stores' front door. umask: of files that are made."""
 
-    def __init__(self, objects: S3Client, umask: int) -> None:
-        self._objects, self._umask = objects, umask
+    def __init__(
+        self,
+        objects: S3Client,
+        large: LargeFiles,
+        umask: int,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._objects, self._large, self._umask, self._sleep = objects, large, umask, sleep
         self._acts = {
             UPLOAD: self._upload, DOWNLOAD: self._download, COPY: self._copy, MOVE: self._move,
             DELETE: self._delete,
@@ -45,11 +54,6 @@ class Operations:
         """Move one object. Raises NotTransferable, S3Error, OSError."""
         if item.trouble:
             raise NotTransferable(item.trouble)
-        if item.size > MOST and job.request.kind in (UPLOAD, COPY, MOVE):
-            raise NotTransferable(
-                "the object is larger than 5 GiB: upload it with a client that uses multipart "
-                "uploads"
-            )
         await self._acts[job.request.kind](job, item, moved)
 
     # Upload
@@ -62,15 +66,37 @@ class Operations:
         if await self._is_uploaded(job, item, key):
             moved.complete(item.size)
             return
+        for pause in (*CHANGE_PAUSES, None):
+            async with opened(item.path) as file:
+                try:
+                    with _skip_existing(job, item, moved):
+                        await self._send(job, item, file, key, moved)
+                except (S3Error, SourceChanged) as error:
+                    if not file.has_changed or not _is_torn(error):
+                        raise
+                    if pause is None:
+                        raise NotTransferable("the file changes while it is read") from error
+                else:
+                    moved.complete(item.size)
+                    return
+            moved.undo()
+            await self._sleep(pause)
+
+    async def _send(
+        self, job: TransferJob, item: Item, file: SourceFile, key: str, moved: ItemProgress
+    ) -> None:
+        bucket = job.request.bucket
         attributes = ObjectAttributes(
             content_type=mimetypes.guess_type(item.key, strict=False)[0],
-            metadata={MTIME: f"{item.modified:.9f}"},
+            metadata={MTIME: write_mtime(file.modified_ns)},
         )
-        body = StreamBody(blocks(item, moved.add), item.size)
-        with _skip_existing(job, item, moved):
-            await self._objects.store(
-                request.bucket, key, body, attributes, if_match=_only_absent(job)
-            )
+        if self._large.takes(file.size):
+            place = {"Bucket": bucket, "Key": key}
+            await self._large.upload(job, place, file, attributes, moved.add)
+            return
+        self._large.is_past_queue(job, file.size)
+        body = StreamBody(file.blocks(moved.add), file.size)
+        await self._objects.store(bucket, key, body, attributes, if_match=_only_absent(job))
 
     async def _is_uploaded(self, job: TransferJob, item: Item, key: str) -> bool:
         """It is there: as it was sent before, or not to be replaced."""
@@ -79,7 +105,9 @@ class Operations:
         there = await self._objects.head(job.request.bucket, key)
         if there is None or job.request.existing == "skip":
             return there is not None
-        return there.size == item.size and there.metadata.get(MTIME) == f"{item.modified:.9f}"
+        mtime_ns = read_mtime(there.metadata.get(MTIME, ""))
+        is_of_then = mtime_ns is not None and abs(mtime_ns / 1e9 - item.modified) < 1e-6
+        return there.size == item.size and is_of_then
 
     # Download
 
@@ -98,9 +126,12 @@ class Operations:
             if self._is_kept(job, tree, path, item):
                 moved.complete(item.size)
                 return
+            mode = 0o666 & ~self._umask
+            if self._large.takes(item.size):
+                await self._large.download(job, item, tree, path, mode, moved)
+                return
             _, body = await self._objects.get(request.bucket, item.key)
             async with aclosing(body):
-                mode = 0o666 & ~self._umask
                 await write_atomically(tree, path, body, item.modified, mode, moved.add, job.id)
         finally:
             tree.close()
@@ -124,10 +155,14 @@ class Operations:
                 moved.complete(item.size)
                 return
         with _skip_existing(job, item, moved):
-            await self._objects.copy(
-                job.request.bucket, item.key, key, if_match=item.etag,
-                to_bucket=bucket, overwrite=job.request.existing != "skip",
-            )  # fmt: skip
+            if needs_parts(item.size):
+                place = {"Bucket": bucket, "Key": key}
+                await self._large.copy(job, item, place, moved.add)
+            else:
+                await self._objects.copy(
+                    job.request.bucket, item.key, key, if_match=item.etag,
+                    to_bucket=bucket, overwrite=job.request.existing != "skip",
+                )  # fmt: skip
             moved.complete(item.size)
 
     async def _move(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
@@ -160,6 +195,13 @@ def _skip_existing(job: TransferJob, item: Item, moved: ItemProgress) -> Iterato
         if job.request.existing != "skip" or error.code != "PreconditionFailed":
             raise
         moved.complete(item.size)
+
+
+def _is_torn(error: Exception) -> bool:
+    """Whether an upload has failed because the file has changed."""
+    return isinstance(error, SourceChanged) or (
+        isinstance(error, S3Error) and error.code in ("IncompleteBody", "BadDigest")
+    )
 
 
 def _same(item: Item, size: int, etag: str) -> bool:

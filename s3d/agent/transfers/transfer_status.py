@@ -58,6 +58,7 @@ def transfer_of(
         remaining=left / rate if rate else None,
         target=_target(request),
         source=printable_path(source) if request.kind == UPLOAD else "",
+        notes=list(job.notes),
         failures=[transfer_error(each) for each in job.failures] if with_failures else [],
     )
 

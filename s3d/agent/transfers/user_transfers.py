@@ -31,10 +31,12 @@ from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.core.metric_names import TRANSFERS
 from s3d.agent.core.telemetry import Labels, Registry
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.part_sizes import DEFAULT_PART
 from s3d.agent.storage.disk import FULL, is_disk_full
 from s3d.agent.sync.reasons import reason_of
 from s3d.agent.transfers import persistence
 from s3d.agent.transfers.items import Item, items_of
+from s3d.agent.transfers.large_files import LargeFiles
 from s3d.agent.transfers.local_files import NotTransferable
 from s3d.agent.transfers.naming import parts_of
 from s3d.agent.transfers.operations import Operations
@@ -61,18 +63,31 @@ class UserTransfers:
         path: Path,
         umask: int,
         *,
+        direct: S3Client | None = None,
+        part_size: int = DEFAULT_PART,
+        is_too_large: Callable[[int], bool] = lambda size: False,
         waits_for_disk: bool = False,
         registry: Registry | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """path: of transfers.json. umask: of downloaded files. waits_for_disk: a full disk frees
-        itself, as that of a write queue does. clock: Unix seconds.
+        """path: of transfers.json. umask: of downloaded files. direct: a client whose multipart
+        uploads go past the write queue; None: there is no queue. is_too_large: an object of this
+        size does not fit into the queue. waits_for_disk: a full disk frees itself, as that of a
+        write queue does. clock: Unix seconds.
 
         Raises UsageError for a file of a newer s3d.
         """
         self._objects, self._events, self._path, self._clock = objects, events, path, clock
         self._waits_for_disk = waits_for_disk
-        self._operations = Operations(objects, umask)
+        large = LargeFiles(
+            objects,
+            direct or objects,
+            path.parent / "uploads",
+            part_size=part_size,
+            is_too_large=is_too_large,
+        )
+        self._abort_old_uploads = large.parts.abort_old_uploads
+        self._operations = Operations(objects, large, umask)
         self._saving = asyncio.Lock()
         policy = JobPolicy(
             kind="transfer",
@@ -99,7 +114,9 @@ class UserTransfers:
 
     async def run(self) -> None:
         """Until cancelled; unfinished transfers continue at the next start."""
-        await self.engine.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._abort_old_uploads(), name="abort old uploads")
+            await self.engine.run()
 
     async def start(self, request: TransferRequest) -> list[TransferJob]:
         """One transfer for each source. Raises S3Error: InvalidArgument; SlowDown if there are too

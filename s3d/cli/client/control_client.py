@@ -65,6 +65,12 @@ ERRORS: dict[str, type[S3dError]] = {
 }
 """Problem code -> the error that the command reports; S3dError for all other codes."""
 
+_BY_STATUS: dict[int, type[S3dError]] = {
+    403: DeniedError,
+    404: NotFoundError,
+    503: UnavailableError,
+}
+
 
 class Page(Protocol):
     """One page of a long answer."""
@@ -225,8 +231,9 @@ def path_of(path: str, **query: str) -> str:
 def _refusal(answer: Answer, content: bytes) -> S3dError:
     try:
         problem = control.decode(content, Problem)
-    except msgspec.DecodeError:
-        return S3dError(f"the agent answered {answer.status} {answer.reason}")
+    except msgspec.DecodeError:  # HEAD has no body that could explain it
+        kind = _BY_STATUS.get(answer.status, S3dError)
+        return kind(f"the agent answered {answer.status} {answer.reason}")
     kind = ERRORS.get(problem.code, DeniedError if answer.status == 403 else S3dError)
     return kind(problem.title, problem.detail, problem.hint)
 

@@ -22,7 +22,7 @@ from s3d.shared.control import (
     Tags,
 )
 from s3d.shared.diagnostics import ObjectLife
-from s3d.shared.errors import S3dError
+from s3d.shared.errors import NotFoundError, S3dError
 
 
 class ObjectClient:
@@ -77,9 +77,24 @@ class ObjectClient:
         query = {"prefix": prefix, "delimiter": delimiter, "limit": str(control.MAX_PAGE)}
         return self._client.pages("GET", f"{_bucket(bucket)}/objects", Listing, **query)
 
-    def version_pages(self, bucket: str) -> Iterator[Listing]:
-        """All versions and delete markers of a bucket, one request a page."""
-        return self._client.pages("GET", f"{_bucket(bucket)}/versions", Listing)
+    def version_pages(self, bucket: str, prefix: str = "") -> Iterator[Listing]:
+        """All versions and delete markers of a bucket or prefix, one request a page."""
+        return self._client.pages("GET", f"{_bucket(bucket)}/versions", Listing, prefix=prefix)
+
+    def head(self, bucket: str, key: str, version: str = "") -> ObjectInfo:
+        """The object with its metadata, without its tags."""
+        with self._client.send("HEAD", _object(bucket, key, version)) as answer:
+            return _object_info(answer)
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Whether the bucket has an object with exactly this key."""
+        if not key:
+            return False
+        try:
+            self.head(bucket, key)
+        except NotFoundError:
+            return False
+        return True
 
     def get(
         self,

@@ -26,7 +26,9 @@ class NotHTTP(ConnectionError):
 class Answer(io.RawIOBase):
     """An answer: its head, and its body as a file. Header names are in lower case."""
 
-    def __init__(self, connection: socket.socket, stream: io.BufferedReader) -> None:
+    def __init__(
+        self, connection: socket.socket, stream: io.BufferedReader, *, has_body: bool = True
+    ) -> None:
         self._connection, self._stream = connection, stream
         self.status, self.reason = _status_line(stream)
         while 100 <= self.status < 200:  # interim answers such as 100 Continue
@@ -34,7 +36,8 @@ class Answer(io.RawIOBase):
             self.status, self.reason = _status_line(stream)
         self.headers = _headers(stream)
         self._is_chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
-        length = "0" if self.status in _NO_BODY else self.headers.get("content-length")
+        has_body = has_body and self.status not in _NO_BODY
+        length = self.headers.get("content-length") if has_body else "0"
         if length is not None and not (length.isascii() and length.isdigit()):
             raise NotHTTP(f"the content length is {length!r}")
         if self._is_chunked:
@@ -104,16 +107,16 @@ def exchange(
                 connection.sendall(block)
         except (BrokenPipeError, ConnectionResetError):
             pass  # the server may refuse a request before it has read the whole body
-        return _read_answer(connection)
+        return _read_answer(connection, has_body=request[0] != "HEAD")
     except BaseException:
         connection.close()
         raise
 
 
-def _read_answer(connection: socket.socket) -> Answer:
+def _read_answer(connection: socket.socket, *, has_body: bool) -> Answer:
     stream = connection.makefile("rb")
     try:
-        return Answer(connection, stream)
+        return Answer(connection, stream, has_body=has_body)
     except BaseException:
         stream.close()
         raise

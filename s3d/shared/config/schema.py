@@ -42,6 +42,7 @@ from s3d.shared.config.validators import (
     parse_max_size,
     parse_name,
     parse_new_buckets,
+    parse_part_size,
     parse_path,
     parse_policy_server,
     parse_prefix,
@@ -388,6 +389,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             lines=True,
         ),
     ] = Conflicts()
+    part_size: Annotated[
+        int,
+        Rule(
+            "Size of the parts in which transfers and sync folders move large objects",
+            parse_part_size,
+        ),
+    ] = 16 << 20
     flush_timeout: Annotated[
         float,
         Rule("How long a stopping agent keeps pushing pending writes", parse_age),

@@ -277,6 +277,14 @@ def parse_max_size(text: str) -> int:
     return room
 
 
+def parse_part_size(text: str) -> int:
+    """The size of a part of a multipart upload: 5 MiB to 5 GiB, as S3 allows."""
+    size = parse_size(text)
+    if not 5 << 20 <= size <= 5 << 30:
+        raise ValueError("5MiB to 5GiB, such as 16MiB")
+    return size
+
+
 def parse_policy_server(text: str) -> str:
     """An HTTP URL, or unix:// and the path of a socket."""
     try:

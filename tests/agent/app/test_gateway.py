@@ -59,9 +59,9 @@ async def test_a_write_is_accepted_although_the_remote_is_away(tmp_path):
 @pytest.mark.parametrize(
     ("off", "expected"),
     [
-        ("", ["WriteQueue", "Cache", "ObservedRemote"]),
-        ("S3D_WRITE_QUEUE", ["Cache", "ObservedRemote"]),
-        ("S3D_READ_CACHE", ["WriteQueue", "ObservedRemote"]),
+        ("", ["WriteQueue", "ForwardedWrites", "Cache", "ObservedRemote"]),
+        ("S3D_WRITE_QUEUE", ["ForwardedWrites", "Cache", "ObservedRemote"]),
+        ("S3D_READ_CACHE", ["WriteQueue", "ForwardedWrites", "ObservedRemote"]),
     ],
 )
 async def test_the_layers_lie_in_the_order_of_their_table(tmp_path, off, expected):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +17,15 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
+from s3d.agent.stores.local import complete
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.transfers.transfer_status import TransferJob
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.transfers import TransferRequest
 
 UMASK = 0o022
+PART = 64 << 10
+"""Bytes of a part; the store is told to take parts smaller than S3 allows."""
 
 
 class Flaky:
@@ -33,11 +37,14 @@ class Flaky:
         self.gate = asyncio.Event()
         self.gate.set()
         self.calls: list[str] = []
+        self.fails: Callable[[Any], None] = lambda request: None
+        """Called with each request; raises what it fails with."""
         self.called = asyncio.Event()
         """Data has been asked for, or sent."""
 
     async def call(self, request):
         self.calls.append(request.op.name)
+        self.fails(request)
         if request.op.name in ("GetObject", "PutObject"):
             self.called.set()
             await self.gate.wait()
@@ -59,11 +66,20 @@ class World:
         self.folder = tmp_path / "folder"
         self.file = tmp_path / "transfers.json"
         self.events = Events()
+        self.queue_size = 1 << 40
         self.transfers = self.opened()
         self.running: asyncio.Task[None] | None = None
 
     def opened(self) -> UserTransfers:
-        return UserTransfers(self.objects, self.events, self.file, UMASK)
+        return UserTransfers(
+            self.objects,
+            self.events,
+            self.file,
+            UMASK,
+            direct=S3Client(self.store, bypass_queue=True),
+            part_size=PART,
+            is_too_large=lambda size: size > self.queue_size,
+        )
 
     async def put(self, key: str, data: bytes = b"data", bucket: str = "one") -> None:
         await self.objects.put(bucket, key, BytesBody(data))
@@ -100,7 +116,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
+async def world(tmp_path, monkeypatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(complete, "MIN_PART", PART)
     world = World(tmp_path)
     for bucket in ("one", "two"):
         await world.objects.create_bucket(bucket)

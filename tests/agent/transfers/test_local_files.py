@@ -6,7 +6,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.local_files import blocks, same_file, write_atomically
+from s3d.agent.transfers.local_files import same_file, write_atomically
 
 
 @pytest.fixture
@@ -14,25 +14,6 @@ def tree(tmp_path):
     tree = FolderTree(tmp_path, own=False, umask=0o022)
     yield tree
     tree.close()
-
-
-async def test_a_file_is_read_block_by_block(tmp_path):
-    data = os.urandom(3 << 20)
-    path = tmp_path / "f"
-    path.write_bytes(data)
-    moved = []
-    read = blocks(Item("f", len(data), path=str(path)), moved.append)
-    assert b"".join([block async for block in read]) == data
-    assert sum(moved) == len(data)
-
-
-@pytest.mark.parametrize("now", [b"1", b"123456"])
-async def test_a_file_that_has_changed_is_not_sent(tmp_path, now):
-    path = tmp_path / "f"
-    path.write_bytes(now)
-    with pytest.raises(S3Error, match="changed while"):
-        async for _ in blocks(Item("f", 3, path=str(path)), lambda size: None):
-            pass
 
 
 async def test_it_is_there_whole_with_its_time(tree, tmp_path):

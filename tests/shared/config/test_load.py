@@ -112,6 +112,8 @@ def test_the_origin_of_each_value_is_kept(tmp_path):
         ("S3D_REMOTE_REGION", "US EAST"),
         ("S3D_REMOTE_ADDRESSING", "dns"),
         ("S3D_FLUSH_TIMEOUT", "soon"),
+        ("S3D_PART_SIZE", "4MiB"),
+        ("S3D_PART_SIZE", "6GiB"),
         ("S3D_WRITE_QUEUE", "maybe"),
         ("S3D_WRITE_QUEUE_MAX_SIZE", "0"),
         ("S3D_WRITE_QUEUE_MAX_FILES", "0"),

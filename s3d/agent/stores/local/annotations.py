@@ -12,6 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from s3d.agent.core.store import Completed, operation
+from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import matches_any
 from s3d.agent.s3.listing import decode_token, encode_token
@@ -26,11 +27,16 @@ from s3d.agent.storage.annotation_rows import (
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import BucketRecord, ObjectRecord, Stored
+from s3d.agent.storage.records import BucketRecord, Encryption, ObjectRecord, Stored
 from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.annotation_encryption import (
+    AnnotationEncryption,
+    encrypted,
+    encryption_members,
+)
 from s3d.agent.stores.local.lookup import find_bucket, find_version, put_revised
 from s3d.agent.stores.local.object_bodies import receive
-from s3d.agent.stores.local.object_description import checksum_members, encryption, moment
+from s3d.agent.stores.local.object_description import checksum_members, moment
 
 MAX_ANNOTATIONS = 1_000
 MAX_NAME = 512
@@ -43,9 +49,16 @@ _PAGE = 1_000
 class AnnotationOps:
     """Handlers of annotations."""
 
-    def __init__(self, index: Index, blobs: Blobs, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        blobs: Blobs,
+        encryption: AnnotationEncryption,
+        clock: Callable[[], float],
+    ) -> None:
         self._index = index
         self._blobs = blobs
+        self._encryption = encryption
         self._clock = clock
 
     @operation("PutObjectAnnotation")
@@ -54,8 +67,10 @@ class AnnotationOps:
         size = request.body.size if request.body is not None else 0
         if size is not None and not 1 <= size <= MAX_PAYLOAD:
             raise _bad_size(size)
-        self._index.read_inline(partial(_find, request.input))
-        received = await receive(self._blobs, request, inline=MAX_PAYLOAD)
+        _, found = self._index.read_inline(partial(_find, request.input))
+        received = await receive(
+            self._blobs, request, default=checksums.DEFAULT, inline=MAX_PAYLOAD
+        )
         payload = received.draft.data
         if not payload:  # longer than it said, or empty
             received.draft.discard()
@@ -64,15 +79,20 @@ class AnnotationOps:
             payload.decode()
         except UnicodeDecodeError as error:
             raise S3Error("UnsupportedMediaType") from error
-        new = AnnotationRecord(name, len(payload), received.etag, self._clock(), received.checksum)
-        bucket, record = await self._index.write(partial(_put, request.input, new, payload))
+        key = await self._encryption.key_of(found.record.encryption)
+        plain = AnnotationRecord(
+            name, len(payload), received.etag, self._clock(), received.checksum
+        )
+        new, stored = encrypted(plain, payload, key)
+        put = partial(_put, request.input, found.record.encryption, new, stored)
+        bucket, record = await self._index.write(put)
         return S3Response(
             {
                 "Key": record.key,
                 "AnnotationName": name,
                 "ETag": new.etag,
                 **_version(bucket, record),
-                **encryption(record.description),
+                **encryption_members(new),
                 **checksum_members(new.checksum),
             }
         )
@@ -94,8 +114,9 @@ class AnnotationOps:
                 "ContentLength": record.size,
                 "ETag": record.etag,
                 **_version(bucket, stored.record),
+                **encryption_members(record),
                 **(checksum_members(record.checksum) if shows_checksum else {}),
-            }, payload
+            }, self._encryption.decrypted(record, payload)
 
         output, payload = self._index.read_inline(look)
         return Completed(S3Response(output, BytesBody(payload)))
@@ -123,18 +144,23 @@ def _find(input: Mapping[str, Any], reader: Reader) -> tuple[BucketRecord, Store
 
 
 def _put(
-    input: Mapping[str, Any], new: AnnotationRecord, payload: bytes, tx: Transaction
+    input: Mapping[str, Any],
+    encryption: Encryption | None,
+    new: AnnotationRecord,
+    stored_payload: bytes,
+    tx: Transaction,
 ) -> tuple[BucketRecord, ObjectRecord]:
+    """encryption: of the object that the annotation was encrypted for."""
     bucket, stored = _find(input, tx)
     record = stored.record
-    if record.encryption is not None:
-        raise S3Error("NotImplemented", "Annotations of encrypted objects are not implemented")
+    if record.encryption != encryption:
+        raise S3Error("OperationAborted")
     if annotation(tx, bucket.name, record, new.name) is None:
         if record.annotations >= MAX_ANNOTATIONS:
             raise S3Error("AnnotationLimitExceeded")
         record = replace(record, annotations=record.annotations + 1)
         put_revised(tx, bucket, stored, record)
-    put_annotation(tx, bucket.name, record, new, payload)
+    put_annotation(tx, bucket.name, record, new, stored_payload)
     return bucket, record
 
 

@@ -2,7 +2,8 @@
 
 AWS has it in directory buckets only; here it works in every bucket without versioning. The bytes
 that are there already are not read again, so the ETag is not the MD5 of the whole: like that of a
-multipart object it is made of the parts' digests, with their number behind it.
+multipart object it is made of the parts' digests, with their number behind it. Bytes that are
+appended to an encrypted object are encrypted as it is, whatever the default of the bucket.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/directory-buckets-objects-append.html
 """
 
@@ -20,6 +21,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import unquoted
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
 from s3d.agent.storage.blobs import INLINE, Blobs, Draft
+from s3d.agent.storage.encrypted_blocks import BlobDecryptor
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, Checksum, Extent, Layout, Stored
@@ -27,7 +29,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import condition_of, find_bucket
 from s3d.agent.stores.local.object_bodies import Received, receive
 from s3d.agent.stores.local.object_description import stored_members
-from s3d.agent.stores.local.object_keys import ObjectKeys
+from s3d.agent.stores.local.object_keys import ObjectKeys, WriteKey, customer_key_members
 from s3d.agent.stores.local.publish import Publisher
 
 MAX_APPENDS = 10_000
@@ -65,44 +67,49 @@ class Appender:
     async def append(self, request: S3Request[Members]) -> S3Response[Members] | None:
         """The response; None: the object does not exist yet and the offset is 0, so it is a put.
 
-        Raises InvalidWriteOffset when the offset is not the size of the object, TooManyParts, and
-        NotImplemented in a bucket with versioning, and where encryption is involved.
+        Raises InvalidWriteOffset when the offset is not the size of the object, TooManyParts,
+        InvalidRequest for another encryption, and NotImplemented in a bucket with versioning.
         """
         current = self._index.read_inline(partial(_admit, request))
         if current is None:
             return None
-        if current.record.encryption is not None or self._keys.requested(request) is not None:
-            raise S3Error("NotImplemented", "Appending to an encrypted object is not implemented")
-        received = await receive(self._blobs, request)
+        key = self._keys.of_append(request, current.record)
+        shown = customer_key_members(request.input, current.record.encryption)
+        checksum = current.record.checksum
+        default = "" if checksum is None else checksum.algorithm
+        received = await receive(self._blobs, request, default=default, key=key)
         if not received.size:
-            return S3Response({**stored_members(current.record), "Size": current.record.size})
+            return S3Response(
+                {**stored_members(current.record), "Size": current.record.size, **shown}
+            )
         try:
-            appended = await self._append_to(current.layout, received.draft)
+            appended = await self._append_to(current.layout, received.draft, key)
         except S3Error:
             received.draft.discard()
             raise
         publish = partial(self._publish, request, current, received, appended)
-        return S3Response(await self._index.write(publish, appended.discard))
+        return S3Response(await self._index.write(publish, appended.discard) | shown)
 
-    async def _append_to(self, layout: Layout, draft: Draft) -> _Appended:
+    async def _append_to(self, layout: Layout, draft: Draft, key: WriteKey | None) -> _Appended:
         """Small objects stay rows of the index; an object is either one row or files only."""
         old = b""
         if layout.inline:
             found = self._index.read_inline(lambda reader: reader.data(layout.extents[0]))
             if found is None:
                 raise _changed_meanwhile()
-            old = found[: layout.extents[0].size]
+            old = _plain(found, layout.extents[0], key)
+        new = None if draft.data is None else _plain(draft.data, draft.extent, key)
         is_small = len(old) + draft.size <= INLINE and (layout.inline or not layout.extents)
-        if is_small and draft.data is not None:
-            whole = BytesBody(old + draft.data)
-            return _Appended((), (await self._blobs.receive(whole, ()),))
-        drafts = [draft if draft.data is None else await self._as_file(draft.data)]
+        if is_small and new is not None:
+            return _Appended((), (await self._written(old + new, key, INLINE),))
+        drafts = [draft if new is None else await self._written(new, key, 0)]
         if old:
-            drafts.insert(0, await self._as_file(old))
+            drafts.insert(0, await self._written(old, key, 0))
         return _Appended(() if layout.inline else layout.extents, tuple(drafts))
 
-    async def _as_file(self, data: bytes) -> Draft:
-        return await self._blobs.receive(BytesBody(data), (), inline=0)
+    async def _written(self, data: bytes, key: WriteKey | None, inline: int) -> Draft:
+        encryptor = None if key is None else key.encryptor()
+        return await self._blobs.receive(BytesBody(data), (), inline=inline, encryptor=encryptor)
 
     def _publish(
         self,
@@ -145,6 +152,13 @@ def _admit(request: S3Request[Members], reader: Reader) -> Stored | None:
     if current is not None and _appends(current.record.etag) >= MAX_APPENDS:
         raise S3Error("TooManyParts")
     return current
+
+
+def _plain(stored: bytes, extent: Extent, key: WriteKey | None) -> bytes:
+    """The bytes of an extent, of what is stored of it in a row of the index."""
+    if key is None or extent.data_key is None:
+        return stored[: extent.size]
+    return BlobDecryptor(key.wrapping_key, extent.data_key).decrypt(stored, 0, extent.size)
 
 
 def _check_bucket(bucket: BucketRecord) -> None:

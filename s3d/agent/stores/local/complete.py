@@ -14,6 +14,7 @@ from typing import Any
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import unquoted
+from s3d.agent.s3.part_sizes import MIN_PART
 from s3d.agent.storage.records import (
     Checksum,
     Layout,
@@ -22,9 +23,6 @@ from s3d.agent.storage.records import (
     PartSize,
     UploadRecord,
 )
-
-MIN_PART = 5 << 20
-"""Bytes of every part but the last."""
 
 
 def checksum_of_upload(input: Mapping[str, Any]) -> tuple[str, str]:
@@ -112,10 +110,12 @@ def checksum_of_object(
     algorithm, kind = upload.checksum_algorithm, upload.checksum_kind
     asked = input.get("ChecksumType")
     if asked and asked != kind:
-        message = f"The upload was created using the {kind or 'default'} checksum mode. "
-        raise S3Error("InvalidRequest", f"{message}The complete request must use the same.")
+        message = f"The upload was created using the {kind or 'null'} checksum mode. "
+        raise S3Error(
+            "InvalidRequest", f"{message}The complete request must use the same checksum mode."
+        )
     if not algorithm:
-        algorithm, kind = _implied(input, chosen)
+        algorithm, kind = _implied(input, chosen) or _computed(chosen)
     if not algorithm:
         return None
     known = [part.checksum.value for part in chosen if part.checksum is not None]
@@ -127,9 +127,9 @@ def checksum_of_object(
     return Checksum(algorithm, value, kind)
 
 
-def _implied(input: Mapping[str, Any], chosen: Sequence[PartRecord]) -> tuple[str, str]:
-    """The (algorithm, kind) that the client promises for an upload created without; ("", "") if
-    it promises none.
+def _implied(input: Mapping[str, Any], chosen: Sequence[PartRecord]) -> tuple[str, str] | None:
+    """The (algorithm, kind) that the client promises for an upload created without; None if it
+    promises none.
 
     Raises InvalidRequest for one that the parts do not have: it could not be checked.
     """
@@ -144,7 +144,16 @@ def _implied(input: Mapping[str, Any], chosen: Sequence[PartRecord]) -> tuple[st
                 "not all of its parts have that checksum.",
             )
         return row.name, checksums.COMPOSITE if "-" in str(promised) else row.kinds[-1]
-    return "", ""
+    return None
+
+
+def _computed(chosen: Sequence[PartRecord]) -> tuple[str, str]:
+    """The (algorithm, kind) of an upload that came without checksums: that which the store computes
+    for such parts. ("", ""): some of them came with another, or are of an older s3d."""
+    for part in chosen:
+        if part.checksum is None or part.checksum.algorithm != checksums.DEFAULT:
+            return "", ""
+    return checksums.DEFAULT, checksums.FULL_OBJECT
 
 
 def _check_promised(input: Mapping[str, Any], algorithm: str, value: str) -> None:

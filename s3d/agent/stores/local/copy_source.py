@@ -79,17 +79,21 @@ def is_shared(source: CopySource, key: WriteKey | None) -> bool:
 
 
 async def share(
-    source: CopySource, body: Body, algorithm: str, key: WriteKey | None
+    source: CopySource, body: Body, algorithm: str, key: WriteKey | None, *, default: str
 ) -> SharedContent:
-    """The requested bytes with their ETag and checksum; they are read only if necessary."""
-    record, size = source.record, source.span[1]
+    """The requested bytes with their ETag and checksum; they are read only if necessary.
+
+    default: the checksum that a copy has when no algorithm is requested; the bytes are not read for
+    it alone, so the copy of an object that was stored without a checksum has none, either.
+    """
+    record, size, wanted = source.record, source.span[1], algorithm or default
     has_etag = hides_md5(key) or "-" not in record.etag
     if size == record.size and has_etag and _has(record, algorithm):
         etag = opaque_etag() if hides_md5(key) else record.etag
-        checksum = record.checksum if algorithm else None
+        checksum = record.checksum if wanted and _has(record, wanted) else None
         return SharedContent(size, source.layout, etag, checksum, record.encryption)
     md5 = hashlib.md5(usedforsecurity=False)
-    hasher = checksums.hasher(algorithm) if algorithm else None
+    hasher = checksums.hasher(wanted) if wanted else None
 
     def update(chunk: bytes) -> None:
         md5.update(chunk)
@@ -98,7 +102,7 @@ async def share(
 
     async for chunk in body:
         await asyncio.to_thread(update, chunk)
-    checksum = Checksum(algorithm, hasher.b64()) if hasher else None
+    checksum = Checksum(wanted, hasher.b64()) if hasher else None
     etag = opaque_etag() if hides_md5(key) else f'"{md5.hexdigest()}"'
     return SharedContent(size, source.layout, etag, checksum, record.encryption)
 

@@ -19,6 +19,7 @@ from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.event_names import CREATED_MULTIPART
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.part_sizes import MAX_PARTS
 from s3d.agent.s3.policy_conditions import CONDITION_MEMBERS
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
@@ -59,8 +60,6 @@ from s3d.agent.stores.local.object_keys import (
 )
 from s3d.agent.stores.local.ownership import Ownership, note_owner
 from s3d.agent.stores.local.publish import Publisher
-
-MAX_PARTS = 10_000
 
 
 class PartSource(Protocol):
@@ -123,6 +122,7 @@ class MultipartOps:
         *,
         ownership: Ownership,
         expiration: Expiration,
+        default_checksum: str,
         clock: Callable[[], float],
     ) -> None:
         self._index = index
@@ -132,6 +132,7 @@ class MultipartOps:
         self._parts = parts
         self._ownership = ownership
         self._expiration = expiration
+        self._default_checksum = default_checksum
         self._clock = clock
 
     @operation("CreateMultipartUpload")
@@ -185,6 +186,7 @@ class MultipartOps:
             request,
             algorithm=upload.checksum_algorithm,
             must_be_sent=upload.checksum_kind == COMPOSITE,
+            default=self._default_checksum,
             inline=0,
             key=key,
             part=number,
@@ -194,7 +196,7 @@ class MultipartOps:
             "ETag": part.etag,
             **checksum_members(part.checksum),
             **encryption(upload.description),
-            **customer_key_members(input, upload),
+            **customer_key_members(input, upload.encryption),
         }
         output.pop("ChecksumType", None)
         return S3Response(output)

@@ -58,6 +58,7 @@ async def receive(
     *,
     algorithm: str = "",
     must_be_sent: bool = False,
+    default: str = "",
     inline: int = INLINE,
     key: WriteKey | None = None,
     part: int = 0,
@@ -65,8 +66,8 @@ async def receive(
     """Read the body to its end. Raises BadDigest when it does not match a declared digest.
 
     algorithm: a checksum to compute in any case; must_be_sent: only if the client sends it, too,
-    else InvalidRequest. key: encrypts the bytes, for the part of this number. An error leaves no
-    files behind.
+    else InvalidRequest. default: one to compute when neither names one; "": none. key: encrypts the
+    bytes, for the part of this number. An error leaves no files behind.
     """
     input, body = request.input, request.body or BytesBody(b"")
     if (body.size or 0) > MAX_SIZE:
@@ -74,7 +75,7 @@ async def receive(
     promised_md5 = _promised_md5(input)
     promised = checksums.expected(input, {})
     offered = promised[0] if promised else _announced(request)
-    algorithm = _agreed(algorithm, offered, must_be_sent=must_be_sent)
+    algorithm = _agreed(algorithm, offered, must_be_sent=must_be_sent) or default
     md5 = hashlib.md5(usedforsecurity=False)
     hasher = checksums.hasher(algorithm) if algorithm else None
     hashes = (md5, hasher) if hasher else (md5,)

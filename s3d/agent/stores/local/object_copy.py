@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.store import operation
@@ -32,6 +32,7 @@ from s3d.agent.storage.records import (
     ObjectRecord,
 )
 from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.annotation_encryption import AnnotationEncryption
 from s3d.agent.stores.local.copy_source import (
     CopySource,
     SharedContent,
@@ -82,6 +83,13 @@ _CHANGES = (
 _Content = SharedContent | Received
 
 
+class _Annotated(NamedTuple):
+    """A copy with annotations."""
+
+    key: WriteKey | None
+    """What they are encrypted with; None: nothing."""
+
+
 class CopyOps:
     """Handlers of copies."""
 
@@ -93,16 +101,20 @@ class CopyOps:
         publisher: Publisher,
         parts: PartWriter,
         *,
+        annotations: AnnotationEncryption,
         ownership: Ownership,
         expiration: Expiration,
+        default_checksum: str,
     ) -> None:
         self._index = index
         self._blobs = blobs
         self._keys = keys
         self._publisher = publisher
         self._parts = parts
+        self._annotations = annotations
         self._ownership = ownership
         self._expiration = expiration
+        self._default_checksum = default_checksum
 
     @operation("CopyObject")
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -113,16 +125,19 @@ class CopyOps:
         source, body = self._open(input)
         async with aclosing(body):
             self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
-            chosen = self._keys.requested(request)
+            chosen = self._keys.of_copy(request, source.record)
             key = None if chosen is None else await self._keys.of_write(chosen)
             known = source.record.checksum
             algorithm = input.get("ChecksumAlgorithm") or (known.algorithm if known else "")
             if is_shared(source, key):
-                content: _Content = await share(source, body, algorithm, key)
+                content: _Content = await share(
+                    source, body, algorithm, key, default=self._default_checksum
+                )
             else:
                 content = await self._written(request, body, algorithm, key)
         given = self._keys.described(given, chosen)
-        copy = partial(self._copy, request, given, source, content)
+        annotated = await self._annotated(input, source, content)
+        copy = partial(self._copy, request, given, source, content, annotated)
         output = await self._index.write(copy, content.discard)
         output |= self._expiration.members_of(request.bucket, request.key)
         return S3Response(output if chosen is None else output | chosen.response_members())
@@ -140,7 +155,9 @@ class CopyOps:
         async with aclosing(body):
             algorithm = upload.checksum_algorithm
             if is_shared(source, key) and not source.stored.layout.inline and source.span[1]:
-                content: _Content = await share(source, body, algorithm, key)
+                content: _Content = await share(
+                    source, body, algorithm, key, default=self._default_checksum
+                )
             else:
                 content = await self._written(request, body, algorithm, key, part=number)
             part = await self._parts.put(request, number, content, content.discard)
@@ -148,7 +165,7 @@ class CopyOps:
         if part.checksum is not None:
             result[checksums.member_of(part.checksum.algorithm)] = part.checksum.value
         output = {"CopyPartResult": result, **source.members(), **encryption(upload.description)}
-        return S3Response(output | customer_key_members(input, upload))
+        return S3Response(output | customer_key_members(input, upload.encryption))
 
     def _open(self, input: Mapping[str, Any]) -> tuple[CopySource, Body]:
         source, body = look_and_open(
@@ -170,8 +187,22 @@ class CopyOps:
         plain = internal_request(request.context, "UploadPart" if part else "PutObject", {}, body)
         inline = 0 if part else INLINE
         return await receive(
-            self._blobs, plain, algorithm=algorithm, inline=inline, key=key, part=part
+            self._blobs,
+            plain,
+            algorithm=algorithm,
+            default=self._default_checksum,
+            inline=inline,
+            key=key,
+            part=part,
         )
+
+    async def _annotated(
+        self, input: Mapping[str, Any], source: CopySource, content: _Content
+    ) -> _Annotated | None:
+        """A copy has the annotations of its source unless the request excludes them."""
+        if input.get("AnnotationDirective") == "EXCLUDE" or not source.record.annotations:
+            return None
+        return _Annotated(await self._annotations.key_of(content.encryption))
 
     def _copy(
         self,
@@ -179,6 +210,7 @@ class CopyOps:
         given: Description,
         source: CopySource,
         content: _Content,
+        annotated: _Annotated | None,
         tx: Transaction,
     ) -> Members:
         input = request.input
@@ -208,8 +240,10 @@ class CopyOps:
             layout,
             context=request.context,
             event=CREATED_COPY,
-            annotated_as=_annotated_as(input, source),
+            annotated_as=None if annotated is None else (source.bucket.name, source.record),
         )
+        if annotated is not None:
+            self._annotations.encrypt_again(tx, bucket.name, copied, annotated.key)
         return {
             "CopyObjectResult": _result(copied),
             **source.members(),
@@ -254,12 +288,6 @@ def _copied_description(
         headers |= {k: v for k, v in given.headers.items() if k in NOT_COPIED}
     tags = given.tags if input.get("TaggingDirective") == "REPLACE" else source.tags
     return Description(headers, metadata, tags)
-
-
-def _annotated_as(input: Mapping[str, Any], source: CopySource) -> tuple[str, ObjectRecord] | None:
-    """A copy has the annotations of its source unless the request excludes them."""
-    excluded = input.get("AnnotationDirective") == "EXCLUDE"
-    return None if excluded else (source.bucket.name, source.record)
 
 
 def _result(copied: ObjectRecord) -> Members:

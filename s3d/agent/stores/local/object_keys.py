@@ -108,6 +108,17 @@ class ObjectKeys:
             raise sse.blocked(request.op.name, request.bucket, request.key)
         return chosen
 
+    def of_copy(self, request: S3Request[Members], source: ObjectRecord) -> Requested | None:
+        """The encryption of a CopyObject; None: none. Raises S3Error like requested().
+
+        A client says in its request how a copy is encrypted. A copy that the agent makes itself (a
+        move, a restored version, a renamed file) must not lose the encryption of its source.
+        """
+        chosen = self.requested(request)
+        if chosen is not None or self._ring is None or request.context.principal is not None:
+            return chosen
+        return sse.requested_by_headers(source.description.headers)
+
     def described(self, description: Description, chosen: Requested | None) -> Description:
         """The description of an object with the encryption that it has got."""
         if self._ring is None or (chosen is None and _UNUSED not in description.headers):
@@ -145,6 +156,27 @@ class ObjectKeys:
         if customer is None:
             raise _not_of_the_upload()
         _check_part_key(customer, encryption)
+        if self._default(request.bucket).blocks_customer_keys:
+            raise sse.blocked("PutObject", request.bucket, request.key)
+        return WriteKey(encryption, self.wrapping_key(encryption, customer))
+
+    def of_append(self, request: S3Request[Members], record: ObjectRecord) -> WriteKey | None:
+        """The key of bytes that are appended to an object: its own. Raises S3Error when the request
+        asks for another encryption, or has not the customer's key."""
+        input, encryption = request.input, record.encryption
+        if self._ring is not None:
+            sse.check_members(input)
+        chosen = sse.requested(input, BucketDefault())
+        if encryption is None:
+            if chosen is not None:
+                raise _not_of_the_object()
+            return None
+        if encryption.method != sse.SSE_C:
+            shown = sse.requested_by_headers(record.description.headers)
+            if chosen is not None and not _is_same(chosen, shown):
+                raise _not_of_the_object()
+            return WriteKey(encryption, self.wrapping_key(encryption, None))
+        customer = customer_key_of_read(input, record)
         if self._default(request.bucket).blocks_customer_keys:
             raise sse.blocked("PutObject", request.bucket, request.key)
         return WriteKey(encryption, self.wrapping_key(encryption, customer))
@@ -256,9 +288,9 @@ def completion_headers(input: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def customer_key_members(input: Mapping[str, Any], upload: UploadRecord) -> Members:
-    """The members about the customer key in the response to a part, whose key was checked."""
-    encryption = upload.encryption
+def customer_key_members(input: Mapping[str, Any], encryption: Encryption | None) -> Members:
+    """The members about the customer key in the response to a part or an append, whose key was
+    checked. encryption: of the upload or object."""
     if encryption is None or encryption.method != sse.SSE_C:
         return {}
     return {
@@ -275,6 +307,20 @@ def _check_part_key(customer: CustomerKey, encryption: Encryption) -> None:
 
 def _matches(customer: CustomerKey, encryption: Encryption) -> bool:
     return hmac.compare_digest(sse.proof_of(customer, encryption.salt), encryption.proof)
+
+
+def _is_same(chosen: Requested, shown: Requested | None) -> bool:
+    return shown is not None and (chosen.method, sse.key_name(chosen.kms_key)) == (
+        shown.method,
+        sse.key_name(shown.kms_key),
+    )
+
+
+def _not_of_the_object() -> S3Error:
+    return S3Error(
+        "InvalidRequest",
+        "The encryption parameters of an append must be those of the object that it appends to.",
+    )
 
 
 def _not_of_the_upload() -> S3Error:

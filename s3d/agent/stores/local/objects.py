@@ -89,13 +89,16 @@ class ObjectOps:
         *,
         ownership: Ownership,
         expiration: Expiration,
+        default_checksum: str,
     ) -> None:
+        """default_checksum: of objects that come without one; "": none."""
         self._index = index
         self._blobs = blobs
         self._keys = keys
         self._publisher = publisher
         self._ownership = ownership
         self._expiration = expiration
+        self._default_checksum = default_checksum
         self._appender = Appender(index, blobs, keys, publisher)
 
     @operation("PutObject")
@@ -111,7 +114,7 @@ class ObjectOps:
         self._index.read_inline(partial(self._admit, request, description))
         chosen = self._keys.requested(request)
         key = None if chosen is None else await self._keys.of_write(chosen)
-        received = await receive(self._blobs, request, key=key)
+        received = await receive(self._blobs, request, default=self._default_checksum, key=key)
         record = ObjectRecord(
             key=request.key,
             size=received.size,

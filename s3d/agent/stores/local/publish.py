@@ -97,8 +97,8 @@ class Publisher:
         if bucket.versioning == ENABLED:
             record = _with_default_retention(tx, bucket, record)
         if annotated_as is not None:
-            record = replace(record, annotations=annotated_as[1].annotations)
-            copy_annotations(tx, annotated_as, (bucket.name, record))
+            count = copy_annotations(tx, annotated_as, (bucket.name, record))
+            record = replace(record, annotations=count)
         _retire(tx, bucket, record.key, replaced)
         stored = Stored(record, layout)
         tx.put_current(bucket.name, stored, replaced.record if replaced else None)

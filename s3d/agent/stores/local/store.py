@@ -29,12 +29,14 @@ from typing import NamedTuple
 
 from s3d.agent.core.owners import Owners
 from s3d.agent.core.store import TerminalStore
+from s3d.agent.s3 import checksums
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import highest_blob, known_blobs
 from s3d.agent.storage.stray_blobs import quarantine, sweep
 from s3d.agent.stores.local.access_settings import PolicyStatusOps
 from s3d.agent.stores.local.acls import AclOps
+from s3d.agent.stores.local.annotation_encryption import AnnotationEncryption
 from s3d.agent.stores.local.annotations import AnnotationOps
 from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.bucket_encryption import BucketEncryptionOps
@@ -83,7 +85,8 @@ class LocalStore(TerminalStore):
     ) -> None:
         """clock: Unix seconds. on_change: see publish.OnChange. owners: see Ownership.
         new_buckets: the defaults of new buckets, by new_buckets.py. keys: None for a staging area,
-        which stores the members about encryption and encrypts nothing. target_arns: of the targets
+        which stores the members about encryption, encrypts nothing, and computes no checksum that
+        nobody asks for. target_arns: of the targets
         that notifications may go to."""
         blobs.reserve_ids_above(index.read_inline(highest_blob))
         index.on_freed = blobs.remove
@@ -94,11 +97,21 @@ class LocalStore(TerminalStore):
         publisher = Publisher(clock, on_change, self.events)
         parts = PartWriter(index, clock)
         ownership = Ownership(owners)
+        default_checksum = "" if keys is None else checksums.DEFAULT
         keys = keys or ObjectKeys(index)
+        annotations = AnnotationEncryption(keys)
         expiration = Expiration(index, publisher, clock)
         super().__init__(
             BucketOps(index, ownership, clock, new_buckets),
-            ObjectOps(index, blobs, keys, publisher, ownership=ownership, expiration=expiration),
+            ObjectOps(
+                index,
+                blobs,
+                keys,
+                publisher,
+                ownership=ownership,
+                expiration=expiration,
+                default_checksum=default_checksum,
+            ),
             AttributeOps(index),
             ListOps(index, ownership),
             CopyOps(
@@ -107,8 +120,10 @@ class LocalStore(TerminalStore):
                 keys,
                 publisher,
                 parts,
+                annotations=annotations,
                 ownership=ownership,
                 expiration=expiration,
+                default_checksum=default_checksum,
             ),
             MultipartOps(
                 index,
@@ -118,10 +133,11 @@ class LocalStore(TerminalStore):
                 parts,
                 ownership=ownership,
                 expiration=expiration,
+                default_checksum=default_checksum,
                 clock=clock,
             ),
             UploadOps(index, ownership),
-            AnnotationOps(index, blobs, clock),
+            AnnotationOps(index, blobs, annotations, clock),
             RenameOps(index, publisher),
             TagOps(index, publisher),
             VersionOps(index, ownership),
@@ -129,7 +145,7 @@ class LocalStore(TerminalStore):
             NotificationOps(index, self.events),
             PolicyStatusOps(index),
             BucketEncryptionOps(index, keys.default),
-            UpdateEncryptionOps(index, keys, clock),
+            UpdateEncryptionOps(index, keys, annotations, clock),
             ConfigurationOps(index, clock),
             AclOps(index, ownership, publisher),
             LockOps(index, clock),

@@ -24,6 +24,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Extent, Stored
 from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.annotation_encryption import AnnotationEncryption
 from s3d.agent.stores.local.lookup import find_bucket, find_version, put_revised
 from s3d.agent.stores.local.object_keys import ObjectKeys, WriteKey
 
@@ -35,10 +36,17 @@ _SUPPORTED = "Only source objects encrypted with SSE-S3 or SSE-KMS are supported
 class UpdateEncryptionOps:
     """Handler of UpdateObjectEncryption."""
 
-    def __init__(self, index: Index, keys: ObjectKeys, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        keys: ObjectKeys,
+        annotations: AnnotationEncryption,
+        clock: Callable[[], float],
+    ) -> None:
         """clock: Unix seconds."""
         self._index = index
         self._keys = keys
+        self._annotations = annotations
         self._clock = clock
 
     @operation("UpdateObjectEncryption")
@@ -62,6 +70,7 @@ class UpdateEncryptionOps:
             layout = replace(stored.layout, extents=extents)
             bucket = find_bucket(tx, request.bucket)
             put_revised(tx, bucket, stored, record, layout)
+            self._annotations.encrypt_again(tx, bucket.name, record, key)
 
         await self._index.write(update)
         return S3Response({})

@@ -123,7 +123,10 @@ class ResponseVerifier:
 
 
 def _not_the_remote(reason: Reason, evidence: Evidence) -> Unreachable:
-    return Unreachable(reason, describe(evidence), sent=True, status=evidence.status)
+    has_document = bool(evidence.document.strip())
+    return Unreachable(
+        reason, describe(evidence), sent=True, status=evidence.status, has_document=has_document
+    )
 
 
 def question_of(request: RemoteRequest) -> Question:

@@ -131,7 +131,7 @@ class Journal:
 
     async def close(self) -> None:
         """If no push is in flight or unresolved, record that: the next run need not check."""
-        if not self._writes.pushing and not self._writes.unresolved.of_write:
+        if not self._writes.claims.pushing and not self._writes.unresolved.of_write:
             await self._index.write(lambda tx: tx.put_setting(*_RUNNING, None))
 
     @property
@@ -209,6 +209,9 @@ class Journal:
 
     async def load(self, write: PendingWrite) -> StagedWrite | None:
         """The full row. None: another write has replaced it, and it is not pending any more."""
+        if self._writes.claims.is_replaced(write.seq):
+            await self._index.write(lambda tx: None, frees=True)  # after the commit that does so
+            self._writes.claims.end_replacing(write.seq)
         row = self._index.read_inline(lambda reader: journal_rows.find(reader, write.seq))
         if row is None:
             self._writes.drop(write)

@@ -35,7 +35,7 @@ from s3d.agent.stores.write_queue.pending_write import (
     PendingWrite,
     Place,
 )
-from s3d.agent.stores.write_queue.pending_writes import PendingWrites
+from s3d.agent.stores.write_queue.pending_writes import PendingWrites, PushClaims
 from s3d.agent.stores.write_queue.queue_metrics import QueueMetrics
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 
@@ -180,7 +180,7 @@ class WriteRecorder:
             write,
             stored,
             origin=origin,
-            pushing=self._writes.pushing,
+            claims=self._writes.claims,
             keeps_one_version=change.bucket in self._unversioned,
             remote_etag=remote_etag,
             is_strict=replaces is not None,
@@ -270,7 +270,7 @@ def insert(
     stored: Stored | None,
     *,
     origin: Origin = NO_ORIGIN,
-    pushing: Container[int] = (),
+    claims: PushClaims | None = None,
     keeps_one_version: bool = False,
     remote_etag: str | None = None,
     is_strict: bool = False,
@@ -278,13 +278,15 @@ def insert(
 ) -> Entered:
     """Give the write its row and seq, and remove the rows that it replaces.
 
-    pushing: seqs that are not replaced. keeps_one_version: the bucket certainly keeps no versions;
-    elsewhere each write makes a version, so only writes that the filter holds are replaced.
+    claims: of the writes that are being pushed, which are not replaced. keeps_one_version: the
+    bucket certainly keeps no versions; elsewhere each write makes a version, so only writes that
+    the filter holds are replaced.
     remote_etag: what the remote shows of the key: an ETag or NO_OBJECT; None: unknown. is_strict:
     see Base. unresolved: by seq, pushes whose outcome is unknown.
     """
     known = journal_rows.of_key(tx, write.bucket, write.key)
-    idle = [each for each in known if each.seq not in pushing]
+    claims = claims or PushClaims()
+    idle = [each for each in known if claims.begin_replacing(each.seq)]
     # A write that the filter holds was never to reach the remote, so no version is lost there.
     replaced = idle if keeps_one_version else [each for each in idle if each.is_filtered]
     retagged = None
@@ -295,6 +297,9 @@ def insert(
         write.kind = retagged.kind
         if retagged.state is PendingState.HELD and not retagged.is_filtered:
             write.state = PendingState.HELD
+    for each in idle:
+        if each not in replaced:
+            claims.end_replacing(each.seq)
     base = Base(write.first_accepted, None if known else remote_etag, is_strict=is_strict)
     inherited: list[tuple[str, UnresolvedPush]] = []
     if replaced:
@@ -336,7 +341,10 @@ def _inherit(
             state = row.base.etag if row.base.pushed_etag is None else row.base.pushed_etag
             is_strict = base.is_strict and row.base.is_strict
         if push is not None:
-            if row.base.etag is not None:
+            if each.kind is Kind.DELETE or row.upload is not None:
+                # Of these, some remotes support no condition, and this thread does not know.
+                push = push.without_condition()
+            elif row.base.etag is not None:
                 push = push.with_state(row.base.etag)
             inherited.append((row.etag, push))
     return Base(base.accepted, state, is_strict=is_strict), inherited

@@ -168,6 +168,10 @@ class UnresolvedPush(NamedTuple):
         states = self.states
         return self if states is None else self._replace(states=states | {unquoted(state)})
 
+    def without_condition(self) -> UnresolvedPush:
+        """It may have been sent without a condition."""
+        return self._replace(states=None)
+
     def may_replace(self, state: str, *, is_conditional: bool) -> bool:
         """Whether the remote would accept it now that the key is in this state.
 
@@ -211,6 +215,12 @@ class UnresolvedPushes:
         pushes = self._of_key.get(place)
         if pushes and unquoted(state) not in pushes:
             self._of_key[place] = {etag: push.with_state(state) for etag, push in pushes.items()}
+
+    def note_unconditional(self, write: PendingWrite) -> None:
+        """The remote supports no condition for pushes of this write: an earlier one had none."""
+        known = self.of_write.get(write.seq)
+        if known is not None:
+            self.of_write[write.seq] = known.without_condition()
 
     def add(self, place: Place, etag: str, push: UnresolvedPush) -> None:
         """etag: what the request would leave; NO_OBJECT for a delete."""

@@ -52,7 +52,7 @@ class MultipartOps:
 
     @operation("CreateMultipartUpload")
     async def create(self, request: S3Request[Members]) -> S3Response[Members]:
-        if requires_remote(request):
+        if request.context.bypass_queue or requires_remote(request):
             return await self._settler.forward(request)
         await self._stage.keys.check(request.bucket, request.key, request.context)
         return await self._stage.write(request, files=0)

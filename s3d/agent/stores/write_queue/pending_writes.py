@@ -1,6 +1,6 @@
 """The journal's state in memory: pending writes, the push schedule, and who waits for pushes.
 
-PendingWrites belongs to the loop; the writer thread reads `pushing` only.
+PendingWrites belongs to the loop; the writer thread uses its `claims` only.
 """
 
 from __future__ import annotations
@@ -17,15 +17,45 @@ from s3d.agent.stores.write_queue.pending_write import STUCK, PendingState, Pend
 from s3d.agent.stores.write_queue.push_scheduler import PushScheduler
 
 
+class PushClaims:
+    """Keeps a write from being pushed and replaced at the same time.
+
+    Otherwise a crash could leave a request at the remote that no row tells of, and the replacement
+    would take its result for another writer's. The loop begins pushes, and the writer thread
+    replaces rows. Each enters its own claim before it looks for the other's, so at least one of
+    them sees the other.
+    """
+
+    def __init__(self, pushing: Iterable[int] = ()) -> None:
+        """pushing: seqs."""
+        self.pushing = set(pushing)
+        """Seqs of writes that are being pushed. Changed by the loop only."""
+        self._replacing: set[int] = set()
+
+    def begin_replacing(self, seq: int) -> bool:
+        """False: the write is being pushed and must keep its row. Called in the writer thread."""
+        self._replacing.add(seq)
+        if seq not in self.pushing:
+            return True
+        self._replacing.discard(seq)
+        return False
+
+    def is_replaced(self, seq: int) -> bool:
+        """Whether a commit that may remove the row of this write has not ended yet."""
+        return seq in self._replacing
+
+    def end_replacing(self, seq: int) -> None:
+        """The row is gone, or stays."""
+        self._replacing.discard(seq)
+
+
 class PendingWrites:
     """State transitions of pending writes. The journal keeps it in step with the rows."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.paused = False
         self.index = PendingIndex()
-        self.pushing: set[int] = set()
-        """Seqs of writes that are being pushed, which are not replaced. A write that is taken while
-        its row is being replaced is pushed in vain, and its replacement follows."""
+        self.claims = PushClaims()
         self.unresolved = UnresolvedPushes()
         self.bases: dict[int, str] = {}
         """By seq: the state of the key that HeadObject has shown and that may be replaced."""
@@ -39,8 +69,9 @@ class PendingWrites:
     def add(self, write: PendingWrite, replaced: list[int]) -> None:
         """A write was accepted. replaced: seqs of the writes that it replaces."""
         for seq in replaced:
-            # A write that was taken meanwhile stays until its push ends: its key is busy.
-            if seq not in self.pushing:
+            self.claims.end_replacing(seq)
+            # A write that was taken meanwhile stays until it is found to have no row.
+            if seq not in self.claims.pushing:
                 self._forget(seq)
                 self.index.remove(seq)
         self.index.add(write)
@@ -56,7 +87,7 @@ class PendingWrites:
 
     def retry_later(self, write: PendingWrite, retry_at: float, error: PushError | None) -> None:
         """The write was not pushed and waits again."""
-        self.pushing.discard(write.seq)
+        self.claims.pushing.discard(write.seq)
         self.index.set_state(write, PendingState.WAITING)
         write.retry_at = retry_at
         if error is not None:
@@ -67,7 +98,7 @@ class PendingWrites:
 
     def park(self, write: PendingWrite, error: PushError, retry_at: float) -> None:
         """The remote refuses the write."""
-        self.pushing.discard(write.seq)
+        self.claims.pushing.discard(write.seq)
         write.attempts += 1
         write.error, write.retry_at = error, retry_at
         self.set_stuck(write, PendingState.FAILED)
@@ -78,7 +109,7 @@ class PendingWrites:
         The check is due at once when a later write of the key was accepted while this was being
         saved: that one would wait for it.
         """
-        self.pushing.discard(write.seq)
+        self.claims.pushing.discard(write.seq)
         has_successor = len(self.index.of_key(write.bucket, write.key)) > 1
         write.error, write.retry_at = reason, 0.0 if has_successor else until
         self.index.set_state(write, PendingState.VERIFYING)
@@ -87,7 +118,7 @@ class PendingWrites:
 
     def exclude(self, write: PendingWrite, reason: PushError) -> None:
         """The filter holds the write."""
-        self.pushing.discard(write.seq)
+        self.claims.pushing.discard(write.seq)
         write.error, write.retry_at = reason, 0.0
         self.set_stuck(write, PendingState.HELD)
 
@@ -99,7 +130,7 @@ class PendingWrites:
 
     def drop(self, write: PendingWrite) -> None:
         """The write is not pending any more."""
-        self.pushing.discard(write.seq)
+        self.claims.pushing.discard(write.seq)
         self._forget(write.seq)
         self.index.remove(write.seq)
         if not self.index.of_key(write.bucket, write.key):
@@ -118,7 +149,7 @@ class PendingWrites:
             now = self._clock()
             write = None if self.paused else self._schedule.next(now)
             if write is not None:
-                self.pushing.add(write.seq)
+                self.claims.pushing.add(write.seq)
                 self.index.set_state(write, PendingState.PUSHING)
                 return write
             self._wakeup.clear()

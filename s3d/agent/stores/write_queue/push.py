@@ -160,6 +160,8 @@ class PushExecutor:
         stored = row.stored
         todo = push_plan.plan(write.kind, write.bucket, write.key, stored)
         is_conditional = await self._conditions.are_supported(write.bucket, todo)
+        if is_unresolved and not is_conditional:
+            self._journal.outcomes.note_unconditional(write)
         base = self._journal.outcomes.base_of(write, row)
         job = _Job(write, remote, stored, base, is_unresolved, is_conditional)
         if base.pushed_etag is not None:
@@ -324,6 +326,8 @@ class PushExecutor:
 
     async def _push_parts(self, job: _Job, todo: Multipart, on_sent: OnSent) -> Members:
         row = await self._journal.load(job.write)
+        if row is None:  # nothing would remember the upload
+            raise S3Error("OperationAborted", "the write is not pending any more")
         parts = MultipartPush(
             todo,
             remote=job.remote,
@@ -333,7 +337,7 @@ class PushExecutor:
             save=partial(self._journal.uploads.save, job.write.seq),
             on_sent=on_sent,
         )
-        return await parts.push(None if row is None else row.upload)
+        return await parts.push(row.upload)
 
     async def _check_integrity(self, job: _Job, stored: Stored, answer: Members) -> str:
         """The remote's ETag. Raises BadDigest."""

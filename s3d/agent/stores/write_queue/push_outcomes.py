@@ -245,6 +245,10 @@ class PushOutcomes:
         self._writes.unresolved.note_state(write, state)
         self._writes.bases[write.seq] = state
 
+    def note_unconditional(self, write: PendingWrite) -> None:
+        """The remote supports no condition for pushes of this write: an unresolved one had none."""
+        self._writes.unresolved.note_unconditional(write)
+
     def base_of(self, write: PendingWrite, row: StagedWrite) -> Base:
         """What a write replaces, as far as it is known."""
         state = self._writes.bases.get(write.seq)

@@ -141,7 +141,9 @@ class PushResultHandler:
         retry_after = None if refusal is None else refusal.retry_after
         wait = back_off(write.attempts, retry_after, self._clock.random())
         now = self._clock.now()
-        self._journal.outcomes.retry_later(write.seq, now + wait, push_error(error, now))
+        self._journal.outcomes.retry_later(
+            write.seq, now + wait, push_error(error, now, previous=write.error)
+        )
 
     async def _retry_intercepted(self, write: PendingWrite, error: S3Error) -> None:
         self._intercepted[write.seq] += 1
@@ -163,7 +165,9 @@ class PushResultHandler:
 
     async def _wait_for_credentials(self, write: PendingWrite, error: S3Error) -> None:
         now = self._clock.now()
-        self._journal.outcomes.retry_later(write.seq, now, push_error(error, now))
+        self._journal.outcomes.retry_later(
+            write.seq, now, push_error(error, now, previous=write.error)
+        )
 
     async def _deny(self, write: PendingWrite, error: S3Error) -> None:
         attempts = self._denied[write.seq]
@@ -171,10 +175,10 @@ class PushResultHandler:
         now = self._clock.now()
         delays = DENIED_RETRY_DELAYS
         retry_at = now + delays[attempts] if attempts < len(delays) else 0.0
-        await self._park(write, push_error(error, now), retry_at)
+        await self._park(write, push_error(error, now, previous=write.error), retry_at)
 
     async def _refuse(self, write: PendingWrite, error: S3Error) -> None:
-        await self._park(write, push_error(error, self._clock.now()))
+        await self._park(write, push_error(error, self._clock.now(), previous=write.error))
 
     async def _park(self, write: PendingWrite, error: PushError, retry_at: float = 0.0) -> None:
         await self._abandon(write)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from msgspec import structs
+
 from s3d.agent.core.backoff import exponential_delay, full_jitter
 from s3d.agent.core.failures import (
     FailureClass,
@@ -134,10 +136,20 @@ def has_unknown_outcome(error: S3Error) -> bool:
     return isinstance(cause, Refused) and cause.refusal.status in (500, 502, 504)
 
 
-def push_error(error: S3Error, now: float, code: str = "") -> PushError:
-    """The failure as the journal keeps it. code: replaces the remote's error code."""
+def push_error(
+    error: S3Error, now: float, code: str = "", *, previous: PushError | None = None
+) -> PushError:
+    """The failure as the journal keeps it.
+
+    code: replaces the remote's error code. previous: of the attempt before. When a firewall
+    refused a PutObject with a page and now refuses the HeadObject of the next attempt without one,
+    the page tells people more, so its description stays.
+    """
     refusal, cause = refusal_of(error), error.failure
     if isinstance(cause, Unreachable) and cause.reason is Reason.INTERCEPTED:
+        same = (code or INTERCEPTED, cause.status)
+        if not cause.has_document and previous and (previous.code, previous.status) == same:
+            return structs.replace(previous, at=now)
         return PushError(code or INTERCEPTED, error.message, status=cause.status, at=now)
     if refusal is None:
         return PushError(code or error.code, error.message, at=now)

@@ -41,12 +41,15 @@ async def test_parts_are_paged_by_their_numbers(s3, whole):
 
 
 async def test_a_plain_object_has_no_parts(s3, bucket):
-    await s3.put(bucket, "k", b"data")
+    await s3.put(bucket, "k", b"data", ChecksumSHA1="oXyaqmHoChv3HQ2FCvTluqmAC70=")
     wanted = ["ObjectParts", "ObjectSize", "Checksum"]
     found = await s3("GetObjectAttributes", Bucket=bucket, Key="k", ObjectAttributes=wanted)
     assert found["ObjectSize"] == 4
     assert "ObjectParts" not in found
-    assert "Checksum" not in found
+    assert found["Checksum"] == {
+        "ChecksumSHA1": "oXyaqmHoChv3HQ2FCvTluqmAC70=",
+        "ChecksumType": "FULL_OBJECT",
+    }
 
 
 async def test_no_object_has_a_torrent(s3, bucket):

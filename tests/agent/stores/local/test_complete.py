@@ -5,9 +5,9 @@ import zlib
 import pytest
 
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.part_sizes import MIN_PART
 from s3d.agent.storage.records import Checksum, Extent, PartRecord, UploadRecord
 from s3d.agent.stores.local.complete import (
-    MIN_PART,
     assemble,
     check_size,
     checksum_of_object,

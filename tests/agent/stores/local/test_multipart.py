@@ -6,9 +6,9 @@ import pytest
 
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.messages import StreamBody
+from s3d.agent.s3.part_sizes import MIN_PART
 from s3d.agent.storage.reader import Reader, highest_blob
 from s3d.agent.storage.records import Extent, PartRecord
-from s3d.agent.stores.local.complete import MIN_PART
 from tests.agent.storage.files import files, left
 
 PART = os.urandom(5 << 20)

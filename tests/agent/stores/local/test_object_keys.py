@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.principal import ANONYMOUS
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import BlockSums
 from s3d.agent.storage.encrypted_blocks import BLOCK, TAG
@@ -352,8 +353,9 @@ TARGETS = {"plain": ({}, {}), **WAYS}
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("source", TARGETS)
-async def test_a_copy_has_the_encryption_that_was_asked_for(s3, tmp_path, source, target):
-    """copy enc[...], copy part enc[...]."""
+async def test_a_copy_has_the_encryption_that_was_asked_for(local, s3, tmp_path, source, target):
+    """copy enc[...], copy part enc[...]: a client's copy, not one that the agent makes itself."""
+    s3 = Client(local, ANONYMOUS)
     write, _ = TARGETS[source]
     asked, read = TARGETS[target]
     of_source = customer(prefix=SOURCE) if source == "sse-c" else {}

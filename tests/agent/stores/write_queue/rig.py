@@ -185,6 +185,7 @@ class Rig:
     """All that a test of the pusher touches."""
 
     time: Time
+    index: Index
     journal: Journal
     pusher: Pusher
     new_pusher: Callable[[Journal, RemoteGate], Pusher]
@@ -335,6 +336,7 @@ async def open_rig(
                     await each("CreateBucket", Bucket="bbb")
         rig = Rig(
             time=time,
+            index=index,
             journal=journal,
             pusher=pusher,
             new_pusher=new_pusher,

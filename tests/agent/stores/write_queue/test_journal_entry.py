@@ -7,6 +7,7 @@ from s3d.agent.storage.records import Layout, ObjectRecord, Stored
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.journal_entry import insert
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.pending_writes import PushClaims
 
 PUT, DELETE, TAGS = Kind.PUT, Kind.DELETE, Kind.TAGS
 
@@ -22,7 +23,9 @@ async def enter(index, kind, *, pushing=(), one_version=True, accepted=9.0, **fu
     write = PendingWrite(0, kind, "bbb", "k", 0, accepted, **further)
     stored = None if kind is DELETE else Stored(ObjectRecord("k"), Layout())
     await index.write(
-        lambda tx: insert(tx, write, stored, pushing=pushing, keeps_one_version=one_version)
+        lambda tx: insert(
+            tx, write, stored, claims=PushClaims(pushing), keeps_one_version=one_version
+        )
     )
     return write
 

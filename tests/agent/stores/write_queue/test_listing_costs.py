@@ -15,6 +15,8 @@ from tests.contract.client import Client
 from tests.contract.queued import queue_before
 
 PENDING = 100_000
+ROUNDS = 5
+"""Listings of which the cheapest counts: the others include what else the machine does."""
 EMPTY_MD5 = '"d41d8cd98f00b204e9800998ecf8427e"'
 MOST = {Kind.PUT: 0.015, Kind.DELETE: 0.045}
 """Seconds of CPU of a page, all threads, by what is pending."""
@@ -61,15 +63,18 @@ async def test_a_listing_does_not_look_at_all_that_is_pending(
         s3 = Client(queue.store)
         asked = {"Bucket": bucket, "Delimiter": delimiter, "MaxKeys": 100}
         await s3("ListObjectsV2", **asked)  # threads and tables are made
-        callbacks.clear()
-        begun = time.process_time()
-        listed = await s3("ListObjectsV2", **asked)
-        spent = time.process_time() - begun
+        costs, longest = [], []
+        for _ in range(ROUNDS):
+            callbacks.clear()
+            begun = time.process_time()
+            listed = await s3("ListObjectsV2", **asked)
+            costs.append(time.process_time() - begun)
+            longest.append(max(callbacks)[0])
     if delimiter:
         assert listed.names("CommonPrefixes", "Prefix") == ["k/"]
     elif kind is Kind.DELETE:
         assert listed.names("Contents", "Key") == ["k/z"]
     else:
         assert listed.names("Contents", "Key") == [f"k/{number:07d}" for number in range(100)]
-    assert spent < MOST[kind]
-    assert max(callbacks)[0] < LONGEST
+    assert min(costs) < MOST[kind]
+    assert min(longest) < LONGEST

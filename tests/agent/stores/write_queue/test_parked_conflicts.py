@@ -486,7 +486,7 @@ async def test_a_lost_push_whose_place_was_taken_meanwhile_is_ours(rig: Rig) -> 
     row = await rig.journal.load(write)
     assert row is not None
     # The row goes between the look at who is being pushed and the push.
-    rig.journal._writes.pushing.discard(write.seq)
+    rig.journal._writes.claims.pushing.discard(write.seq)
     await rig.journal.recorder.delete("bbb", ["k"])
     rig.journal.outcomes.mark_unresolved(write, NO_OBJECT, '"left"')
     rig.journal.outcomes.retry_later(write.seq, 0.0)

@@ -133,3 +133,20 @@ def test_what_is_kept_of_a_failure() -> None:
     )
     ours = push_error(S3Error("BadDigest"), 9.0, "integrity")
     assert (ours.code, ours.status) == ("integrity", 0)
+
+
+def test_the_page_of_a_firewall_stays_when_the_next_refusal_has_none() -> None:
+    def intercepted(status: int, *, has_document: bool) -> S3Error:
+        error = S3Error("ServiceUnavailable", f"{status}, {has_document=}")
+        error.failure = Unreachable(
+            Reason.INTERCEPTED, "", sent=True, status=status, has_document=has_document
+        )
+        return error
+
+    page = push_error(intercepted(403, has_document=True), 1.0)
+    after_head = push_error(intercepted(403, has_document=False), 2.0, previous=page)
+    assert (after_head.message, after_head.at) == (page.message, 2.0)
+    other = push_error(intercepted(413, has_document=False), 3.0, previous=page)
+    assert other.message == "413, has_document=False"
+    newer = push_error(intercepted(403, has_document=True), 4.0, previous=other)
+    assert newer.message == page.message

@@ -1,0 +1,182 @@
+"""Transfers of large objects: in parts, which continue after a crash or an outage.
+
+What is larger than the write queue goes past it to the remote, and the transfer says so. A copy of
+more than 5 GiB is made of parts that the store copies itself.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from s3d.agent.core.client import IF_ABSENT, S3Client
+from s3d.agent.core.failures import FailureClass, classify
+from s3d.agent.core.job import ItemProgress, JobState
+from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.large_objects.file_source import FileSource
+from s3d.agent.large_objects.part_map import MapName
+from s3d.agent.large_objects.part_transfers import PartTransfers
+from s3d.agent.large_objects.part_upload import Moved, UploadPlan
+from s3d.agent.large_objects.ranged_download import PartialFile, discard
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import Members
+from s3d.agent.s3.object_headers import TRANSFERABLE
+from s3d.agent.s3.part_sizes import MAX_SINGLE, PartSpan, plan_parts
+from s3d.agent.sync.local_tree import FolderTree
+from s3d.agent.transfers.items import Item
+from s3d.agent.transfers.local_files import part_of, publish
+from s3d.agent.transfers.source_file import SourceFile
+from s3d.agent.transfers.transfer_status import TransferJob
+from s3d.shared import text
+
+COPIED_PART = 512 << 20
+"""Bytes of a part that the store copies itself."""
+ATTEMPTS = 3
+"""Downloads of an object that is replaced meanwhile, or whose bytes do not match its checksum."""
+
+
+class LargeFiles:
+    """Moves large objects for the transfers."""
+
+    def __init__(
+        self,
+        objects: S3Client,
+        direct: S3Client,
+        folder: Path,
+        *,
+        part_size: int,
+        is_too_large: Callable[[int], bool],
+    ) -> None:
+        """direct: a client whose multipart uploads go past the write queue. folder: of the part
+        maps. is_too_large: for the write queue."""
+        self.parts = PartTransfers(objects, folder, part_size)
+        self._direct, self._is_too_large = direct, is_too_large
+
+    def takes(self, size: int) -> bool:
+        """Whether an object of this size is moved in parts."""
+        return self.parts.takes(size)
+
+    def is_past_queue(self, job: TransferJob, size: int) -> bool:
+        """Whether an object is too large for the write queue; then the transfer says so."""
+        is_past = self._is_too_large(size)
+        if is_past:
+            job.note(f"larger than the write queue ({text.size(size)}): sent to the remote itself")
+        return is_past
+
+    async def upload(
+        self, job: TransferJob, place: Members, file: SourceFile,
+        attributes: ObjectAttributes, moved: Moved,
+    ) -> None:  # fmt: skip
+        """Raises SourceChanged, S3Error, OSError."""
+        client = self._direct if self.is_past_queue(job, file.size) else None
+        parts = self.parts.plan(file.size)
+        plan = UploadPlan(place, attributes.members(), _condition(job), parts, file.version)
+        async with self._aborted_if_cancelled(job, place):
+            source = FileSource(file.fd, parts)
+            await self.parts.upload(job.id, plan, source, moved, client=client)
+
+    async def copy(self, job: TransferJob, item: Item, place: Members, moved: Moved) -> None:
+        """Copy an object of over 5 GiB. Raises S3Error."""
+        bucket = job.request.bucket
+        source = {"Bucket": bucket, "Key": item.key}
+        head = await self._direct.output("HeadObject", source | {"IfMatch": item.etag})
+        attributes = {name: head[name] for name in (*TRANSFERABLE, "Metadata") if head.get(name)}
+        tags = await self._direct.tags(bucket, item.key)
+        if tags:
+            attributes["Tagging"] = urlencode(tags)
+        parts = plan_parts(item.size, COPIED_PART)
+        plan = UploadPlan(place, attributes, _condition(job), parts, item.etag)
+        async with self._aborted_if_cancelled(job, place):
+            copied = CopiedParts(bucket, item)
+            await self.parts.upload(job.id, plan, copied, moved, client=self._direct)
+
+    @asynccontextmanager
+    async def _aborted_if_cancelled(self, job: TransferJob, place: Members) -> AsyncIterator[None]:
+        try:
+            yield
+        except asyncio.CancelledError:
+            if job.state is JobState.CANCELLED:
+                await self.parts.abandon(job.id, place)
+            raise
+
+    async def download(
+        self, job: TransferJob, item: Item, tree: FolderTree, path: str, mode: int,
+        moved: ItemProgress,
+    ) -> None:  # fmt: skip
+        """Raises S3Error, OSError. What has arrived stays while the transfer can be continued."""
+        beside = part_of(job.id, path)
+        with tree.at(beside, make=True) as place:
+            name = MapName(place.name, place.folder)
+            try:
+                file = await self._fetch(job, item, name, moved)
+                try:
+                    os.fchmod(file.fd, mode)
+                    await asyncio.to_thread(publish, tree, file.fd, beside, path, item.modified)
+                    file.finish()
+                finally:
+                    file.close()
+            except BaseException as error:
+                if not _is_continued(job, error):
+                    await asyncio.to_thread(discard, name)
+                raise
+
+    async def _fetch(
+        self, job: TransferJob, item: Item, name: MapName, moved: ItemProgress
+    ) -> PartialFile:
+        for attempt in range(1, ATTEMPTS + 1):
+            info = await self.parts.client.head(job.request.bucket, item.key)
+            if info is None:
+                raise S3Error("NoSuchKey", Key=item.key)
+            try:
+                return await self.parts.download(name, info, moved.add)
+            except S3Error as error:
+                if error.code not in ("PreconditionFailed", "BadDigest") or attempt == ATTEMPTS:
+                    raise
+                moved.undo()
+        raise AssertionError
+
+
+class CopiedParts:
+    """The parts of an object that the store itself copies."""
+
+    def __init__(self, bucket: str, item: Item) -> None:
+        self._source: Members = {
+            "CopySource": f"{bucket}/{quote(item.key)}", "CopySourceIfMatch": item.etag,
+        }  # fmt: skip
+
+    async def has_sent(self, part: PartSpan, etag: str) -> bool:
+        """Only the part map knows."""
+        return False
+
+    async def send(self, client: S3Client, members: Members, part: PartSpan, moved: Moved) -> str:
+        copied = members | self._source | {"CopySourceRange": part.byte_range}
+        answer = await client.output("UploadPartCopy", copied)
+        moved(part.size)
+        return str(answer["CopyPartResult"]["ETag"])
+
+    async def check(self) -> None:
+        """Each part was copied on the condition that the source is the same."""
+
+
+def needs_parts(size: int) -> bool:
+    """Whether a copy of this size cannot be one request."""
+    return size > MAX_SINGLE
+
+
+def _condition(job: TransferJob) -> Members:
+    """The condition of a write that must replace nothing: a look before it is not enough."""
+    return {"IfNoneMatch": IF_ABSENT} if job.request.existing == "skip" else {}
+
+
+def _is_continued(job: TransferJob, error: BaseException) -> bool:
+    """Whether the transfer comes again by itself: after a restart, a pause or an outage."""
+    if isinstance(error, asyncio.CancelledError):
+        return job.state is not JobState.CANCELLED
+    if not isinstance(error, S3Error):
+        return False
+    return error.status >= 500 and classify(error) is FailureClass.TRANSIENT

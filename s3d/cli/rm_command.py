@@ -1,0 +1,154 @@
+"""s3d rm: delete objects and versions, one or many."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+
+import click
+
+from s3d.cli.client.object_client import ObjectClient
+from s3d.cli.key_selection import (
+    ALL,
+    Conditions,
+    Selection,
+    no_match,
+    select,
+    selected,
+)
+from s3d.cli.output import Progress, confirmed, for_each, json_line, report
+from s3d.cli.selection_options import Age, RuledCommand, rule_options
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.target import Names, Target, target_argument
+from s3d.shared.control import ObjectInfo
+from s3d.shared.errors import S3dError, UnavailableError, UsageError
+from s3d.shared.key_patterns import PathRule
+from s3d.shared.text import count, size
+
+
+class Deletion(NamedTuple):
+    """How a command deletes many objects."""
+
+    yes: bool = False
+    dry_run: bool = False
+    versions: bool = False
+    """Every version and delete marker, instead of the current objects."""
+    as_json: bool = False
+
+
+@click.command("rm", cls=RuledCommand)
+@target_argument(Names.EITHER, many=True)
+@click.option("-r", "--recursive", is_flag=True, help="Delete all objects below KEY/.")
+@rule_options
+@click.option("--older-than", "older", type=Age(), metavar="AGE",
+              help="Only objects that were last changed longer ago, such as 30d.")  # fmt: skip
+@click.option("--version", metavar="ID", default="", help="Delete this version of one object.")
+@click.option("--all-versions", is_flag=True, help="Delete older versions and delete markers too.")
+@click.option("--no-glob", is_flag=True, help="Take * and ? as they are.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be deleted.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+@socket_option
+@pass_session
+def rm_command(
+    session: Session, /, targets: tuple[Target, ...], *, recursive: bool, rules: list[PathRule],
+    older: float | None, version: str, all_versions: bool, no_glob: bool, dry_run: bool, yes: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Delete objects. -r deletes all objects below a folder, or all of a bucket.
+
+    With -r, BUCKET/KEY means BUCKET/KEY/, as in aws s3 rm. For all keys that begin with KEY, write
+    'BUCKET/KEY*'. * and ? stay within one level, and ** crosses levels. What deletes many objects
+    asks first, with their number and size. After an error, rm continues with the next object, and
+    it exits with the code of the first error.
+
+    \b
+    Examples:
+      s3d rm photos/cat.jpg photos/dog.jpg
+      s3d rm -r photos/2025
+      s3d rm 'photos/2025/*.tmp' --older-than 7d
+      s3d rm -r logs --exclude '*' --include '*.gz' --dry-run
+    """
+    client = session.objects()
+    plan = Deletion(yes, dry_run, all_versions, as_json)
+    conditions = Conditions(rules, older)
+    if version and (recursive or all_versions or len(targets) > 1):
+        raise UsageError("bad usage", "--version is for one object", "s3d rm BUCKET/KEY --version")
+
+    def remove(target: Target) -> None:
+        chosen = select(client, target, recursive=recursive, no_glob=no_glob)
+        if chosen is None and not target.key:
+            raise UsageError(
+                "no object named", f"{target} is a bucket", f"s3d rm -r {target} empties it"
+            )
+        if chosen is None and all_versions:
+            chosen = Selection(target.bucket, target.key, "", target.key.__eq__)
+        if chosen is None:
+            _delete(client, target, version, plan)
+        elif not delete_selected(client, target, chosen, plan, conditions) and target.key:
+            raise no_match(client, target)
+
+    return for_each(targets, remove)
+
+
+def _delete(client: ObjectClient, target: Target, version: str, plan: Deletion) -> None:
+    # S3 answers the delete of a missing object with success, so find out whether it exists.
+    if not version:
+        with suppress(UnavailableError):
+            client.object_status(*target)
+    if not plan.dry_run:
+        client.delete(*target, version)
+    _report(target.bucket, target.key, version, plan)
+
+
+def _report(bucket: str, key: str, version: str | None, plan: Deletion) -> None:
+    if plan.as_json:
+        row = {"action": "delete", "bucket": bucket, "key": key, "version_id": version or None}
+        json_line(row | {"dry_run": plan.dry_run})
+        return
+    of = f", version {version}" if version else ""
+    report(f"{'would delete' if plan.dry_run else 'deleted'} {bucket}/{key}{of}")
+
+
+def delete_selected(
+    client: ObjectClient,
+    target: Target,
+    selection: Selection,
+    plan: Deletion,
+    conditions: Conditions = ALL,
+) -> int:
+    """Delete what is selected, after a question. Returns how many objects or versions there were.
+
+    Raises S3dError when the answer is no.
+    """
+    total = space = 0
+    for item in selected(client, selection, conditions, versions=plan.versions):
+        total += 1
+        space += item.size
+        if plan.dry_run:
+            _report(item.bucket, item.key, _version(item, plan), plan)
+    if not total:
+        return 0
+    what = f"{count(total, 'version' if plan.versions else 'object')} of {target}, {size(space)}"
+    if plan.dry_run:
+        if not plan.as_json:
+            report(f"would delete {what}")
+        return total
+    if not plan.yes and not confirmed(f"delete {what}?"):
+        raise S3dError("nothing deleted", what)
+    progress = Progress(f"deleting from {target}", space)
+    try:
+        for item in selected(client, selection, conditions, versions=plan.versions):
+            client.delete(item.bucket, item.key, _version(item, plan))
+            progress.add(item.size)
+            if plan.as_json:
+                _report(item.bucket, item.key, _version(item, plan), plan)
+    finally:
+        progress.close()
+    if not plan.as_json:
+        report(f"deleted {what}")
+    return total
+
+
+def _version(item: ObjectInfo, plan: Deletion) -> str:
+    return (item.version_id or "") if plan.versions else ""
