@@ -209,4 +209,5 @@ class WrittenFile:
         self.place, self._replaces = self.place._replace(key=written.key), written.etag
         self._stored_revision = frozen.revision
         self._record.remove(until=frozen.id)
+        failpoint.hit("mount.stored")
         self.staged.remove(frozen.id)
