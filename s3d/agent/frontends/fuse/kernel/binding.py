@@ -14,16 +14,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import signal
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.frontends.fuse.fs_ops import FsOps
-from s3d.agent.frontends.fuse.interruptible import CallInThread
 from s3d.agent.frontends.fuse.kernel.directory_calls import DirectoryCalls
 from s3d.agent.frontends.fuse.kernel.file_calls import FileCalls
+from s3d.agent.frontends.fuse.kernel.interrupts import CallInThread
 from s3d.agent.frontends.fuse.kernel.name_calls import Handler, NameCalls
 from s3d.agent.frontends.fuse.kernel.node_table import NodeTable
 from s3d.agent.frontends.fuse.kernel.protocol import (
@@ -169,21 +167,8 @@ class Binding:
         )  # fmt: skip
 
     def _interrupt(self, request: KernelRequest) -> None:
-        """Any signal to the process leads here, but only a fatal one ends the operation, as it is
-        with a local disk: few programs expect EINTR from a read of a file."""
         (unique,) = INTERRUPT_IN.unpack_from(request.body)
         call = self._active.get(unique)
         if call is None:  # answered, or not yet begun: the kernel repeats the message if so
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        if _is_dying(call.caller):
-            call.interrupt(unique)
-
-
-def _is_dying(thread: int) -> bool:
-    """Whether SIGKILL is pending, which is how the kernel ends a process for any fatal signal."""
-    try:
-        status = Path(f"/proc/{thread}/status").read_text()
-    except OSError:
-        return False
-    pending = [int(line.split()[1], 16) for line in status.splitlines() if line[:6] == "SigPnd"]
-    return any(mask & 1 << (signal.SIGKILL - 1) for mask in pending)
+        call.interrupt(unique)

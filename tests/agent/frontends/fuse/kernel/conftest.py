@@ -21,6 +21,7 @@ def files() -> MemoryFs:
 def binding(tmp_path: Path, files: MemoryFs) -> Iterator[Binding]:
     with mounted(tmp_path, files) as binding:
         yield binding
+        files.unblock()
 
 
 @pytest.fixture

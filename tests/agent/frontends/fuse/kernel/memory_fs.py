@@ -14,19 +14,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
 
 from s3d.agent.frontends.fuse.fs_ops import (
-    CALL_LIMIT,
     Attributes,
     DirectoryEntry,
     FileSystemSize,
     OpenFile,
 )
-from s3d.agent.frontends.fuse.interruptible import wait_for
+from s3d.agent.frontends.fuse.kernel.interrupts import is_interrupted
 
 NOREPLACE, EXCHANGE = 1, 2
-LIMIT = CALL_LIMIT
 
 
 def error(number: int) -> OSError:
@@ -69,7 +66,7 @@ class MemoryFs:
         """Set when one waits."""
         self.errors: list[OSError] = []
         """What ended such a wait."""
-        self._waits: list[Future[None]] = []
+        self._unblocked = threading.Event()
 
     def _new(self, mode: int) -> Entry:
         return Entry(next(self._numbers), mode)
@@ -95,26 +92,17 @@ class MemoryFs:
         return self._find(path) if handle is None else self.open_files[handle][0]
 
     def unblock(self) -> None:
-        with self._lock:
-            self.blocks.clear()
-            for future in self._waits:
-                if future.set_running_or_notify_cancel():
-                    future.set_result(None)
-            self._waits.clear()
+        self.blocks.clear()
+        self._unblocked.set()
 
     def _block(self, method: str) -> None:
-        future: Future[None] = Future()
-        with self._lock:
-            is_blocked = method in self.blocks
-            if is_blocked:
-                self._waits.append(future)
-        if is_blocked:
-            self.is_blocked.set()
-            try:
-                wait_for(future, LIMIT)
-            except OSError as ended:
-                self.errors.append(ended)
-                raise
+        if method not in self.blocks:
+            return
+        self.is_blocked.set()
+        while not self._unblocked.wait(0.01):
+            if is_interrupted():
+                self.errors.append(error(errno.EINTR))
+                raise self.errors[-1]
 
     def get_attributes(self, path: str, handle: int | None) -> Attributes:
         self.calls["get_attributes"] += 1

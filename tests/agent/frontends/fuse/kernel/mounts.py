@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.frontends.fuse.fs_ops import FsOps
 from s3d.agent.frontends.fuse.kernel import fusermount
 from s3d.agent.frontends.fuse.kernel.binding import Binding
-from tests.agent.frontends.fuse.kernel.memory_fs import MemoryFs
 
 
 def can_mount() -> bool:
@@ -25,15 +25,14 @@ needs_fuse = pytest.mark.skipif(not can_mount(), reason="needs /dev/fuse and fus
 
 
 @contextmanager
-def mounted(folder: Path, files: MemoryFs, *, valid: float = 60.0) -> Iterator[Binding]:
+def mounted(folder: Path, operations: FsOps, *, valid: float = 60.0) -> Iterator[Binding]:
     """A mount that threads of this process serve. So nothing here may touch it while it holds the
     interpreter's lock: no memory map, and no child process that is started with cwd= in it."""
-    binding = Binding(files, fusermount.mount(folder), valid=valid)
+    binding = Binding(operations, fusermount.mount(folder), valid=valid)
     try:
         binding.serve(10)
         yield binding
     finally:
-        files.unblock()
         if not binding.ended.is_set():
             fusermount.unmount(folder, lazy=True)
         assert binding.ended.wait(10)
