@@ -101,6 +101,11 @@ class WrittenFile:
         return FileStatus(self.staged.size, mtime_ns, self.attributes.mode)
 
     @property
+    def etag(self) -> str:
+        """Of the version that a store has; "": none has."""
+        return self._replaces
+
+    @property
     def size(self) -> int:
         return self.staged.size
 
