@@ -85,14 +85,14 @@ class S3dServer:
         """A client of boto3, which has to be installed. options: of boto3's client()."""
         import boto3
 
-        return boto3.client(service, **{**self._client_options(), **options})
+        return boto3.client(service, **{**_client_options(self), **options})
 
     def async_client(self, service: str = "s3", **options: Any) -> Any:
         """A client of aioboto3, to be used by `async with`. options: of its client()."""
         import aioboto3
 
         session: Any = aioboto3.session.Session
-        return session().client(service, **{**self._client_options(), **options})
+        return session().client(service, **{**_client_options(self), **options})
 
     def create_bucket(self, name: str = "") -> str:
         """Create a bucket; its name, which is unique when none is given."""
@@ -147,10 +147,11 @@ class S3dServer:
     def _store(self) -> TestStoreClient:
         return TestStoreClient(ControlClient(self.agent.socket))
 
-    def _client_options(self) -> dict[str, str]:
-        return {
-            "endpoint_url": self.endpoint,
-            "region_name": self.region,
-            "aws_access_key_id": self.access_key_id,
-            "aws_secret_access_key": self.secret_access_key,
-        }
+
+def _client_options(server: S3dServer) -> dict[str, str]:
+    return {
+        "endpoint_url": server.endpoint,
+        "region_name": server.region,
+        "aws_access_key_id": server.access_key_id,
+        "aws_secret_access_key": server.secret_access_key,
+    }
