@@ -5,7 +5,6 @@ from __future__ import annotations
 from s3d.agent.stores.local import configurations
 from s3d.agent.stores.local.configurations import FAMILIES
 
-
 DESTINATION = {"S3BucketDestination": {"Bucket": "arn:aws:s3:::reports", "Format": "CSV"}}
 """Of an inventory, which must have one."""
 
