@@ -16,8 +16,8 @@ from typing import Any
 
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.conflict_names import original_of
 from s3d.agent.core.events import Events
+from s3d.agent.core.path_names import original_of
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings

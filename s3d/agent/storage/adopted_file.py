@@ -11,11 +11,13 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from s3d.agent.s3.messages import NO_TRAILERS
 from s3d.agent.storage.blocks import BlockSums
+from s3d.agent.storage.disk import Disk
 
 _BUFFER = 1 << 20
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
@@ -72,8 +74,65 @@ class AdoptableFile:
         return True
 
 
-def hash_file(fd: int, hashes: Sequence[Hash]) -> tuple[int, bytes]:
-    """Update the hashes with all bytes of a file: its size and its block sums. In a thread."""
+class BlobFolder(Protocol):
+    """Where a file becomes a blob: Blobs."""
+
+    disk: Disk
+
+    def path(self, blob: int) -> Path: ...
+
+    def link(self, blob: int, source: Path) -> None: ...
+
+    def fsync_blob(self, blob: int, fd: int) -> None: ...
+
+    def unlink(self, blobs: list[int]) -> None: ...
+
+    def remove(self, blobs: list[int]) -> None: ...
+
+
+async def adopt(
+    blobs: BlobFolder, blob: int, file: AdoptableFile, hashes: Sequence[Hash]
+) -> bytes | None:
+    """Make a file the blob of this number, durably: its block sums; None: it has to be copied.
+
+    Updates the hashes. Raises SlowDown when the disk cannot take it.
+    """
+    loop = asyncio.get_running_loop()
+    job = loop.run_in_executor(None, _link, blobs, blob, file, hashes)
+    try:
+        # Not awaited itself: until the thread has ended, the file may get its new name.
+        await asyncio.wait([job])
+    except asyncio.CancelledError:
+        job.add_done_callback(partial(_drop, blobs, blob))
+        raise
+    return job.result()
+
+
+def _drop(blobs: BlobFolder, blob: int, job: asyncio.Future[bytes | None]) -> None:
+    job.exception()  # nobody waits for it any more
+    blobs.remove([blob])
+
+
+def _link(
+    blobs: BlobFolder, blob: int, file: AdoptableFile, hashes: Sequence[Hash]
+) -> bytes | None:
+    with blobs.disk.translate_errors():
+        if not file.link(partial(blobs.link, blob)):
+            return None
+        try:
+            with blobs.path(blob).open("rb", buffering=0) as opened:
+                size, sums = _hash(opened.fileno(), hashes)
+                if size != file.size:
+                    raise OSError(errno.ESTALE, f"{file.path} has changed")
+                blobs.fsync_blob(blob, opened.fileno())
+            return sums
+        except BaseException:
+            blobs.unlink([blob])
+            raise
+
+
+def _hash(fd: int, hashes: Sequence[Hash]) -> tuple[int, bytes]:
+    """Update the hashes with all bytes of a file: its size and its block sums."""
     sums, size = BlockSums(), 0
     while data := os.pread(fd, _BUFFER, size):
         for hash in hashes:

@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 
 from s3d.agent.s3.messages import Body
-from s3d.agent.storage.adopted_file import AdoptableFile, Hash, hash_file
+from s3d.agent.storage.adopted_file import AdoptableFile, Hash, adopt
 from s3d.agent.storage.blob_body import BlobBody
 from s3d.agent.storage.blocks import BlockSums, VerifiedBlocks, sums_of
 from s3d.agent.storage.disk import LOST, Disk
@@ -116,9 +114,10 @@ class Blobs:
         disk cannot take it; nothing is left behind then.
         """
         if isinstance(body, AdoptableFile) and encryptor is None and body.size > inline:
-            adopted = await self._adopt(body, hashes)
-            if adopted is not None:
-                return adopted
+            blob = self.new_id()
+            sums = await adopt(self, blob, body, hashes)
+            if sums is not None:
+                return Draft(self, Extent(blob, 0, body.size, sums), None)
         self.disk.admit(body.size or 0)
         writer: _Writer | None = None
         self._receiving += 1
@@ -197,21 +196,6 @@ class Blobs:
         key = encryptor.data_key()
         return Draft(self, Extent(self.new_id(), 0, len(data), sums_of(stored), key), stored)
 
-    async def _adopt(self, file: AdoptableFile, hashes: Sequence[Hash]) -> Draft | None:
-        """Make a file of this machine a blob; None: it cannot be linked.
-
-        Not cancelled with its caller: until the thread has ended, the file may get its new name.
-        """
-        blob = self.new_id()
-        job = asyncio.get_running_loop().run_in_executor(None, self._link, blob, file, hashes)
-        try:
-            await asyncio.wait([job])
-        except asyncio.CancelledError:
-            job.add_done_callback(partial(self._drop_link, blob))
-            raise
-        sums = job.result()
-        return None if sums is None else Draft(self, Extent(blob, 0, file.size, sums), None)
-
     def _buffer(self) -> int:
         return min(_BUFFER, _BUFFERS // (2 * self._receiving))
 
@@ -235,26 +219,6 @@ class Blobs:
                 sync_folder(self.folder)
             self._made.add(path.parent)
         return path
-
-    def _drop_link(self, blob: int, job: asyncio.Future[bytes | None]) -> None:
-        job.exception()  # nobody waits for it any more
-        self.remove([blob])
-
-    def _link(self, blob: int, file: AdoptableFile, hashes: Sequence[Hash]) -> bytes | None:
-        """The block sums of a new blob that is a link to the file; None: it cannot be one."""
-        with self.disk.translate_errors():
-            if not file.link(partial(self.link, blob)):
-                return None
-            try:
-                with self.path(blob).open("rb", buffering=0) as opened:
-                    size, sums = hash_file(opened.fileno(), hashes)
-                    if size != file.size:
-                        raise OSError(errno.ESTALE, f"{file.path} has changed")
-                    self.fsync_blob(blob, opened.fileno())
-                return sums
-            except BaseException:
-                self.unlink([blob])
-                raise
 
     def fsync_blob(self, blob: int, fd: int) -> None:
         """Make a file durable, its name included."""

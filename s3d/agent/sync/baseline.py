@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from s3d.agent.core.conflict_names import original_of
+from s3d.agent.core.path_names import original_of
 from s3d.agent.sync.baseline_file import connect, flush_log
 from s3d.agent.sync.baseline_tables import HistoryTable, Statement, TrashTable
 from s3d.agent.sync.path_state import BaselineEntry, Signature

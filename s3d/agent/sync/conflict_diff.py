@@ -6,7 +6,7 @@ import difflib
 import os
 from contextlib import suppress
 
-from s3d.agent.core.conflict_names import original_of
+from s3d.agent.core.path_names import original_of
 from s3d.agent.sync.file_content import open_regular
 from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked
 from s3d.agent.sync.local_tree import FolderTree

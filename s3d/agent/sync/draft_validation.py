@@ -16,10 +16,10 @@ from pathlib import Path
 from msgspec.structs import asdict, replace
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.path_names import RESERVED
 from s3d.agent.core.ttl_cache import TTLCache
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.folders import Folders
-from s3d.agent.sync.names import RESERVED
 from s3d.agent.sync.path_selection import IGNORE_FILE, Ignore
 from s3d.shared.config.load import folder_of
 from s3d.shared.config.rules import ConfigError

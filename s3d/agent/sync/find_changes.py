@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 
+from s3d.agent.core.path_names import parents
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.interfaces import RemoteTree, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
-from s3d.agent.sync.names import parents
 from s3d.agent.sync.pass_scope import Scope
 from s3d.agent.sync.path_selection import Selection
 from s3d.agent.sync.path_state import BaselineEntry, LocalEntry, RemoteEntry, is_changed, is_folder

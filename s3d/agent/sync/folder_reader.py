@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from s3d.agent.core.path_names import why_no_path
 from s3d.agent.sync.atomic_rename import Name
 from s3d.agent.sync.file_content import FileContent, local_of, open_regular
 from s3d.agent.sync.interfaces import ConcurrentChange
 from s3d.agent.sync.marked_folder import OPEN_FOLDER, MarkedFolder, sync_names_of
-from s3d.agent.sync.names import why_no_path
 from s3d.agent.sync.path_state import NO_BYTES, LocalEntry, Signature, is_folder
 from s3d.agent.sync.reasons import reason_of, refusing
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.conflict_names import host_name
 from s3d.agent.core.events import Events
+from s3d.agent.core.path_names import host_name
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.root import why_no_root

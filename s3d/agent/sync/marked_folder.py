@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from s3d.agent.sync.names import RESERVED
+from s3d.agent.core.path_names import RESERVED
 
 STAGE, TRASH, MARKER = "stage", "trash", "marker"
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.conflict_names import conflict_name
 from s3d.agent.core.events import Events
+from s3d.agent.core.path_names import conflict_name
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.baseline import Baseline

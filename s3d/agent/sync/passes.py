@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 
+from s3d.agent.core.path_names import parents
 from s3d.agent.sync.decide import DELETIONS, Action, Step, check_deletions, deletions, transfers
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.find_changes import ChangeFinder
 from s3d.agent.sync.interfaces import PathBlocked, RootGone, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.moves import Move, carry_out, find_moves
-from s3d.agent.sync.names import parents
 from s3d.agent.sync.pass_scope import PassResult, Scope, StepResult
 from s3d.agent.sync.path_selection import Room, Selection
 from s3d.agent.sync.path_state import (

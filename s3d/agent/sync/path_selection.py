@@ -10,9 +10,9 @@ import pathspec
 from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.path_names import RESERVED
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
-from s3d.agent.sync.names import RESERVED
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, is_folder
 from s3d.agent.sync.remote_tree import translate_errors
 from s3d.shared.control import ObjectInfo

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 
-from s3d.agent.core.conflict_names import conflict_name
+from s3d.agent.core.path_names import conflict_name
 from s3d.agent.sync.baseline import Baseline, Intent
 from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.interfaces import (

@@ -18,6 +18,7 @@ from datetime import datetime
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.core.path_names import RESERVED, why_no_path
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import unquoted
 from s3d.agent.s3.listing import BYTES, is_in_order, may_stream
@@ -29,7 +30,6 @@ from s3d.agent.sync.interfaces import (
     PathBlocked,
     Unavailable,
 )
-from s3d.agent.sync.names import RESERVED, why_no_path
 from s3d.agent.sync.path_state import RemoteEntry, fits
 from s3d.shared.control import ObjectInfo
 

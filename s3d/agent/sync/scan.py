@@ -8,8 +8,8 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from s3d.agent.core.path_names import LONGEST_KEY, RESERVED, why_no_key
 from s3d.agent.sync.file_content import signature_of
-from s3d.agent.sync.names import LONGEST_KEY, RESERVED, why_no_key
 from s3d.agent.sync.path_state import NO_BYTES, SPECIAL, STRANGE_TIME, SYMLINK, LocalEntry, fits
 from s3d.shared.text import printable_path
 

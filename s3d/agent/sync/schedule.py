@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterable
 
 from s3d.agent.core.backoff import Backoff
+from s3d.agent.core.path_names import parents
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.names import parents
 from s3d.agent.sync.pass_scope import PassResult, Scope
 from s3d.agent.sync.retry_queue import RetryQueue
 

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from s3d.agent.core.conflict_names import original_of
+from s3d.agent.core.path_names import original_of
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_tables import TrashEntry
 from s3d.agent.sync.execute import Executor

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import watchfiles
 
-from s3d.agent.sync.names import RESERVED
+from s3d.agent.core.path_names import RESERVED
 
 logger = logging.getLogger(__name__)
 

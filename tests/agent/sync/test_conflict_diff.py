@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.agent.core.conflict_names import conflict_name
+from s3d.agent.core.path_names import conflict_name
 from s3d.agent.sync.conflict_diff import LINES, MAX_TEXT_SIZE, diff_conflict
 from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.local_tree import FolderTree

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from s3d.agent.core.conflict_names import original_of
+from s3d.agent.core.path_names import original_of
 from s3d.agent.sync.decide import Action, Step
 from s3d.agent.sync.moves import carry_out, find_moves
 from s3d.agent.sync.path_state import BaselineEntry, Difference, LocalEntry, RemoteEntry, Signature

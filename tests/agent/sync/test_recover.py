@@ -2,7 +2,7 @@
 
 import pytest
 
-from s3d.agent.core.conflict_names import original_of
+from s3d.agent.core.path_names import original_of
 from s3d.agent.sync.baseline import Intent
 from s3d.agent.sync.path_state import Signature
 from s3d.agent.sync.recover import LANDED, recover_all

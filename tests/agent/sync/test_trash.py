@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from s3d.agent.core.conflict_names import original_of
+from s3d.agent.core.path_names import original_of
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.baseline import Baseline

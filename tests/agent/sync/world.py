@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from s3d.agent.core.client import IF_ABSENT
-from s3d.agent.core.conflict_names import original_of
+from s3d.agent.core.path_names import original_of
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences

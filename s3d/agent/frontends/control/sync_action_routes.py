@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from s3d.agent.core.conflict_names import original_of
+from s3d.agent.core.path_names import original_of
 from s3d.agent.frontends.control.control_call import Call, Handler, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error

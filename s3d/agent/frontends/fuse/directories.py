@@ -23,6 +23,7 @@ from s3d.agent.frontends.fuse.folder_memory import FolderId, FolderMemory, Known
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
 from s3d.agent.frontends.fuse.key_names import Form, parse_name
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.s3.address import MAX_KEY_SIZE
 
 BUCKETS: FolderId = ("", "")
@@ -53,19 +54,23 @@ class Directories:
         requests: FolderRequests,
         bridge: LoopBridge,
         memory: FolderMemory,
+        metadata: MetadataMemory,
         root: FolderId = BUCKETS,
     ) -> None:
         """root: the folder that the mount shows."""
         self._requests = requests
         self._bridge = bridge
         self._memory = memory
+        self._metadata = metadata
         self._root = root
 
     def resolve(self, path: str) -> Resolved:
         """What a path stands for. Raises OSError ENOENT when there is nothing."""
         folder, name = self.locate(path)
-        if not name:
-            return Resolved(*folder, folder_entry(""))
+        return self.resolve_in(folder, name) if name else Resolved(*folder, folder_entry(""))
+
+    def resolve_in(self, folder: FolderId, name: str) -> Resolved:
+        """What a name in a folder stands for. Raises OSError ENOENT."""
         entry = self.look_up(folder, name)
         if folder == BUCKETS:
             return Resolved(entry.component, "", entry)
@@ -98,6 +103,15 @@ class Directories:
             component = entry.component
         bucket, prefix = folder
         return bucket, f"{prefix}{component}/"
+
+    def folder_at(self, path: str) -> FolderId:
+        """The folder with this path. Raises OSError: ENOENT, ENOTDIR."""
+        folder, name = self.locate(path)
+        if not name:
+            return folder
+        if not self.look_up(folder, name).is_folder:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        return self.folder_in(folder, name)
 
     def key_for(self, path: str) -> tuple[str, str]:
         """Bucket and key of an object that a new file at this path becomes.
@@ -182,10 +196,16 @@ class Directories:
         merger, cursor = PageMerger(folder[1]), ""
         while True:
             page = self._bridge.call(partial(self._requests.page, folder, beginning, cursor))
-            entries = list(merger.add(page))
+            entries = [self._describe(folder, each) for each in merger.add(page)]
             cursor = page.cursor
             if not beginning:
                 self._memory.add_page(folder, part, entries, is_last=not cursor)
             yield entries
             if not cursor:
                 return
+
+    def _describe(self, folder: FolderId, entry: Entry) -> Entry:
+        bucket, prefix = folder
+        if entry.is_folder:
+            return entry
+        return self._metadata.describe(bucket, prefix + entry.component, entry)

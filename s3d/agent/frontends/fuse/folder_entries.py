@@ -11,12 +11,11 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from s3d.agent.frontends.fuse.fs_ops import Attributes
 from s3d.agent.frontends.fuse.key_names import name_of
 from s3d.shared.control import Listing, ObjectInfo
 
-FILE_MODE, FOLDER_MODE = stat.S_IFREG | 0o600, stat.S_IFDIR | 0o700
-"""Only the user's own: whoever may read the mount has the rights of the agent's key."""
+FILE_MODE, FOLDER_MODE = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755
+"""Without metadata. Other users cannot enter the mount, unless the user has allowed it."""
 
 
 class Entry(NamedTuple):
@@ -25,21 +24,21 @@ class Entry(NamedTuple):
     name: str
     component: str
     """Of the key; what follows the prefix of the folder."""
-    is_folder: bool
+    mode: int
+    """As st_mode."""
     size: int = 0
     mtime_ns: int = 0
     """Nanoseconds since 1970; 0: the listing does not say."""
     etag: str = ""
     """Quoted, as in S3."""
 
-    def attributes(self, inode: int) -> Attributes:
-        """As stat() shows them, without what metadata say."""
-        mode = FOLDER_MODE if self.is_folder else FILE_MODE
-        return Attributes(mode, self.size, self.mtime_ns, inode)
+    @property
+    def is_folder(self) -> bool:
+        return stat.S_ISDIR(self.mode)
 
 
 def folder_entry(component: str, mtime_ns: int = 0) -> Entry:
-    return Entry(name_of(component), component, True, mtime_ns=mtime_ns)
+    return Entry(name_of(component), component, FOLDER_MODE, mtime_ns=mtime_ns)
 
 
 def file_entry(component: str, info: ObjectInfo, *, hidden: bool = False) -> Entry:
@@ -47,7 +46,7 @@ def file_entry(component: str, info: ObjectInfo, *, hidden: bool = False) -> Ent
     return Entry(
         name_of(component, hidden=hidden),
         component,
-        False,
+        FILE_MODE,
         info.size,
         to_nanoseconds(info.last_modified),
         info.etag,

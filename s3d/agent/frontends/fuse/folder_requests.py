@@ -14,6 +14,7 @@ from s3d.agent.frontends.fuse.folder_entries import (
     to_nanoseconds,
 )
 from s3d.agent.frontends.fuse.folder_memory import FolderId
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.s3.errors import S3Error
 from s3d.shared.control import Listing, ObjectInfo
 
@@ -24,8 +25,10 @@ PAGE = 1_000
 class FolderRequests:
     """Asks a store. Every method raises S3Error."""
 
-    def __init__(self, client: S3Client) -> None:
+    def __init__(self, client: S3Client, metadata: MetadataMemory) -> None:
+        """metadata: remembers what the answers say, of which listings say nothing."""
         self._client = client
+        self._metadata = metadata
 
     async def page(self, folder: FolderId, beginning: str, cursor: str) -> Listing:
         """The next page of a folder, of what has this beginning."""
@@ -49,7 +52,8 @@ class FolderRequests:
             return folder_entry(component)
         if info is None or hidden != is_folder or not (component or info.size):
             return None
-        return file_entry(component, info, hidden=hidden)
+        self._metadata.note(info)
+        return self._metadata.describe(bucket, key, file_entry(component, info, hidden=hidden))
 
     async def buckets(self) -> list[Entry]:
         """All buckets that the agent's key may list."""

@@ -1,8 +1,8 @@
 """The interface between a FUSE binding and the file system of buckets.
 
-A binding (today `binding`, for mfusepy) turns the kernel's calls into calls of FsOps; `filesystem`
-implements it over the stores. Another binding is one more module that calls FsOps, and nothing
-here knows libfuse.
+A binding (`kernel.binding`) turns the kernel's calls into calls of FsOps; `filesystem` implements
+it over the stores. Another binding is one more module that calls FsOps, and nothing here knows the
+kernel.
 
 Every method runs in a thread of the binding, never on the event loop, and may be called by several
 threads at once. Paths are absolute within the mount ("/" is its root) and decoded with

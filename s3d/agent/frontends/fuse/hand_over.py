@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from s3d.agent.core.client import IF_ABSENT, S3Client
-from s3d.agent.core.conflict_names import conflict_key
 from s3d.agent.core.context import background_context, with_timeout
 from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.core.path_names import conflict_key
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag

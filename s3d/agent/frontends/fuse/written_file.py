@@ -101,6 +101,11 @@ class WrittenFile:
         return FileStatus(self.staged.size, mtime_ns, self.attributes.mode)
 
     @property
+    def etag(self) -> str:
+        """Of the version that a store has; "": none has."""
+        return self._replaces
+
+    @property
     def size(self) -> int:
         return self.staged.size
 
@@ -204,4 +209,5 @@ class WrittenFile:
         self.place, self._replaces = self.place._replace(key=written.key), written.etag
         self._stored_revision = frozen.revision
         self._record.remove(until=frozen.id)
+        failpoint.hit("mount.stored")
         self.staged.remove(frozen.id)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from s3d.agent.core.bandwidth import RateMeter
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
-from s3d.agent.core.conflict_names import conflict_key
 from s3d.agent.core.events import Events
+from s3d.agent.core.path_names import conflict_key
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error

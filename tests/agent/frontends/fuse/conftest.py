@@ -13,12 +13,18 @@ from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.frontends.fuse.filesystem import FileSystem
+from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.agent.s3.messages import BytesBody, S3Request
 from s3d.agent.stores.change_events import ChangeEvents
+from s3d.shared.control import Event
 
 T = TypeVar("T")
 BUCKET = "bkt"
+SIZE = FileSystemSize(1 << 50, 1 << 40, 1 << 32, 1 << 31)
 
 
 class Counted(Layer):
@@ -62,3 +68,43 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     yield world
     world.bridge.close()
     embedded.close()
+
+
+class States:
+    """Every object is clean and cached."""
+
+    def state_of(self, bucket: str, key: str) -> AgentState:
+        return AgentState("clean", "cached", is_pinned=False)
+
+
+@pytest.fixture
+async def written(world: World, tmp_path: Path) -> AsyncIterator[WrittenFiles]:
+    """The files of the world that are open for writing."""
+    folder = tmp_path / "staging"
+    folder.mkdir()
+    written = WrittenFiles(folder, world.bridge, world.store)
+    written.start()
+    yield written
+    await asyncio.to_thread(written.close)
+
+
+@pytest.fixture
+async def fs(world: World, written: WrittenFiles) -> AsyncIterator[FileSystem]:
+    """A file system of all buckets of the world."""
+    fs = FileSystem(
+        world.store,
+        asyncio.get_running_loop(),
+        written=written,
+        is_local=lambda *_: True,
+        states=States(),
+        size=lambda: SIZE,
+    )
+
+    def note(event: Event) -> None:
+        bucket, _, key = event.subject.partition("/")
+        is_removal = str(event.data["operation"]).startswith("Delete")
+        fs.changed(bucket, key, is_removal=is_removal)
+
+    world.events.taps.append(note)
+    yield fs
+    await asyncio.to_thread(fs.close)

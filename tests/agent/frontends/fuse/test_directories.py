@@ -8,9 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
+from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.fuse.directories import BUCKETS, Directories
+from s3d.agent.frontends.fuse.folder_entries import FILE_MODE
 from s3d.agent.frontends.fuse.folder_memory import FolderMemory
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
+from s3d.agent.s3.messages import BytesBody
 from tests.agent.frontends.fuse.conftest import BUCKET, World
 from tests.agent.manual_clock import ManualClock
 
@@ -30,8 +34,14 @@ class Mounted:
     def __init__(self, world: World, root: tuple[str, str] = ROOT) -> None:
         self.clock = ManualClock()
         self.memory = FolderMemory(1.0, self.clock)
-        requests = FolderRequests(world.client)
-        self.directories = Directories(requests, world.bridge, self.memory, root)
+        self.metadata = MetadataMemory()
+        self.directories = Directories(
+            FolderRequests(world.client, self.metadata),
+            world.bridge,
+            self.memory,
+            self.metadata,
+            root,
+        )
         world.events.taps.append(
             lambda event: self.memory.changed(
                 *event.subject.partition("/")[::2],
@@ -231,3 +241,20 @@ async def test_the_key_of_a_new_file(mounted: Mounted) -> None:
         with pytest.raises(OSError, match="a new file cannot") as caught:
             directories.key_for(f"/d/{name}")
         assert caught.value.errno == errno.EINVAL
+
+
+async def test_times_and_modes_of_metadata_are_kept_when_a_listing_follows(
+    mounted: Mounted,
+) -> None:
+    metadata = {"mtime": "1600000000.5", "mode": "100755"}
+    attributes = ObjectAttributes(metadata=metadata)
+    await mounted.world.client.store(BUCKET, "d/run", BytesBody(b""), attributes)
+    for _ in range(2):
+        entry = (await asyncio.to_thread(mounted.directories.resolve, "/d/run")).entry
+        assert (entry.mode, entry.mtime_ns) == (0o100755, 1_600_000_000_500_000_000)
+        assert await asyncio.to_thread(mounted.names, "/d") == ["run"]
+    await mounted.world.put("d/run", b"another version")
+    assert await asyncio.to_thread(mounted.names, "/d") == ["run"]
+    entry = (await asyncio.to_thread(mounted.directories.resolve, "/d/run")).entry
+    assert entry.mode == FILE_MODE
+    assert entry.mtime_ns > 1_700_000_000_000_000_000

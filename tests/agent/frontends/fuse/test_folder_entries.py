@@ -55,11 +55,12 @@ def test_the_marker_of_the_folder_itself_is_no_entry() -> None:
     assert merger.marker is marker
 
 
-def test_attributes() -> None:
+def test_what_a_listing_says() -> None:
     file = file_entry("f", ObjectInfo("b", "d/f", 5, '"e"', 1_700_000_000.123))
-    assert file == Entry("f", "f", False, 5, 1_700_000_000_123_000_000, '"e"')
-    assert file.attributes(7) == (FILE_MODE, 5, 1_700_000_000_123_000_000, 7, 1)
-    assert folder_entry("d").attributes(8).mode == FOLDER_MODE
+    assert file == Entry("f", "f", FILE_MODE, 5, 1_700_000_000_123_000_000, '"e"')
+    assert not file.is_folder
+    assert folder_entry("d").mode == FOLDER_MODE
+    assert folder_entry("d").is_folder
 
 
 def test_times_are_exact_to_the_microsecond() -> None:

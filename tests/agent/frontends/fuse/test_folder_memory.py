@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s3d.agent.frontends.fuse import folder_memory
-from s3d.agent.frontends.fuse.folder_entries import Entry, folder_entry
+from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, Entry, folder_entry
 from s3d.agent.frontends.fuse.folder_memory import FolderMemory, Known, PartialListing
 from tests.agent.manual_clock import ManualClock
 
@@ -13,7 +13,7 @@ D = ("b", "d/")
 
 
 def file(name: str, size: int = 1) -> Entry:
-    return Entry(name, name, False, size)
+    return Entry(name, name, FILE_MODE, size)
 
 
 @pytest.fixture

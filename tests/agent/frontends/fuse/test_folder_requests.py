@@ -9,6 +9,7 @@ import pytest
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Answer, Layer, operation
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from tests.agent.frontends.fuse.conftest import BUCKET, World
@@ -25,7 +26,7 @@ class Denied(Layer):
 
 
 async def test_an_object_and_the_folder_that_hides_it(world: World) -> None:
-    requests = FolderRequests(world.client)
+    requests = FolderRequests(world.client, MetadataMemory())
     await world.put("a", b"123")
     entry = await requests.look_up(ROOT, "a", hidden=False)
     assert entry is not None
@@ -42,7 +43,7 @@ async def test_an_object_and_the_folder_that_hides_it(world: World) -> None:
 
 
 async def test_an_error_of_either_request_is_raised(world: World) -> None:
-    requests = FolderRequests(world.client)
+    requests = FolderRequests(world.client, MetadataMemory())
     with pytest.raises(S3Error, match="NoSuchBucket"):
         await requests.look_up(("missing", ""), "a", hidden=False)
     with pytest.raises(S3Error, match="KeyTooLong"):
@@ -52,19 +53,19 @@ async def test_an_error_of_either_request_is_raised(world: World) -> None:
 async def test_a_page_has_what_begins_so(world: World) -> None:
     for key in ("d/ab", "d/ac/x", "d/b"):
         await world.put(key)
-    page = await FolderRequests(world.client).page((BUCKET, "d/"), "a", "")
+    page = await FolderRequests(world.client, MetadataMemory()).page((BUCKET, "d/"), "a", "")
     assert [info.key for info in page.objects] == ["d/ab"]
     assert page.prefixes == ["d/ac/"]
 
 
 async def test_buckets(world: World) -> None:
-    buckets = await FolderRequests(world.client).buckets()
+    buckets = await FolderRequests(world.client, MetadataMemory()).buckets()
     assert [(entry.name, entry.is_folder) for entry in buckets] == [(BUCKET, True)]
     assert buckets[0].mtime_ns > 10**18
 
 
 async def test_one_bucket_for_a_key_that_may_not_list_them(world: World) -> None:
-    requests = FolderRequests(S3Client(Denied(world.store)))
+    requests = FolderRequests(S3Client(Denied(world.store)), MetadataMemory())
     with pytest.raises(S3Error, match="AccessDenied"):
         await requests.buckets()
     entry = await requests.bucket(BUCKET)

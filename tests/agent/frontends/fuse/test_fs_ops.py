@@ -14,7 +14,7 @@ def test_no_operation_belongs_to_an_event_loop():
 def test_the_interface_loads_no_binding():
     code = (
         "import sys, s3d.agent.frontends.fuse.fs_ops;"
-        "print(sorted({'mfusepy', 'asyncio'} & set(sys.modules)))"
+        "print(sorted({'s3d.agent.frontends.fuse.kernel', 'asyncio'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

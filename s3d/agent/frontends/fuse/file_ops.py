@@ -1,0 +1,147 @@
+"""The operations of FsOps on open files: those that are read are objects, those that are written
+have a staging file until a store has their bytes."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+from s3d.agent.frontends.fuse.fs_ops import OpenFile
+from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.mounted_names import MountedNames
+from s3d.agent.frontends.fuse.open_readers import OpenReaders
+from s3d.agent.frontends.fuse.read_handle import ReadHandle
+from s3d.agent.frontends.fuse.written_file import WrittenFile
+from s3d.agent.frontends.fuse.written_files import WrittenFiles
+
+T = TypeVar("T")
+
+
+class WriteHandle(NamedTuple):
+    """A descriptor of a file that has a staging file."""
+
+    file: WrittenFile
+    appends: bool
+    """Whether every write goes to the end."""
+
+    def read(self, size: int, offset: int) -> bytes:
+        return self.file.read(size, offset)
+
+
+class FileOps:
+    """Opens, reads, writes and closes files."""
+
+    def __init__(self, names: MountedNames, readers: OpenReaders, written: WrittenFiles) -> None:
+        self._names = names
+        self._readers = readers
+        self._written = written
+        self._handles: HandleTable[ReadHandle | WriteHandle] = HandleTable()
+
+    def open(self, path: str, flags: int) -> OpenFile:
+        file = self._names.resolve(path)
+        if file.entry.is_folder:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        place = Place(file.bucket, file.key)
+        truncates = bool(flags & os.O_TRUNC)
+        is_written = flags & os.O_ACCMODE != os.O_RDONLY or truncates
+        if is_written or self._written.find(place) is not None:
+            return self._open_written(self._written.open(place, truncate=truncates), flags)
+        handle, cache = self._readers.open(file)
+        return OpenFile(self._handles.add(handle), *cache)
+
+    def create(self, path: str, flags: int, mode: int) -> OpenFile:
+        place = Place(*self._names.key_for(path))
+        if self._names.exists(path):
+            if flags & os.O_EXCL:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+            return self.open(path, flags)
+        return self._open_written(self._written.create(place, mode), flags)
+
+    def read(self, handle: int, size: int, offset: int) -> bytes:
+        return self._handles.get(handle).read(size, offset)
+
+    def write(self, handle: int, data: bytes, offset: int) -> int:
+        file, appends = self._writer(handle)
+        return self._written.write(file, data, None if appends else offset)
+
+    def truncate(self, path: str, handle: int | None, size: int) -> None:
+        if handle is not None:
+            self._writer(handle).file.truncate(size)
+            return
+        resolved = self._names.resolve(path)
+        file = self._written.open(Place(resolved.bucket, resolved.key), truncate=size == 0)
+        try:
+            file.truncate(size)
+            self._flush(file)
+        finally:
+            self._written.release(file)
+
+    def flush(self, handle: int) -> None:
+        opened = self._handles.get(handle)
+        if isinstance(opened, WriteHandle):
+            self._flush(opened.file)
+
+    def fsync(self, handle: int) -> None:
+        opened = self._handles.get(handle)
+        if isinstance(opened, WriteHandle):
+            opened.file.fsync()
+
+    def release(self, handle: int) -> None:
+        opened = self._handles.remove(handle)
+        if isinstance(opened, WriteHandle):
+            self._written.release(opened.file)
+        else:
+            self._readers.close(opened)
+
+    def close_files(self) -> None:
+        """Release what is still open."""
+        for number in self._handles.numbers():
+            self.release(number)
+
+    def _open_written(self, file: WrittenFile, flags: int) -> OpenFile:
+        # The page cache has what programs of this machine have written and read of the file.
+        self._readers.versions.forget(file.place)
+        return OpenFile(self._handles.add(WriteHandle(file, bool(flags & os.O_APPEND))))
+
+    def _writer(self, handle: int) -> WriteHandle:
+        opened = self._handles.get(handle)
+        if not isinstance(opened, WriteHandle):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return opened
+
+    def _flush(self, file: WrittenFile) -> None:
+        self._written.flush(file)
+        self._names.note_written(file)
+
+
+class HandleTable(Generic[T]):
+    """Open files by number. Each operation is one of a dict, so threads need no lock."""
+
+    def __init__(self) -> None:
+        self._next: Callable[[], int] = itertools.count(1).__next__
+        self._open: dict[int, T] = {}
+
+    def add(self, file: T) -> int:
+        number = self._next()
+        self._open[number] = file
+        return number
+
+    def get(self, number: int) -> T:
+        """Raises OSError EBADF."""
+        file = self._open.get(number)
+        if file is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return file
+
+    def remove(self, number: int) -> T:
+        """Raises OSError EBADF."""
+        file = self.get(number)
+        del self._open[number]
+        return file
+
+    def numbers(self) -> list[int]:
+        """Of all open files."""
+        return list(self._open)

@@ -1,0 +1,174 @@
+"""The binding of FsOps to the kernel: it answers the requests that arrive on /dev/fuse.
+
+1. A thread of RequestThreads reads a message (kernel/protocol.py) and calls _Handler.
+2. The table of handlers (kernel/*_calls.py) finds the path of the node and calls FsOps.
+3. The result, or the errno of an OSError, is written as the answer.
+
+It speaks the protocol itself, without libfuse: libfuse's path-based interface cannot answer fstat()
+of a file that was removed while open, unless it renames the file to `.fuse_hidden...`, which would
+become an object.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+
+from s3d.agent.core.log_limit import LimitedLogger
+from s3d.agent.frontends.fuse.fs_ops import FsOps
+from s3d.agent.frontends.fuse.kernel.directory_calls import DirectoryCalls
+from s3d.agent.frontends.fuse.kernel.file_calls import FileCalls
+from s3d.agent.frontends.fuse.kernel.interrupts import CallInThread
+from s3d.agent.frontends.fuse.kernel.name_calls import Handler, NameCalls
+from s3d.agent.frontends.fuse.kernel.node_table import NodeTable
+from s3d.agent.frontends.fuse.kernel.protocol import (
+    INIT_IN,
+    INIT_OUT,
+    INTERRUPT_IN,
+    INVAL_ENTRY_OUT,
+    INVAL_INODE_OUT,
+    MAX_WRITE,
+    NOTIFY_INVAL_ENTRY,
+    NOTIFY_INVAL_INODE,
+    OUT_HEADER,
+    VERSION,
+    Capability,
+    KernelRequest,
+    Operation,
+    Reply,
+    encode_name,
+    parse,
+)
+from s3d.agent.frontends.fuse.kernel.replies import ReplyWriter
+from s3d.agent.frontends.fuse.kernel.request_threads import RequestThreads
+from s3d.agent.frontends.fuse.kernel.xattr_calls import XattrCalls
+
+logger = LimitedLogger(logging.getLogger(__name__))
+
+VALID = 1.0
+"""Seconds for which the kernel answers look-ups and stat() itself."""
+_PAGE = 4096
+_BACKGROUND = 64
+"""Requests of read-ahead that the kernel has out at once."""
+
+# Without READDIRPLUS_AUTO, because with it the kernel asks for attributes with the first piece of a
+# folder only, and then once for each further file.
+_CAPABILITIES = (
+    Capability.ASYNC_READ
+    | Capability.ATOMIC_O_TRUNC
+    | Capability.BIG_WRITES
+    | Capability.AUTO_INVAL_DATA
+    | Capability.DO_READDIRPLUS
+    | Capability.ASYNC_DIO
+    | Capability.PARALLEL_DIROPS
+    | Capability.MAX_PAGES
+)
+
+
+class Binding:
+    """One mounted file system. serve() starts it; it ends when it is unmounted."""
+
+    def __init__(self, operations: FsOps, device: int, *, valid: float = VALID) -> None:
+        """device: an open descriptor of /dev/fuse that is mounted. The binding closes it."""
+        self._nodes = NodeTable()
+        self._active: dict[int, CallInThread] = {}
+        """unique of a request -> the call that works on it."""
+        self._initialised = threading.Event()
+        self._threads = RequestThreads(device, self._make_handler)
+        replies = ReplyWriter(valid=valid)
+        calls = (
+            NameCalls(operations, self._nodes, replies),
+            FileCalls(operations, self._nodes, replies),
+            DirectoryCalls(operations, self._nodes, replies),
+            XattrCalls(operations, self._nodes),
+        )
+        self._handlers: Mapping[int, Handler] = {
+            Operation.INIT: self._initialise,
+            Operation.INTERRUPT: self._interrupt,
+            Operation.DESTROY: lambda request: b"",
+            **{number: each for group in calls for number, each in group.handlers().items()},
+        }
+
+    def serve(self, timeout: float) -> None:
+        """Start to answer; return when the kernel and we agree on the protocol.
+
+        Raises TimeoutError.
+        """
+        self._threads.start()
+        if not self._initialised.wait(timeout):
+            raise TimeoutError("the kernel has not begun to use the file system")
+
+    @property
+    def ended(self) -> threading.Event:
+        """Set once the file system is unmounted and nobody uses it any more."""
+        return self._threads.ended
+
+    def open_paths(self) -> list[str]:
+        """Files that programs have open."""
+        return self._nodes.open_paths()
+
+    def invalidate(self, path: str) -> None:
+        """The kernel forgets what it has cached of a path: another client has changed it. It may
+        wait for an operation in that folder, so it is no call for a thread of the binding."""
+        above, _, name = path.rpartition("/")
+        node, folder = self._nodes.number_of(path), self._nodes.number_of(above)
+        if node is not None:
+            self._notify(NOTIFY_INVAL_INODE, INVAL_INODE_OUT.pack(node, 0, 0))
+        if folder is not None and name:
+            encoded = encode_name(name)
+            head = INVAL_ENTRY_OUT.pack(folder, len(encoded), 0)
+            self._notify(NOTIFY_INVAL_ENTRY, head + encoded + b"\0")
+
+    def _notify(self, code: int, body: bytes) -> None:
+        self._threads.send([OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0), body])
+
+    def _make_handler(self) -> Callable[[memoryview], None]:
+        call = CallInThread()
+
+        def handle(message: memoryview) -> None:
+            request = parse(message)
+            call.begin(request.unique, request.thread)
+            self._active[request.unique] = call
+            try:
+                number, reply = self._result(request)
+            finally:
+                del self._active[request.unique]
+            if reply is not None:
+                pieces = reply if isinstance(reply, tuple) else (reply,)
+                size = OUT_HEADER.size + sum(map(len, pieces))
+                self._threads.send([OUT_HEADER.pack(size, -number, request.unique), *pieces])
+
+        return handle
+
+    def _result(self, request: KernelRequest) -> tuple[int, Reply]:
+        """The errno (0: success) and what to answer."""
+        handler = self._handlers.get(request.operation)
+        if handler is None:
+            return errno.ENOSYS, b""  # the kernel remembers that, and does what it can without us
+        try:
+            return 0, handler(request)
+        except OSError as error:
+            return error.errno or errno.EIO, b""
+        except Exception:
+            logger.exception("mount: operation %s failed", request.operation)
+            return errno.EIO, b""
+
+    def _initialise(self, request: KernelRequest) -> bytes:
+        major, minor, read_ahead, offered = INIT_IN.unpack_from(request.body)
+        if (major, minor) < VERSION:
+            raise OSError(errno.EPROTO, "the kernel is older than Linux 5.4")
+        self._initialised.set()
+        return INIT_OUT.pack(
+            *VERSION, read_ahead, _CAPABILITIES & offered,
+            _BACKGROUND, _BACKGROUND * 3 // 4, MAX_WRITE, 1, MAX_WRITE // _PAGE, 0, 0,
+        )  # fmt: skip
+
+    def _interrupt(self, request: KernelRequest) -> None:
+        (unique,) = INTERRUPT_IN.unpack_from(request.body)
+        call = self._active.get(unique)
+        if call is None:  # answered, or not yet begun: the kernel repeats the message if so
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        call.interrupt(unique)

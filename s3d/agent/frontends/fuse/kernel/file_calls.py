@@ -1,0 +1,137 @@
+"""Operations of the kernel on open files, and the attributes of nodes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Mapping
+
+from s3d.agent.frontends.fuse.fs_ops import Attributes, FsOps
+from s3d.agent.frontends.fuse.kernel.name_calls import Handler
+from s3d.agent.frontends.fuse.kernel.node_table import NodeTable
+from s3d.agent.frontends.fuse.kernel.protocol import (
+    GETATTR_FH,
+    GETATTR_IN,
+    HANDLE_IN,
+    OPEN_IN,
+    READ_IN,
+    SETATTR_IN,
+    WRITE_IN,
+    WRITE_OUT,
+    KernelRequest,
+    Operation,
+    SetFlag,
+)
+from s3d.agent.frontends.fuse.kernel.replies import ReplyWriter, file_system_size, opened
+
+_SECOND = 10**9
+
+
+class FileCalls:
+    """See the module's documentation."""
+
+    def __init__(self, operations: FsOps, nodes: NodeTable, replies: ReplyWriter) -> None:
+        self._operations = operations
+        self._nodes = nodes
+        self._replies = replies
+
+    def handlers(self) -> Mapping[int, Handler]:
+        return {
+            Operation.GETATTR: self._get_attributes,
+            Operation.SETATTR: self._set_attributes,
+            Operation.OPEN: self._open,
+            Operation.READ: self._read,
+            Operation.WRITE: self._write,
+            Operation.FLUSH: self._flush,
+            Operation.FSYNC: self._fsync,
+            Operation.RELEASE: self._release,
+            Operation.STATFS: self._statfs,
+        }
+
+    def _place(self, node: int, handle: int | None) -> tuple[str, int | None]:
+        """The path of a node and a handle of it. A file that was removed has no path: fstat() of it
+        comes without a handle, so one of those that are open stands for it.
+
+        Raises ENOENT.
+        """
+        try:
+            return self._nodes.path(node), handle
+        except OSError:
+            if handle is None:
+                handle = self._nodes.open_handle(node)
+            if handle is None:
+                raise
+            return "", handle
+
+    def _get_attributes(self, request: KernelRequest) -> bytes:
+        flags, _, handle = GETATTR_IN.unpack_from(request.body)
+        path, open_handle = self._place(request.node, handle if flags & GETATTR_FH else None)
+        return self._replies.attributes(self._operations.get_attributes(path, open_handle))
+
+    def _set_attributes(self, request: KernelRequest) -> bytes:
+        """The owner stays the user of the mount, whatever chown() says. The kernel lets only root
+        give files away."""
+        values = SETATTR_IN.unpack_from(request.body)
+        valid, handle, size, mode = values[0], values[2], values[3], values[11]
+        path, open_handle = self._place(request.node, handle if valid & SetFlag.FH else None)
+        if valid & SetFlag.SIZE:
+            self._operations.truncate(path, open_handle, size)
+        if valid & SetFlag.MODE and path:
+            self._operations.set_mode(path, stat.S_IMODE(mode))
+        if valid & (SetFlag.ATIME | SetFlag.MTIME) and path:
+            self._set_times(path, open_handle, values)
+        return self._replies.attributes(self._operations.get_attributes(path, open_handle))
+
+    def _set_times(self, path: str, handle: int | None, values: tuple[int, ...]) -> None:
+        valid, now = values[0], time.time_ns()
+        before: Attributes | None = None
+        times = []
+        for own, to_now, seconds, nanoseconds in (
+            (SetFlag.ATIME, SetFlag.ATIME_NOW, values[5], values[8]),
+            (SetFlag.MTIME, SetFlag.MTIME_NOW, values[6], values[9]),
+        ):
+            if valid & to_now:
+                times.append(now)
+            elif valid & own:
+                signed = seconds - (1 << 64) if seconds >> 63 else seconds
+                times.append(signed * _SECOND + nanoseconds)
+            else:  # UTIME_OMIT
+                before = before or self._operations.get_attributes(path, handle)
+                times.append(before.mtime_ns)
+        self._operations.set_times(path, *times)
+
+    def _open(self, request: KernelRequest) -> bytes:
+        flags, _ = OPEN_IN.unpack_from(request.body)
+        file = self._operations.open(self._nodes.path(request.node), flags)
+        self._nodes.opened(request.node, file.handle)
+        return opened(file, flags)
+
+    def _read(self, request: KernelRequest) -> bytes:
+        handle, offset, size = READ_IN.unpack_from(request.body)[:3]
+        return self._operations.read(handle, size, offset)
+
+    def _write(self, request: KernelRequest) -> bytes:
+        handle, offset, size = WRITE_IN.unpack_from(request.body)[:3]
+        data = bytes(request.body[WRITE_IN.size : WRITE_IN.size + size])
+        if len(data) != size:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return WRITE_OUT.pack(self._operations.write(handle, data, offset), 0)
+
+    def _flush(self, request: KernelRequest) -> bytes:
+        self._operations.flush(*HANDLE_IN.unpack_from(request.body))
+        return b""
+
+    def _fsync(self, request: KernelRequest) -> bytes:
+        self._operations.fsync(*HANDLE_IN.unpack_from(request.body))
+        return b""
+
+    def _release(self, request: KernelRequest) -> bytes:
+        (handle,) = HANDLE_IN.unpack_from(request.body)
+        self._nodes.released(request.node, handle)
+        self._operations.release(handle)
+        return b""
+
+    def _statfs(self, request: KernelRequest) -> bytes:
+        return file_system_size(self._operations.size())

@@ -1,0 +1,77 @@
+"""Operations of the kernel on extended attributes."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from struct import Struct
+
+from s3d.agent.frontends.fuse.fs_ops import FsOps
+from s3d.agent.frontends.fuse.kernel.name_calls import Handler
+from s3d.agent.frontends.fuse.kernel.node_table import NodeTable
+from s3d.agent.frontends.fuse.kernel.protocol import (
+    GETXATTR_IN,
+    SETXATTR_IN,
+    KernelRequest,
+    Operation,
+    encode_name,
+    names,
+)
+
+_SIZE_OUT = Struct("=II")
+"""Size, padding."""
+
+
+class XattrCalls:
+    """See the module's documentation."""
+
+    def __init__(self, operations: FsOps, nodes: NodeTable) -> None:
+        self._operations = operations
+        self._nodes = nodes
+
+    def handlers(self) -> Mapping[int, Handler]:
+        return {
+            Operation.GETXATTR: self._get,
+            Operation.LISTXATTR: self._list,
+            Operation.SETXATTR: self._set,
+            Operation.REMOVEXATTR: self._remove,
+        }
+
+    def _get(self, request: KernelRequest) -> bytes:
+        room, _ = GETXATTR_IN.unpack_from(request.body)
+        (name,) = names(request.body, GETXATTR_IN.size)
+        if not name.startswith("user."):
+            # The kernel asks for security.capability before each write.
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+        return _fitted(self._operations.get_xattr(self._nodes.path(request.node), name), room)
+
+    def _list(self, request: KernelRequest) -> bytes:
+        room, _ = GETXATTR_IN.unpack_from(request.body)
+        listed = self._operations.list_xattrs(self._nodes.path(request.node))
+        return _fitted(b"".join(encode_name(name) + b"\0" for name in listed), room)
+
+    def _set(self, request: KernelRequest) -> bytes:
+        size, flags = SETXATTR_IN.unpack_from(request.body)
+        rest = bytes(request.body[SETXATTR_IN.size :])
+        name, value = rest.split(b"\0", 1)
+        decoded = name.decode("utf-8", "surrogateescape")
+        if not decoded.startswith("user."):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        path = self._nodes.path(request.node)
+        self._operations.set_xattr(path, decoded, value[:size], flags)
+        return b""
+
+    def _remove(self, request: KernelRequest) -> bytes:
+        (name,) = names(request.body)
+        self._operations.remove_xattr(self._nodes.path(request.node), name)
+        return b""
+
+
+def _fitted(value: bytes, room: int) -> bytes:
+    """The value for a buffer of the caller; room 0: the caller asks how large it has to be."""
+    if not room:
+        return _SIZE_OUT.pack(len(value), 0)
+    if len(value) > room:
+        raise OSError(errno.ERANGE, os.strerror(errno.ERANGE))
+    return value

@@ -1,0 +1,104 @@
+"""Extended attributes: what S3 and the agent know of an object, for programs that work with files.
+
+    user.s3.etag, content-type, storage-class, version-id, bucket, key    of the object
+    user.s3.cache      cached, partial, none, or stale while the remote is unreachable
+    user.s3.meta.NAME  metadata
+    user.s3.tag.NAME   a tag
+    user.s3d.state     clean, pending, held, failed or conflict
+    user.s3d.pin       1 when the read cache always keeps it, else 0
+
+A name that is none of these has no value (ENODATA), without any request: programs ask for the
+attributes of security modules with each file.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.frontends.fuse.directories import Resolved
+from s3d.agent.frontends.fuse.errnos import no_entry
+from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.shared.control import ObjectInfo
+
+OURS = ("user.s3.", "user.s3d.")
+META, TAG = "user.s3.meta.", "user.s3.tag."
+STATE, PIN, CACHE = "user.s3d.state", "user.s3d.pin", "user.s3.cache"
+BUCKET, KEY = "user.s3.bucket", "user.s3.key"
+
+
+class AgentState(NamedTuple):
+    """What the agent knows of an object."""
+
+    state: str
+    """clean, pending, held, failed or conflict."""
+    cache: str
+    """cached, partial, none or stale."""
+    is_pinned: bool
+
+
+class StateSource(Protocol):
+    """Belongs to the loop."""
+
+    def state_of(self, bucket: str, key: str) -> AgentState: ...
+
+
+class Xattrs:
+    """Reads extended attributes. Called by FUSE threads."""
+
+    def __init__(self, client: S3Client, bridge: LoopBridge, states: StateSource) -> None:
+        self._client = client
+        self._bridge = bridge
+        self._states = states
+
+    def get(self, file: Resolved, name: str) -> bytes:
+        """Raises OSError: ENODATA when there is no such attribute."""
+        value = _of_place(file).get(name)
+        if value is None and name.startswith(OURS) and file.key:
+            work = partial(self._read, file, with_tags=name.startswith(TAG))
+            value = self._bridge.call(work).get(name)
+        if value is None:
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), name)
+        return value.encode()
+
+    def names(self, file: Resolved) -> list[str]:
+        """All attributes that the file has."""
+        if not file.key:
+            return list(_of_place(file))
+        return list(self._bridge.call(partial(self._read, file, with_tags=True)))
+
+    async def _read(self, file: Resolved, *, with_tags: bool) -> Mapping[str, str]:
+        bucket, key = file.bucket, file.key
+        info = await self._client.head(bucket, key)
+        if info is None:
+            if file.entry.is_folder:
+                return _of_place(file)
+            raise no_entry(file.entry.name)
+        tags = await self._client.tags(bucket, key) if with_tags else {}
+        agent = self._states.state_of(bucket, key)
+        return _of_place(file) | _of_object(info, tags) | _of_agent(agent)
+
+
+def _of_place(file: Resolved) -> dict[str, str]:
+    values = {BUCKET: file.bucket, KEY: file.key}
+    return {name: value for name, value in values.items() if value}
+
+
+def _of_object(info: ObjectInfo, tags: Mapping[str, str]) -> dict[str, str]:
+    values = {
+        "user.s3.etag": info.etag.strip('"'),
+        "user.s3.content-type": info.content_type,
+        "user.s3.storage-class": info.storage_class,
+        "user.s3.version-id": info.version_id or "",
+    }
+    found = {name: value for name, value in values.items() if value}
+    found |= {META + name: value for name, value in info.metadata.items()}
+    return found | {TAG + name: value for name, value in tags.items()}
+
+
+def _of_agent(agent: AgentState) -> dict[str, str]:
+    return {STATE: agent.state, CACHE: agent.cache, PIN: str(int(agent.is_pinned))}

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import os
+import threading
+
+from tests.agent.frontends.fuse.kernel.mounts import needs_fuse
+
+pytestmark = needs_fuse
+
+
+def test_many_blocked_reads_block_nothing_else(folder, files):
+    (folder / "a").write_bytes(b"1")
+    (folder / "b").write_bytes(b"2")
+    files.direct_io = True
+    files.blocks.add("read")
+    threads = [threading.Thread(target=(folder / "a").read_bytes) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    assert files.is_blocked.wait(10)
+    assert sorted(os.listdir(folder)) == ["a", "b"]
+    assert (folder / "b").stat().st_size == 1
+    files.unblock()
+    for thread in threads:
+        thread.join(10)
+    assert not files.errors
+
+
+BLOCKING = {
+    "read": "open(sys.argv[1], 'rb').read()",
+    "read_directory": "os.listdir(os.path.dirname(sys.argv[1]))",
+    "flush": "file = open(sys.argv[1], 'ab'); file.write(b'1'); file.close()",
+}

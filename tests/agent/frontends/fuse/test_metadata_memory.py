@@ -1,0 +1,30 @@
+"""Metadata describe the version that they are of, and no other one."""
+
+from __future__ import annotations
+
+from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, Entry
+from s3d.agent.frontends.fuse.metadata_memory import FileMetadata, MetadataMemory
+from s3d.shared.control import ObjectInfo
+
+
+def entry(etag: str) -> Entry:
+    return Entry("f", "f", FILE_MODE, 5, 1, etag)
+
+
+def test_metadata_of_the_same_version_describe_a_file() -> None:
+    memory = MetadataMemory()
+    info = ObjectInfo("b", "f", 5, '"e1"', 1.0, metadata={"mtime": "2.5", "mode": "100600"})
+    memory.note(info)
+    described = memory.describe("b", "f", entry("e1"))
+    assert (described.mtime_ns, described.mode) == (2_500_000_000, 0o100600)
+    assert memory.describe("b", "f", entry("e2")) == entry("e2")
+    assert memory.describe("b", "other", entry("e1")) == entry("e1")
+
+
+def test_an_object_without_such_metadata_takes_no_memory() -> None:
+    memory = MetadataMemory()
+    memory.put("b", "f", FileMetadata("e1", 7))
+    memory.note(ObjectInfo("b", "f", 5, "e1", 1.0, metadata={"mtime": "no time"}))
+    assert memory.describe("b", "f", entry("e1")) == entry("e1")
+    memory.put("b", "f", FileMetadata("e1", None, 0o755))
+    assert memory.describe("b", "f", entry("e1")) == entry("e1")._replace(mode=0o100755)

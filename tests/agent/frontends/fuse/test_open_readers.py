@@ -1,0 +1,87 @@
+"""Objects are opened with as few requests as their size and place allow."""
+
+from __future__ import annotations
+
+import pytest
+
+from s3d.agent.frontends.fuse.directories import Resolved
+from s3d.agent.frontends.fuse.folder_entries import file_entry
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
+from s3d.agent.frontends.fuse.object_opener import ObjectOpener
+from s3d.agent.frontends.fuse.open_readers import OpenReaders, OpenVersions
+from tests.agent.frontends.fuse.conftest import BUCKET, World
+
+GET = "GetObject"
+
+
+def readers(world: World, *, is_local: bool) -> OpenReaders:
+    opener = ObjectOpener(world.client, is_local=lambda *_: is_local, spawn=world.bridge.start)
+    return OpenReaders(opener, world.bridge, MetadataMemory())
+
+
+async def resolved(world: World, key: str) -> Resolved:
+    info = await world.client.head(BUCKET, key)
+    assert info is not None
+    return Resolved(BUCKET, key, file_entry(key, info))
+
+
+@pytest.mark.parametrize(
+    ("size", "is_local", "asked"),
+    [(100, False, [GET]), (2 << 20, True, [GET]), (2 << 20, False, [])],
+)
+async def test_the_requests_of_open(
+    world: World, size: int, is_local: bool, asked: list[str]
+) -> None:
+    await world.put("file", b"x" * size)
+    file = await resolved(world, "file")
+    opening = readers(world, is_local=is_local)
+    (handle, cache), operations = await world.count(opening.open, file)
+    assert operations == asked
+    assert (handle.size, handle.etag) == (size, file.entry.etag)
+    assert not cache.direct_io
+    opening.close(handle)
+
+
+async def test_a_small_object_is_opened_as_it_is_now(world: World) -> None:
+    await world.put("file", b"old")
+    file = await resolved(world, "file")
+    await world.put("file", b"newer")
+    opening = readers(world, is_local=False)
+    (handle, _), _ = await world.count(opening.open, file)
+    assert handle.read(10, 0) == b"newer"
+    assert handle.etag != file.entry.etag
+    opening.close(handle)
+
+
+PLACE = ("b", "k")
+FRESH, KEPT, PAST = (False, False), (False, True), (True, False)
+
+
+def test_pages_are_kept_while_the_version_is_the_same() -> None:
+    versions = OpenVersions()
+    assert versions.open(PLACE, "1") == FRESH
+    assert versions.open(PLACE, "1") == KEPT
+    versions.close(PLACE, "1")
+    versions.close(PLACE, "1")
+    assert versions.open(PLACE, "1") == KEPT
+    versions.close(PLACE, "1")
+    assert versions.open(PLACE, "2") == FRESH
+
+
+def test_a_newer_version_is_read_past_the_pages_of_an_open_one() -> None:
+    versions = OpenVersions()
+    versions.open(PLACE, "1")
+    assert versions.open(PLACE, "2") == PAST
+    assert versions.open(PLACE, "1") == PAST
+    versions.close(PLACE, "1")
+    versions.close(PLACE, "1")
+    assert versions.open(PLACE, "2") == FRESH
+    assert versions.open(("b", "other"), "2") == FRESH
+
+
+def test_pages_that_a_program_has_written_are_of_no_version() -> None:
+    versions = OpenVersions()
+    versions.open(PLACE, "1")
+    versions.close(PLACE, "1")
+    versions.forget(PLACE)
+    assert versions.open(PLACE, "1") == FRESH
