@@ -17,6 +17,7 @@ import msgspec
 from s3d import __version__
 from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.damaged_state import unreadable_state_warnings
+from s3d.agent.app.free_space import FreeSpace
 from s3d.agent.app.frontends import S3Endpoint
 from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.log_files import LogFiles
@@ -78,6 +79,7 @@ class AgentSession:
     transfers: UserTransfers
     endpoint: S3Endpoint
     sampler: Sampler
+    disks: FreeSpace
 
     @property
     def config(self) -> Config:

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from s3d.agent.app.admin_address import AdminPages, scrape
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
+from s3d.agent.app.free_space import FreeSpace
 from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.app.process_metrics import CACHE, QUEUE, STORE, report_process
 from s3d.agent.app.readiness import session_readiness
 from s3d.agent.app.sampler import sampler_of
 from s3d.agent.app.seed import prepare_store
-from s3d.agent.app.stack import build_stack
+from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.app.sync_folders import open_folders
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
@@ -113,21 +114,23 @@ async def open_session(
             has_queue=stack.gateway is not None and stack.gateway.queue is not None,
             has_cache=stack.gateway is not None and stack.gateway.cache is not None,
         ),
+        disks=FreeSpace(_folders(stack, places, file.parent)),
     )
     if stack.bucket_logs is not None:
         await stack.bucket_logs.start(endpoint.server.log_buckets)
-    report_process(registry, process.started, _folders(session))
+    session.disks.start()
+    report_process(registry, process.started, session.disks)
     closing.callback(registry.drop_computed)
     for row in FRONTENDS:
         await _start(row.construct(session), closing)
     return session
 
 
-def _folders(session: AgentSession) -> dict[str, Path]:
-    """The folders whose disks matter, by their purpose."""
-    places = session.stack.places(session.places)
-    folders = {"state": session.state_dir}
-    if session.stack.gateway is None:
+def _folders(stack: Stack, base: Places, state_dir: Path) -> dict[str, Path]:
+    """The folders whose disks matter, by their purpose. state_dir: of the account."""
+    places = stack.places(base)
+    folders = {"state": state_dir}
+    if stack.gateway is None:
         folders[STORE] = places.store_dir
     else:
         folders |= {QUEUE: places.write_queue_dir, CACHE: places.read_cache_dir}

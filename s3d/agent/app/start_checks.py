@@ -9,6 +9,7 @@ import importlib.util
 import logging
 import os
 import ssl
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -78,6 +79,17 @@ def check_loop(config: Config, port: int) -> None:
             f"the remote {config.remote} is this agent's own endpoint",
             f"set by {config.origin.get('remote', 'S3D_REMOTE')}",
             "set S3D_REMOTE to another S3 endpoint, or leave it empty to use the embedded store",
+        )
+
+
+def check_stdin(stdin: int | None) -> None:
+    """Raises UsageError for one whose end the event loop cannot wait for, such as a file."""
+    mode = 0 if stdin is None else os.fstat(stdin).st_mode
+    if stdin is not None and not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        raise UsageError(
+            "--stop-at-eof needs a pipe",
+            "standard input is no pipe",
+            "start the agent with a pipe as its standard input, or leave --stop-at-eof out",
         )
 
 

@@ -63,7 +63,7 @@ async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
     tasks = background_tasks(session, Notifier())
     assert set(tasks) == {
         "watchdog", "sync", "samples", "transfers", "sweep", "bucket logs", "inventory",
-        "lifecycle", "event loop lag",
+        "lifecycle", "event loop lag", "free space",
     }  # fmt: skip
 
 

@@ -62,6 +62,18 @@ def find_version(
     return stored
 
 
+def find_destination(reader: Reader, bucket: BucketRecord, arn: str) -> BucketRecord | None:
+    """The bucket that something of a bucket is to be written to; None: it does not exist.
+
+    Raises AccessDenied for one of another account: the agent would write there with its own rights.
+    """
+    found = reader.bucket(arn.rpartition(":")[2])
+    if found is not None and found.owner != bucket.owner:
+        message = "The destination bucket belongs to another account."
+        raise S3Error("AccessDenied", message, DestinationBucket=found.name)
+    return found
+
+
 def find_upload(reader: Reader, bucket: str, key: str, upload_id: str) -> UploadRecord:
     """Raises NoSuchBucket or NoSuchUpload."""
     find_bucket(reader, bucket)
