@@ -1,6 +1,6 @@
 """Changes of names and attributes in a mount, as requests to the store.
 
-Each returns when the store has confirmed it: with a write queue, when it is durable on this machine.
+Each returns when the store has confirmed it: a write queue, once it is durable on this machine.
 """
 
 from __future__ import annotations
