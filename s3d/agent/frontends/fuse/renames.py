@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.object_info import ObjectInfo
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
-from s3d.agent.frontends.fuse.staging_journal import Rename, StagingJournal
+from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
+from s3d.shared.control import ObjectInfo
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +43,10 @@ RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 class Renames:
     """Called by threads; resume() by the one that starts the mount."""
 
-    def __init__(
-        self, client: S3Client, bridge: LoopBridge, journal: StagingJournal, written: WrittenFiles
-    ) -> None:
+    def __init__(self, client: S3Client, bridge: LoopBridge, written: WrittenFiles) -> None:
         self._client = client
         self._bridge = bridge
-        self._journal = journal
+        self._journal = written.journal
         self._written = written
 
     def rename(self, rename: Rename) -> None:
@@ -58,7 +56,7 @@ class Renames:
         for key in keys:
             file = self._written.find(Place(rename.bucket, key))
             if file is not None:
-                self._written.store(file)
+                self._written.flush(file, may_defer=False)
         id = self._journal.begin_rename(rename)
         try:
             self._carry_out(rename, keys)
@@ -98,7 +96,8 @@ class Renames:
 
     async def _list(self, bucket: str, prefix: str) -> list[str]:
         """The keys below a prefix, or as many as are too many."""
-        keys, cursor = [], ""
+        keys: list[str] = []
+        cursor = ""
         while len(keys) <= MAX_CHILDREN:
             page = await self._client.page(bucket, prefix, cursor=cursor, limit=1_000)
             keys += [info.key for info in page.objects]

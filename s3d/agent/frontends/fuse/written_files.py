@@ -56,15 +56,15 @@ class WrittenFiles:
         self._client = S3Client(store)
         self._store = _ThreadedWriter(bridge, ObjectWriter(store))
         self._free = free
-        self._journal = StagingJournal(folder)
+        self.journal = StagingJournal(folder)
         self._new_id = partial(next, itertools.count(max(_ids_in(folder), default=0) + 1))
         self._files: dict[Place, WrittenFile] = {}
         self._lock = threading.RLock()
-        self._background = BackgroundWrites(self.files, self._hand_over)
+        self._background = BackgroundWrites(self.files, partial(self._flush, may_defer=False))
 
     def start(self) -> None:
         """Take up the files of an earlier run, and hand them over in the background."""
-        for record, ranges in self._journal.load():
+        for record, ranges in self.journal.load():
             self._recover(record, OldBytes(record.old_end, ranges))
         needed = {file.staged.id for file in self.files()}
         for id in _ids_in(self._folder):
@@ -125,10 +125,11 @@ class WrittenFiles:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return file.write(data, offset)
 
-    def flush(self, file: WrittenFile) -> None:
-        """A descriptor was closed: what was written gets into the store. Raises OSError."""
+    def flush(self, file: WrittenFile, *, may_defer: bool = True) -> None:
+        """A descriptor was closed: what was written gets into the store, at the latest in the
+        background, if that may be. Raises OSError."""
         try:
-            if not self._flush(file, may_defer=True):
+            if not self._flush(file, may_defer=may_defer):
                 self._background.wake()
         except OSError as error:
             if error.errno == errno.EIO and file.size > self._free():
@@ -170,7 +171,7 @@ class WrittenFiles:
                 logger.warning("cannot hand a file of the mount over: %s", error)
             file.close()
         self._files.clear()
-        self._journal.close()
+        self.journal.close()
 
     def _open_again(self, place: Place, *, truncate: bool) -> WrittenFile | None:
         with self._lock:
@@ -195,7 +196,7 @@ class WrittenFiles:
             staged,
             attributes,
             replaces=replaces,
-            journal=self._journal,
+            journal=self.journal,
             store=self._store,
             must_store=must_store,
         )
@@ -208,19 +209,12 @@ class WrittenFiles:
         try:
             staged = StagedFile.recover(self._folder, record.id, self._new_id, old, old_bytes)
         except FileNotFoundError:
-            self._journal.remove([record.id])  # the store had it, and the record was to go next
+            self.journal.remove([record.id])  # the store had it, and the record was to go next
             return
         attributes, replaces = record.attributes, record.replaces
         file = self._add(place, staged, attributes, replaces=replaces, must_store=True)
         file.handles = 0
         file.restore(record)
-
-    def _hand_over(self, file: WrittenFile) -> None:
-        try:
-            self._flush(file, may_defer=False)
-        finally:
-            with self._lock:
-                self._close_unused(file)
 
     def _flush(self, file: WrittenFile, *, may_defer: bool) -> bool:
         before = file.place
@@ -228,6 +222,8 @@ class WrittenFiles:
             return file.flush(may_defer=may_defer)
         finally:
             self._note_place(before, file)
+            with self._lock:
+                self._close_unused(file)
 
     def _note_place(self, before: Place, file: WrittenFile) -> None:
         """Its key is another one now: it was moved, or has become a conflict copy."""
@@ -236,11 +232,10 @@ class WrittenFiles:
                 self._files[file.place] = self._files.pop(before)
 
     def _close_unused(self, file: WrittenFile) -> None:
-        if file.handles > 0 or file.is_dirty:
-            return
-        if self._files.get(file.place) is file:
-            del self._files[file.place]
-        file.close()
+        if file.handles == 0 and not file.is_dirty:
+            if self._files.get(file.place) is file:
+                del self._files[file.place]
+            file.close()
 
 
 class _ThreadedWriter:
