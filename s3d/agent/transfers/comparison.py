@@ -68,9 +68,9 @@ class Outcome:
         if rules.approved:
             return ""
         if not self.sources:
-            return f"the source is empty: all {number} of the target would be deleted"
+            return f"the source is empty: s3d sync --yes deletes all {number} of the target"
         if number > max(MOST_DELETIONS, MOST_SHARE * self.targets):
-            return f"{number} of {self.targets} of the target would be deleted"
+            return f"{number} of {self.targets} would be deleted: s3d sync --yes deletes them"
         return ""
 
 

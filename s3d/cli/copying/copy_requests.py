@@ -99,10 +99,16 @@ def _upload(
     request = replace(common, kind=UPLOAD, paths=[path], delete_source=options.move)
     if source.is_folder():
         prefix = folder_prefix(to.key)
-        return replace(request, base=f"{os.path.basename(path)}/", to_prefix=prefix)
+        return replace(request, base=folder_base(path), to_prefix=prefix)
     if single and not to.is_folder_name and not options.recursive:
         return replace(request, as_key=to.key)
     return replace(request, to_prefix=folder_prefix(to.key))
+
+
+def folder_base(path: str) -> str:
+    """What the names of the files of a folder begin with, and their keys do not."""
+    name = os.path.basename(path)
+    return f"{name}/" if name else ""
 
 
 def _keyed(common: TransferRequest, source: Source, *, recursive: bool) -> TransferRequest:

@@ -46,6 +46,10 @@ class Place(NamedTuple):
         """The absolute path on this machine."""
         return os.path.abspath(os.path.expanduser(self.key))
 
+    def exists(self) -> bool:
+        """Whether there is something with this path."""
+        return os.path.lexists(self.path)
+
     def is_folder(self) -> bool:
         """Whether the path is an existing folder."""
         return os.path.isdir(self.path)
@@ -70,7 +74,7 @@ def check_source(source: Place, *, recursive: bool) -> None:
     """Raises NotFoundError for a path that is not there, UsageError for a folder without -r."""
     if source.bucket or source.is_stream:
         return
-    if not os.path.lexists(source.path):
+    if not source.exists():
         raise NotFoundError(str(source), "no such file or folder")
     if source.is_folder() and not recursive:
         raise UsageError("bad usage", f"{source} is a folder", "add -r to include its contents")
