@@ -213,13 +213,13 @@ def put_command(
     path = None if file in (None, STDIO) else Path(file)
     target = _full_key(target, path)
     headers = _put_headers(pairs(tags, "--tag"), pairs(metadata, "--metadata"))
-    if kind := content_type or _guessed_type(path.name if path else target.key):
+    if kind := content_type or guessed_type(path.name if path else target.key):
         headers["Content-Type"] = kind
     with _source(path) as source:
         length = _length(source)
         progress = Progress(str(target), length)
         try:
-            counted = cast(IO[bytes], _Counted(source, progress))
+            counted = cast(IO[bytes], Counted(source, progress))
             info = session.objects().put(*target, counted, length, headers)
         finally:
             progress.close()
@@ -256,7 +256,7 @@ def _put_headers(tags: Mapping[str, str], metadata: Mapping[str, str]) -> dict[s
     return headers
 
 
-def _guessed_type(name: str) -> str:
+def guessed_type(name: str) -> str:
     """The MIME type for a file name; for compressed files, that of the compression."""
     import mimetypes
 
@@ -284,7 +284,7 @@ def _length(source: IO[bytes]) -> int | None:
     return status.st_size - source.tell() if stat.S_ISREG(status.st_mode) else None
 
 
-class _Counted:
+class Counted:
     """A source that counts the bytes read from it."""
 
     def __init__(self, source: IO[bytes], progress: Progress) -> None:

@@ -32,8 +32,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ls": ("object_commands", "List buckets or objects"),
     "get": ("get_put_commands", "Read an object to stdout or a file"),
     "put": ("get_put_commands", "Store a file or stdin as an object"),
-    "cp": ("copy_commands", "Copy files and objects, one or many"),
-    "mv": ("copy_commands", "Move or rename objects"),
+    "cp": ("copying.copy_commands", "Copy files and objects, one or many"),
+    "mv": ("copying.copy_commands", "Move or rename objects"),
+    "diff": ("copying.one_shot_sync", "Compare two folders, local or in S3"),
     "transfers": ("transfer_commands", "Show and control background transfers"),
     "set": ("tag_commands", "Add and remove tags of an object or a bucket"),
     "rm": ("rm_command", "Delete objects"),
@@ -52,7 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tui": ("tui_command", "Open the terminal app"),
     "logs": ("log_commands", "Print the agent's log"),
     "trace": ("trace_command", "Print what has happened to an object here"),
-    "sync": ("sync.sync_commands", "Keep local folders in sync with objects"),
+    "sync": ("sync.sync_commands", "Keep folders in sync with objects, or sync once"),
     "filter": ("filter_commands", "Explain and test a filter"),
     "check": ("diagnostic_commands", "Verify everything on the disk"),
     "migrate": ("migrate_command", "Copy the embedded store to the remote"),
@@ -187,7 +188,7 @@ def _reader_gone() -> int:
 
 def _usage(error: click.ClickException) -> S3dError:
     context = error.ctx if isinstance(error, click.UsageError) else None
-    command = context.command_path if context else "s3d"
+    command = context.command_path.strip() if context else "s3d"
     message = " ".join(error.format_message().split()).rstrip(".")
     translated = UsageError(message[:1].lower() + message[1:], remedy=f"{command} --help")
     translated.__cause__ = error

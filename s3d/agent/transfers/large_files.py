@@ -29,7 +29,8 @@ from s3d.agent.s3.object_headers import TRANSFERABLE
 from s3d.agent.s3.part_sizes import MAX_SINGLE, PartSpan, plan_parts
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.local_files import part_of, publish
+from s3d.agent.transfers.local_files import NotTransferable, part_of, publish
+from s3d.agent.transfers.new_attributes import DIRECTIVES
 from s3d.agent.transfers.source_file import SourceFile
 from s3d.agent.transfers.transfer_status import TransferJob
 from s3d.shared import text
@@ -80,8 +81,13 @@ class LargeFiles:
             source = FileSource(file.fd, parts)
             await self.parts.upload(job.id, plan, source, moved, client=client)
 
-    async def copy(self, job: TransferJob, item: Item, place: Members, moved: Moved) -> None:
-        """Copy an object of over 5 GiB. Raises S3Error."""
+    async def copy(
+        self, job: TransferJob, item: Item, place: Members, changed: Members, moved: Moved
+    ) -> None:
+        """Copy an object of over 5 GiB. changed: what is not that of the source, as members of
+        CopyObject. Raises S3Error, NotTransferable."""
+        if job.request.version:
+            raise NotTransferable("an older version of more than 5 GiB cannot be copied")
         bucket = job.request.bucket
         source = {"Bucket": bucket, "Key": item.key}
         head = await self._direct.output("HeadObject", source | {"IfMatch": item.etag})
@@ -89,6 +95,7 @@ class LargeFiles:
         tags = await self._direct.tags(bucket, item.key)
         if tags:
             attributes["Tagging"] = urlencode(tags)
+        attributes |= {name: changed[name] for name in changed if name not in DIRECTIVES}
         parts = plan_parts(item.size, COPIED_PART)
         plan = UploadPlan(place, attributes, _condition(job), parts, item.etag)
         async with self._aborted_if_cancelled(job, place):
@@ -170,7 +177,9 @@ def needs_parts(size: int) -> bool:
 
 def _condition(job: TransferJob) -> Members:
     """The condition of a write that must replace nothing: a look before it is not enough."""
-    return {"IfNoneMatch": IF_ABSENT} if job.request.existing == "skip" else {}
+    if job.request.existing == "skip":
+        return {"IfNoneMatch": IF_ABSENT}
+    return {"IfMatch": job.request.if_match} if job.request.if_match else {}
 
 
 def _is_continued(job: TransferJob, error: BaseException) -> bool:
