@@ -10,13 +10,14 @@ from pathlib import Path
 from s3d.agent.core.client import IF_ABSENT, S3Client
 from s3d.agent.core.job import ItemProgress
 from s3d.agent.core.path_names import why_no_path
+from s3d.agent.large_objects.copied_parts import needs_parts
 from s3d.agent.large_objects.part_upload import SourceChanged
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.remote_tree import MTIME, read_mtime
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.large_files import LargeFiles, needs_parts
+from s3d.agent.transfers.large_files import LargeFiles
 from s3d.agent.transfers.local_files import (
     NotTransferable,
     is_there,
