@@ -1,4 +1,4 @@
-"""The durable record of staging files: what fsync() has confirmed and no store has yet.
+"""The journal of a mount: what fsync() has confirmed and no store has yet, and renames.
 
 Only a file that was synced, or that could not be handed over, has a record; any other staging file
 is removed at the start, since nobody was promised its bytes. A file and its record together are the
@@ -36,6 +36,9 @@ CREATE TABLE files(id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NU
 -- The bytes before old_end that the staging file has.
 CREATE TABLE ranges(id INTEGER, start INTEGER, end INTEGER);
 CREATE INDEX ranges_of_file ON ranges(id);
+-- Renames that have begun. A folder's keys end with a slash.
+CREATE TABLE renames(id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, old BLOB NOT NULL,
+    new BLOB NOT NULL);
 """
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(WrittenAttributes).decode
@@ -52,6 +55,18 @@ class StagingRecord(NamedTuple):
     old_end: int
     """Up to where bytes of that object may be missing in the file."""
     attributes: WrittenAttributes
+
+
+class Rename(NamedTuple):
+    """Of an object, or of a folder, whose keys end with a slash."""
+
+    bucket: str
+    old: str
+    new: str
+
+    @property
+    def is_folder(self) -> bool:
+        return self.old.endswith("/")
 
 
 class StagingJournal:
@@ -98,6 +113,26 @@ class StagingJournal:
         with self._transaction() as db:
             rows = db.execute("SELECT * FROM files ORDER BY id").fetchall()
             return [(_record(*row), _ranges(db, row[0])) for row in rows]
+
+    def begin_rename(self, rename: Rename) -> int:
+        """Record that a rename has begun, durably; its id."""
+        with self._transaction() as db:
+            row = (rename.bucket, rename.old.encode(), rename.new.encode())
+            cursor = db.execute("INSERT INTO renames(bucket, old, new) VALUES (?, ?, ?)", row)
+            return int(cursor.lastrowid or 0)
+
+    def end_rename(self, id: int) -> None:
+        """It has ended."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM renames WHERE id = ?", (id,))
+
+    def renames(self) -> list[tuple[int, Rename]]:
+        """Those that have begun, with their ids, in order."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT * FROM renames ORDER BY id").fetchall()
+            return [
+                (id, Rename(bucket, old.decode(), new.decode())) for id, bucket, old, new in rows
+            ]
 
     def close(self) -> None:
         with self._lock:

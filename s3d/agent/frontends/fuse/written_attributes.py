@@ -57,9 +57,12 @@ def attributes_of_new(key: str, mode: int | None) -> WrittenAttributes:
     return WrittenAttributes(mimetypes.guess_type(key, strict=False)[0], mode=permissions)
 
 
-def attributes_of_old(info: ObjectInfo, mode: int | None) -> WrittenAttributes:
-    """Of a file whose object gets new bytes. info: by HeadObject, with metadata. mode: its."""
-    ours = _OF_BYTES | {MODE, MTIME}
+def attributes_of_old(
+    info: ObjectInfo, mode: int | None, *, keeps_bytes: bool = False
+) -> WrittenAttributes:
+    """Of a file whose object gets new bytes, unless it keeps them. info: by HeadObject, with
+    metadata. mode: its."""
+    ours = {MODE, MTIME} if keeps_bytes else _OF_BYTES | {MODE, MTIME}
     metadata = {name: value for name, value in info.metadata.items() if name not in ours}
     storage_class = None if info.storage_class == "STANDARD" else info.storage_class
     return WrittenAttributes(

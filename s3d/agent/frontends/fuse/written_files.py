@@ -56,7 +56,7 @@ class WrittenFiles:
         self._client = S3Client(store)
         self._store = _ThreadedWriter(bridge, ObjectWriter(store))
         self._free = free
-        self._journal = StagingJournal(folder)
+        self.journal = StagingJournal(folder)
         self._new_id = partial(next, itertools.count(max(_ids_in(folder), default=0) + 1))
         self._files: dict[Place, WrittenFile] = {}
         self._lock = threading.RLock()
@@ -64,7 +64,7 @@ class WrittenFiles:
 
     def start(self) -> None:
         """Take up the files of an earlier run, and hand them over in the background."""
-        for record, ranges in self._journal.load():
+        for record, ranges in self.journal.load():
             self._recover(record, OldBytes(record.old_end, ranges))
         needed = {file.staged.id for file in self.files()}
         for id in _ids_in(self._folder):
@@ -130,10 +130,11 @@ class WrittenFiles:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return file.write(data, offset)
 
-    def flush(self, file: WrittenFile) -> None:
-        """A descriptor was closed: what was written gets into the store. Raises OSError."""
+    def flush(self, file: WrittenFile, *, may_defer: bool = True) -> None:
+        """A descriptor was closed: what was written gets into the store, at the latest in the
+        background, if that may be. Raises OSError."""
         try:
-            if not self._flush(file, may_defer=True):
+            if not self._flush(file, may_defer=may_defer):
                 self._background.wake()
         except OSError as error:
             if error.errno == errno.EIO and file.size > self._free():
@@ -175,7 +176,7 @@ class WrittenFiles:
                 logger.warning("cannot hand a file of the mount over: %s", error)
             file.close()
         self._files.clear()
-        self._journal.close()
+        self.journal.close()
 
     def _open_again(self, place: Place, *, truncate: bool) -> WrittenFile | None:
         with self._lock:
@@ -200,7 +201,7 @@ class WrittenFiles:
             staged,
             attributes,
             replaces=replaces,
-            journal=self._journal,
+            journal=self.journal,
             store=self._store,
             must_store=must_store,
         )
@@ -213,7 +214,7 @@ class WrittenFiles:
         try:
             staged = StagedFile.recover(self._folder, record.id, self._new_id, old, old_bytes)
         except FileNotFoundError:
-            self._journal.remove([record.id])  # the store had it, and the record was to go next
+            self.journal.remove([record.id])  # the store had it, and the record was to go next
             return
         attributes, replaces = record.attributes, record.replaces
         file = self._add(place, staged, attributes, replaces=replaces, must_store=True)

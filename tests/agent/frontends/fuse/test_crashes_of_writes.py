@@ -45,7 +45,7 @@ def crash_and_restart(point: str, folder: Path) -> None:
     with running_store(folder) as world, written_files(world, folder / "staging") as files:
         until(lambda: files.files() == [])
         check(world, confirmed)
-        assert files._journal.load() == []
+        assert files.journal.load() == []
         assert [name for name in os.listdir(folder / "staging") if name.isdigit()] == []
 
 

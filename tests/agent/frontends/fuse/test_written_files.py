@@ -181,7 +181,7 @@ def test_an_unlinked_file_goes_on_working_and_is_never_stored(world, files, key)
     file.fsync()
     assert key not in world.list_keys()
     files.release(file)
-    assert (staged(files), files._journal.load()) == ([], [])
+    assert (staged(files), files.journal.load()) == ([], [])
 
 
 def test_a_new_file_of_the_same_name_is_another_one(world, files, key):
@@ -205,7 +205,7 @@ def test_an_open_file_moves_with_its_object(world, files, key):
     files.move(place(key), place(f"moved-{key}"))
     assert files.find(place(key)) is None
     assert files.find(place(f"moved-{key}")) is file
-    assert [record.place.key for record, _ in files._journal.load()] == [f"moved-{key}"]
+    assert [record.place.key for record, _ in files.journal.load()] == [f"moved-{key}"]
     files.flush(file)
     files.release(file)
     assert world.get(f"moved-{key}") == b"data"
@@ -237,10 +237,10 @@ def test_fsync_stores_nothing(world, files, key):
     files.write(file, LARGE, 0)
     file.fsync()
     assert key not in world.list_keys()
-    ((record, ranges),) = files._journal.load()
+    ((record, ranges),) = files.journal.load()
     assert (record.place, record.replaces, ranges) == (place(key), "", [])
     files.flush(file)
-    assert files._journal.load() == []
+    assert files.journal.load() == []
     files.release(file)
 
 
@@ -269,13 +269,13 @@ def test_a_store_without_room_is_no_space_left_at_the_flush_and_it_is_tried_agai
         with pytest.raises(OSError, match="No space") as refused:
             files.flush(file)
         assert refused.value.errno == errno.ENOSPC
-        assert len(files._journal.load()) == 1
+        assert len(files.journal.load()) == 1
     files.release(file)
     assert files.find(place(key)) is file
     file.tried_at -= 60
     until(lambda: key in world.list_keys())
     until(lambda: files.files() == [])
-    assert files._journal.load() == []
+    assert files.journal.load() == []
 
 
 def test_a_file_that_takes_long_is_handed_over_in_the_background(world, files, key, monkeypatch):
@@ -283,7 +283,7 @@ def test_a_file_that_takes_long_is_handed_over_in_the_background(world, files, k
     file = files.create(place(key))
     files.write(file, LARGE, 0)
     assert file.flush() is False
-    assert len(files._journal.load()) == 1
+    assert len(files.journal.load()) == 1
     files.flush(file)
     files.release(file)
     until(lambda: files.files() == [])
@@ -311,11 +311,11 @@ def test_the_next_start_takes_up_what_was_synced(world, tmp_path, key):
     file.fsync()
     lost = files.create(place("lost"))
     files.write(lost, b"not synced", 0)
-    files._journal.close()  # as a crash does
+    files.journal.close()  # as a crash does
     with written_files(world, tmp_path / "staging") as again:
         until(lambda: again.files() == [])
         assert world.get(key) == LARGE[:100] + b"synced" + LARGE[106:]
-        assert (staged(again), again._journal.load()) == ([], [])
+        assert (staged(again), again.journal.load()) == ([], [])
     assert "lost" not in world.list_keys()
 
 
@@ -328,7 +328,7 @@ def test_what_a_store_had_before_the_crash_is_not_stored_twice(world, tmp_path, 
     monkeypatch.setattr(file.staged, "remove", lambda id: None)
     files.flush(file)
     etag = world.head(key)["ETag"]
-    files._journal.close()
+    files.journal.close()
     with written_files(world, tmp_path / "staging") as again:
         until(lambda: again.files() == [])
     assert world.head(key)["ETag"] == etag

@@ -1,0 +1,172 @@
+"""Changes of names and attributes in a mount, as requests to the store.
+
+Each returns when the store has confirmed it: a write queue, once it is durable on this machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.old_version import describe
+from s3d.agent.frontends.fuse.renames import RENAME_NOREPLACE, Renames
+from s3d.agent.frontends.fuse.staging_journal import Rename
+from s3d.agent.frontends.fuse.written_attributes import (
+    WrittenAttributes,
+    attributes_of_old,
+    write_link,
+)
+from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.sync.remote_tree import MODE, MTIME, read_mode, read_mtime
+from s3d.shared.control import ObjectInfo
+
+
+class NameChanges:
+    """Called by FUSE threads. Every method raises OSError."""
+
+    def __init__(
+        self, client: S3Client, bridge: LoopBridge, written: WrittenFiles, renames: Renames
+    ) -> None:
+        self._client = client
+        self._bridge = bridge
+        self._written = written
+        self._renames = renames
+
+    def unlink(self, place: Place) -> None:
+        """Remove an object; its open files go on working."""
+        file = self._written.find(place)
+        self._written.unlink(place)
+        if file is None or file.etag:  # else no store has ever had it
+            self._bridge.call(lambda: self._client.delete(*place))
+
+    def make_folder(self, bucket: str, prefix: str) -> None:
+        """Store the marker of a folder, which keeps it while it is empty; prefix "": a bucket."""
+        if not prefix:
+            self._bridge.call(lambda: self._client.create_bucket(bucket))
+        else:
+            self._bridge.call(lambda: self._client.store(bucket, prefix, BytesBody(b"")))
+
+    def remove_folder(self, bucket: str, prefix: str) -> None:
+        """Remove an empty folder, or (prefix "") a bucket. Raises ENOTEMPTY."""
+        if self._written.under(bucket, prefix) or self._bridge.call(
+            lambda: self._has_children(bucket, prefix)
+        ):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), prefix)
+        if not prefix:
+            self._bridge.call(lambda: self._client.delete_bucket(bucket))
+        else:
+            self._bridge.call(lambda: self._client.delete(bucket, prefix))
+
+    def rename(self, rename: Rename, flags: int, *, replaces: bool) -> None:
+        """Rename an object or a folder. flags: of renameat2(2). replaces: something has the new
+        name already.
+
+        Raises EEXIST for that with RENAME_NOREPLACE, EINVAL for RENAME_EXCHANGE, ENOTEMPTY for a
+        folder that has names.
+        """
+        if flags & ~RENAME_NOREPLACE:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        if replaces and flags & RENAME_NOREPLACE:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), rename.new)
+        if rename.old == rename.new:
+            return
+        if rename.is_folder and rename.new.startswith(rename.old):
+            raise OSError(errno.EINVAL, "a folder cannot be moved into itself")
+        if rename.is_folder and replaces:
+            self.remove_folder(rename.bucket, rename.new)
+        self._renames.rename(rename)
+
+    def symlink(self, place: Place, target: str) -> None:
+        """Store a symbolic link."""
+        attributes = ObjectAttributes(metadata=write_link(target))
+        self._bridge.call(lambda: self._client.store(*place, BytesBody(b""), attributes))
+
+    def set_attributes(
+        self, place: Place, *, mode: int | None = None, mtime_ns: int | None = None
+    ) -> str:
+        """Set permissions and the time of the last change, or one of them; the ETag afterwards."""
+        changes = {"mode": None if mode is None else mode & 0o777, "mtime_ns": mtime_ns}
+        changes = {name: value for name, value in changes.items() if value is not None}
+        file = self._written.find(place)
+        if file is not None:
+            file.set_attributes(msgspec.structs.replace(file.attributes, **changes))
+            if file.handles == 0:
+                self._written.flush(file)
+            return file.etag
+        return self._bridge.call(lambda: self._change(place, changes))
+
+    def set_metadata(self, place: Place, changes: Mapping[str, str | None]) -> str:
+        """Change the user's metadata of an object: name -> value, None to remove it; the ETag
+        afterwards."""
+        file = self._written.find(place)
+        if file is not None:
+            file.set_attributes(_with_metadata(file.attributes, changes))
+            if file.handles == 0:
+                self._written.flush(file)
+            return file.etag
+        return self._bridge.call(lambda: self._change_metadata(place, changes))
+
+    def set_tags(self, place: Place, changes: Mapping[str, str | None]) -> None:
+        """Change some tags of an object: name -> value, None to remove it."""
+        file = self._written.find(place)
+        if file is None or not file.is_dirty:
+            self._bridge.call(lambda: self._client.set_tags(*place, changes))
+        if file is not None:
+            tags = {k: v for k, v in {**file.attributes.tags, **changes}.items() if v is not None}
+            attributes = msgspec.structs.replace(file.attributes, tags=tags)
+            if file.is_dirty:
+                file.set_attributes(attributes)
+            else:
+                file.attributes = attributes
+
+    async def _has_children(self, bucket: str, prefix: str) -> bool:
+        page = await self._client.page(bucket, prefix, limit=2)
+        return any(info.key != prefix for info in page.objects)
+
+    async def _change(self, place: Place, changes: Mapping[str, int | None]) -> str:
+        info, attributes = await self._described(place)
+        return await self._replace(info, msgspec.structs.replace(attributes, **changes))
+
+    async def _change_metadata(self, place: Place, changes: Mapping[str, str | None]) -> str:
+        info, attributes = await self._described(place)
+        return await self._replace(info, _with_metadata(attributes, changes))
+
+    async def _described(self, place: Place) -> tuple[ObjectInfo, WrittenAttributes]:
+        info = await describe(self._client, place)
+        if info is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), place.key)
+        mode = read_mode(info.metadata.get(MODE, ""))
+        attributes = attributes_of_old(info, mode, keeps_bytes=True)
+        mtime_ns = read_mtime(info.metadata.get(MTIME, ""))
+        return info, msgspec.structs.replace(attributes, mtime_ns=mtime_ns)
+
+    async def _replace(self, info: ObjectInfo, attributes: WrittenAttributes) -> str:
+        """Replace the attributes of an object by a copy onto itself; its ETag."""
+        modified_ns = int(info.last_modified * 1e9)
+        members = attributes.of_object(modified_ns).members() | {
+            "Bucket": info.bucket,
+            "Key": info.key,
+            "CopySource": f"{info.bucket}/{quote(info.key)}",
+            "CopySourceIfMatch": info.etag,
+            "MetadataDirective": "REPLACE",
+        }
+        members.pop("Tagging", None)  # a copy keeps the tags
+        output = await self._client.output("CopyObject", members)
+        return str(output["CopyObjectResult"]["ETag"])
+
+
+def _with_metadata(
+    attributes: WrittenAttributes, changes: Mapping[str, str | None]
+) -> WrittenAttributes:
+    metadata = {**attributes.metadata, **changes}
+    kept = {name: value for name, value in metadata.items() if value is not None}
+    return msgspec.structs.replace(attributes, metadata=kept)

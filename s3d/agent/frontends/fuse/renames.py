@@ -1,0 +1,152 @@
+"""Renames of objects and folders, which S3 does not have.
+
+1. What was written to the objects and is not in the store yet gets there first.
+2. The rename is recorded in the journal, so that a crash cannot leave half of a folder: the next
+   start goes on with it.
+3. Each object is moved by RenameObject, which the embedded store and the write queue carry out
+   without copying a byte. A store that has no RenameObject copies the object, compares the copy,
+   and deletes the object.
+4. Open files go with their objects, and the record is removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.object_info import ObjectInfo
+from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.staging_journal import Rename
+from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
+
+logger = logging.getLogger(__name__)
+
+MAX_CHILDREN = 10_000
+"""Objects of a folder that is renamed; with more, programs copy it (EXDEV)."""
+MAX_COPIES = 200
+"""The same, where the objects have to be copied."""
+_AT_ONCE = 32
+_LIMIT = 120.0
+"""Seconds that the rename of a large folder may take."""
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
+"""Flags of renameat2(2)."""
+
+
+class Renames:
+    """Called by threads; resume() by the one that starts the mount."""
+
+    def __init__(self, client: S3Client, bridge: LoopBridge, written: WrittenFiles) -> None:
+        self._client = client
+        self._bridge = bridge
+        self._journal = written.journal
+        self._written = written
+
+    def rename(self, rename: Rename) -> None:
+        """Rename an object or a folder, and replace what has the new name; a folder there must be
+        empty, which is not checked. Raises OSError: ENOENT, EXDEV for too large a folder."""
+        keys = self._keys_of(rename)
+        for key in keys:
+            file = self._written.find(Place(rename.bucket, key))
+            if file is not None:
+                self._written.flush(file, may_defer=False)
+        id = self._journal.begin_rename(rename)
+        try:
+            self._carry_out(rename, keys)
+        except FileNotFoundError:
+            self._journal.end_rename(id)
+            raise
+        self._journal.end_rename(id)
+
+    def resume(self) -> None:
+        """Go on with the renames of an earlier run; what fails is logged and tried again at the
+        next start."""
+        for id, rename in self._journal.renames():
+            try:
+                self._carry_out(rename, self._keys_of(rename))
+            except FileNotFoundError:
+                pass  # everything was moved already
+            except OSError as error:
+                logger.warning(
+                    "cannot go on with a rename: %s bucket=%s key=%s",
+                    error, rename.bucket, rename.old,
+                )  # fmt: skip
+                continue
+            self._journal.end_rename(id)
+
+    def _keys_of(self, rename: Rename) -> list[str]:
+        """The keys to move. Raises OSError: ENOENT, EXDEV."""
+        if not rename.is_folder:
+            return [rename.old]
+        written = {file.place.key for file in self._written.under(rename.bucket, rename.old)}
+        stored = self._bridge.call(lambda: self._list(rename.bucket, rename.old))
+        keys = sorted(written | set(stored))
+        if not keys:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), rename.old)
+        if len(keys) > MAX_CHILDREN:
+            raise OSError(errno.EXDEV, f"a folder of more than {MAX_CHILDREN:,} objects")
+        return keys
+
+    async def _list(self, bucket: str, prefix: str) -> list[str]:
+        """The keys below a prefix, or as many as are too many."""
+        keys, cursor = [], ""
+        while len(keys) <= MAX_CHILDREN:
+            page = await self._client.page(bucket, prefix, cursor=cursor, limit=1_000)
+            keys += [info.key for info in page.objects]
+            cursor = page.cursor
+            if not cursor:
+                break
+        return keys
+
+    def _carry_out(self, rename: Rename, keys: Sequence[str]) -> None:
+        moves = [(key, rename.new + key.removeprefix(rename.old)) for key in keys]
+        future = self._bridge.start(lambda: self._move_all(rename.bucket, moves))
+        self._bridge.wait(future, _LIMIT)
+        for old, new in moves:
+            self._written.move(Place(rename.bucket, old), Place(rename.bucket, new))
+
+    async def _move_all(self, bucket: str, moves: Sequence[tuple[str, str]]) -> None:
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def move(old: str, new: str) -> None:
+            async with slots:
+                await self._move(bucket, old, new, copies=len(moves) > MAX_COPIES)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for old, new in moves:
+                    tasks.create_task(move(old, new), name="mount rename")
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+
+    async def _move(self, bucket: str, old: str, new: str, *, copies: bool) -> None:
+        members = {"Bucket": bucket, "Key": new, "RenameSource": f"/{bucket}/{quote(old)}"}
+        try:
+            await self._client.output("RenameObject", members)
+            return
+        except S3Error as error:
+            if error.status not in (405, 501):
+                raise
+        if copies:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        source = await self._client.head(bucket, old)
+        if source is None:
+            raise S3Error("NoSuchKey", Key=old)
+        etag = await self._client.copy(bucket, old, new, if_match=source.etag, overwrite=True)
+        copy = await self._client.head(bucket, new)
+        if not _is_same(source, copy, etag):
+            raise OSError(errno.EIO, f"the copy of {old} is not equal to it")
+        await self._client.delete(bucket, old)
+
+
+def _is_same(source: ObjectInfo, copy: ObjectInfo | None, etag: str) -> bool:
+    """Whether this is the copy with that ETag. A copy of an object that was uploaded in parts has
+    another ETag than the object."""
+    return copy is not None and copy.size == source.size and same_etag(copy.etag, etag)
