@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from s3d.shared.config.bucket_tables import declared_buckets
+from s3d.shared.config.mount_settings import MountConfig, check_mounts, mount_of_fuse
 from s3d.shared.config.rules import ConfigError, Given, Problem, collect, fill, settings_of, tables
 from s3d.shared.config.schema import Config, NotificationTargetConfig, SyncFolderConfig
 from s3d.shared.config.validators import is_loopback
@@ -27,6 +28,9 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     folders = [] if file is None else tables(SyncFolderConfig, "sync_folder", file, problems)
     if config.sync_folder.path is not None or config.sync_folder.bucket:
         folders.append(config.sync_folder)
+    mounts = mount_of_fuse(config.fuse)
+    if file is not None:
+        mounts += tables(MountConfig, "mount", file, problems)
     targets = [] if file is None else tables(NotificationTargetConfig, _TARGET, file, problems)
     problems += _open_target_secrets(file, targets)
     if config.notification_target.name or config.notification_target.url:
@@ -35,12 +39,15 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     config = msgspec.structs.replace(
         config,
         sync_folders=tuple(folders),
+        mounts=tuple(mounts),
         notification_targets=tuple(targets),
         declared_buckets=tuple(buckets),
     )
     problems += _cross_checks(config, given)
     problems += _check_folders(config, given)
     problems += _check_targets(config, given, str(file))
+    synced = [folder.path for folder in folders if folder.path is not None]
+    problems += check_mounts(config.mounts, synced, given)
     if file is not None:
         problems += _open_secrets(file, given)
     if problems:

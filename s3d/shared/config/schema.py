@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from s3d.shared.config.bucket_tables import DeclaredBucket
+from s3d.shared.config.mount_settings import FuseConfig, MountConfig
 from s3d.shared.config.rules import (
     ENV,
     FILE,
@@ -376,6 +377,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All sync folders, those of the file first."""
     notification_target: NotificationTargetConfig = NotificationTargetConfig()
     """The target of the environment and the flags; code reads notification_targets instead."""
+    fuse: FuseConfig = FuseConfig()
+    mounts: tuple[MountConfig, ...] = ()
+    """All mounts: that of fuse, then each [[mount]] of the file."""
     notification_targets: tuple[NotificationTargetConfig, ...] = ()
     """All places that buckets can send their events to, those of the file first."""
     declared_buckets: tuple[DeclaredBucket, ...] = ()
