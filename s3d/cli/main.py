@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pin": ("cache_commands", "Keep objects in the read cache permanently"),
     "unpin": ("cache_commands", "Allow pinned objects to be evicted again"),
     "prefetch": ("cache_commands", "Fetch objects into the read cache before they are read"),
+    "service": ("service.service_commands", "Start the agent at login, as a service"),
     "tui": ("tui_command", "Open the terminal app"),
     "logs": ("log_commands", "Print the agent's log"),
     "trace": ("trace_command", "Print what has happened to an object here"),

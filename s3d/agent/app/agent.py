@@ -38,6 +38,7 @@ from s3d.agent.app.process import (
     private_folder,
     settle_memory,
 )
+from s3d.agent.app.socket_activation import inherited_sockets
 from s3d.agent.app.start_checks import (
     check_exposure,
     check_loop,
@@ -149,6 +150,7 @@ class Agent:
             tracer=tracer,
             export=TelemetryExport(registry, tracer),
             admin=AdminAddress(config, admin_token, registry),
+            sockets=inherited_sockets(os.environ),
         )
 
     async def run(self, announce: Announce) -> None:

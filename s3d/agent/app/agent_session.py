@@ -23,6 +23,7 @@ from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.log_files import LogFiles
 from s3d.agent.app.otel.start import TelemetryExport
 from s3d.agent.app.sampler import Sampler
+from s3d.agent.app.socket_activation import InheritedSockets
 from s3d.agent.app.stack import Stack
 from s3d.agent.app.start_checks import exposure_warnings
 from s3d.agent.core.access_keys import AccessKeys
@@ -60,6 +61,8 @@ class ProcessContext:
     tracer: Tracer
     export: TelemetryExport
     admin: AdminAddress
+    sockets: InheritedSockets
+    """Of the service manager."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ async def open_session(
         access=stack.access,
         access_log=process.log_files.access_log,
         record=None if controls is None else controls.requests.add,
+        listener=process.sockets.for_endpoint(),
     )
     session = AgentSession(
         configured=config,
@@ -154,7 +155,12 @@ async def _start(frontend: Frontend, closing: AsyncExitStack) -> None:
 def _control_socket(session: AgentSession) -> ControlSocket:
     process = session.process
     routes = control_routes(session, log_buffer=process.log_buffer, registry=process.registry)
-    return ControlSocket(routes, session.places.socket, process.registry)
+    return ControlSocket(
+        routes,
+        session.places.socket,
+        process.registry,
+        listener=process.sockets.for_control(),
+    )
 
 
 def _admin_pages(session: AgentSession) -> AdminPages:

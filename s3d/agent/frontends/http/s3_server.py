@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
@@ -105,8 +106,20 @@ class S3Server:
         registry.computed(HTTP_CONNECTIONS, lambda: len(self._connections))
         registry.computed(HTTP_UPLOADS, lambda: self._handlers.uploads)
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; return the address with its real port. Raises OSError when it is not free."""
+    async def start(
+        self, host: str, port: int, listener: socket.socket | None = None
+    ) -> tuple[str, int]:
+        """Listen; return the address with its real port. Raises OSError when it is not free.
+
+        listener: a socket that listens already, in place of the address; it is closed by stop().
+        """
+        if listener is not None:
+            host, port = listener.getsockname()[:2]
+            self._hosts.add_address(host)
+            self._servers = [
+                await self._loop.create_server(self._connect, sock=listener, backlog=_BACKLOG)
+            ]
+            return host, port
         self._hosts.add_address(host)
         addresses = ["127.0.0.1", "::1"] if host == "localhost" else [host]
         self._servers = [await self._listen(addresses[0], port)]
@@ -179,6 +192,7 @@ class S3Server:
         return error_of(error)
 
     async def _listen(self, address: str, port: int) -> asyncio.Server:
-        return await self._loop.create_server(
-            lambda: ClientConnection(self, self._loop), address, port, backlog=_BACKLOG
-        )
+        return await self._loop.create_server(self._connect, address, port, backlog=_BACKLOG)
+
+    def _connect(self) -> ClientConnection:
+        return ClientConnection(self, self._loop)
