@@ -137,7 +137,7 @@ class Authorization:
         """A bucket that does not exist, or none: the caller's own key decides alone."""
         if caller.is_anonymous:
             # The answer to an operation on a missing bucket is NoSuchBucket, for everyone.
-            is_missing = bool(need.bucket) and need.action not in _OF_CREATION
+            is_missing = bool(need.bucket) and request.op.name != "CreateBucket"
             return Decision(is_missing, "the request is not signed")
         return decide_by_key(need, caller, self._keys(need, request, caller.owner))
 
@@ -250,7 +250,6 @@ def _read_objects(needs: list[Need]) -> list[Need]:
     return [need for need in needs if need.action in reads and not need.is_secondary]
 
 
-_OF_CREATION = frozenset({"s3:CreateBucket", "s3:PutBucketAcl"})
 _MAKING = frozenset(
     {
         "s3:AbortMultipartUpload",
