@@ -73,7 +73,7 @@ F = TypeVar("F", bound=TendedFile)
 class BackgroundWrites(Generic[F]):
     """start() and stop() are called once."""
 
-    def __init__(self, files: Callable[[], Sequence[F]], hand_over: Callable[[F], None]) -> None:
+    def __init__(self, files: Callable[[], Sequence[F]], hand_over: Callable[[F], object]) -> None:
         """files: those that are dirty or open. hand_over: raises OSError."""
         self._files = files
         self._hand_over = hand_over

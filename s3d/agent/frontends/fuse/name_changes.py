@@ -57,9 +57,8 @@ class NameChanges:
 
     def remove_folder(self, bucket: str, prefix: str) -> None:
         """Remove an empty folder, or (prefix "") a bucket. Raises ENOTEMPTY."""
-        if self._written.under(bucket, prefix) or self._bridge.call(
-            lambda: self._has_children(bucket, prefix)
-        ):
+        is_used = bool(self._written.under(bucket, prefix))
+        if is_used or self._bridge.call(lambda: self._has_children(bucket, prefix)):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), prefix)
         if not prefix:
             self._bridge.call(lambda: self._client.delete_bucket(bucket))

@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.object_info import ObjectInfo
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
+from s3d.shared.control import ObjectInfo
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,8 @@ class Renames:
 
     async def _list(self, bucket: str, prefix: str) -> list[str]:
         """The keys below a prefix, or as many as are too many."""
-        keys, cursor = [], ""
+        keys: list[str] = []
+        cursor = ""
         while len(keys) <= MAX_CHILDREN:
             page = await self._client.page(bucket, prefix, cursor=cursor, limit=1_000)
             keys += [info.key for info in page.objects]

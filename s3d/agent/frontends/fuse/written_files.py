@@ -60,7 +60,7 @@ class WrittenFiles:
         self._new_id = partial(next, itertools.count(max(_ids_in(folder), default=0) + 1))
         self._files: dict[Place, WrittenFile] = {}
         self._lock = threading.RLock()
-        self._background = BackgroundWrites(self.files, self._hand_over)
+        self._background = BackgroundWrites(self.files, partial(self._flush, may_defer=False))
 
     def start(self) -> None:
         """Take up the files of an earlier run, and hand them over in the background."""
@@ -97,11 +97,6 @@ class WrittenFiles:
             staged = StagedFile(self._folder, self._new_id, old_size=size, old=old)
             attributes = attributes_of_old(info, read_mode(info.metadata.get(MODE, "")))
             return self._add(place, staged, attributes, replaces=info.etag, must_store=truncate)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is none."""
-        return not self._files
 
     def find(self, place: tuple[str, str]) -> WrittenFile | None:
         """The file of an object that is open for writing, or that no store has yet."""
@@ -221,19 +216,14 @@ class WrittenFiles:
         file.handles = 0
         file.restore(record)
 
-    def _hand_over(self, file: WrittenFile) -> None:
-        try:
-            self._flush(file, may_defer=False)
-        finally:
-            with self._lock:
-                self._close_unused(file)
-
     def _flush(self, file: WrittenFile, *, may_defer: bool) -> bool:
         before = file.place
         try:
             return file.flush(may_defer=may_defer)
         finally:
             self._note_place(before, file)
+            with self._lock:
+                self._close_unused(file)
 
     def _note_place(self, before: Place, file: WrittenFile) -> None:
         """Its key is another one now: it was moved, or has become a conflict copy."""
@@ -242,11 +232,10 @@ class WrittenFiles:
                 self._files[file.place] = self._files.pop(before)
 
     def _close_unused(self, file: WrittenFile) -> None:
-        if file.handles > 0 or file.is_dirty:
-            return
-        if self._files.get(file.place) is file:
-            del self._files[file.place]
-        file.close()
+        if file.handles == 0 and not file.is_dirty:
+            if self._files.get(file.place) is file:
+                del self._files[file.place]
+            file.close()
 
 
 class _ThreadedWriter:
