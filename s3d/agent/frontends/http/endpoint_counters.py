@@ -81,7 +81,7 @@ class EndpointCounters:
             series.received += exchange.received
         if exchange.span is not None:
             duration = self._registry.histogram(HTTP_DURATION, exchange.operation)
-            duration.set_exemplar(units, seconds, exchange.span.context.trace_id)
+            duration.set_exemplar(units, seconds, exchange.span.context)
 
     def _series_of(self, exchange: Exchange) -> Series:
         """Look up the series of an exchange, or begin it."""

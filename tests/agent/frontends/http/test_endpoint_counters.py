@@ -65,7 +65,7 @@ def test_the_latency_of_a_recorded_request_names_its_trace() -> None:
     recorded.span = SimpleNamespace(context=TraceContext("ab" * 16, "cd" * 8))
     EndpointCounters(registry).count(recorded, 0.25)
     exemplars = registry.histogram(names.HTTP_DURATION, "GetObject").exemplars
-    assert [each.trace_id for each in exemplars.values()] == ["ab" * 16]
+    assert [each.span for each in exemplars.values()] == [recorded.span.context]
 
 
 @pytest.mark.parametrize(
