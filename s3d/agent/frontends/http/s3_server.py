@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import Callable, Collection, Coroutine
+from time import monotonic, time
 from typing import Any
 
 from s3d.agent.core.access_keys import AccessKeys
@@ -53,7 +53,7 @@ class S3Server:
         keys: AccessKeys | None,
         hosts: Collection[str] = (),
         region: str = "us-east-1",
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time,
         limits: Limits | None = None,
         access: AccessControl | None = None,
         registry: Registry | None = None,
@@ -177,12 +177,12 @@ class S3Server:
 
     def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         exchange.request_id = self._heads.request_id()
-        exchange.started = time.monotonic()  # uvloop's loop.time() counts milliseconds
+        exchange.started = monotonic()  # uvloop's loop.time() counts milliseconds
         return self._handlers.serve(exchange)
 
     def completed(self, exchange: Exchange) -> None:
         if self._is_counting:
-            self._counters.count(exchange, time.monotonic())
+            self._counters.count(exchange, monotonic())
         self._handlers.log(exchange)
         if exchange.span is not None:
             end_span(exchange.span, exchange)
