@@ -55,6 +55,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("log_commands", "Print the agent's log"),
     "trace": ("trace_command", "Print what has happened to an object here"),
     "sync": ("sync.sync_commands", "Keep folders in sync with objects, or sync once"),
+    "mount": ("mount_commands", "Show buckets as folders of a file system"),
+    "umount": ("mount_commands", "Unmount such folders"),
     "filter": ("filter_commands", "Explain and test a filter"),
     "check": ("diagnostic_commands", "Verify everything on the disk"),
     "migrate": ("migrate_command", "Copy the embedded store to the remote"),

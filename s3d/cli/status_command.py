@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from s3d.cli.mount_commands import mount_row
 from s3d.cli.output import fields, json_line
 from s3d.cli.pending_summary import amount, folder_left, is_clean, summary, waiting_for
 from s3d.cli.session import Session, json_option, pass_session, socket_option
@@ -123,6 +124,8 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
     for target in status.notifications:
         yield "events", _target(target)
     yield from _not_syncing(status.sync)
+    for mount in status.mounts:
+        yield "mount" if mount.state == "mounted" else "NOT MOUNTED", mount_row(mount)
     for warning in status.warnings:
         yield "warning", warning
 

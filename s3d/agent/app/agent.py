@@ -201,6 +201,7 @@ class Agent:
                 longest = 2 * GRACE + self._config.flush_timeout + 5
                 self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(longest * 1e6)}")
             await session.endpoint.stop()
+            await session.mounts.stop()
             if gateway is not None and self._stopping.is_set():
                 await self._flush(gateway)
             for task in tasks:

@@ -10,6 +10,7 @@ from s3d.agent.app.stack import Stack
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
+from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.supervise import supervise
 from s3d.agent.core.telemetry import Labels, Registry
 from s3d.agent.s3.listing import BYTES
@@ -37,6 +38,7 @@ def open_folders(
     *,
     umask: int,
     registry: Registry | None = None,
+    own_mounts: OwnMounts | None = None,
 ) -> Folders:
     """Raises UsageError for a folder that cannot be synced."""
     gateway = stack.gateway
@@ -72,6 +74,7 @@ def open_folders(
         supervise=lambda name, run: supervise(name, run, events),
         fixed=config.sync_folder,
         registry=registry or Registry(),
+        own_mounts=own_mounts or OwnMounts(),
     )  # fmt: skip
     folders = Folders(around, config.sync_folders)
     _report_folders(around.registry, folders)

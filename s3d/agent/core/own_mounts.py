@@ -44,6 +44,10 @@ class OwnMounts:
     def folders(self) -> Collection[Path]:
         return tuple(self._places)
 
+    def contains(self, path: str | Path) -> bool:
+        """Whether an absolute path is in a mount, or is one."""
+        return bool(self._places) and split_at(path, self._places) is not None
+
     def locate(self, path: str | Path) -> MountedPlace | None:
         """What an absolute path shows; None: it is in no mount. Raises OSError."""
         if not self._places:

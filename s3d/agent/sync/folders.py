@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
+from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.path_names import host_name
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import BYTES
@@ -55,6 +56,7 @@ class SyncContext:
     fixed: SyncFolderConfig | None = None
     """The one that the environment has set, which no command changes."""
     registry: Registry = field(default_factory=Registry)
+    own_mounts: OwnMounts = field(default_factory=OwnMounts)
 
 
 class Folders:
@@ -81,7 +83,8 @@ class Folders:
         """Why its path cannot be one; "" when it can."""
         path = config.path
         assert path is not None
-        why = why_no_root(path, home=Path.home(), own=self._context.own, mounts=())
+        why = _why_mounted(path, self._context.own_mounts)  # first: nothing may look at a mount
+        why = why or why_no_root(path, home=Path.home(), own=self._context.own)
         if why:
             return why
         if path.exists() and not path.is_dir():
@@ -186,6 +189,16 @@ class Folders:
     def close(self) -> None:
         for folder in self.by_name.values():
             folder.close()
+
+
+def _why_mounted(path: Path, own_mounts: OwnMounts) -> str:
+    """Why a path cannot be a sync folder because of the agent's mounts; "" when it can."""
+    if own_mounts.contains(path):
+        return "s3d has a bucket mounted there"
+    for mount in own_mounts.folders:
+        if mount.is_relative_to(path):
+            return f"s3d has a bucket mounted in it, at {mount}"
+    return ""
 
 
 def _overlap(one: Path, other: Path) -> bool:

@@ -29,6 +29,7 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.core.metric_names import TRANSFERS
+from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Labels, Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.part_sizes import DEFAULT_PART
@@ -39,6 +40,7 @@ from s3d.agent.transfers.comparison import Outcome, changed_items
 from s3d.agent.transfers.items import Item, items_of
 from s3d.agent.transfers.large_files import LargeFiles
 from s3d.agent.transfers.local_files import NotTransferable
+from s3d.agent.transfers.mounted_paths import translate
 from s3d.agent.transfers.naming import parts_of
 from s3d.agent.transfers.operations import Operations
 from s3d.agent.transfers.transfer_plan import FAILED, each_of, plan_of
@@ -71,6 +73,7 @@ class UserTransfers:
         is_too_large: Callable[[int], bool] = lambda size: False,
         waits_for_disk: bool = False,
         registry: Registry | None = None,
+        own_mounts: OwnMounts | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """path: of transfers.json. umask: of downloaded files. direct: a client whose multipart
@@ -81,6 +84,7 @@ class UserTransfers:
         Raises UsageError for a file of a newer s3d.
         """
         self._objects, self._events, self._path, self._clock = objects, events, path, clock
+        self._own_mounts = own_mounts or OwnMounts()
         self._waits_for_disk = waits_for_disk
         large = LargeFiles(
             objects,
@@ -124,7 +128,7 @@ class UserTransfers:
     async def start(self, request: TransferRequest) -> list[TransferJob]:
         """One transfer for each source. Raises S3Error: InvalidArgument; SlowDown if there are too
         many."""
-        parts = parts_of(request)
+        parts = await self._parts_of(request)
         unfinished = sum(job.state not in ENDED for job in self.all())
         if len(parts) + unfinished > MAX_UNFINISHED:
             raise S3Error("SlowDown", f"There are already {MAX_UNFINISHED} unfinished transfers.")
@@ -134,6 +138,12 @@ class UserTransfers:
             started.append(Job(f"t{self._last_id}", part, self._clock()))
         await self.engine.submit(started)
         return started
+
+    async def _parts_of(self, request: TransferRequest) -> list[TransferRequest]:
+        """One for each source, of which none is in a mount of this agent."""
+        return [
+            await translate(part, self._own_mounts, self._objects) for part in parts_of(request)
+        ]
 
     async def _move_all(self, job: TransferJob) -> None:
         async def move(item: Item, moved: ItemProgress) -> None:
@@ -163,7 +173,7 @@ class UserTransfers:
         Raises InvalidArgument, before the first row.
         """
         unchanged = 0
-        for part in parts_of(request):
+        for part in await self._parts_of(request):
             try:
                 async for row in plan_of(part, self._objects):
                     if row.action:

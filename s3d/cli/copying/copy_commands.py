@@ -9,6 +9,7 @@ import click
 
 from s3d.cli.copying.copy_options import Carrying, carry_out, carrying, new_object, shared_options
 from s3d.cli.copying.copy_requests import CopyOptions, Source, check_places, copy_requests
+from s3d.cli.copying.mounted_places import as_objects
 from s3d.cli.copying.place import Place, check_source, complete_place, parse_place
 from s3d.cli.copying.streams import copy_stream
 from s3d.cli.key_selection import glob_of, no_match
@@ -91,7 +92,7 @@ def _copy(session: Session, name: str, texts: Sequence[str], values: dict[str, A
             f"{name} takes a source and a target" + (f", not only {texts[0]}" if texts else ""),
             f"s3d {name} SOURCE TARGET, with s3://BUCKET/KEY for a place in S3",
         )
-    *sources, to = [parse_place(text) for text in texts]
+    *sources, to = as_objects(session, [parse_place(text) for text in texts])
     how, no_glob = carrying(values), values.pop("no_glob")
     options = CopyOptions(move=name == "mv", new_object=new_object(values), **values)
     if to.is_stream or any(source.is_stream for source in sources):

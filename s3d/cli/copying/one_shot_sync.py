@@ -17,6 +17,7 @@ from s3d.cli.copying.copy_options import (
     shared_options,
 )
 from s3d.cli.copying.copy_requests import COPY, DOWNLOAD, UPLOAD, folder_base
+from s3d.cli.copying.mounted_places import as_objects
 from s3d.cli.copying.place import Place, check_source, complete_place, parse_place
 from s3d.cli.key_selection import folder_prefix
 from s3d.cli.output import complain, json_line
@@ -61,7 +62,7 @@ def one_shot_command(
       s3d sync s3://backup/photos photos --delete --dry-run
       s3d sync s3://photos/2026 s3://archive/2026 --exclude '*.tmp'
     """
-    source, target = _two_places(places)
+    source, target = _two_places(session, places)
     how = carrying(values)
     compare = "size" if size_only else "exact" if exact_timestamps else "contents"
     if delete:
@@ -100,7 +101,7 @@ def diff_command(
       s3d diff photos s3://backup/photos
       s3d diff s3://photos/2026 s3://archive/2026 --size-only
     """
-    first, second = _two_places(places, "s3d diff A B, one of them s3://BUCKET/PREFIX")
+    first, second = _two_places(session, places, "s3d diff A B, one of them s3://BUCKET/PREFIX")
     compare = "size" if size_only else "contents"
     request = sync_request(first, second, SyncRules(compare, delete=True, approved=True))
     code = different = 0
@@ -147,11 +148,11 @@ def sync_request(source: Place, target: Place, rules: SyncRules) -> TransferRequ
     return replace(request, kind=COPY, to_bucket=target.bucket, to_prefix=prefix)
 
 
-def _two_places(texts: Sequence[str], forms: str = FORMS) -> tuple[Place, Place]:
+def _two_places(session: Session, texts: Sequence[str], forms: str = FORMS) -> tuple[Place, Place]:
     if len(texts) != 2:
         given = ", ".join(map(safe, texts)) or "none"
         raise UsageError("bad usage", f"two places are needed, and there are: {given}", forms)
-    source, target = (parse_place(text) for text in texts)
+    source, target = as_objects(session, [parse_place(text) for text in texts])
     if source.is_stream or target.is_stream:
         raise UsageError("bad usage", "- is no folder", forms)
     if not source.bucket and not target.bucket:

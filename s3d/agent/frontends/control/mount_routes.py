@@ -21,6 +21,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.shared.config import toml_file
 from s3d.shared.config.load import mount_of
 from s3d.shared.config.mount_settings import MountConfig
+from s3d.shared.errors import S3dError
 from s3d.shared.mounting import (
     LocateRequest,
     MountList,
@@ -74,10 +75,17 @@ class MountRoutes:
     async def unmount(self, call: Call) -> web.Response:
         request = await call.body(UnmountRequest)
         dirs = [request.dir] if request.dir else [each.dir for each in self._mounts.statuses()]
-        gone = []
+        gone, failed = [], None
         for folder in dirs:
-            gone.append(await self._mounts.remove(Path(folder), force=request.force))
-            await asyncio.to_thread(self._write, folder, None)
+            try:
+                status = await self._mounts.remove(Path(folder), force=request.force)
+            except S3dError as error:
+                failed = error
+                continue
+            gone.append(status)
+            await asyncio.to_thread(self._write, status.dir, None)
+        if failed is not None:
+            raise failed
         return answer(MountList(gone))
 
     async def locate(self, call: Call) -> web.Response:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from s3d.agent.core.own_mounts import MountedPlace, OwnMounts
 from s3d.agent.frontends.fuse.fs_ops import FsOps
@@ -21,7 +21,7 @@ from s3d.shared.mounting import MountStatus
 
 logger = logging.getLogger(__name__)
 
-WriteCounts = Callable[[str, str], Mapping[str, int]]
+WriteCounts = Callable[[str, str], Mapping[str, Any]]
 """Counts of MountStatus for the writes below a bucket ("": all) and a prefix."""
 
 
@@ -94,7 +94,7 @@ class Mounts:
         if row is not None and row.mount is not None and row.mount.is_mounted:
             raise UsageError(f"cannot mount at {folder}", "it is mounted already", "s3d mount ls")
         why = self._why_not(folder)
-        if not why and self._own.locate(folder) is not None:
+        if not why and self._own.contains(folder):
             why = "it is inside a mount"
         if why:
             raise UsageError(f"cannot mount at {folder}", why, "choose another folder")
@@ -111,9 +111,8 @@ class Mounts:
     async def remove(self, folder: Path, *, force: bool = False) -> MountStatus:
         """Unmount. Raises InUse, unless forced; MountFailed, NotFoundError."""
         async with self._changing:
-            row = self._rows.get(folder)
-            if row is None:
-                raise NotFoundError(str(folder), "s3d has nothing mounted there", "s3d mount ls")
+            folder = self._known_as(folder)
+            row = self._rows[folder]
             status = self._status_of(folder)
             if row.mount is not None:
                 await self._in_thread(partial(row.mount.stop, 0.0) if force else row.mount.unmount)
@@ -121,9 +120,19 @@ class Mounts:
             del self._rows[folder]
         return status
 
+    def _known_as(self, folder: Path) -> Path:
+        """The name that a mount has here; folder: that name, or it without symbolic links. Raises
+        NotFoundError."""
+        for own, row in self._rows.items():
+            if folder == own or (row.mount is not None and folder == row.mount.folder):
+                return own
+        raise NotFoundError(str(folder), "s3d has nothing mounted there", "s3d mount ls")
+
     async def stop(self) -> None:
         """Unmount everything, when programs have closed what they write or their time is over."""
         async with self._changing:
+            if self._is_stopped:
+                return
             self._is_stopped = True
             rows = [row for row in self._rows.values() if row.mount is not None]
             for row in rows:
