@@ -32,12 +32,20 @@ _NOT_TEXT = bytes(set(range(32)) - set(b"\t\n\r\f\b")) + b"\x7f"
 @click.command("get")
 @target_argument(Names.OBJECT)
 @click.argument("file", required=False, type=click.Path())
+@click.option("--version", metavar="ID", default="", help="Read this version of the object.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print metadata.")
 @json_option
 @socket_option
 @pass_session
 def get_command(
-    session: Session, /, target: Target, file: str | None, *, quiet: bool, as_json: bool
+    session: Session,
+    /,
+    target: Target,
+    file: str | None,
+    *,
+    version: str,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Write the data of an object to stdout or FILE, and its metadata and tags to stderr.
 
@@ -50,7 +58,7 @@ def get_command(
       s3d get logs/today.gz | zcat
     """
     path = None if file in (None, STDIO) else _file_for(Path(file), target)
-    info, source = session.objects().get(*target)
+    info, source = session.objects().get(*target, version=version)
     progress = Progress(str(target), info.size)
     with source:
         first = source.read(BLOCK)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType, TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -24,12 +24,16 @@ from s3d.shared.errors import DeniedError, FullError, NotFoundError, S3dError, U
 from s3d.shared.text import printable_path
 
 INTERRUPTED = 130
-FAILED = 1
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run_command", "Serve S3 on localhost"),
     "status": ("status_command", "Show the agent, a bucket or an object"),
     "ls": ("object_commands", "List buckets or objects"),
+    "stat": ("status_command", "Show an object with its metadata and tags"),
+    "du": ("find_commands", "Show the size of buckets and prefixes"),
+    "find": ("find_commands", "Find objects by name, size, age, tags or metadata"),
+    "cat": ("reading_commands", "Print objects"),
+    "head": ("reading_commands", "Print the first lines of objects"),
     "get": ("get_put_commands", "Read an object to stdout or a file"),
     "put": ("get_put_commands", "Store a file or stdin as an object"),
     "cp": ("copying.copy_commands", "Copy files and objects, one or many"),
@@ -42,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("object_commands", "Make an older version of an object the current one"),
     "mb": ("bucket_commands", "Create buckets"),
     "rb": ("bucket_commands", "Delete buckets"),
+    "versioning": ("bucket_commands", "Show or switch the versioning of a bucket"),
+    "watch": ("watch_command", "Print changes of objects as they happen"),
     "presign": ("access_commands", "Print a URL that works without credentials"),
     "queue": ("queue.queue_commands", "Show and control the pending writes"),
     "drain": ("queue.push_commands", "Wait until the remote has every pending write"),
@@ -96,6 +102,12 @@ class LazyGroup(click.Group):
         module = import_module(f"s3d.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would exit with 1
+            return _reader_gone()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -184,9 +196,9 @@ def _trace(error: BaseException) -> None:
 
 
 def _reader_gone() -> int:
-    """The reader of the output has closed the pipe (head, a pager): end without a message."""
+    """The reader of the output has all that it needs (head, a pager): that is no error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILED
+    return 0
 
 
 def _usage(error: click.ClickException) -> S3dError:

@@ -245,6 +245,13 @@ class TagChanges(Struct, frozen=True, forbid_unknown_fields=True):
     unset: list[str] = []
 
 
+class Versioning(Struct, frozen=True, forbid_unknown_fields=True):
+    """PUT /v1/buckets/{bucket}/versioning."""
+
+    status: str
+    """Enabled or Suspended."""
+
+
 class PresignRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/buckets/{bucket}/object:presign?key=."""
 
