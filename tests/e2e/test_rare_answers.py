@@ -104,7 +104,9 @@ def test_the_error_of_a_number_says_what_it_has_to_be(wire, bucket, query, name,
 def test_the_numbers_of_parts_have_errors_of_their_own(s3, wire, bucket):
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
     answer = wire("PUT", f"/{bucket}/k?partNumber=10001&uploadId={upload}")
-    assert answer.error["Message"] == "Part number must be an integer between 1 and 10000, inclusive"
+    assert (
+        answer.error["Message"] == "Part number must be an integer between 1 and 10000, inclusive"
+    )
     answer = wire("GET", f"/{bucket}/k?part-number-marker=-1&uploadId={upload}")
     assert answer.error["ArgumentName"] == "partNumberMarker"
     answer = wire("GET", f"/{bucket}/k?max-parts=-1&uploadId={upload}")
