@@ -38,6 +38,7 @@ from s3d.agent.app.process import (
     private_folder,
     settle_memory,
 )
+from s3d.agent.app.socket_activation import inherited_sockets
 from s3d.agent.app.start_checks import (
     check_exposure,
     check_loop,
@@ -149,6 +150,7 @@ class Agent:
             tracer=tracer,
             export=TelemetryExport(registry, tracer),
             admin=AdminAddress(config, admin_token, registry),
+            sockets=inherited_sockets(os.environ),
         )
 
     async def run(self, announce: Announce) -> None:
@@ -199,6 +201,7 @@ class Agent:
                 longest = 2 * GRACE + self._config.flush_timeout + 5
                 self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(longest * 1e6)}")
             await session.endpoint.stop()
+            await session.mounts.stop()
             if gateway is not None and self._stopping.is_set():
                 await self._flush(gateway)
             for task in tasks:

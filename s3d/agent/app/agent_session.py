@@ -23,14 +23,17 @@ from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.log_files import LogFiles
 from s3d.agent.app.otel.start import TelemetryExport
 from s3d.agent.app.sampler import Sampler
+from s3d.agent.app.socket_activation import InheritedSockets
 from s3d.agent.app.stack import Stack
 from s3d.agent.app.start_checks import exposure_warnings
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.frontends.fuse.mounts import Mounts
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
@@ -60,6 +63,8 @@ class ProcessContext:
     tracer: Tracer
     export: TelemetryExport
     admin: AdminAddress
+    sockets: InheritedSockets
+    """Of the service manager."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,8 @@ class AgentSession:
     client: S3Client
     """Calls the top of the stack."""
     folders: Folders
+    mounts: Mounts
+    own_mounts: OwnMounts
     transfers: UserTransfers
     endpoint: S3Endpoint
     sampler: Sampler
@@ -111,6 +118,7 @@ class AgentSession:
             cache=stack.cache_status(),
             store=await stack.store_status(),
             sync=self.folders.status(),
+            mounts=self.mounts.statuses(),
             waiting=stack.waiting_remotes(),
             notifications=await stack.notifications_status(),
             warnings=[

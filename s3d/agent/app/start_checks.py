@@ -8,6 +8,7 @@ import errno
 import importlib.util
 import logging
 import os
+import socket
 import ssl
 import stat
 import tempfile
@@ -168,13 +169,13 @@ def start_errors() -> Iterator[None]:
         raise S3dError("the agent cannot start", error.message, remedy) from error
 
 
-async def listen(endpoint: S3Server, config: Config) -> str:
+async def listen(endpoint: S3Server, config: Config, listener: socket.socket | None = None) -> str:
     """Bind the endpoint; its URL. Raises S3dError when the address cannot be bound, UsageError
-    when it is the remote's."""
+    when it is the remote's. listener: a socket that listens already, in place of the address."""
     with bind_errors(config.endpoint, "S3D_ENDPOINT"):
-        _, port = await endpoint.start(config.host, config.port)
+        host, port = await endpoint.start(config.host, config.port, listener)
     check_loop(config, port)
-    return endpoint_url(config.host, port)
+    return endpoint_url(host, port)
 
 
 @contextlib.contextmanager

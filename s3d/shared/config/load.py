@@ -10,9 +10,19 @@ import msgspec
 
 from s3d.shared.config.bucket_tables import declared_buckets
 from s3d.shared.config.mount_settings import MountConfig, check_mounts, mount_of_fuse
-from s3d.shared.config.rules import ConfigError, Given, Problem, collect, fill, settings_of, tables
+from s3d.shared.config.rules import (
+    ConfigError,
+    Given,
+    Problem,
+    S,
+    collect,
+    fill,
+    settings_of,
+    tables,
+)
 from s3d.shared.config.schema import Config, NotificationTargetConfig, SyncFolderConfig
 from s3d.shared.config.validators import is_loopback
+from s3d.shared.mounting import MountSpec
 from s3d.shared.syncing import FolderSpec
 
 _TARGET = "notification_target"
@@ -151,16 +161,25 @@ def _open_target_secrets(
 
 def folder_of(spec: FolderSpec) -> SyncFolderConfig:
     """The settings of a sync folder from the control API. Raises ConfigError with every problem."""
+    return _of_api(SyncFolderConfig, spec, "sync_folder")
+
+
+def mount_of(spec: MountSpec) -> MountConfig:
+    """The settings of a mount from the control API. Raises ConfigError with every problem."""
+    return _of_api(MountConfig, spec, "mount")
+
+
+def _of_api(struct: type[S], spec: msgspec.Struct, table: str) -> S:
     given = {
-        f"sync_folder.{key}": Given(str(value).lower() if value is True else value, "the folder")
+        f"{table}.{key}": Given(str(value).lower() if value is True else value, f"the {table}")
         for key, value in msgspec.to_builtins(spec).items()
         if value
     }
     problems: list[Problem] = []
-    folder = fill(SyncFolderConfig, given, problems, "sync_folder.")
+    filled = fill(struct, given, problems, f"{table}.")
     if problems:
         raise ConfigError(problems)
-    return folder
+    return filled
 
 
 def name_of(folder: SyncFolderConfig) -> str:

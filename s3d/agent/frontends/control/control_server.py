@@ -72,10 +72,14 @@ class ControlServer:
         self._stopping = False
         self._idle = asyncio.Event()
 
-    async def start(self, path: Path) -> None:
-        """Listen. The caller holds the agent's lock. Raises UsageError, AlreadyRunningError."""
-        listener = bind(path)
-        self._path = path
+    async def start(self, path: Path, listener: socket.socket | None = None) -> None:
+        """Listen. The caller holds the agent's lock. Raises UsageError, AlreadyRunningError.
+
+        listener: a socket that listens already, in place of one at the path; its path stays.
+        """
+        if listener is None:
+            listener = bind(path)
+            self._path = path
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
 

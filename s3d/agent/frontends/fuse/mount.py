@@ -66,6 +66,10 @@ class Mount:
             fusermount.unmount(self.folder, lazy=True)
             raise MountFailed(f"cannot mount at {self.folder}", str(error)) from error
 
+    def abandon(self) -> None:
+        """It could not be started."""
+        self._operations.close()
+
     @property
     def is_mounted(self) -> bool:
         return self._binding is not None and not self._binding.ended.is_set()

@@ -69,20 +69,28 @@ def prepare(folder: Path) -> Path:
         real = _resolved(folder)
         _clear_dead(real)
         real.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(os.scandir(real)):
+        if _has_names(real):
             raise MountFailed(
                 f"cannot mount at {folder}", "the folder is not empty", "choose an empty folder"
             )
     except OSError as error:
-        raise MountFailed(f"cannot mount at {folder}", os.strerror(error.errno or 0)) from error
+        reason = os.strerror(error.errno or errno.EIO)
+        remedy = "choose an empty folder, or one that does not exist"
+        raise MountFailed(f"cannot mount at {folder}", reason, remedy) from error
     return real
+
+
+def _has_names(folder: Path) -> bool:
+    with os.scandir(folder) as names:
+        return any(names)
 
 
 def _resolved(folder: Path) -> Path:
     """Without looking at the folder itself, which may be a mount."""
-    if folder.is_symlink():
-        return folder.resolve()
-    return Path(os.path.realpath(folder.parent)) / folder.name
+    try:
+        return Path(os.path.realpath(folder.parent / os.readlink(folder)))
+    except OSError:  # no link
+        return Path(os.path.realpath(folder.parent)) / folder.name
 
 
 def _clear_dead(folder: Path) -> None:
