@@ -132,7 +132,7 @@ def preview_command(
             click.echo(f"stopped after {count(looked, 'object')}; --limit checks more", err=True)
             break
         looked += 1
-        if not _includes(client, expression, info):
+        if not filter_includes(client, expression, info):
             continue
         included += 1
         if as_json:
@@ -151,7 +151,8 @@ def _candidates(client: ObjectClient, expression: Filter, target: Target) -> Ite
             yield from page.objects
 
 
-def _includes(client: ObjectClient, expression: Filter, info: ObjectInfo) -> bool:
+def filter_includes(client: ObjectClient, expression: Filter, info: ObjectInfo) -> bool:
+    """Whether a filter includes a listed object. Asks for its attributes if they decide."""
     subject = FilterSubject(bucket=info.bucket, key=info.key, size=info.size)
     verdict = expression.verdict(subject)
     if verdict is Verdict.UNKNOWN:

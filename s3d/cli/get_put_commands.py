@@ -32,12 +32,20 @@ _NOT_TEXT = bytes(set(range(32)) - set(b"\t\n\r\f\b")) + b"\x7f"
 @click.command("get")
 @target_argument(Names.OBJECT)
 @click.argument("file", required=False, type=click.Path())
+@click.option("--version", metavar="ID", default="", help="Read this version of the object.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print metadata.")
 @json_option
 @socket_option
 @pass_session
 def get_command(
-    session: Session, /, target: Target, file: str | None, *, quiet: bool, as_json: bool
+    session: Session,
+    /,
+    target: Target,
+    file: str | None,
+    *,
+    version: str,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Write the data of an object to stdout or FILE, and its metadata and tags to stderr.
 
@@ -50,7 +58,7 @@ def get_command(
       s3d get logs/today.gz | zcat
     """
     path = None if file in (None, STDIO) else _file_for(Path(file), target)
-    info, source = session.objects().get(*target)
+    info, source = session.objects().get(*target, version=version)
     progress = Progress(str(target), info.size)
     with source:
         first = source.read(BLOCK)
@@ -213,13 +221,13 @@ def put_command(
     path = None if file in (None, STDIO) else Path(file)
     target = _full_key(target, path)
     headers = _put_headers(pairs(tags, "--tag"), pairs(metadata, "--metadata"))
-    if kind := content_type or _guessed_type(path.name if path else target.key):
+    if kind := content_type or guessed_type(path.name if path else target.key):
         headers["Content-Type"] = kind
     with _source(path) as source:
         length = _length(source)
         progress = Progress(str(target), length)
         try:
-            counted = cast(IO[bytes], _Counted(source, progress))
+            counted = cast(IO[bytes], Counted(source, progress))
             info = session.objects().put(*target, counted, length, headers)
         finally:
             progress.close()
@@ -256,7 +264,7 @@ def _put_headers(tags: Mapping[str, str], metadata: Mapping[str, str]) -> dict[s
     return headers
 
 
-def _guessed_type(name: str) -> str:
+def guessed_type(name: str) -> str:
     """The MIME type for a file name; for compressed files, that of the compression."""
     import mimetypes
 
@@ -284,7 +292,7 @@ def _length(source: IO[bytes]) -> int | None:
     return status.st_size - source.tell() if stat.S_ISREG(status.st_mode) else None
 
 
-class _Counted:
+class Counted:
     """A source that counts the bytes read from it."""
 
     def __init__(self, source: IO[bytes], progress: Progress) -> None:

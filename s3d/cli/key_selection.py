@@ -30,6 +30,17 @@ def folder_prefix(key: str) -> str:
     return key if not key or key.endswith("/") else f"{key}/"
 
 
+def exists(client: ObjectClient, target: Target) -> bool:
+    """Whether the bucket has an object with exactly this key."""
+    if not target.key:
+        return False
+    try:
+        client.head(*target)
+    except NotFoundError:
+        return False
+    return True
+
+
 def glob_of(client: ObjectClient, target: Target, *, no_glob: bool) -> KeyGlob | None:
     """The glob that a target is; None for a key. A key that exists literally wins.
 
@@ -39,7 +50,7 @@ def glob_of(client: ObjectClient, target: Target, *, no_glob: bool) -> KeyGlob |
         return None
     if has_wildcards(target.bucket):
         raise UsageError("bad usage", f"{target}: the name of a bucket has no wildcards")
-    if client.exists(*target):
+    if exists(client, target):
         return None
     try:
         return KeyGlob(target.key)
@@ -106,6 +117,6 @@ def no_match(client: ObjectClient, target: Target) -> NotFoundError:
     hint = ""
     if prefix != target.key:
         hint = f"to name all keys that begin with {target.key}: '{target}*'"
-        if client.exists(*target):
+        if exists(client, target):
             hint = f"{target} is an object: leave out -r"
     return NotFoundError("no such prefix", f"no key of {target.bucket} is below {prefix}", hint)

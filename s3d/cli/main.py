@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType, TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -24,16 +24,21 @@ from s3d.shared.errors import DeniedError, FullError, NotFoundError, S3dError, U
 from s3d.shared.text import printable_path
 
 INTERRUPTED = 130
-FAILED = 1
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run_command", "Serve S3 on localhost"),
     "status": ("status_command", "Show the agent, a bucket or an object"),
     "ls": ("object_commands", "List buckets or objects"),
+    "stat": ("status_command", "Show an object with its metadata and tags"),
+    "du": ("find_commands", "Show the size of buckets and prefixes"),
+    "find": ("find_commands", "Find objects by name, size, age, tags or metadata"),
+    "cat": ("reading_commands", "Print objects"),
+    "head": ("reading_commands", "Print the first lines of objects"),
     "get": ("get_put_commands", "Read an object to stdout or a file"),
     "put": ("get_put_commands", "Store a file or stdin as an object"),
-    "cp": ("copy_commands", "Copy files and objects, one or many"),
-    "mv": ("copy_commands", "Move or rename objects"),
+    "cp": ("copying.copy_commands", "Copy files and objects, one or many"),
+    "mv": ("copying.copy_commands", "Move or rename objects"),
+    "diff": ("copying.one_shot_sync", "Compare two folders, local or in S3"),
     "transfers": ("transfer_commands", "Show and control background transfers"),
     "set": ("tag_commands", "Add and remove tags of an object or a bucket"),
     "rm": ("rm_command", "Delete objects"),
@@ -41,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("object_commands", "Make an older version of an object the current one"),
     "mb": ("bucket_commands", "Create buckets"),
     "rb": ("bucket_commands", "Delete buckets"),
+    "versioning": ("bucket_commands", "Show or switch the versioning of a bucket"),
+    "watch": ("watch_command", "Print changes of objects as they happen"),
     "presign": ("access_commands", "Print a URL that works without credentials"),
     "queue": ("queue.queue_commands", "Show and control the pending writes"),
     "drain": ("queue.push_commands", "Wait until the remote has every pending write"),
@@ -49,10 +56,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pin": ("cache_commands", "Keep objects in the read cache permanently"),
     "unpin": ("cache_commands", "Allow pinned objects to be evicted again"),
     "prefetch": ("cache_commands", "Fetch objects into the read cache before they are read"),
+    "service": ("service.service_commands", "Start the agent at login, as a service"),
     "tui": ("tui_command", "Open the terminal app"),
     "logs": ("log_commands", "Print the agent's log"),
     "trace": ("trace_command", "Print what has happened to an object here"),
-    "sync": ("sync.sync_commands", "Keep local folders in sync with objects"),
+    "sync": ("sync.sync_commands", "Keep folders in sync with objects, or sync once"),
+    "mount": ("mount_commands", "Show buckets as folders of a file system"),
+    "umount": ("mount_commands", "Unmount such folders"),
     "filter": ("filter_commands", "Explain and test a filter"),
     "check": ("diagnostic_commands", "Verify everything on the disk"),
     "migrate": ("migrate_command", "Copy the embedded store to the remote"),
@@ -92,6 +102,12 @@ class LazyGroup(click.Group):
         module = import_module(f"s3d.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would exit with 1
+            return _reader_gone()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -180,14 +196,14 @@ def _trace(error: BaseException) -> None:
 
 
 def _reader_gone() -> int:
-    """The reader of the output has closed the pipe (head, a pager): end without a message."""
+    """The reader of the output has all that it needs (head, a pager): that is no error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FAILED
+    return 0
 
 
 def _usage(error: click.ClickException) -> S3dError:
     context = error.ctx if isinstance(error, click.UsageError) else None
-    command = context.command_path if context else "s3d"
+    command = context.command_path.strip() if context else "s3d"
     message = " ".join(error.format_message().split()).rstrip(".")
     translated = UsageError(message[:1].lower() + message[1:], remedy=f"{command} --help")
     translated.__cause__ = error

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import click
 import msgspec
 
 from s3d.cli.client.object_client import ObjectClient
-from s3d.cli.output import json_line, report
+from s3d.cli.key_selection import Conditions, Selection, glob_of, selected
+from s3d.cli.output import for_each, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import NotFoundError
-from s3d.shared.text import moment, safe, size
+from s3d.shared.key_patterns import KeyGlob, has_wildcards
+from s3d.shared.text import count, moment, safe, size
 
 DELIMITER = "/"
 _DATE_WIDTH = len("2026-01-31 12:34:56")
@@ -27,47 +30,118 @@ class Prefix(msgspec.Struct, frozen=True):
 
 
 @click.command("ls")
-@target_argument(Names.PREFIX, required=False)
+@target_argument(Names.PREFIX, many=True, required=False)
 @click.option("-r", "--recursive", is_flag=True, help="List the keys of all levels.")
 @click.option("-l", "--long", is_flag=True, help="Show sizes in bytes, and ETags.")
+@click.option("--versions", is_flag=True, help="List all versions and delete markers.")
+@click.option("--summarize", is_flag=True, help="Show the number and size of all at the end.")
+@click.option("--human-readable", is_flag=True, hidden=True, help="The default.")
+@click.option("--no-glob", is_flag=True, help="Take * and ? as they are.")
 @json_option
 @socket_option
 @pass_session
 def ls_command(
-    session: Session, /, target: Target | None, *, recursive: bool, long: bool, as_json: bool
-) -> None:
+    session: Session, /, targets: tuple[Target, ...], *, recursive: bool, long: bool,
+    versions: bool, summarize: bool, human_readable: bool, no_glob: bool, as_json: bool,
+) -> int:  # fmt: skip
     """List buckets, or the objects of one level of a bucket.
 
-    --json prints one object per line, with the keys unchanged. Otherwise control characters in keys
-    are made visible.
+    BUCKET/PREFIX lists the names that begin with PREFIX; end it with / for what is in a folder. *
+    and ? stay within one level, and ** crosses levels. --json prints one object per line, with the
+    keys unchanged. Otherwise control characters in keys are made visible.
 
     \b
     Examples:
       s3d ls
       s3d ls photos/2026/
       s3d ls -r photos --json
+      s3d ls 'photos/**.jpg' --summarize
+      s3d ls --versions photos/cat.jpg
     """
     client = session.objects()
-    if target is None:
+    if not targets:
         _list_buckets(client, as_json=as_json)
-        return
-    is_empty = True
-    for item in _items(client, target, "" if recursive else DELIMITER):
-        is_empty = False
-        if as_json:
-            json_line(item)
+        return 0
+    objects = space = 0
+
+    def show(target: Target) -> None:
+        nonlocal objects, space
+        is_empty = True
+        if versions:
+            rows: Iterable[ObjectInfo | Prefix] = _versions(client, target)
         else:
-            click.echo(_row(item, long=long))
-    if is_empty and target.key:
-        raise NotFoundError("no such prefix", f"no key of {target.bucket} begins with {target.key}")
+            rows = _rows(client, target, recursive=recursive, no_glob=no_glob)
+        for item in rows:
+            is_empty = False
+            if isinstance(item, ObjectInfo):
+                objects, space = objects + 1, space + item.size
+            if as_json:
+                json_line(listed_row(item, versions=versions))
+            else:
+                click.echo(_row(item, long=long, versions=versions))
+        if is_empty and target.key:
+            verb = "matches" if has_wildcards(target.key) and not no_glob else "begins with"
+            raise NotFoundError("no such prefix", f"no key of {target.bucket} {verb} {target.key}")
+
+    code = for_each(targets, show)
+    if summarize and not as_json:
+        click.echo(f"{count(objects, 'version' if versions else 'object')}, {size(space)}")
+    return code
 
 
 def _list_buckets(client: ObjectClient, *, as_json: bool) -> None:
     for bucket in client.buckets():
         if as_json:
-            json_line(bucket)
+            json_line({"name": bucket.name, "created": bucket.created})
         else:
             click.echo(f"{moment(bucket.created)}  {safe(bucket.name)}/")
+
+
+def _rows(
+    client: ObjectClient, target: Target, *, recursive: bool, no_glob: bool
+) -> Iterator[ObjectInfo | Prefix]:
+    glob = glob_of(client, target, no_glob=no_glob)
+    if glob is None:
+        return _items(client, target, "" if recursive else DELIMITER)
+    everything = Selection(
+        target.bucket, glob.prefix, glob.base, lambda key: glob.matches(key, below=True)
+    )
+    rows = selected(client, everything, Conditions())
+    return rows if recursive else _by_match(target.bucket, glob, rows)
+
+
+def _by_match(
+    bucket: str, glob: KeyGlob, rows: Iterable[ObjectInfo]
+) -> Iterator[ObjectInfo | Prefix]:
+    """The objects that match, and one row for each folder that does."""
+    last = ""
+    for item in rows:
+        name = glob.matched(item.key)
+        if name == item.key:
+            yield item
+        elif name != last:
+            last = name
+            yield Prefix(bucket, f"{name}/")
+
+
+def listed_row(item: ObjectInfo | Prefix, *, versions: bool = False) -> Any:
+    """A row of a listing for --json: only what a listing says."""
+    if isinstance(item, Prefix):
+        return item
+    names = ("bucket", "key", "size", "etag", "last_modified", "storage_class")
+    row = {name: getattr(item, name) for name in names}
+    if versions:
+        row |= {
+            "version_id": item.version_id,
+            "is_latest": item.is_latest,
+            "is_delete_marker": not item.etag,
+        }
+    return row
+
+
+def _versions(client: ObjectClient, target: Target) -> Iterator[ObjectInfo]:
+    for page in client.version_pages(target.bucket, target.key):
+        yield from page.objects
 
 
 def _items(client: ObjectClient, target: Target, delimiter: str) -> Iterator[ObjectInfo | Prefix]:
@@ -80,12 +154,22 @@ def _items(client: ObjectClient, target: Target, delimiter: str) -> Iterator[Obj
             yield item
 
 
-def _row(item: ObjectInfo | Prefix, *, long: bool) -> str:
+def _row(item: ObjectInfo | Prefix, *, long: bool, versions: bool = False) -> str:
+    if versions and isinstance(item, ObjectInfo):
+        return _version_row(item, name=True)
     if isinstance(item, Prefix):
         middle = f"{'-':>13}  {'':34}" if long else f"{'-':>9}"
         return f"{'':{_DATE_WIDTH}}  {middle}  {safe(item.prefix)}"
     middle = f"{item.size:>13}  {item.etag:34}" if long else f"{size(item.size):>9}"
     return f"{moment(item.last_modified)}  {middle}  {safe(item.key)}"
+
+
+def _version_row(info: ObjectInfo, *, name: bool = False) -> str:
+    what = size(info.size) if info.etag else "deleted"
+    key = f"  {safe(info.key)}" if name else ""
+    now = "  now" if info.is_latest else ""
+    version = safe(info.version_id or "-")
+    return f"{moment(info.last_modified)}  {what:>9}  {version}{key}{now}"
 
 
 @click.command("versions")
@@ -105,11 +189,9 @@ def versions_command(session: Session, /, target: Target, *, as_json: bool) -> N
         raise NotFoundError("no such object", f"{target} has no version")
     for info in versions:
         if as_json:
-            json_line(info)
-            continue
-        what = size(info.size) if info.etag else "deleted"
-        now = "  now" if info.is_latest else ""
-        click.echo(f"{moment(info.last_modified)}  {what:>9}  {safe(info.version_id or '-')}{now}")
+            json_line(listed_row(info, versions=True))
+        else:
+            click.echo(_version_row(info))
 
 
 @click.command("restore")

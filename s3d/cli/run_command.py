@@ -53,12 +53,14 @@ def _flag(setting: Setting) -> Callable[[F], F]:
 
 @click.command("run")
 @_setting_flags
+@click.option("--stop-at-eof", is_flag=True, help="Stop, too, when standard input, a pipe, ends.")
 @pass_session
-def run_command(session: Session, /, **options: Any) -> int:
+def run_command(session: Session, /, *, stop_at_eof: bool, **options: Any) -> int:
     """Serve S3 on localhost until Ctrl-C or SIGTERM.
 
     When the agent is ready, it prints how to use it. It writes its log to stderr. You can also set
-    every setting in the environment or in the configuration file.
+    every setting in the environment or in the configuration file. A program that starts an agent
+    for itself passes --stop-at-eof and a pipe: then the agent ends with it, however that ends.
 
     \b
     Examples:
@@ -79,7 +81,8 @@ def run_command(session: Session, /, **options: Any) -> int:
     from s3d.agent.app.agent import run
 
     os.umask(umask)  # downloads and sync folders create files with the umask of the user
-    return run(config, places, partial(_announce, places.socket))
+    stdin = sys.stdin.fileno() if stop_at_eof else None
+    return run(config, places, partial(_announce, places.socket), stdin)
 
 
 def _text(value: str | bool | tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from s3d.cli.client.access_key_client import AccessKeyClient
     from s3d.cli.client.cache_client import CacheClient
     from s3d.cli.client.control_client import ControlClient
+    from s3d.cli.client.mount_client import MountClient
     from s3d.cli.client.object_client import ObjectClient
     from s3d.cli.client.queue_client import QueueClient
     from s3d.cli.client.remote_client import FormerRemoteClient, MigrationClient
@@ -97,6 +98,12 @@ class Session:
         from s3d.cli.client.sync_client import SyncClient
 
         return SyncClient(self.client())
+
+    def mounts(self) -> MountClient:
+        """The running agent's mounts."""
+        from s3d.cli.client.mount_client import MountClient
+
+        return MountClient(self.client())
 
     def _socket(self) -> Path:
         """The agent's socket. Raises ConfigError, UsageError."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from s3d.cli.output import fields, json_line
+from s3d.cli.mount_commands import mount_row
+from s3d.cli.output import fields, for_each, json_line
 from s3d.cli.pending_summary import amount, folder_left, is_clean, summary, waiting_for
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
@@ -67,7 +68,30 @@ def status_command(
       s3d status photos/2026/cat.jpg --json
     """
     if quiet:
-        return _quiet(session.client(), target)
+        return _quiet(session.client(), target, as_json=as_json)
+    return _show(session, target, as_json=as_json)
+
+
+@click.command("stat")
+@target_argument(Names.EITHER, many=True)
+@json_option
+@socket_option
+@pass_session
+def stat_command(session: Session, /, targets: tuple[Target, ...], *, as_json: bool) -> int:
+    """Show objects with their metadata and tags, or buckets. The same as s3d status BUCKET/KEY.
+
+    \b
+    Example:
+      s3d stat photos/2026/cat.jpg
+    """
+
+    def show(target: Target) -> None:
+        _show(session, target, as_json=as_json)
+
+    return for_each(targets, show)
+
+
+def _show(session: Session, target: Target | None, *, as_json: bool) -> int:
     answer: AgentStatus | BucketInfo | ObjectStatus
     if target is None:
         answer = session.client().status()
@@ -85,7 +109,7 @@ def status_command(
     return 0
 
 
-def _quiet(client: ControlClient, target: Target | None) -> int:
+def _quiet(client: ControlClient, target: Target | None, *, as_json: bool) -> int:
     """Print clean, or what is pending, and a line for each sync folder that is not in sync."""
     if target is not None:
         raise UsageError("bad usage", "-q takes no bucket or object", f"s3d status {target}")
@@ -93,6 +117,11 @@ def _quiet(client: ControlClient, target: Target | None) -> int:
     queue, others = status.queue, status.waiting
     folders = [line for folder in status.sync if (line := folder_left(folder))]
     is_done = is_clean(queue) and not others
+    if as_json:
+        pending = [] if is_clean(queue) else [summary(queue)]
+        rows = [*pending, *map(waiting_for, others), *folders]
+        json_line({"clean": not rows, "pending": rows})
+        return PendingError.exit_code if rows else 0
     if not is_done or not folders:
         click.echo("; ".join([summary(queue), *map(waiting_for, others)]))
     for line in folders:
@@ -123,6 +152,8 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
     for target in status.notifications:
         yield "events", _target(target)
     yield from _not_syncing(status.sync)
+    for mount in status.mounts:
+        yield "mount" if mount.state == "mounted" else "NOT MOUNTED", mount_row(mount)
     for warning in status.warnings:
         yield "warning", warning
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
@@ -49,7 +48,7 @@ def target_argument(names: Names, *, many: bool = False, required: bool = True) 
         nargs=-1 if many else 1,
         required=required,
         type=lambda text: parse_target(names, text),
-        shell_complete=partial(_complete, names),
+        shell_complete=lambda ctx, param, incomplete: complete_target(names, ctx, incomplete),
     )
 
 
@@ -67,9 +66,7 @@ def parse_target(names: Names, text: str) -> Target:
     return Target(bucket, key)
 
 
-def _complete(
-    names: Names, ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+def complete_target(names: Names, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Complete buckets, then keys level by level. Without an agent there are no completions."""
     from click.shell_completion import CompletionItem
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from s3d.cli.copy_commands import failure_text, named, progress
+from s3d.cli.copying.transfer_progress import failure_text, named, progress
 from s3d.cli.output import fields, for_each, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.text import count, moment, safe, size
@@ -132,6 +132,6 @@ def _each(ids: tuple[str, ...], act: Callable[[str], Transfer], done: str) -> in
 def _row(transfer: Transfer) -> str:
     line = f"{transfer.id:>6}  {transfer.state:9}  {size(transfer.done):>9}  {named(transfer)}"
     if transfer.state == "running":
-        line += f"  {progress(transfer)}"
+        line += f"  {progress([transfer])}"
     error = transfer.error
     return line if error is None else line + f"  ({safe(failure_text(error))})"

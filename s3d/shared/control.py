@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from s3d.shared.caching import CacheState, CacheStatus
+from s3d.shared.mounting import MountStatus
 from s3d.shared.syncing import FolderStatus
 from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer, WaitingRemote
 
@@ -127,6 +128,7 @@ class AgentStatus(Struct, frozen=True):
     cache: CacheStatus | None = None
     store: StoreStatus | None = None
     sync: list[FolderStatus] = []
+    mounts: list[MountStatus] = []
     """The sync folders, without the paths that are not in sync."""
     waiting: list[WaitingRemote] = []
     """Remotes that are not in use and have pending writes."""
@@ -241,6 +243,13 @@ class TagChanges(Struct, frozen=True, forbid_unknown_fields=True):
 
     set: dict[str, str] = {}
     unset: list[str] = []
+
+
+class Versioning(Struct, frozen=True, forbid_unknown_fields=True):
+    """PUT /v1/buckets/{bucket}/versioning."""
+
+    status: str
+    """Enabled or Suspended."""
 
 
 class PresignRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -39,9 +39,16 @@ class KeyGlob:
 
     def matches(self, key: str, *, below: bool = False) -> bool:
         """Whether the pattern matches the key; below: or one of the folders that it is in."""
+        return bool(self.matched(key)) if below else self._fits(key.split("/"))
+
+    def matched(self, key: str) -> str:
+        """The outermost folder of the key that the pattern matches, else the key; "" for none."""
         levels = key.split("/")
-        ends = range(1, len(levels) + 1) if below else (len(levels),)
-        return any(_match(pattern, levels[:end]) for pattern in self._alternatives for end in ends)
+        ends = (end for end in range(1, len(levels) + 1) if self._fits(levels[:end]))
+        return "/".join(levels[: next(ends, 0)])
+
+    def _fits(self, levels: list[str]) -> bool:
+        return any(_match(pattern, levels) for pattern in self._alternatives)
 
 
 def has_wildcards(text: str) -> bool:

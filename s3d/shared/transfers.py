@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
+from s3d.shared.key_patterns import PathRule
+from s3d.shared.transfer_options import NewObject, SyncRules
+
 
 class Totals(msgspec.Struct, frozen=True):
     """A number of objects or writes, and their size in bytes."""
@@ -209,9 +212,28 @@ class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to_prefix: str = ""
     """Of an upload, copy or move: the prefix of the targets."""
     as_key: str = ""
-    """Of the copy or move of one key: its new key."""
+    """Of one key or file: its new key, or its name below to_path."""
     existing: str = "replace"
     """replace or skip existing targets."""
+    version: str = ""
+    """Of the copy or download of one key: this version of it."""
+    if_match: str = ""
+    """Of one target: replace only the object with this ETag."""
+    glob: str = ""
+    """Of prefixes: only keys that match. is_below: also those in a folder that matches."""
+    is_below: bool = False
+    rules: list[PathRule] = []
+    """--exclude and --include, for names relative to base."""
+    new_object: NewObject = NewObject()
+    """Of an upload, copy or move."""
+    delete_source: bool = False
+    """Of an upload or download: delete each source after its transfer, if it did not change."""
+    as_one: bool = False
+    """One transfer for all keys, prefixes and paths together."""
+    links: str = "report"
+    """Of an upload: report symbolic links as failures, follow or skip them."""
+    sync: SyncRules | None = None
+    """Of an upload, download or copy: only transfer what is different."""
 
 
 class TransferList(msgspec.Struct, frozen=True):

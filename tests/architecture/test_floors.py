@@ -26,6 +26,7 @@ FLOORS = {
     "s3d.agent": 8,
     "s3d.tui": 8,
     "s3d.cli": 8,
+    "s3d.testing": 9,
     "s3d": 0,
     "s3d.__main__": 9,
 }
@@ -46,9 +47,10 @@ DOORS_OF_CLI = {
 """What a command may import of the upper floors, and only in a function."""
 
 ONLY_IN = {
-    "aioboto3": ("s3d.agent.stores.remote",),
+    "aioboto3": ("s3d.agent.stores.remote", "s3d.testing.server"),
     "aiobotocore": ("s3d.agent.stores.remote",),
-    "boto3": (),
+    "boto3": ("s3d.testing.server",),
+    "pytest": ("s3d.testing.pytest_plugin",),
     "botocore": ("s3d.agent.stores.remote", "s3d.agent.stores.notifications.targets"),
     "sqlite3": ("s3d.agent.frontends.fuse.staging_journal", "s3d.agent.storage.index",
                 "s3d.agent.storage.index_writer",

@@ -44,3 +44,11 @@ def test_rb_force_removes_old_versions_and_delete_markers(s3d, bucket, serving):
 def test_rb_of_none_is_3(s3d):
     assert s3d("rb", "no-such-bucket").code == 3
     assert s3d("rb", "--force", "--yes", "no-such-bucket").code == 3
+
+
+def test_versioning_is_shown_and_switched(s3d, bucket):
+    assert s3d("versioning", bucket).out == f"versioning of {bucket}: never enabled\n"
+    assert s3d("versioning", bucket, "on").out == f"versioning of {bucket}: Enabled\n"
+    assert '"versioning":"Suspended"' in s3d("versioning", bucket, "off", "--json").out
+    assert s3d("versioning", bucket, "maybe").code == 2
+    assert s3d("versioning", "no-such-bucket", "on").code == 3

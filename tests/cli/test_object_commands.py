@@ -98,3 +98,33 @@ def test_what_is_not_there_is_told(s3d, versioned):
     done = s3d("restore", f"{versioned}/k", "no-such-version")
     assert done.code != 0
     assert "version" in done.err.lower()
+
+
+def test_ls_takes_globs_and_adds_up(s3d, bucket, store):
+    for key in ("p/a.txt", "p/b.log", "p/d1/x", "p/d1/y", "p/d2/z"):
+        store(key, b"12")
+    assert names(s3d("ls", f"{bucket}/p/*.txt").out) == ["p/a.txt"]
+    assert names(s3d("ls", f"{bucket}/p/d*").out) == ["p/d1/", "p/d2/"]
+    assert names(s3d("ls", "-r", f"{bucket}/p/d*").out) == ["p/d1/x", "p/d1/y", "p/d2/z"]
+    assert s3d("ls", "-r", bucket, "--summarize").out.splitlines()[-1] == "5 objects, 10 B"
+    assert names(s3d("ls", "-r", f"{bucket}/p/d1/", f"{bucket}/p/d2/").out)[-1] == "p/d2/z"
+    assert "matches" in s3d("ls", f"{bucket}/none*").err
+
+
+def test_json_has_only_what_a_listing_says(s3d, bucket, store):
+    row = json.loads(s3d("ls", store("k"), "--json").out)
+    assert sorted(row) == ["bucket", "etag", "key", "last_modified", "size", "storage_class"]
+
+
+def test_versions_are_in_listings_and_can_be_read(s3d, versioned):
+    rows = [
+        json.loads(line) for line in s3d("ls", "--versions", versioned, "--json").out.splitlines()
+    ]
+    assert [(row["key"], row["is_delete_marker"]) for row in rows if row["is_latest"]] == [
+        ("k2", False), ("k", True),
+    ]  # fmt: skip
+    oldest = next(row for row in rows if row["size"] == 3)["version_id"]
+    assert s3d("get", "-q", f"{versioned}/k", "-", "--version", oldest).out == "one"
+    assert s3d("cp", f"s3://{versioned}/k", "old", "--version", oldest).code == 0
+    assert (s3d.home / "old").read_text() == "one"
+    assert "deleted" in s3d("ls", "--versions", f"{versioned}/k").out

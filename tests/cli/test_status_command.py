@@ -90,3 +90,14 @@ def test_no_agent_is_5_with_the_way_out(alone):
     result = alone("status")
     assert result.code == 5
     assert result.err.splitlines()[1] == "  hint: start it with: s3d run"
+
+
+def test_stat_is_the_status_of_objects(s3d, store):
+    one, two = store("a", b"1"), store("b", b"22")
+    assert s3d("stat", one).out == s3d("status", one).out
+    assert s3d("stat", one, two).out.count("modified") == 2
+    assert s3d("stat", f"{one}-none", two).code == 3
+
+
+def test_quiet_as_json(s3d):
+    assert s3d("status", "-q", "--json").out == '{"clean":true,"pending":[]}\n'

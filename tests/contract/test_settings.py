@@ -112,6 +112,8 @@ def example(name: str, bucket: str) -> Any:
             return {"EventBridgeConfiguration": {}}
         case "PutBucketPolicy":
             return POLICY
+        case "PutBucketReplication":
+            value["Rules"][0]["Destination"]["Bucket"] = f"arn:aws:s3:::{bucket}"
         case "PutBucketWebsite":
             del value["RedirectAllRequestsTo"]
         case "PutObjectLockConfiguration":

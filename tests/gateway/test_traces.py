@@ -132,7 +132,7 @@ def test_a_queued_write_is_followed_to_the_remote_across_a_restart(
     assert (put.name, put.parent) == ("S3.PutObject", CLIENT)
     assert put.attributes["aws.s3.bucket"] == "bucket"
     assert put.attributes["aws.s3.key"] == "k"
-    assert put.attributes["aws.request_id"] == request_id
+    assert put.attributes["s3d.request_id"] == request_id
     assert put.attributes["http.response.status_code"] == 200
     queue = one(spans, service="gateway", trace=trace_id, name="s3d.write_queue")
     assert (queue.parent, queue.kind) == (put.id, INTERNAL)
@@ -145,7 +145,7 @@ def test_a_queued_write_is_followed_to_the_remote_across_a_restart(
     assert (sent.kind, sent.parent) == (HTTP_CLIENT, push.id)
     arrived = at_remote(collector, "S3.PutObject", trace=push.trace)
     assert (arrived.kind, arrived.parent) == (SERVER, sent.id)
-    assert arrived.attributes["aws.request_id"] == sent.attributes["aws.request_id"]
+    assert arrived.attributes["s3d.request_id"] == sent.attributes["aws.request_id"]
 
     assert [event["event"] for event in events] == ["accepted", "pushing", "cached", "pushed"]
     assert events[0] == accepted[0]

@@ -38,11 +38,13 @@ from s3d.agent.app.process import (
     private_folder,
     settle_memory,
 )
+from s3d.agent.app.socket_activation import inherited_sockets
 from s3d.agent.app.start_checks import (
     check_exposure,
     check_loop,
     check_policy,
     check_remote,
+    check_stdin,
     loop_factory,
     start_errors,
     temporary_places,
@@ -72,9 +74,9 @@ THREADS = 8
 Announce = Callable[[AgentStatus], None]
 
 
-def run(config: Config, places: Places, announce: Announce) -> int:
+def run(config: Config, places: Places, announce: Announce, stdin: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code. Calls announce once all listeners are
-    bound.
+    bound. stdin: a descriptor of a pipe, whose end stops the agent, too.
 
     Raises S3dError, with what to do, when the agent cannot start; AlreadyRunningError (75) when
     another one has the lock.
@@ -82,6 +84,7 @@ def run(config: Config, places: Places, announce: Announce) -> int:
     umask = harden()
     check_exposure(config)
     check_policy(config)
+    check_stdin(stdin)
     with ExitStack() as leaving:
         with start_errors():
             stored = LocalKeys(places, config)
@@ -103,6 +106,7 @@ def run(config: Config, places: Places, announce: Announce) -> int:
             keys=keys,
             log_files=log_files,
             admin_token=token,
+            stdin=stdin,
         )
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(agent.run(announce))
@@ -122,10 +126,12 @@ class Agent:
         keys: list[AccessKey],
         log_files: LogFiles,
         admin_token: Secret | None = None,
+        stdin: int | None = None,
     ) -> None:
         """umask: for files of the user. stored: where the keys were loaded from. admin_token: what
-        /metrics needs; None: nothing."""
+        /metrics needs; None: nothing. stdin: see run()."""
         in_use = AccessKeys(keys)
+        self._stdin = stdin
         self._config = config
         self._places = places
         self._notifier = Notifier.from_environment(os.environ)
@@ -144,6 +150,7 @@ class Agent:
             tracer=tracer,
             export=TelemetryExport(registry, tracer),
             admin=AdminAddress(config, admin_token, registry),
+            sockets=inherited_sockets(os.environ),
         )
 
     async def run(self, announce: Announce) -> None:
@@ -194,6 +201,7 @@ class Agent:
                 longest = 2 * GRACE + self._config.flush_timeout + 5
                 self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(longest * 1e6)}")
             await session.endpoint.stop()
+            await session.mounts.stop()
             if gateway is not None and self._stopping.is_set():
                 await self._flush(gateway)
             for task in tasks:
@@ -232,6 +240,14 @@ class Agent:
                 loop.add_signal_handler(signal.SIGHUP, self._on_signal, signal.SIGHUP)
             else:
                 loop.add_signal_handler(signal.SIGHUP, self._process.log_files.reopen)
+        if self._stdin is not None:
+            loop.add_reader(self._stdin, self._on_input, self._stdin)
+
+    def _on_input(self, stdin: int) -> None:
+        """What comes is ignored; at its end the agent stops in order."""
+        if not os.read(stdin, 4096):
+            asyncio.get_running_loop().remove_reader(stdin)
+            self._stopping.set()
 
     def _on_signal(self, number: int) -> None:
         """The first one stops the agent in order, the second at once: acknowledged writes are

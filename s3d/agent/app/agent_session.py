@@ -17,19 +17,23 @@ import msgspec
 from s3d import __version__
 from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.damaged_state import unreadable_state_warnings
+from s3d.agent.app.free_space import FreeSpace
 from s3d.agent.app.frontends import S3Endpoint
 from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.log_files import LogFiles
 from s3d.agent.app.otel.start import TelemetryExport
 from s3d.agent.app.sampler import Sampler
+from s3d.agent.app.socket_activation import InheritedSockets
 from s3d.agent.app.stack import Stack
 from s3d.agent.app.start_checks import exposure_warnings
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.frontends.fuse.mounts import Mounts
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
@@ -59,6 +63,8 @@ class ProcessContext:
     tracer: Tracer
     export: TelemetryExport
     admin: AdminAddress
+    sockets: InheritedSockets
+    """Of the service manager."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,12 @@ class AgentSession:
     client: S3Client
     """Calls the top of the stack."""
     folders: Folders
+    mounts: Mounts
+    own_mounts: OwnMounts
     transfers: UserTransfers
     endpoint: S3Endpoint
     sampler: Sampler
+    disks: FreeSpace
 
     @property
     def config(self) -> Config:
@@ -109,6 +118,7 @@ class AgentSession:
             cache=stack.cache_status(),
             store=await stack.store_status(),
             sync=self.folders.status(),
+            mounts=self.mounts.statuses(),
             waiting=stack.waiting_remotes(),
             notifications=await stack.notifications_status(),
             warnings=[

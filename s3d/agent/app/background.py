@@ -36,6 +36,7 @@ def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run
         "sync": session.folders.run,
         "samples": session.sampler.run,
         "event loop lag": partial(measure_lag, session.process.registry),
+        "free space": session.disks.run,
         "transfers": session.transfers.run,
     }
     if session.process.export.is_active:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,10 +40,12 @@ class S3Endpoint:
         access: AccessControl | None = None,
         access_log: Callable[[bytes], None] | None = None,
         record: Record | None = None,
+        listener: socket.socket | None = None,
     ) -> None:
         """access, record: see S3Server. access_log: takes the lines of the access log, if there is
-        one."""
+        one. listener: a socket that listens already, in place of the configured address."""
         self._config = config
+        self._listener = listener
         self._keys = keys
         self.server = S3Server(
             store,
@@ -61,7 +64,7 @@ class S3Endpoint:
         self.is_open = False
 
     async def start(self) -> str:
-        self.url = await listen(self.server, self._config)
+        self.url = await listen(self.server, self._config, self._listener)
         self.is_open = True
         return self.url
 
@@ -85,13 +88,22 @@ class S3Endpoint:
 class ControlSocket:
     """The control API on the agent's Unix socket."""
 
-    def __init__(self, routes: list[Route], socket: Path, registry: Registry) -> None:
+    def __init__(
+        self,
+        routes: list[Route],
+        path: Path,
+        registry: Registry,
+        *,
+        listener: socket.socket | None = None,
+    ) -> None:
+        """listener: a socket that listens already, in place of one at the path."""
         self._server = ControlServer(routes, grace=GRACE, registry=registry)
-        self._socket = socket
+        self._path = path
+        self._listener = listener
 
     async def start(self) -> str:
-        await self._server.start(self._socket)
-        return str(self._socket)
+        await self._server.start(self._path, self._listener)
+        return str(self._path)
 
     async def stop(self) -> None:
         await self._server.stop()

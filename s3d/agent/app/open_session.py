@@ -10,16 +10,19 @@ from typing import NamedTuple
 
 from s3d.agent.app.admin_address import AdminPages, scrape
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
+from s3d.agent.app.free_space import FreeSpace
 from s3d.agent.app.frontends import ControlSocket, S3Endpoint
+from s3d.agent.app.mounted_buckets import MountedBuckets, open_mounts
 from s3d.agent.app.process_metrics import CACHE, QUEUE, STORE, report_process
 from s3d.agent.app.readiness import session_readiness
 from s3d.agent.app.sampler import sampler_of
 from s3d.agent.app.seed import prepare_store
-from s3d.agent.app.stack import build_stack
+from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.app.sync_folders import open_folders
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
+from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.access_decision_routes import AccessDecisionRoutes
 from s3d.agent.frontends.control.access_key_routes import AccessKeyRoutes
@@ -29,6 +32,7 @@ from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.diagnostics_routes import DiagnosticsRoutes
 from s3d.agent.frontends.control.event_stream import EventStream
 from s3d.agent.frontends.control.key_status import KeyStatus
+from s3d.agent.frontends.control.mount_routes import MountRoutes
 from s3d.agent.frontends.control.object_routes import ObjectRoutes
 from s3d.agent.frontends.control.queue_routes import QueueRoutes
 from s3d.agent.frontends.control.remote_routes import RemoteRoutes
@@ -71,8 +75,14 @@ async def open_session(
     client = S3Client(stack.top)
     if stack.embedded is not None:
         await prepare_store(stack.embedded.index, client, config)
-    folders = open_folders(stack, config, places, events, umask=process.umask, registry=registry)
+    own_mounts = OwnMounts()
+    folders = open_folders(
+        stack, config, places, events, umask=process.umask, registry=registry, own_mounts=own_mounts
+    )
     closing.callback(folders.close)
+    mounted = MountedBuckets(stack, places, events)
+    closing.push_async_callback(mounted.close)
+    mounted.recover()
     file = stack.places(places).transfers_file
     makes_room = stack.gateway is not None and stack.gateway.queue is not None
     transfers = UserTransfers(
@@ -85,6 +95,7 @@ async def open_session(
         is_too_large=stack.is_too_large,
         waits_for_disk=makes_room,
         registry=registry,
+        own_mounts=own_mounts,
     )
     controls = stack.controls
     endpoint = S3Endpoint(
@@ -96,6 +107,7 @@ async def open_session(
         access=stack.access,
         access_log=process.log_files.access_log,
         record=None if controls is None else controls.requests.add,
+        listener=process.sockets.for_endpoint(),
     )
     session = AgentSession(
         configured=config,
@@ -106,6 +118,8 @@ async def open_session(
         stack=stack,
         client=client,
         folders=folders,
+        mounts=open_mounts(mounted, own_mounts, config, places, folders),
+        own_mounts=own_mounts,
         transfers=transfers,
         endpoint=endpoint,
         sampler=sampler_of(
@@ -113,21 +127,23 @@ async def open_session(
             has_queue=stack.gateway is not None and stack.gateway.queue is not None,
             has_cache=stack.gateway is not None and stack.gateway.cache is not None,
         ),
+        disks=FreeSpace(_folders(stack, places, file.parent)),
     )
     if stack.bucket_logs is not None:
         await stack.bucket_logs.start(endpoint.server.log_buckets)
-    report_process(registry, process.started, _folders(session))
+    session.disks.start()
+    report_process(registry, process.started, session.disks)
     closing.callback(registry.drop_computed)
     for row in FRONTENDS:
         await _start(row.construct(session), closing)
     return session
 
 
-def _folders(session: AgentSession) -> dict[str, Path]:
-    """The folders whose disks matter, by their purpose."""
-    places = session.stack.places(session.places)
-    folders = {"state": session.state_dir}
-    if session.stack.gateway is None:
+def _folders(stack: Stack, base: Places, state_dir: Path) -> dict[str, Path]:
+    """The folders whose disks matter, by their purpose. state_dir: of the account."""
+    places = stack.places(base)
+    folders = {"state": state_dir}
+    if stack.gateway is None:
         folders[STORE] = places.store_dir
     else:
         folders |= {QUEUE: places.write_queue_dir, CACHE: places.read_cache_dir}
@@ -151,7 +167,12 @@ async def _start(frontend: Frontend, closing: AsyncExitStack) -> None:
 def _control_socket(session: AgentSession) -> ControlSocket:
     process = session.process
     routes = control_routes(session, log_buffer=process.log_buffer, registry=process.registry)
-    return ControlSocket(routes, session.places.socket, process.registry)
+    return ControlSocket(
+        routes,
+        session.places.socket,
+        process.registry,
+        listener=process.sockets.for_control(),
+    )
 
 
 def _admin_pages(session: AgentSession) -> AdminPages:
@@ -162,6 +183,7 @@ def _admin_pages(session: AgentSession) -> AdminPages:
 FRONTENDS = (
     FrontendRow("http", lambda session: session.endpoint),
     FrontendRow("control", _control_socket),
+    FrontendRow("fuse", lambda session: session.mounts),
     FrontendRow("admin", _admin_pages),
 )
 """They are started from the top down and stopped in the reverse order. The control API shows the
@@ -200,6 +222,7 @@ def control_routes(
         MigrationRoutes(None if gateway is None else gateway.migration),
         SyncFolderRoutes(session.folders, client, session.places.config_file),
         SyncActionRoutes(session.folders),
+        MountRoutes(session.mounts, session.own_mounts, session.places.config_file),
         AccessKeyRoutes(session.process.key_manager),
         AccessDecisionRoutes(stack.explain, session.process.keys),
         StoreControlRoutes(stack.controls),

@@ -6,16 +6,15 @@ import asyncio
 import os
 import platform
 import resource
-import shutil
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from s3d import __version__
+from s3d.agent.app.free_space import FreeSpace
 from s3d.agent.core import metric_names as names
-from s3d.agent.core.telemetry import Histogram, Registry
+from s3d.agent.core.telemetry import Histogram, Labels, Registry
 
 STORE, QUEUE, CACHE = "store", "write_queue", "read_cache"
 """The databases, and the folders that they are in."""
@@ -33,9 +32,13 @@ def commit_histogram(registry: Registry, database: str) -> Histogram | None:
     return registry.histogram(names.SQLITE_COMMIT, database)
 
 
-def report_process(registry: Registry, started: float, folders: dict[str, Path]) -> None:
+def report_process(registry: Registry, started: float, disks: FreeSpace) -> None:
     """Have what the system knows of this process and its disks computed. started: Unix seconds.
-    folders: by the value of the label."""
+    disks: by the value of the label."""
+
+    def free() -> dict[Labels, float]:
+        return {(name,): size for name, size in disks.free().items()}
+
     version = (__version__, platform.python_version())
     registry.computed(names.BUILD_INFO, lambda: {version: 1})
     registry.computed(names.START_TIME, lambda: started)
@@ -43,7 +46,7 @@ def report_process(registry: Registry, started: float, folders: dict[str, Path])
     registry.computed(names.RESIDENT_MEMORY, resident_memory)
     registry.computed(names.OPEN_FILES, open_files)
     registry.computed(names.MAX_FILES, max_files)
-    registry.computed(names.DISK_FREE, lambda: dict(_free(folders.items())))
+    registry.computed(names.DISK_FREE, free)
 
 
 async def measure_lag(registry: Registry) -> None:
@@ -76,9 +79,3 @@ def open_files() -> int | None:
         with suppress(OSError):
             return len(os.listdir(folder)) - 1  # listing it takes one
     return None
-
-
-def _free(folders: Iterable[tuple[str, Path]]) -> Iterable[tuple[tuple[str], float]]:
-    for name, folder in folders:
-        with suppress(OSError):
-            yield (name,), shutil.disk_usage(folder).free

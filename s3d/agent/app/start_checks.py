@@ -8,7 +8,9 @@ import errno
 import importlib.util
 import logging
 import os
+import socket
 import ssl
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -78,6 +80,17 @@ def check_loop(config: Config, port: int) -> None:
             f"the remote {config.remote} is this agent's own endpoint",
             f"set by {config.origin.get('remote', 'S3D_REMOTE')}",
             "set S3D_REMOTE to another S3 endpoint, or leave it empty to use the embedded store",
+        )
+
+
+def check_stdin(stdin: int | None) -> None:
+    """Raises UsageError for one whose end the event loop cannot wait for, such as a file."""
+    mode = 0 if stdin is None else os.fstat(stdin).st_mode
+    if stdin is not None and not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        raise UsageError(
+            "--stop-at-eof needs a pipe",
+            "standard input is no pipe",
+            "start the agent with a pipe as its standard input, or leave --stop-at-eof out",
         )
 
 
@@ -156,13 +169,13 @@ def start_errors() -> Iterator[None]:
         raise S3dError("the agent cannot start", error.message, remedy) from error
 
 
-async def listen(endpoint: S3Server, config: Config) -> str:
+async def listen(endpoint: S3Server, config: Config, listener: socket.socket | None = None) -> str:
     """Bind the endpoint; its URL. Raises S3dError when the address cannot be bound, UsageError
-    when it is the remote's."""
+    when it is the remote's. listener: a socket that listens already, in place of the address."""
     with bind_errors(config.endpoint, "S3D_ENDPOINT"):
-        _, port = await endpoint.start(config.host, config.port)
+        host, port = await endpoint.start(config.host, config.port, listener)
     check_loop(config, port)
-    return endpoint_url(config.host, port)
+    return endpoint_url(host, port)
 
 
 @contextlib.contextmanager

@@ -179,10 +179,12 @@ class S3Client:
         version: str = "",
         to_bucket: str = "",
         overwrite: bool = False,
+        attributes: Members | None = None,
     ) -> str:
         """Copy an object, by default within its bucket; the copy's ETag.
 
-        if_match: ETag of the source. Raises PreconditionFailed when the source is another one, or
+        if_match: ETag of the source. attributes: further members of CopyObject, for a copy that is
+        to have other metadata or tags. Raises PreconditionFailed when the source is another one, or
         when there is an object at the target and it is not to be overwritten.
         """
         check_key(source)
@@ -194,6 +196,7 @@ class S3Client:
             CopySource=place,
             CopySourceIfMatch=if_match,
             IfNoneMatch="" if overwrite else IF_ABSENT,
+            **(attributes or {}),
         )
         return str(response.output["CopyObjectResult"]["ETag"])
 

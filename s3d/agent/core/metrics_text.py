@@ -115,7 +115,7 @@ def _escaped(value: str) -> str:
 def _exemplar(exemplar: Exemplar | None) -> str:
     if exemplar is None:
         return ""
-    labels = f'{{trace_id="{_escaped(exemplar.trace_id)}"}}'
+    labels = f'{{trace_id="{exemplar.span.trace_id}",span_id="{exemplar.span.span_id}"}}'
     return f" # {labels} {_number(exemplar.value)} {exemplar.at:.3f}"
 
 

@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeVar
 
 from s3d.agent.core.histogram_bounds import Bounds
 from s3d.agent.core.metric_names import TABLE, Kind, Metric
+from s3d.agent.s3.trace_context import TraceContext
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +63,9 @@ class Gauge:
 
 
 class Exemplar(NamedTuple):
-    """One observation that belongs to a trace."""
+    """One observation that belongs to a recorded span."""
 
-    trace_id: str
+    span: TraceContext
     value: float
     at: float
     """Unix seconds."""
@@ -83,17 +84,17 @@ class Histogram:
         self.exemplars: dict[int, Exemplar] = {}
         """By the index of a counted bucket, its last one."""
 
-    def observe(self, value: float, trace_id: str = "") -> None:
-        """trace_id: 32 hexadecimal digits, when the observation belongs to a recorded trace."""
+    def observe(self, value: float, span: TraceContext | None = None) -> None:
+        """span: the recorded one that the observation belongs to, if there is one."""
         index = bisect_left(self._edges, value)
         self.counts[index] += 1
         self.sum += value
-        if trace_id:
-            self.set_exemplar(index, value, trace_id)
+        if span is not None:
+            self.set_exemplar(index, value, span)
 
-    def set_exemplar(self, index: int, value: float, trace_id: str) -> None:
-        """Remember the trace of an observation. index: of its counted bucket."""
-        self.exemplars[index] = Exemplar(trace_id, value, time.time())
+    def set_exemplar(self, index: int, value: float, span: TraceContext) -> None:
+        """Remember the span of an observation. index: of its counted bucket."""
+        self.exemplars[index] = Exemplar(span, value, time.time())
 
     def merge(self, counts: list[int], total: float) -> None:
         """Add many observations. counts: by the counted buckets. total: the sum of the values."""
@@ -295,7 +296,7 @@ class _NoGauge(Gauge):
 class _NoHistogram(Histogram):
     __slots__ = ()
 
-    def observe(self, value: float, trace_id: str = "") -> None:
+    def observe(self, value: float, span: TraceContext | None = None) -> None:
         pass
 
 

@@ -61,7 +61,7 @@ class InternalRequests:
         if span is None:
             return self._inner.call(request)
         span.attributes["rpc.method"] = request.op.name
-        span.attributes["aws.request_id"] = request.context.request_id
+        span.attributes["s3d.request_id"] = request.context.request_id
         for name, value in (("aws.s3.bucket", request.bucket), ("aws.s3.key", request.key)):
             if value:
                 span.attributes[name] = value

@@ -186,7 +186,10 @@ ERRORS: dict[str, tuple[int, str]] = {
         "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
     ),
     "InvalidBucketName": (400, "The specified bucket is not valid."),
-    "InvalidBucketOwnerAWSAccountID": (400, "The expected bucket owner must be an account ID."),
+    "InvalidBucketOwnerAWSAccountID": (
+        400,
+        "The value of the expected bucket owner parameter must be an AWS account ID",
+    ),
     "InvalidBucketState": (409, "The request is not valid for the current state of the bucket."),
     "NoSuchBucket": (404, "The specified bucket does not exist"),
     "OperationAborted": (

@@ -162,15 +162,26 @@ RANGES: dict[str, tuple[int, int]] = {"PartNumber": (1, 10_000)}
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 """
 
+COUNTS: dict[str, str] = {
+    "max-keys": "maxKeys",
+    "max-parts": "max-parts",
+    "max-uploads": "max-uploads",
+    "part-number-marker": "partNumberMarker",
+}
+"""Query parameter -> its name in the error for a number that is negative."""
+
 VERBATIM = frozenset({"Expires", "ResponseExpires"})
 """Shapes of times that S3 returns as they were written, even if they are no times."""
 
 LENIENT_TIMES = frozenset({"IfModifiedSince", "IfUnmodifiedSince"})
 """Shapes of conditions that are ignored when they are no time: RFC 9110 13.1.3 and 13.1.4."""
 
-NEVER_EMPTY: dict[str, str] = {"Content-MD5": "InvalidDigest", "versionId": "InvalidArgument"}
-"""Query parameter or header -> error for an empty value. An empty text of another query parameter
-is valid, and another empty header is ignored."""
+NEVER_EMPTY: dict[str, tuple[str, str]] = {
+    "Content-MD5": ("InvalidDigest", ""),
+    "versionId": ("InvalidArgument", "Version id cannot be the empty string"),
+}
+"""Query parameter or header -> error and message for an empty value. An empty text of another query
+parameter is valid, and another empty header is ignored."""
 
 NEVER_EMPTY_HEADERS = frozenset({"x-amz-server-side-encryption"})
 """Request headers whose empty value is an error; other empty headers count as absent."""

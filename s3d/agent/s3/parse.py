@@ -164,9 +164,9 @@ def _read_headers(
 
 def _put(field: _Field, value: str, members: Members) -> None:
     if not value and not field.keeps_empty:
-        code = model_overrides.NEVER_EMPTY.get(field.wire)
-        if code is not None:
-            raise S3Error(code, ArgumentName=field.wire, ArgumentValue=value)
+        error = model_overrides.NEVER_EMPTY.get(field.wire)
+        if error is not None:
+            raise S3Error(*error, ArgumentName=field.wire, ArgumentValue=value)
         return
     try:
         read = field.read(value)
@@ -177,8 +177,22 @@ def _put(field: _Field, value: str, members: Members) -> None:
 
 
 def _invalid(field: _Field, value: str) -> S3Error:
-    code, message = field.error
-    return S3Error(code, message, ArgumentName=field.wire, ArgumentValue=value)
+    (code, message), name = field.error, field.wire
+    if name == "partNumber":
+        message = "Part number must be an integer between 1 and 10000, inclusive"
+    elif name in model_overrides.COUNTS:
+        name, message = _count_error(name, value)
+    return S3Error(code, message, ArgumentName=name, ArgumentValue=value)
+
+
+def _count_error(wire: str, value: str) -> tuple[str, str]:
+    """The name and message of AWS's error for a value that a parameter such as max-keys has not."""
+    try:
+        scalars.read_integer(value)
+    except ValueError:
+        return wire, f"Provided {wire} not an integer or within integer range"
+    name = model_overrides.COUNTS[wire]
+    return name, f"Argument {name} must be an integer between 0 and {scalars.INT_MAX}"
 
 
 def _read_body(plan: _Plan, payload: bytes, members: Members, *, strict: bool) -> None:

@@ -208,12 +208,8 @@ def success(fields: Mapping[str, str]) -> Success:
     return Success(_STATUSES.get(fields.get("success_action_status", ""), 204))
 
 
-def put_members(fields: Mapping[str, str], bucket: str) -> Members:
-    """The members of the PutObject that the fields ask for.
-
-    Raises S3Error: InvalidArgument (no key, or what no header can hold), KeyTooLongError,
-    MalformedXML (tagging), and those of parse_input for PutObject's headers.
-    """
+def key_of(fields: Mapping[str, str]) -> str:
+    """The field "key". Raises InvalidArgument when it is missing, whatever the policy says."""
     key = fields.get("key")
     if not key:
         raise S3Error(
@@ -222,6 +218,16 @@ def put_members(fields: Mapping[str, str], bucket: str) -> Members:
             "order of the fields.",
             ArgumentName="key",
         )
+    return key
+
+
+def put_members(fields: Mapping[str, str], bucket: str) -> Members:
+    """The members of the PutObject that the fields ask for.
+
+    Raises S3Error: InvalidArgument (no key, or what no header can hold), KeyTooLongError,
+    MalformedXML (tagging), and those of parse_input for PutObject's headers.
+    """
+    key = key_of(fields)
     check_key(key)
     headers = [_header(name, value) for name, value in fields.items() if _is_header(name)]
     if "tagging" in fields:

@@ -15,8 +15,10 @@ from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
+from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.path_names import host_name
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.root import why_no_root
 from s3d.shared.config.load import name_of
@@ -45,6 +47,8 @@ class SyncContext:
     events: Events
     umask: int
     """Of files that are downloaded."""
+    parts: PartTransfers | None = None
+    """Moves the large objects of all folders; None: they are moved whole."""
     level_of: Callable[[str], str] = lambda bucket: ""
     order_of: Callable[[str], str] = lambda bucket: BYTES
     """In which the bucket's objects are listed: s3/listing.py."""
@@ -55,6 +59,7 @@ class SyncContext:
     fixed: SyncFolderConfig | None = None
     """The one that the environment has set, which no command changes."""
     registry: Registry = field(default_factory=Registry)
+    own_mounts: OwnMounts = field(default_factory=OwnMounts)
 
 
 class Folders:
@@ -81,7 +86,8 @@ class Folders:
         """Why its path cannot be one; "" when it can."""
         path = config.path
         assert path is not None
-        why = why_no_root(path, home=Path.home(), own=self._context.own, mounts=())
+        why = _why_mounted(path, self._context.own_mounts)  # first: nothing may look at a mount
+        why = why or why_no_root(path, home=Path.home(), own=self._context.own)
         if why:
             return why
         if path.exists() and not path.is_dir():
@@ -132,6 +138,7 @@ class Folders:
             file=file,
             events=around.events,
             umask=around.umask,
+            parts=around.parts,
             host=host_name(),
             level=partial(around.level_of, config.bucket),
             order=partial(around.order_of, config.bucket),
@@ -144,6 +151,8 @@ class Folders:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            if self._context.parts is not None:
+                group.create_task(self._context.parts.abort_old_uploads(), name="abort old uploads")
             for folder in self.by_name.values():
                 self._start(folder)
             await asyncio.Event().wait()
@@ -186,6 +195,16 @@ class Folders:
     def close(self) -> None:
         for folder in self.by_name.values():
             folder.close()
+
+
+def _why_mounted(path: Path, own_mounts: OwnMounts) -> str:
+    """Why a path cannot be a sync folder because of the agent's mounts; "" when it can."""
+    if own_mounts.contains(path):
+        return "s3d has a bucket mounted there"
+    for mount in own_mounts.folders:
+        if mount.is_relative_to(path):
+            return f"s3d has a bucket mounted in it, at {mount}"
+    return ""
 
 
 def _overlap(one: Path, other: Path) -> bool:

@@ -16,10 +16,10 @@ from s3d.agent.sync.interfaces import RootGone
 from s3d.agent.sync.local_tree import FolderTree
 
 
-def why_no_root(path: Path, *, home: Path, own: Iterable[Path], mounts: Iterable[Path]) -> str:
+def why_no_root(path: Path, *, home: Path, own: Iterable[Path]) -> str:
     """Why a folder cannot be a sync folder; "" when it can. Pure but for resolving links.
 
-    own: the folders of s3d itself. mounts: where s3d has mounted buckets.
+    own: the folders of s3d itself.
     """
     real = Path(os.path.realpath(path))
     if real == Path("/"):
@@ -30,9 +30,6 @@ def why_no_root(path: Path, *, home: Path, own: Iterable[Path], mounts: Iterable
         other = Path(os.path.realpath(folder))
         if real.is_relative_to(other) or other.is_relative_to(real):
             return f"s3d stores its own files in {folder}"
-    for mount in mounts:
-        if real.is_relative_to(os.path.realpath(mount)):
-            return f"s3d has a bucket mounted at {mount}"
     return ""
 
 

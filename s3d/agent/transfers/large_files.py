@@ -1,8 +1,6 @@
 """Transfers of large objects: in parts, which continue after a crash or an outage.
 
-What is larger than the write queue goes past it to the remote, and the transfer says so. A copy of
-more than 5 GiB is made of parts that the store copies itself.
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/CopyingObjectsMPUapi.html
+What is larger than the write queue goes past it to the remote, and the transfer says so.
 """
 
 from __future__ import annotations
@@ -12,12 +10,12 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
 from s3d.agent.core.client import IF_ABSENT, S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.job import ItemProgress, JobState
 from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.large_objects.copied_parts import CopySource, copy_in_parts
 from s3d.agent.large_objects.file_source import FileSource
 from s3d.agent.large_objects.part_map import MapName
 from s3d.agent.large_objects.part_transfers import PartTransfers
@@ -25,17 +23,14 @@ from s3d.agent.large_objects.part_upload import Moved, UploadPlan
 from s3d.agent.large_objects.ranged_download import PartialFile, discard
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.s3.object_headers import TRANSFERABLE
-from s3d.agent.s3.part_sizes import MAX_SINGLE, PartSpan, plan_parts
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.local_files import part_of, publish
+from s3d.agent.transfers.local_files import NotTransferable, part_of, publish
+from s3d.agent.transfers.new_attributes import DIRECTIVES
 from s3d.agent.transfers.source_file import SourceFile
 from s3d.agent.transfers.transfer_status import TransferJob
 from s3d.shared import text
 
-COPIED_PART = 512 << 20
-"""Bytes of a part that the store copies itself."""
 ATTEMPTS = 3
 """Downloads of an object that is replaced meanwhile, or whose bytes do not match its checksum."""
 
@@ -80,20 +75,20 @@ class LargeFiles:
             source = FileSource(file.fd, parts)
             await self.parts.upload(job.id, plan, source, moved, client=client)
 
-    async def copy(self, job: TransferJob, item: Item, place: Members, moved: Moved) -> None:
-        """Copy an object of over 5 GiB. Raises S3Error."""
-        bucket = job.request.bucket
-        source = {"Bucket": bucket, "Key": item.key}
-        head = await self._direct.output("HeadObject", source | {"IfMatch": item.etag})
-        attributes = {name: head[name] for name in (*TRANSFERABLE, "Metadata") if head.get(name)}
-        tags = await self._direct.tags(bucket, item.key)
-        if tags:
-            attributes["Tagging"] = urlencode(tags)
-        parts = plan_parts(item.size, COPIED_PART)
-        plan = UploadPlan(place, attributes, _condition(job), parts, item.etag)
+    async def copy(
+        self, job: TransferJob, item: Item, place: Members, changed: Members, moved: Moved
+    ) -> None:
+        """Copy an object of over 5 GiB. changed: what is not that of the source, as members of
+        CopyObject. Raises S3Error, NotTransferable."""
+        if job.request.version:
+            raise NotTransferable("an older version of more than 5 GiB cannot be copied")
+        source = CopySource(job.request.bucket, item.key, item.size, item.etag)
+        changed = {name: changed[name] for name in changed if name not in DIRECTIVES}
         async with self._aborted_if_cancelled(job, place):
-            copied = CopiedParts(bucket, item)
-            await self.parts.upload(job.id, plan, copied, moved, client=self._direct)
+            await copy_in_parts(
+                self.parts, job.id, source, place,
+                condition=_condition(job), moved=moved, client=self._direct, changed=changed,
+            )  # fmt: skip
 
     @asynccontextmanager
     async def _aborted_if_cancelled(self, job: TransferJob, place: Members) -> AsyncIterator[None]:
@@ -141,36 +136,11 @@ class LargeFiles:
         raise AssertionError
 
 
-class CopiedParts:
-    """The parts of an object that the store itself copies."""
-
-    def __init__(self, bucket: str, item: Item) -> None:
-        self._source: Members = {
-            "CopySource": f"{bucket}/{quote(item.key)}", "CopySourceIfMatch": item.etag,
-        }  # fmt: skip
-
-    async def has_sent(self, part: PartSpan, etag: str) -> bool:
-        """Only the part map knows."""
-        return False
-
-    async def send(self, client: S3Client, members: Members, part: PartSpan, moved: Moved) -> str:
-        copied = members | self._source | {"CopySourceRange": part.byte_range}
-        answer = await client.output("UploadPartCopy", copied)
-        moved(part.size)
-        return str(answer["CopyPartResult"]["ETag"])
-
-    async def check(self) -> None:
-        """Each part was copied on the condition that the source is the same."""
-
-
-def needs_parts(size: int) -> bool:
-    """Whether a copy of this size cannot be one request."""
-    return size > MAX_SINGLE
-
-
 def _condition(job: TransferJob) -> Members:
     """The condition of a write that must replace nothing: a look before it is not enough."""
-    return {"IfNoneMatch": IF_ABSENT} if job.request.existing == "skip" else {}
+    if job.request.existing == "skip":
+        return {"IfNoneMatch": IF_ABSENT}
+    return {"IfMatch": job.request.if_match} if job.request.if_match else {}
 
 
 def _is_continued(job: TransferJob, error: BaseException) -> bool:

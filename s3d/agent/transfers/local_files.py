@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -15,8 +16,31 @@ from s3d.agent.transfers.items import Item
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+_PART = re.compile(r"\.s3d-[0-9a-f]{16}\.part")
+
+
 class NotTransferable(Exception):
     """This object cannot be moved: str() says why."""
+
+
+def is_part(path: str) -> bool:
+    """Whether this is the unfinished file of a download."""
+    return _PART.fullmatch(path.rpartition("/")[2]) is not None
+
+
+def remove_unchanged(item: Item) -> bool:
+    """Remove the file of an item; False when it is another one by now, or gone. For a thread.
+
+    Raises OSError.
+    """
+    try:
+        status = os.lstat(item.path)
+    except FileNotFoundError:
+        return False
+    if (status.st_size, status.st_mtime_ns / 1e9) != (item.size, item.modified):
+        return False
+    os.unlink(item.path)
+    return True
 
 
 def same_file(tree: FolderTree, path: str, item: Item) -> bool:

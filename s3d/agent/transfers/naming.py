@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
+from s3d.shared.key_patterns import KeyGlob, has_wildcards
+from s3d.shared.transfer_options import COMPARISONS, LINKS, SyncRules
 from s3d.shared.transfers import TransferRequest
 
 UPLOAD, DOWNLOAD, COPY, MOVE, DELETE = KINDS = ("upload", "download", "copy", "move", "delete")
@@ -15,19 +17,23 @@ EXISTING = ("replace", "skip")
 
 
 def parts_of(request: TransferRequest) -> list[TransferRequest]:
-    """One for each key, prefix and path, absolute ones; what is deleted goes in one. Raises
-    InvalidArgument."""
+    """One for each key, prefix and path, with absolute paths; or one for all of them together.
+
+    Raises InvalidArgument.
+    """
     _check(request)
-    if request.kind == DELETE:
-        return [request]
+    if request.kind == DELETE or request.as_one:
+        return [_with_absolute_paths(request)]
     alone = replace(request, keys=[], prefixes=[], paths=[])
     parts = [replace(alone, keys=[key]) for key in request.keys]
     parts += [replace(alone, prefixes=[prefix]) for prefix in request.prefixes]
-    parts += [replace(alone, paths=[_absolute(path)]) for path in request.paths]
-    if request.to_path:
-        folder = _absolute(request.to_path)
-        parts = [replace(part, to_path=folder) for part in parts]
-    return parts
+    parts += [replace(alone, paths=[path]) for path in request.paths]
+    return [_with_absolute_paths(part) for part in parts]
+
+
+def _with_absolute_paths(request: TransferRequest) -> TransferRequest:
+    to_path = _absolute(request.to_path) if request.to_path else ""
+    return replace(request, to_path=to_path, paths=[_absolute(path) for path in request.paths])
 
 
 def name_of(request: TransferRequest, key: str) -> str:
@@ -36,8 +42,14 @@ def name_of(request: TransferRequest, key: str) -> str:
 
 
 def target_of(request: TransferRequest, key: str) -> tuple[str, str]:
-    """Bucket and key that a copy or move of a key gets."""
-    return request.to_bucket, request.as_key or request.to_prefix + name_of(request, key)
+    """Bucket and key that an upload, copy or move of a key gets."""
+    bucket = request.bucket if request.kind == UPLOAD else request.to_bucket
+    return bucket, request.as_key or request.to_prefix + name_of(request, key)
+
+
+def local_name(request: TransferRequest, key: str) -> str:
+    """The name below to_path that a download of a key gets."""
+    return request.as_key or name_of(request, key)
 
 
 def _check(request: TransferRequest) -> None:
@@ -57,18 +69,54 @@ def _check(request: TransferRequest) -> None:
         raise _wrong("only an upload has paths")
     if request.kind == DOWNLOAD and not request.to_path:
         raise _wrong("to_path is missing: the folder that a download goes to")
+    _check_options(request)
     if request.kind in (COPY, MOVE):
         _check_copy(request)
 
 
+def _check_options(request: TransferRequest) -> None:
+    is_single = len(request.keys) + len(request.paths) == 1 and not request.prefixes
+    for name in ("as_key", "version", "if_match"):
+        if getattr(request, name) and not is_single:
+            raise _wrong(f"{name} is for one key or file")
+    if request.as_key and request.kind == UPLOAD:
+        check_key(request.as_key)
+    if request.links not in LINKS:
+        raise _wrong(f"links must be one of {', '.join(LINKS)}")
+    if request.delete_source and request.kind not in (UPLOAD, DOWNLOAD):
+        raise _wrong("delete_source is for an upload or download")
+    if request.glob:
+        _check_glob(request.glob)
+    if request.sync is not None:
+        _check_sync(request, request.sync)
+
+
+def _check_glob(glob: str) -> None:
+    if not has_wildcards(glob):
+        raise _wrong("glob has no wildcard")
+    try:
+        KeyGlob(glob)
+    except ValueError as error:
+        raise _wrong(str(error)) from error
+
+
+def _check_sync(request: TransferRequest, sync: SyncRules) -> None:
+    if request.kind not in (UPLOAD, DOWNLOAD, COPY) or request.keys or request.delete_source:
+        raise _wrong("sync is for an upload, download or copy of a folder or prefix")
+    if sync.compare not in COMPARISONS:
+        raise _wrong(f"compare must be one of {', '.join(COMPARISONS)}")
+    is_within = request.kind == COPY and request.bucket == request.to_bucket
+    if sync.delete and is_within and request.base.startswith(request.to_prefix):
+        raise _wrong("the source is below the target, where everything else would be deleted")
+
+
 def _check_copy(request: TransferRequest) -> None:
     check_bucket_name(request.to_bucket)
-    if request.as_key and (len(request.keys) != 1 or request.prefixes):
-        raise _wrong("as_key is for one key")
     for key in request.keys:
         bucket, target = target_of(request, key)
         check_key(target)
-        if (bucket, target) == (request.bucket, key):
+        is_same = (bucket, target) == (request.bucket, key)
+        if is_same and not request.version and request.new_object.is_empty:
             raise _wrong(f"{key} would be copied onto itself")
     for prefix in request.prefixes:
         bucket, target = target_of(request, prefix)

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 from s3d.agent.core.client import IF_ABSENT, S3Client
 from s3d.agent.core.job import ItemProgress
-from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.core.path_names import why_no_path
+from s3d.agent.large_objects.copied_parts import needs_parts
 from s3d.agent.large_objects.part_upload import SourceChanged
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.sync.local_tree import FolderTree
-from s3d.agent.sync.remote_tree import MTIME, read_mtime, write_mtime
+from s3d.agent.sync.remote_tree import MTIME, read_mtime
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.large_files import LargeFiles, needs_parts
+from s3d.agent.transfers.large_files import LargeFiles
 from s3d.agent.transfers.local_files import (
     NotTransferable,
     is_there,
+    remove_unchanged,
     same_file,
     write_atomically,
 )
-from s3d.agent.transfers.naming import COPY, DELETE, DOWNLOAD, MOVE, UPLOAD, name_of, target_of
+from s3d.agent.transfers.naming import COPY, DELETE, DOWNLOAD, MOVE, UPLOAD, local_name, target_of
+from s3d.agent.transfers.new_attributes import copied_attributes, uploaded_attributes
 from s3d.agent.transfers.source_file import SourceFile, opened
 from s3d.agent.transfers.transfer_status import TransferJob
+from s3d.shared.transfers import TransferRequest
 
 CHANGE_PAUSES = (1.0, 4.0, 15.0)
 """Seconds before a file that was changed while it was read is read again."""
@@ -54,18 +56,30 @@ class Operations:
         """Move one object. Raises NotTransferable, S3Error, OSError."""
         if item.trouble:
             raise NotTransferable(item.trouble)
+        if item.is_extra:
+            await self._delete_extra(job.request, item)
+            return
         await self._acts[job.request.kind](job, item, moved)
 
     # Upload
 
     async def _upload(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
         request = job.request
-        key = request.to_prefix + name_of(request, item.key)
+        _, key = target_of(request, item.key)
         if len(key.encode()) > 1024:
             raise NotTransferable("the key would have more than 1,024 bytes")
-        if await self._is_uploaded(job, item, key):
-            moved.complete(item.size)
-            return
+        if not await self._is_uploaded(job, item, key):
+            await self._send_unchanged(job, item, key, moved)
+        elif request.delete_source and request.existing == "skip":
+            raise NotTransferable(f"{key} exists: the file is not deleted")
+        moved.complete(item.size)
+        if request.delete_source and not await asyncio.to_thread(remove_unchanged, item):
+            raise NotTransferable(f"{item.path} was changed meanwhile: it is not deleted")
+
+    async def _send_unchanged(
+        self, job: TransferJob, item: Item, key: str, moved: ItemProgress
+    ) -> None:
+        """Send a file, again if it is written to meanwhile."""
         for pause in (*CHANGE_PAUSES, None):
             async with opened(item.path) as file:
                 try:
@@ -77,7 +91,6 @@ class Operations:
                     if pause is None:
                         raise NotTransferable("the file changes while it is read") from error
                 else:
-                    moved.complete(item.size)
                     return
             moved.undo()
             await self._sleep(pause)
@@ -86,17 +99,14 @@ class Operations:
         self, job: TransferJob, item: Item, file: SourceFile, key: str, moved: ItemProgress
     ) -> None:
         bucket = job.request.bucket
-        attributes = ObjectAttributes(
-            content_type=mimetypes.guess_type(item.key, strict=False)[0],
-            metadata={MTIME: write_mtime(file.modified_ns)},
-        )
+        attributes = uploaded_attributes(job.request, item.key, file.modified_ns)
         if self._large.takes(file.size):
             place = {"Bucket": bucket, "Key": key}
             await self._large.upload(job, place, file, attributes, moved.add)
             return
         self._large.is_past_queue(job, file.size)
         body = StreamBody(file.blocks(moved.add), file.size)
-        await self._objects.store(bucket, key, body, attributes, if_match=_only_absent(job))
+        await self._objects.store(bucket, key, body, attributes, if_match=_condition(job))
 
     async def _is_uploaded(self, job: TransferJob, item: Item, key: str) -> bool:
         """It is there: as it was sent before, or not to be replaced."""
@@ -113,8 +123,8 @@ class Operations:
 
     async def _download(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
         request = job.request
-        path = name_of(request, item.key)
-        if path.endswith("/") and not item.size:
+        path = local_name(request, item.key)
+        if not item.size and (not path or path.endswith("/")):
             return  # what some programs put in place of a folder
         why = "a key that ends in a slash, with data" if path.endswith("/") else why_no_path(path)
         if not path or why:
@@ -123,18 +133,30 @@ class Operations:
         root.mkdir(parents=True, exist_ok=True)
         tree = FolderTree(root, own=False, umask=self._umask)
         try:
-            if self._is_kept(job, tree, path, item):
-                moved.complete(item.size)
-                return
-            mode = 0o666 & ~self._umask
-            if self._large.takes(item.size):
-                await self._large.download(job, item, tree, path, mode, moved)
-                return
-            _, body = await self._objects.get(request.bucket, item.key)
-            async with aclosing(body):
-                await write_atomically(tree, path, body, item.modified, mode, moved.add, job.id)
+            etag = await self._fetch(job, tree, path, item, moved)
         finally:
             tree.close()
+        if request.delete_source:
+            await self._objects.delete(request.bucket, item.key, if_match=etag)
+
+    async def _fetch(
+        self, job: TransferJob, tree: FolderTree, path: str, item: Item, moved: ItemProgress
+    ) -> str:
+        """Have the object as a file. Returns its ETag."""
+        request = job.request
+        if self._is_kept(job, tree, path, item):
+            moved.complete(item.size)
+            if request.delete_source and request.existing == "skip":
+                raise NotTransferable(f"{path} exists: the object is not deleted")
+            return item.etag
+        mode = 0o666 & ~self._umask
+        if self._large.takes(item.size) and not request.version:
+            await self._large.download(job, item, tree, path, mode, moved)
+            return item.etag
+        info, body = await self._objects.get(request.bucket, item.key, version=request.version)
+        async with aclosing(body):
+            await write_atomically(tree, path, body, item.modified, mode, moved.add, job.id)
+        return info.etag
 
     def _is_kept(self, job: TransferJob, tree: FolderTree, path: str, item: Item) -> bool:
         if job.request.existing == "skip":
@@ -155,13 +177,15 @@ class Operations:
                 moved.complete(item.size)
                 return
         with _skip_existing(job, item, moved):
+            attributes = await copied_attributes(self._objects, job.request, item)
             if needs_parts(item.size):
                 place = {"Bucket": bucket, "Key": key}
-                await self._large.copy(job, item, place, moved.add)
+                await self._large.copy(job, item, place, attributes, moved.add)
             else:
                 await self._objects.copy(
                     job.request.bucket, item.key, key, if_match=item.etag,
                     to_bucket=bucket, overwrite=job.request.existing != "skip",
+                    version=job.request.version, attributes=attributes,
                 )  # fmt: skip
             moved.complete(item.size)
 
@@ -176,14 +200,23 @@ class Operations:
             raise NotTransferable(f"another object is at {bucket}/{key}: the source is not deleted")
         await self._objects.delete(job.request.bucket, item.key, if_match=item.etag)
 
+    async def _delete_extra(self, request: TransferRequest, item: Item) -> None:
+        """Delete what only the target of a sync has, unless it was changed since."""
+        if request.kind == DOWNLOAD:
+            await asyncio.to_thread(remove_unchanged, item)
+            return
+        bucket, _ = target_of(request, "")
+        await self._objects.delete(bucket, item.key, if_match=item.etag)
+
     async def _delete(self, job: TransferJob, item: Item, moved: ItemProgress) -> None:
         await self._objects.delete(job.request.bucket, item.key)
         moved.complete(item.size)
 
 
-def _only_absent(job: TransferJob) -> str:
-    """The condition of a write that must replace nothing: a look before it is not enough."""
-    return IF_ABSENT if job.request.existing == "skip" else ""
+def _condition(job: TransferJob) -> str:
+    """The condition of a write that must replace nothing, or only what the user names: a look
+    before it is not enough."""
+    return IF_ABSENT if job.request.existing == "skip" else job.request.if_match
 
 
 @contextmanager

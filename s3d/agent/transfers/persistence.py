@@ -1,7 +1,7 @@
 """transfers.json: the unfinished and the failed transfers, for a restart of the agent.
 
 Unfinished transfers continue after a restart, and failed ones can be retried. The file is JSON with
-a version, 2 today; a file without one was written before failed transfers were saved.
+a version, 3 today: 2 has no options of a request, and 1 no failed transfers and no version.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from s3d.shared.transfers import TransferError, TransferRequest
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 
 class SavedTransfer(msgspec.Struct, frozen=True):
@@ -55,21 +55,27 @@ class SavedTransfers(msgspec.Struct, frozen=True):
     version: int = VERSION
 
 
+class _Versioned(msgspec.Struct, frozen=True):
+    """What is read first: a newer file can have requests that this s3d cannot decode."""
+
+    version: int = 1
+
+
 def read(path: Path) -> SavedTransfers:
     """Read the file. One that cannot be decoded is renamed, with a line in the log.
 
     Raises UsageError for a file of a newer s3d, which stays as it is.
     """
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=SavedTransfers)
-        if file.version > VERSION:
+        data = path.read_bytes()
+        version = msgspec.json.decode(data, type=_Versioned).version
+        if version > VERSION:
             raise UsageError(
                 "the transfers were saved by a newer s3d",
-                f"{path} has version {file.version}, but this s3d supports versions up to "
-                f"{VERSION}",
+                f"{path} has version {version}, but this s3d supports versions up to {VERSION}",
                 "run the newer s3d, or move the file away to discard these transfers",
             )
-        return file
+        return msgspec.json.decode(data, type=SavedTransfers)
     except FileNotFoundError:
         return SavedTransfers()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -6,7 +6,7 @@ import time
 
 from s3d.agent.core.job import Job, JobFailure, JobState
 from s3d.agent.transfers.naming import DELETE, DOWNLOAD, UPLOAD, name_of, target_of
-from s3d.shared.text import printable_path
+from s3d.shared.text import count, printable_path
 from s3d.shared.transfers import Transfer, TransferError, TransferRequest
 
 TransferJob = Job[TransferRequest]
@@ -37,7 +37,7 @@ def transfer_of(
     left = max(progress.size - progress.size_done, 0)
     key = source = source_of(request)
     if request.kind == UPLOAD:
-        key = request.to_prefix + name_of(request, f"{key.rpartition('/')[2]}/").rstrip("/")
+        key = _uploaded_key(request, source)
     return Transfer(
         id=job.id,
         kind=request.kind,
@@ -57,7 +57,7 @@ def transfer_of(
         rate=rate,
         remaining=left / rate if rate else None,
         target=_target(request),
-        source=printable_path(source) if request.kind == UPLOAD else "",
+        source=printable_path(source) + _others(request) if request.kind == UPLOAD else "",
         notes=list(job.notes),
         failures=[transfer_error(each) for each in job.failures] if with_failures else [],
     )
@@ -69,9 +69,23 @@ def transfer_error(failure: JobFailure) -> TransferError:
     return TransferError(failure.code, message, status=failure.status, at=failure.at)
 
 
+def _uploaded_key(request: TransferRequest, path: str) -> str:
+    """The key of a file, or the prefix of a folder or of several files."""
+    if len(request.paths) > 1:
+        return request.to_prefix
+    name = name_of(request, f"{path.rpartition('/')[2]}/").rstrip("/")
+    return request.as_key or request.to_prefix + name
+
+
+def _others(request: TransferRequest) -> str:
+    others = len(request.paths) - 1
+    return f" and {count(others, 'other')}" if others > 0 else ""
+
+
 def _target(request: TransferRequest) -> str:
     if request.kind == DOWNLOAD:
-        return printable_path(request.to_path)
+        folder = printable_path(request.to_path)
+        return f"{folder}/{request.as_key}" if request.as_key else folder
     if request.kind in (UPLOAD, DELETE):
         return ""
     bucket, key = target_of(request, source_of(request))

@@ -20,7 +20,7 @@ import errno
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from s3d.agent.core.client import S3Client
@@ -29,18 +29,23 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.core.metric_names import TRANSFERS
+from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Labels, Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.part_sizes import DEFAULT_PART
 from s3d.agent.storage.disk import FULL, is_disk_full
 from s3d.agent.sync.reasons import reason_of
 from s3d.agent.transfers import persistence
+from s3d.agent.transfers.comparison import Outcome, changed_items
 from s3d.agent.transfers.items import Item, items_of
 from s3d.agent.transfers.large_files import LargeFiles
 from s3d.agent.transfers.local_files import NotTransferable
+from s3d.agent.transfers.mounted_paths import translate
 from s3d.agent.transfers.naming import parts_of
 from s3d.agent.transfers.operations import Operations
+from s3d.agent.transfers.transfer_plan import FAILED, each_of, plan_of
 from s3d.agent.transfers.transfer_status import STATES, TransferJob, source_of, transfer_error
+from s3d.shared.transfer_options import PlannedTransfer
 from s3d.shared.transfers import TransferRequest
 
 logger = logging.getLogger(__name__)
@@ -68,6 +73,7 @@ class UserTransfers:
         is_too_large: Callable[[int], bool] = lambda size: False,
         waits_for_disk: bool = False,
         registry: Registry | None = None,
+        own_mounts: OwnMounts | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """path: of transfers.json. umask: of downloaded files. direct: a client whose multipart
@@ -78,6 +84,7 @@ class UserTransfers:
         Raises UsageError for a file of a newer s3d.
         """
         self._objects, self._events, self._path, self._clock = objects, events, path, clock
+        self._own_mounts = own_mounts or OwnMounts()
         self._waits_for_disk = waits_for_disk
         large = LargeFiles(
             objects,
@@ -121,7 +128,7 @@ class UserTransfers:
     async def start(self, request: TransferRequest) -> list[TransferJob]:
         """One transfer for each source. Raises S3Error: InvalidArgument; SlowDown if there are too
         many."""
-        parts = parts_of(request)
+        parts = await self._parts_of(request)
         unfinished = sum(job.state not in ENDED for job in self.all())
         if len(parts) + unfinished > MAX_UNFINISHED:
             raise S3Error("SlowDown", f"There are already {MAX_UNFINISHED} unfinished transfers.")
@@ -132,12 +139,51 @@ class UserTransfers:
         await self.engine.submit(started)
         return started
 
+    async def _parts_of(self, request: TransferRequest) -> list[TransferRequest]:
+        """One for each source, of which none is in a mount of this agent."""
+        return [
+            await translate(part, self._own_mounts, self._objects) for part in parts_of(request)
+        ]
+
     async def _move_all(self, job: TransferJob) -> None:
         async def move(item: Item, moved: ItemProgress) -> None:
             await self._operations.perform(job, item, moved)
 
-        items = items_of(job.request, self._objects)
-        await self.engine.for_each(job, items, move, lambda item: ("", item.key))
+        def name(item: Item) -> tuple[str, str]:
+            return "", item.key
+
+        if job.request.sync is None:
+            items = items_of(job.request, self._objects)
+            await self.engine.for_each(job, items, move, name)
+            return
+        outcome = Outcome()
+        changed = changed_items(job.request, self._objects, outcome)
+        await self.engine.for_each(job, changed, move, name)
+        if why := outcome.why_not_delete(job.request.sync):
+            self.engine.fail(job, NotTransferable(why))
+        elif outcome.extra and job.progress.items_failed:
+            failed = f"{len(outcome.extra)} were not deleted, because of the failures"
+            self.engine.fail(job, NotTransferable(failed))
+        else:
+            await self.engine.for_each(job, each_of(outcome.extra), move, name)
+
+    async def plan(self, request: TransferRequest) -> AsyncGenerator[PlannedTransfer]:
+        """What the transfers of a request would do. An error ends the plan as its last row.
+
+        Raises InvalidArgument, before the first row.
+        """
+        unchanged = 0
+        for part in await self._parts_of(request):
+            try:
+                async for row in plan_of(part, self._objects):
+                    if row.action:
+                        yield row
+                    else:
+                        unchanged += row.size
+            except (S3Error, OSError) as error:
+                code, message, _ = _describe(error)
+                yield PlannedTransfer(FAILED, reason=message, code=code)
+        yield PlannedTransfer("", size=unchanged)
 
     def _publish(self, job: TransferJob) -> None:
         progress, error = job.progress, job.error

@@ -20,9 +20,10 @@ from s3d.shared.control import (
     PresignRequest,
     TagChanges,
     Tags,
+    Versioning,
 )
 from s3d.shared.diagnostics import ObjectLife
-from s3d.shared.errors import NotFoundError, S3dError
+from s3d.shared.errors import S3dError
 
 
 class ObjectClient:
@@ -58,6 +59,12 @@ class ObjectClient:
     def delete_bucket(self, bucket: str) -> None:
         self._client.send("DELETE", _bucket(bucket)).close()
 
+    def set_versioning(self, bucket: str, status: str) -> None:
+        """status: Enabled or Suspended."""
+        body = control.encode(Versioning(status))
+        headers = {"Content-Type": control.JSON}
+        self._client.send("PUT", f"{_bucket(bucket)}/versioning", body, headers).close()
+
     def list(
         self,
         bucket: str,
@@ -85,16 +92,6 @@ class ObjectClient:
         """The object with its metadata, without its tags."""
         with self._client.send("HEAD", _object(bucket, key, version)) as answer:
             return _object_info(answer)
-
-    def exists(self, bucket: str, key: str) -> bool:
-        """Whether the bucket has an object with exactly this key."""
-        if not key:
-            return False
-        try:
-            self.head(bucket, key)
-        except NotFoundError:
-            return False
-        return True
 
     def get(
         self,
@@ -172,11 +169,18 @@ def _object_info(answer: Answer) -> ObjectInfo:
 def _blocks(source: IO[bytes], size: int | None) -> Iterator[bytes]:
     """Exactly size bytes, or all of them when size is None."""
     left = sys.maxsize if size is None else size
-    while left and (block := source.read(min(BLOCK, left))):
+    while left and (block := _read(source, min(BLOCK, left))):
         yield block
         left -= len(block)
     if left and size is not None:
         raise S3dError("the data ended too early", f"{left} of {size} bytes are missing")
+
+
+def _read(source: IO[bytes], size: int) -> bytes:
+    try:
+        return source.read(size)
+    except OSError as error:  # not to be taken for one of the connection
+        raise S3dError("cannot read the data", error.strerror or str(error)) from error
 
 
 def _range(start: int, size: int | None) -> str:

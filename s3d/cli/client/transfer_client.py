@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from s3d.cli.client.control_client import ControlClient, path_of
+import io
+from collections.abc import Iterator
+
+from s3d.cli.client.control_client import ControlClient, Download, decode_answer, path_of
+from s3d.shared import control
+from s3d.shared.errors import S3dError
+from s3d.shared.transfer_options import PlannedTransfer
 from s3d.shared.transfers import Count, Transfer, TransferList, TransferRequest
 
 
@@ -19,6 +25,21 @@ class TransferClient:
     def start(self, request: TransferRequest) -> list[Transfer]:
         """Start one transfer for each source. They run in the agent, and outlive this client."""
         return self._client.request("POST", "/v1/transfers", TransferList, request).transfers
+
+    def plan(self, request: TransferRequest) -> Iterator[PlannedTransfer]:
+        """What start() would do with each object; the last row has no action.
+
+        Raises S3dError when the plan ends before that row.
+        """
+        body, headers = control.encode(request), {"Content-Type": control.JSON}
+        answer = self._client.send("POST", "/v1/transfers:plan", body, headers)
+        row = None
+        with Download(answer) as source, io.BufferedReader(source) as lines:
+            for line in lines:
+                row = decode_answer(line, PlannedTransfer)
+                yield row
+        if row is None or row.action:
+            raise S3dError("the plan is incomplete", "the agent closed the connection")
 
     def all(self, kind: str = "", state: str = "") -> list[Transfer]:
         """Every transfer, the oldest first; pending writes too unless kind says otherwise."""

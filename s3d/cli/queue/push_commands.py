@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from itertools import islice
 
 import click
@@ -50,12 +51,7 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
     deadline = None if timeout is None else time.monotonic() + _seconds(timeout)
     folders = _drain_folders(session.client(), deadline)
     if session.client().status().queue is not None:  # there is a remote, and a queue in front of it
-        held, client = _unconfirmed_account(session), session.queue()
-        queue = client.drain(0.0, hurry=False) if held else _drain(client, deadline)
-        if as_json:
-            json_line(queue)
-        if not is_clean(queue):
-            raise _left(queue, [*_parked(client, queue), *folders], held)
+        wait_for_remote(session, deadline, folders, as_json=as_json)
         folders = _folders_left(session.client())
     else:
         as_json = False
@@ -63,6 +59,22 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
         raise PendingError("not drained", "; ".join(folders), "s3d sync status shows why")
     if not as_json:
         report(CLEAN)
+
+
+def wait_for_remote(
+    session: Session, deadline: float | None = None, more: Sequence[str] = (), *,
+    as_json: bool = False,
+) -> None:  # fmt: skip
+    """Wait until the remote has every pending write. more: further lines for the error.
+
+    Raises PendingError when something is left.
+    """
+    held, client = _unconfirmed_account(session), session.queue()
+    queue = client.drain(0.0, hurry=False) if held else _drain(client, deadline)
+    if as_json:
+        json_line(queue)
+    if not is_clean(queue):
+        raise _left(queue, [*_parked(client, queue), *more], held)
 
 
 def _drain_folders(client: ControlClient, deadline: float | None) -> list[str]:

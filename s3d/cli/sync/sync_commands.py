@@ -18,18 +18,53 @@ from s3d.cli.sync.setup_commands import add_command, check_command
 from s3d.shared.errors import PendingError, S3dError
 from s3d.shared.text import count, safe
 
+_ONE_SHOT = "\0"
+"""Stands for sync SOURCE TARGET among the commands: no argument can contain it."""
+_OWN = ("--json", "--socket", "-h", "--help")
 
-@click.group("sync", invoke_without_command=True)
+
+class SyncGroup(click.Group):
+    """A group in which everything that is no command for folders is SOURCE TARGET."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [_ONE_SHOT, *args] if self._is_one_shot(args) else args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] != _ONE_SHOT:
+            return super().resolve_command(ctx, args)
+        from s3d.cli.copying.one_shot_sync import one_shot_command
+
+        return "", one_shot_command, args[1:]
+
+    def _is_one_shot(self, args: list[str]) -> bool:
+        """Whether the first word that is no option of the group is no command."""
+        words = iter(args)
+        for word in words:
+            if word == "--socket":
+                next(words, "")
+            elif word.partition("=")[0] not in _OWN:
+                return word not in self.commands
+        return False
+
+
+@click.group("sync", cls=SyncGroup, invoke_without_command=True)
 @json_option
 @socket_option
 @click.pass_context
 def sync_command(ctx: click.Context, /, *, as_json: bool) -> None:
     """Keep local folders in sync with the objects of a prefix. Without a command: list the folders.
 
+    s3d sync SOURCE TARGET makes TARGET equal to SOURCE once, as aws s3 sync does; one of them is
+    s3://BUCKET/PREFIX. See s3d sync SOURCE TARGET --help. A local folder that is named like a
+    command is written ./status.
+
     FOLDER is the name of a sync folder, or a path in it. You can omit it if there is only one.
 
     \b
     Examples:
+      s3d sync photos s3://backup/photos --delete
       s3d sync add ~/notes my-bucket/notes
       s3d sync status notes
       s3d sync plan notes

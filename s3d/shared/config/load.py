@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from s3d.shared.config.bucket_tables import declared_buckets
-from s3d.shared.config.rules import ConfigError, Given, Problem, collect, fill, settings_of, tables
+from s3d.shared.config.mount_settings import MountConfig, check_mounts, mount_of_fuse
+from s3d.shared.config.rules import (
+    ConfigError,
+    Given,
+    Problem,
+    S,
+    collect,
+    fill,
+    settings_of,
+    tables,
+)
 from s3d.shared.config.schema import Config, NotificationTargetConfig, SyncFolderConfig
 from s3d.shared.config.validators import is_loopback
+from s3d.shared.mounting import MountSpec
 from s3d.shared.syncing import FolderSpec
+
+_TARGET = "notification_target"
 
 
 def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, str]) -> Config:
@@ -25,16 +38,26 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     folders = [] if file is None else tables(SyncFolderConfig, "sync_folder", file, problems)
     if config.sync_folder.path is not None or config.sync_folder.bucket:
         folders.append(config.sync_folder)
-    targets = [] if file is None else _targets(file, problems)
+    mounts = mount_of_fuse(config.fuse)
+    if file is not None:
+        mounts += tables(MountConfig, "mount", file, problems)
+    targets = [] if file is None else tables(NotificationTargetConfig, _TARGET, file, problems)
+    problems += _open_target_secrets(file, targets)
+    if config.notification_target.name or config.notification_target.url:
+        targets.append(config.notification_target)
     buckets = [] if file is None else declared_buckets(file, problems)
     config = msgspec.structs.replace(
         config,
         sync_folders=tuple(folders),
+        mounts=tuple(mounts),
         notification_targets=tuple(targets),
         declared_buckets=tuple(buckets),
     )
     problems += _cross_checks(config, given)
     problems += _check_folders(config, given)
+    problems += _check_targets(config, given, str(file))
+    synced = [folder.path for folder in folders if folder.path is not None]
+    problems += check_mounts(config.mounts, synced, given)
     if file is not None:
         problems += _open_secrets(file, given)
     if problems:
@@ -99,42 +122,64 @@ def _check_folders(config: Config, given: Mapping[str, Given]) -> list[Problem]:
     return problems
 
 
-def _targets(file: Path, problems: list[Problem]) -> list[NotificationTargetConfig]:
-    """Every [[notification_target]]: each needs a name of its own and a URL."""
-    table = "notification_target"
-    targets = tables(NotificationTargetConfig, table, file, problems)
+def _check_targets(config: Config, given: Mapping[str, Given], file: str) -> list[Problem]:
+    """Problems of notification targets: each needs a name of its own and a URL."""
+    problems: list[Problem] = []
     names: set[str] = set()
-    for target in targets:
-        place = f"{table} {target.name}".strip()
+    for target in config.notification_targets:
+        one = given.get(f"{_TARGET}.name") or given.get(f"{_TARGET}.url")
+        is_given = target is config.notification_target and one is not None
+        origin = one.origin if is_given and one is not None else file
+        place = f"{_TARGET} {target.name}".strip()
         problems += [
-            Problem(f"{table}.{missing}", str(file), f"{place}: not set")
+            Problem(f"{_TARGET}.{missing}", origin, f"{place}: {missing} is not set")
             for missing in ("name", "url")
             if not getattr(target, missing)
         ]
         if target.name in names:
             message = f"{place}: another target has this name"
-            problems.append(Problem(f"{table}.name", str(file), message))
+            problems.append(Problem(f"{_TARGET}.name", origin, message))
         if bool(target.access_key_id) != bool(target.secret_access_key):
             message = f"{place}: set both access_key_id and secret_access_key, or neither"
-            problems.append(Problem(f"{table}.access_key_id", str(file), message))
-        if any((target.secret, target.token, target.secret_access_key)) and _is_open(file):
-            problems.append(Problem(f"{table}.secret", str(file), f"{place}: {_open(file)}"))
+            problems.append(Problem(f"{_TARGET}.access_key_id", origin, message))
         names.add(target.name)
-    return targets
+    return problems
+
+
+def _open_target_secrets(
+    file: Path | None, targets: Iterable[NotificationTargetConfig]
+) -> list[Problem]:
+    """As _open_secrets, for the [[notification_target]] of a file."""
+    private = [each for each in targets if each.secret or each.token or each.secret_access_key]
+    if file is None or not private or not _is_open(file):
+        return []
+    return [
+        Problem(f"{_TARGET}.secret", str(file), f"{_TARGET} {target.name}: {_open(file)}")
+        for target in private
+    ]
 
 
 def folder_of(spec: FolderSpec) -> SyncFolderConfig:
     """The settings of a sync folder from the control API. Raises ConfigError with every problem."""
+    return _of_api(SyncFolderConfig, spec, "sync_folder")
+
+
+def mount_of(spec: MountSpec) -> MountConfig:
+    """The settings of a mount from the control API. Raises ConfigError with every problem."""
+    return _of_api(MountConfig, spec, "mount")
+
+
+def _of_api(struct: type[S], spec: msgspec.Struct, table: str) -> S:
     given = {
-        f"sync_folder.{key}": Given(str(value).lower() if value is True else value, "the folder")
+        f"{table}.{key}": Given(str(value).lower() if value is True else value, f"the {table}")
         for key, value in msgspec.to_builtins(spec).items()
         if value
     }
     problems: list[Problem] = []
-    folder = fill(SyncFolderConfig, given, problems, "sync_folder.")
+    filled = fill(struct, given, problems, f"{table}.")
     if problems:
         raise ConfigError(problems)
-    return folder
+    return filled
 
 
 def name_of(folder: SyncFolderConfig) -> str:

@@ -33,7 +33,7 @@ OTHER_VARIABLES = frozenset({"S3D_FAILPOINT", "S3D_TELEMETRY"})
 
 FILE, ENV, FLAG = "file", "env", "flag"
 
-TABLES = frozenset({"bucket", "sync_folder", "notification_target"})
+TABLES = frozenset({"bucket", "mount", "sync_folder", "notification_target"})
 """Sections that the file can have several times, such as [[sync_folder]]: see tables(),
 and bucket_tables.py."""
 

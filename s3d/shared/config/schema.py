@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from s3d.shared.config.bucket_tables import DeclaredBucket
+from s3d.shared.config.mount_settings import FuseConfig, MountConfig
 from s3d.shared.config.rules import (
     ENV,
     FILE,
@@ -67,6 +68,9 @@ from s3d.shared.config.values import (
 )
 from s3d.shared.filters.expression import EVERYTHING, Filter
 from s3d.shared.text import parse_age
+
+NO_FLAG = frozenset({FILE, ENV})
+"""Sources of a secret: every user of the machine can see arguments."""
 
 
 class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,11 +227,16 @@ class NotificationTargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     secret: Annotated[
         Secret | None,
-        Rule("Secret of a webhook, to sign the events with", parse_secret, secret=True),
+        Rule(
+            "Secret of a webhook, to sign the events with",
+            parse_secret,
+            secret=True,
+            sources=NO_FLAG,
+        ),
     ] = None
     token: Annotated[
         Secret | None,
-        Rule("Bearer token of a webhook", parse_token, secret=True),
+        Rule("Bearer token of a webhook", parse_token, secret=True, sources=NO_FLAG),
     ] = None
     access_key_id: Annotated[
         str,
@@ -235,7 +244,7 @@ class NotificationTargetConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     secret_access_key: Annotated[
         Secret | None,
-        Rule("Secret of that access key", parse_secret, secret=True),
+        Rule("Secret of that access key", parse_secret, secret=True, sources=NO_FLAG),
     ] = None
     region: Annotated[
         str,
@@ -271,7 +280,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "Token for /metrics; unset: needed beyond loopback only, and generated then",
             parse_token,
             secret=True,
-            sources=frozenset({FILE, ENV}),
+            sources=NO_FLAG,
         ),
     ] = None
     socket: Annotated[
@@ -283,7 +292,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Rule(
             "Access key id that clients sign with; unset: generated on first start",
             parse_access_key_id,
-            sources=frozenset({FILE, ENV}),
+            sources=NO_FLAG,
         ),
     ] = ""
     secret_access_key: Annotated[
@@ -292,7 +301,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             "Secret of that access key; set both or neither",
             parse_secret,
             secret=True,
-            sources=frozenset({FILE, ENV}),
+            sources=NO_FLAG,
         ),
     ] = None
     new_buckets: Annotated[
@@ -366,8 +375,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The sync folder of the environment and the flags; code reads sync_folders instead."""
     sync_folders: tuple[SyncFolderConfig, ...] = ()
     """All sync folders, those of the file first."""
+    notification_target: NotificationTargetConfig = NotificationTargetConfig()
+    """The target of the environment and the flags; code reads notification_targets instead."""
+    fuse: FuseConfig = FuseConfig()
+    mounts: tuple[MountConfig, ...] = ()
+    """All mounts: that of fuse, then each [[mount]] of the file."""
     notification_targets: tuple[NotificationTargetConfig, ...] = ()
-    """What buckets can send their events to; only the file can declare them."""
+    """All places that buckets can send their events to, those of the file first."""
     declared_buckets: tuple[DeclaredBucket, ...] = ()
     """Every [[bucket]] of the file."""
     opa_policy: Annotated[

@@ -8,8 +8,8 @@ from s3d.agent.app.background import background_tasks
 from s3d.agent.app.process import Notifier
 from s3d.shared.filters.expression import Filter
 
-OF_REMOTE = {"watchdog", "sync", "samples", "event loop lag", "telemetry", "transfers", "buckets",
-             "migration", "probing", "account", "history"}  # fmt: skip
+OF_REMOTE = {"watchdog", "sync", "samples", "event loop lag", "free space", "telemetry",
+             "transfers", "buckets", "migration", "probing", "account", "history"}  # fmt: skip
 
 
 class Part(SimpleNamespace):

@@ -10,6 +10,7 @@ from s3d.agent.app.log_files import LogFiles
 from s3d.agent.app.open_session import FRONTENDS, open_session
 from s3d.agent.app.otel.start import TelemetryExport
 from s3d.agent.app.process import Notifier
+from s3d.agent.app.socket_activation import InheritedSockets
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
@@ -40,6 +41,7 @@ async def session(tmp_path):
         tracer=tracer,
         export=TelemetryExport(registry, tracer),
         admin=AdminAddress(config, None, registry),
+        sockets=InheritedSockets(),
     )
     places.state_dir.mkdir(parents=True)
     async with AsyncExitStack() as closing:
@@ -63,7 +65,7 @@ async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
     tasks = background_tasks(session, Notifier())
     assert set(tasks) == {
         "watchdog", "sync", "samples", "transfers", "sweep", "bucket logs", "inventory",
-        "lifecycle", "event loop lag",
+        "lifecycle", "event loop lag", "free space",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@ import os
 import resource
 import select
 
+from s3d.agent.app.free_space import FreeSpace
 from s3d.agent.app.process_metrics import (
     LAG_INTERVAL,
     commit_histogram,
@@ -20,7 +21,10 @@ STALL = 0.15
 
 def test_what_the_system_knows_of_the_process(tmp_path):
     registry = Registry()
-    report_process(registry, 123.0, {"state": tmp_path, "store": tmp_path / "missing"})
+    disks = FreeSpace({"state": tmp_path, "store": tmp_path / "missing"})
+    for thread in disks.measure():
+        thread.join()
+    report_process(registry, 123.0, disks)
     assert registry.total(names.START_TIME) == 123
     assert registry.total(names.BUILD_INFO) == 1
     assert registry.total(names.CPU_TIME) > 0
@@ -35,7 +39,7 @@ def test_an_unlimited_number_of_files_is_no_number(tmp_path, monkeypatch):
     infinite = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     monkeypatch.setattr(resource, "getrlimit", lambda kind: infinite)
     registry = Registry()
-    report_process(registry, 123.0, {})
+    report_process(registry, 123.0, FreeSpace({}))
     assert registry.values(names.MAX_FILES) == {}
 
 

@@ -5,6 +5,7 @@ import pytest
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.metrics_text import Format, negotiate, render
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.s3.trace_context import TraceContext
 from tests.scrape import Scrape, parse
 
 HOSTILE = 'a"b\\c\nd{e},f="g" # {h} \u2028\u202e\udcff\x00'
@@ -19,7 +20,7 @@ def registry():
     registry = Registry()
     registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add(3)
     registry.counter(names.HTTP_SENT, "GetObject").add(12_345)
-    registry.histogram(names.LOOP_LAG).observe(0.0015, "ab" * 16)
+    registry.histogram(names.LOOP_LAG).observe(0.0015, TraceContext("ab" * 16, "cd" * 8))
     registry.histogram(names.LOOP_LAG).observe(9.0)
     registry.computed(names.QUEUE_OLDEST, lambda: 1.25)
     return registry
@@ -63,7 +64,7 @@ def test_exemplars_are_in_openmetrics_only(registry):
     [((name, labels), exemplar)] = scrape(registry, Format.OPENMETRICS).exemplars.items()
     assert name == "s3d_process_event_loop_lag_seconds_bucket"
     assert labels == (("le", "0.0025"),)
-    assert exemplar == ({"trace_id": "ab" * 16}, 0.0015)
+    assert exemplar == ({"trace_id": "ab" * 16, "span_id": "cd" * 8}, 0.0015)
 
 
 @pytest.mark.parametrize("text_format", Format)

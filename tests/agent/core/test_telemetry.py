@@ -7,6 +7,7 @@ from s3d.agent.core.telemetry import (
     NoRegistry,
     Registry,
 )
+from s3d.agent.s3.trace_context import TraceContext
 
 
 def distribution(registry, metric):
@@ -57,16 +58,20 @@ def test_the_counted_buckets_are_summed_over_the_labels():
     assert (sum(counts), max(counts)) == (2, 2)
 
 
+def span(digit):
+    return TraceContext(digit * 32, digit * 16)
+
+
 def test_an_exemplar_is_the_last_one_of_its_exported_bucket():
     registry = Registry()
     cell = registry.histogram(names.HTTP_DURATION, "GetObject")
     cell.observe(0.0002)
     assert distribution(registry, names.HTTP_DURATION).exemplars == {}
-    cell.observe(0.00025, "a" * 32)
-    cell.observe(0.00013, "b" * 32)
-    cell.observe(99.0, "c" * 32)
+    cell.observe(0.00025, span("a"))
+    cell.observe(0.00013, span("b"))
+    cell.observe(99.0, span("c"))
     exemplars = distribution(registry, names.HTTP_DURATION).exemplars
-    assert {at: each.trace_id[0] for at, each in exemplars.items()} == {1: "b", 20: "c"}
+    assert {at: each.span.trace_id[0] for at, each in exemplars.items()} == {1: "b", 20: "c"}
 
 
 def test_buckets_beyond_the_limit_are_counted_together():
@@ -122,7 +127,7 @@ def test_a_value_that_cannot_be_computed_hides_no_other(caplog):
 def test_a_registry_that_counts_nothing_takes_every_call():
     registry = NoRegistry()
     registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add()
-    registry.histogram(names.HTTP_DURATION, "GetObject").observe(1.0, "a" * 32)
+    registry.histogram(names.HTTP_DURATION, "GetObject").observe(1.0, span("a"))
     registry.gauge(names.QUEUE_OLDEST).set(1.0)
     registry.computed(names.QUEUE_WRITES, lambda: {("held",): 1.0})
     assert registry.collect() == []

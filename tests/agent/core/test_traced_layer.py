@@ -115,7 +115,7 @@ async def test_a_request_of_the_agent_itself_begins_a_trace(sink):
     assert (span.name, span.parent_id) == ("S3.PutObject", "")
     assert span.attributes == {
         "rpc.method": "PutObject",
-        "aws.request_id": "R",
+        "s3d.request_id": "R",
         "aws.s3.bucket": "b",
         "aws.s3.key": "k",
     }

@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 from contextlib import closing
 
@@ -27,8 +28,9 @@ async def folder(tmp_path):
     store = opened(tmp_path)
     s3 = Client(store)
     await s3("CreateBucket", Bucket="bucket")
-    for number in range(OBJECTS):
-        await s3.put("bucket", f"{number:05d}", b"x" * 500)
+    async with asyncio.TaskGroup() as group:  # in few commits, each of which syncs the disk
+        for number in range(OBJECTS):
+            group.create_task(s3.put("bucket", f"{number:05d}", b"x" * 500))
     await s3.put("bucket", "large", b"y" * 100_000)
     store._index.close()
     return tmp_path

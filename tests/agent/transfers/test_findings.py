@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.transfers import items
+from s3d.agent.transfers import local_walk
 from s3d.agent.transfers.transfer_status import transfer_of
 from s3d.shared import control
 from s3d.shared.transfers import TransferRequest
@@ -33,7 +33,7 @@ async def test_a_name_that_is_not_utf8_fails_alone_and_can_be_shown(world):
 @pytest.mark.finding("Q8")
 async def test_a_folder_that_vanishes_fails_alone(world, monkeypatch):
     """The walk has seen the folder, and finds it gone when it comes to it."""
-    monkeypatch.setattr(items, "_BATCH", 1)
+    monkeypatch.setattr(local_walk, "_BATCH", 1)
     for name in ("a", "b", "c"):
         (world.folder / name).mkdir(parents=True)
         for number in range(20):
@@ -44,11 +44,11 @@ async def test_a_folder_that_vanishes_fails_alone(world, monkeypatch):
     )
     async with asyncio.timeout(10):
         await world.store.called.wait()
-    shutil.rmtree(world.folder / "a")  # the walk comes to it last
+    shutil.rmtree(world.folder / "c")  # the walk comes to it last
     world.store.gate.set()
     await world.until(job)
     assert (job.progress.items_done, job.progress.items_failed) == (40, 1)
-    assert "folder/a" in transfer_of(job).error.message
+    assert "folder/c" in transfer_of(job).error.message
 
 
 @pytest.mark.finding("D17")

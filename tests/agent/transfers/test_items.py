@@ -36,7 +36,7 @@ async def test_a_name_that_is_no_utf8_is_told(tmp_path):
 
 
 async def test_no_file_of_very_many_is_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr("s3d.agent.transfers.items._BATCH", 7)
+    monkeypatch.setattr("s3d.agent.transfers.local_walk._BATCH", 7)
     folder = tmp_path / "f"
     folder.mkdir()
     for number in range(50):

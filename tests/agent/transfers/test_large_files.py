@@ -8,9 +8,10 @@ from random import Random
 
 import pytest
 
+from s3d.agent.large_objects import copied_parts
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.transfers import large_files, operations
+from s3d.agent.transfers import operations
 from s3d.agent.transfers.transfer_status import transfer_of
 from tests.agent.transfers.conftest import PART
 
@@ -146,8 +147,8 @@ async def test_what_is_larger_than_the_queue_goes_past_it_and_says_so(world, fil
 
 
 async def test_a_copy_that_is_too_large_for_one_request_is_made_of_parts(world, monkeypatch):
-    monkeypatch.setattr(large_files, "MAX_SINGLE", SIZE - 1)
-    monkeypatch.setattr(large_files, "COPIED_PART", PART)
+    monkeypatch.setattr(copied_parts, "MAX_SINGLE", SIZE - 1)
+    monkeypatch.setattr(copied_parts, "COPIED_PART", PART)
     members = {"Bucket": "one", "Key": "a", "Metadata": {"who": "me"}, "ContentType": "x/y"}
     await world.objects.output("PutObject", members | {"Tagging": "t=1&u=%2B"}, BytesBody(DATA))
     job = await world.do("copy", keys=["a"], to_bucket="two", as_key="b")

@@ -3,6 +3,7 @@ import os
 import pytest
 
 from s3d.agent.transfers.transfer_status import transfer_of
+from s3d.shared.transfers import TransferRequest
 
 
 async def download(world, key="k", **more):
@@ -109,3 +110,52 @@ async def test_what_is_deleted_is_gone(world):
         await world.put(key)
     job = await world.do("delete", keys=["b"], prefixes=["a/"])
     assert (job.state, job.progress.items_done, await world.keys()) == ("done", 3, ["c"])
+
+
+async def test_a_moved_file_is_deleted_once_it_is_stored(world):
+    world.folder.mkdir()
+    file = world.folder / "a"
+    file.write_text("1")
+    job = await world.do("upload", paths=[str(file)], as_key="b", delete_source=True)
+    assert (job.state, file.exists(), await world.keys()) == ("done", False, ["b"])
+    down = {"keys": ["b"], "to_path": str(world.folder), "as_key": "c", "delete_source": True}
+    assert (await world.do("download", **down)).state == "done"
+    assert ((world.folder / "c").read_text(), await world.keys()) == ("1", [])
+
+
+async def test_a_file_that_changes_while_it_is_moved_stays(world):
+    world.folder.mkdir()
+    file = world.folder / "a"
+    file.write_text("1")
+    world.store.gate.clear()
+    (job,) = await world.transfers.start(
+        TransferRequest("upload", "one", paths=[str(file)], delete_source=True)
+    )
+    await world.store.called.wait()
+    os.utime(file, (1, 1))
+    world.store.gate.set()
+    await world.until(job)
+    assert (job.state, file.read_text()) == ("failed", "1")
+
+
+async def test_what_is_skipped_is_not_deleted(world):
+    world.folder.mkdir()
+    (world.folder / "a").write_text("1")
+    await world.put("a")
+    up = {"paths": [str(world.folder / "a")], "existing": "skip", "delete_source": True}
+    assert (await world.do("upload", **up)).state == "failed"
+    down = {"keys": ["a"], "to_path": str(world.folder), "existing": "skip", "delete_source": True}
+    assert (await world.do("download", **down)).state == "failed"
+    assert ((world.folder / "a").read_text(), await world.read("a")) == ("1", b"data")
+
+
+async def test_a_condition_and_a_version_are_taken(world):
+    world.folder.mkdir()
+    (world.folder / "a").write_text("1")
+    await world.put("a")
+    etag = (await world.objects.head("one", "a")).etag
+    up = {"paths": [str(world.folder / "a")]}
+    assert (await world.do("upload", **up, if_match='"0"')).error.code == "PreconditionFailed"
+    assert (await world.do("upload", **up, if_match=etag)).state == "done"
+    missing = {"keys": ["a"], "to_path": str(world.folder), "version": "none"}
+    assert (await world.do("download", **missing)).state == "failed"

@@ -1,4 +1,7 @@
+import pytest
+
 from s3d.agent.transfers.persistence import SavedTransfer, SavedTransfers, read, write
+from s3d.shared.errors import UsageError
 from s3d.shared.transfers import TransferRequest
 
 
@@ -33,3 +36,11 @@ def test_a_file_that_is_not_understood_is_put_aside(tmp_path, caplog):
     assert read(path) == SavedTransfers()
     assert (tmp_path / "transfers.bad").read_bytes() == b"{nonsense"
     assert "cannot restore the transfers" in caplog.text
+
+
+def test_a_newer_file_is_refused_whatever_its_requests_are(tmp_path):
+    path = tmp_path / "transfers.json"
+    path.write_bytes(b'{"version": 99, "transfers": [{"request": {"unknown": 1}}]}')
+    with pytest.raises(UsageError, match="newer s3d"):
+        read(path)
+    assert path.exists()

@@ -31,7 +31,7 @@ _SEVERITIES = (
 _ATTRIBUTES: Mapping[str, str] = {
     "logger": "log.logger",
     "traceback": "exception.stacktrace",
-    "request_id": "aws.request_id",
+    "request_id": "s3d.request_id",
     "write_request_id": "s3d.parent_request_id",
     "operation": "rpc.method",
     "bucket": "aws.s3.bucket",

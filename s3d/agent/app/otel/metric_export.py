@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -27,7 +28,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from s3d.agent.app.otel.span_export import clean
 from s3d.agent.core.metric_names import Kind
-from s3d.agent.core.telemetry import Distribution, Family, Point
+from s3d.agent.core.telemetry import Distribution, Exemplar, Family, Point
 
 _UNITS = {"seconds": "s", "bytes": "By", "ratio": "1", "": ""}
 """Of the registry -> of UCUM, as the data model wants them."""
@@ -101,6 +102,18 @@ def _distribution(
         explicit_bounds=tuple(bounds),
         min=None,  # type: ignore[arg-type]  # optional in the protocol, and not known here
         max=None,  # type: ignore[arg-type]
+        exemplars=[_exemplar(value.exemplars[index]) for index in sorted(value.exemplars)],
+    )
+
+
+def _exemplar(exemplar: Exemplar) -> SdkExemplar:
+    """An observation of a recorded span, by which a latency leads to its trace."""
+    return SdkExemplar(
+        filtered_attributes={},
+        value=exemplar.value,
+        time_unix_nano=int(exemplar.at * 1e9),
+        span_id=int(exemplar.span.span_id, 16),
+        trace_id=int(exemplar.span.trace_id, 16),
     )
 
 

@@ -58,7 +58,7 @@ class ControlServer:
         app = web.Application(middlewares=[self._count, _problems, self._guard])
         app.on_response_prepare.append(_name_server)
         for route in routes:
-            app.router.add_route(route.method, route.path, functools.partial(respond, route))
+            app.router.add_route(route.method, _pattern(route), functools.partial(respond, route))
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -72,10 +72,14 @@ class ControlServer:
         self._stopping = False
         self._idle = asyncio.Event()
 
-    async def start(self, path: Path) -> None:
-        """Listen. The caller holds the agent's lock. Raises UsageError, AlreadyRunningError."""
-        listener = bind(path)
-        self._path = path
+    async def start(self, path: Path, listener: socket.socket | None = None) -> None:
+        """Listen. The caller holds the agent's lock. Raises UsageError, AlreadyRunningError.
+
+        listener: a socket that listens already, in place of one at the path; its path stays.
+        """
+        if listener is None:
+            listener = bind(path)
+            self._path = path
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
 
@@ -123,6 +127,11 @@ class ControlServer:
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
+
+
+def _pattern(route: Route) -> str:
+    """The path for aiohttp's router, whose own pattern of a segment excludes braces."""
+    return route.path.replace("}", ":[^/]+}")
 
 
 def bind(path: Path) -> socket.socket:

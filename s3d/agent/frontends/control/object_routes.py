@@ -28,6 +28,7 @@ from s3d.shared.control import (
     PresignRequest,
     TagChanges,
     Tags,
+    Versioning,
 )
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 METADATA = "x-amz-meta-"
 METHODS = ("GET", "HEAD", "PUT", "DELETE")
 """Methods of a presigned URL."""
+VERSIONING = ("Enabled", "Suspended")
 WEEK = 7 * 24 * 3600
 TAGS_TIMEOUT = 5.0
 """Seconds to wait for tags of the remote."""
@@ -62,6 +64,7 @@ class ObjectRoutes:
             Route("GET", "/v1/buckets", self.buckets),
             Route("PUT", bucket, self.create_bucket),
             Route("DELETE", bucket, self.delete_bucket),
+            Route("PUT", f"{bucket}/versioning", self.set_versioning),
             Route("GET", f"{bucket}/tags", self.tags, KEY),
             Route("PATCH", f"{bucket}/tags", self.change_tags, KEY),
             Route("GET", f"{bucket}/objects", self.list, PAGE | {"standing"}),
@@ -83,6 +86,15 @@ class ObjectRoutes:
 
     async def delete_bucket(self, call: Call) -> web.Response:
         await self._objects.delete_bucket(call.bucket)
+        return web.Response(status=204)
+
+    async def set_versioning(self, call: Call) -> web.Response:
+        versioning = await call.body(Versioning)
+        if versioning.status not in VERSIONING:
+            raise S3Error("InvalidArgument", f"status must be one of {', '.join(VERSIONING)}.")
+        configuration = {"Status": versioning.status}
+        members = {"Bucket": call.bucket, "VersioningConfiguration": configuration}
+        await self._objects.output("PutBucketVersioning", members)
         return web.Response(status=204)
 
     async def tags(self, call: Call) -> web.Response:

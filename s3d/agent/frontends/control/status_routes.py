@@ -12,7 +12,7 @@ from aiohttp import web
 from s3d import __version__
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import RING, SUBSCRIBERS, Events
-from s3d.agent.frontends.control.control_call import Call, Route, answer
+from s3d.agent.frontends.control.control_call import Call, Handler, Route, answer
 from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.object_routes import get_tags
 from s3d.agent.s3.errors import S3Error
@@ -64,13 +64,16 @@ class StatusRoutes:
         self._key_status = key_status
 
     def routes(self) -> list[Route]:
+        watched: dict[str, Handler] = {
+            "/healthz": self.health,
+            "/readyz": self.readiness,
+            "/metrics": self.metrics,
+        }
         return [
             Route("GET", "/v1/hello", self.hello),
             Route("GET", "/v1/status", self.status, frozenset({"bucket", "key"})),
             Route("GET", "/v1/state", self.state),
-            Route("GET", "/healthz", self.health),
-            Route("GET", "/readyz", self.readiness),
-            Route("GET", "/metrics", self.metrics),
+            *(Route(method, *each) for method in ("GET", "HEAD") for each in watched.items()),
         ]
 
     async def hello(self, call: Call) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from aiohttp import web
 
@@ -15,6 +16,7 @@ from s3d.agent.transfers.transfer_status import STATES, TransferJob, transfer_of
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared import control
 from s3d.shared.caching import PrefetchRequest
+from s3d.shared.transfer_options import PlannedTransfer
 from s3d.shared.transfers import (
     Count,
     MigrateRequest,
@@ -26,6 +28,8 @@ from s3d.shared.transfers import (
 
 UserJob = TransferJob | PrefetchJob
 PREFETCH = "prefetch"
+_BATCH = 16 << 10
+"""Bytes of a plan that are sent together."""
 _ALLOWED_STATES = {
     "pause": (JobState.QUEUED, JobState.RUNNING),
     "resume": (JobState.PAUSED,),
@@ -44,12 +48,30 @@ class UserTransferRoutes:
     def routes(self) -> list[Route]:
         return [
             Route("POST", "/v1/transfers", self.start),
+            Route("POST", "/v1/transfers:plan", self.plan),
             Route("POST", "/v1/transfers:clear", self.clear),
         ]
 
     async def start(self, call: Call) -> web.Response:
         started = await self._transfers.start(await call.body(TransferRequest))
         return answer(TransferList([transfer_of(job) for job in started]), 202)
+
+    async def plan(self, call: Call) -> web.StreamResponse:
+        """What the transfers would do, as one JSON object a line."""
+        rows = self._transfers.plan(await call.body(TransferRequest))
+        async with aclosing(rows):
+            first = await anext(rows)
+            response = web.StreamResponse(headers={"Content-Type": control.NDJSON})
+            await response.prepare(call.request)
+            batch = bytearray(_line(first))
+            async for row in rows:
+                batch += _line(row)
+                if len(batch) > _BATCH:
+                    await response.write(bytes(batch))
+                    batch.clear()
+            await response.write(bytes(batch))
+            await response.write_eof()
+        return response
 
     async def clear(self, call: Call) -> web.Response:
         """Forget the transfers that have ended."""
@@ -144,6 +166,10 @@ def _of_prefetch(job: PrefetchJob) -> Transfer:
         status.state, 0.0, error=error, done=status.done.size, files=max(status.listed.files, 1),
         files_done=status.done.files, files_failed=status.failed,
     )  # fmt: skip
+
+
+def _line(row: PlannedTransfer) -> bytes:
+    return control.encode(row) + b"\n"
 
 
 def _wrong_state(action: str, kind: str, state: str) -> ControlError:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from s3d.agent.frontends.fuse.errnos import os_error
 from s3d.agent.frontends.fuse.fs_ops import CALL_LIMIT
+from s3d.agent.frontends.fuse.kernel.interrupts import is_interrupted
 
 T = TypeVar("T")
 
@@ -28,10 +29,6 @@ _LOOK = 0.1
 """Seconds between two looks whether the caller has been killed."""
 _GRACE = 0.5
 """Seconds that a thread waits longer than the loop's own time limit, since the loop may be busy."""
-
-
-def _never() -> bool:
-    return False
 
 
 class LoopBridge:
@@ -42,7 +39,7 @@ class LoopBridge:
         loop: asyncio.AbstractEventLoop,
         *,
         limit: float = CALL_LIMIT,
-        is_interrupted: Callable[[], bool] = _never,
+        is_interrupted: Callable[[], bool] = is_interrupted,
     ) -> None:
         """limit: seconds that a call may take. is_interrupted: whether the kernel has interrupted
         the operation that the calling thread works on."""

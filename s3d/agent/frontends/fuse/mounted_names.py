@@ -78,7 +78,7 @@ class MountedNames:
         self._memory.put(folder, name, _entry_of(name, component, file))
 
     def _written_at(self, folder: FolderId, name: str) -> WrittenFile | None:
-        if not folder[0] or self._written.is_empty:
+        if not folder[0]:
             return None
         form, component = parse_name(name)
         if form in (Form.CUT, Form.HIDDEN):

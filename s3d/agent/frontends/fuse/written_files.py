@@ -98,11 +98,6 @@ class WrittenFiles:
             attributes = attributes_of_old(info, read_mode(info.metadata.get(MODE, "")))
             return self._add(place, staged, attributes, replaces=info.etag, must_store=truncate)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is none."""
-        return not self._files
-
     def find(self, place: tuple[str, str]) -> WrittenFile | None:
         """The file of an object that is open for writing, or that no store has yet."""
         return self._files.get(Place(*place))

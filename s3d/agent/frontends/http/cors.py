@@ -45,11 +45,13 @@ async def preflight(client: S3Client, head: RequestHead) -> ExtraHeaders:
     origin, method = headers.get("origin"), headers.get("access-control-request-method")
     if not origin:
         raise S3Error("BadRequest", "Insufficient information. Origin request header needed.")
+    rules = await _find_rules(client, head.address.bucket)
+    if not rules:
+        why = "Bucket not found" if rules is None else "CORS is not enabled for this bucket."
+        message = f"CORSResponse: {why}"
+        raise S3Error("AccessForbidden", message, Method=method or "OPTIONS", ResourceType="BUCKET")
     if not method:
         raise S3Error("BadRequest", "Invalid Access-Control-Request-Method: null")
-    rules = await rules_of(client, head.address.bucket)
-    if not rules:
-        raise S3Error("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
     requested = [
         name.strip() for name in headers.get("access-control-request-headers", "").split(",")
     ]
@@ -62,13 +64,18 @@ async def preflight(client: S3Client, head: RequestHead) -> ExtraHeaders:
 
 async def rules_of(client: S3Client, bucket: str) -> Sequence[Rule]:
     """The CORS rules of a bucket; none when there is no such configuration, or no such bucket."""
+    return await _find_rules(client, bucket) or ()
+
+
+async def _find_rules(client: S3Client, bucket: str) -> Sequence[Rule] | None:
+    """As rules_of; None: there is no such bucket."""
     if not bucket:
-        return ()
+        return None
     try:
         response = await client.call("GetBucketCors", {"Bucket": bucket})
     except S3Error as error:
         if error.status == 404:
-            return ()
+            return None if error.code == "NoSuchBucket" else ()
         raise
     rules: Sequence[Rule] = response.output.get("CORSRules", ())
     return rules

@@ -35,9 +35,11 @@ class Series:
     One object with everything: each further one would be fetched from memory for every request.
     """
 
-    __slots__ = ("counts", "received", "seconds", "sent")
+    __slots__ = ("counts", "received", "seconds", "sent", "status")
 
-    def __init__(self) -> None:
+    def __init__(self, status: int) -> None:
+        self.status = status
+        """0: aborted."""
         self.counts = [0] * (_LAST + 1)
         """By the counted buckets of REQUEST."""
         self.seconds = 0.0
@@ -53,22 +55,25 @@ class EndpointCounters:
         self._registry = registry
         self._series: dict[tuple[str, int], Series] = {}
         """By operation and status; the status of an aborted request is 0."""
+        self._last: dict[str, Series] = {}
+        """By operation, that of its last outcome: most requests end like the one before."""
         self._malformed = registry.counter(HTTP_MALFORMED)
         self._malformed_log = LimitedLogger(logger, burst=1)
         registry.before_reading.append(self._gather)
 
     def count(self, exchange: Exchange, now: float) -> None:
         """Count an exchange that is over. now: by time.monotonic()."""
-        key = exchange.operation, 0 if exchange.is_aborted else exchange.status
-        series = self._series.get(key)
-        if series is None:
-            series = self._series[key] = Series()
+        series = self._last.get(exchange.operation)
+        if series is None or series.status != exchange.status or exchange.is_aborted:
+            series = self._series_of(exchange)
         # As Histogram.observe() does, by arithmetic: a search would read all over the memory.
         seconds = now - exchange.started
         units = int(seconds * _UNITS)
         if units >= _DETAIL:
             shift = units.bit_length() - _DETAIL_BITS
-            units = min((shift << 3) + (units >> shift), _LAST)
+            units = (shift << 3) + (units >> shift)
+            if units > _LAST:
+                units = _LAST
         series.counts[units] += 1
         series.seconds += seconds
         series.sent += exchange.sent
@@ -76,12 +81,22 @@ class EndpointCounters:
             series.received += exchange.received
         if exchange.span is not None:
             duration = self._registry.histogram(HTTP_DURATION, exchange.operation)
-            duration.set_exemplar(units, seconds, exchange.span.context.trace_id)
+            duration.set_exemplar(units, seconds, exchange.span.context)
+
+    def _series_of(self, exchange: Exchange) -> Series:
+        """Look up the series of an exchange, or begin it."""
+        key = exchange.operation, 0 if exchange.is_aborted else exchange.status
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = Series(key[1])
+        self._last[exchange.operation] = series
+        return series
 
     def _gather(self) -> None:
         """Hand over to the registry what was counted, and begin again."""
         registry = self._registry
         counted, self._series = self._series, {}
+        self._last.clear()
         for (operation, status), series in counted.items():
             code = str(status) if status else ABORTED
             registry.counter(HTTP_REQUESTS, operation, code).add(sum(series.counts))

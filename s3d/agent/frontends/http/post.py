@@ -58,6 +58,7 @@ class FormPost:
         body = _FileOfForm(exchange, reader)
         await body.read_fields()
         bucket = head.address.bucket
+        post_form.key_of(reader.fields)
         principal = self._identify(body, bucket)
         members = post_form.put_members(reader.fields, bucket)
         op = operations()["PutObject"]

@@ -1,7 +1,9 @@
 """The server span of a request: begun with its head, ended when its last byte is written.
 
 The names are those of OpenTelemetry's conventions for HTTP servers and for AWS's services. A query
-is never recorded: that of a presigned URL is a credential.
+is never recorded: that of a presigned URL is a credential. s3d's own request ids are s3d.request_id
+in all spans and log records; aws.request_id is that of the remote, as the conventions for clients
+have it.
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 https://opentelemetry.io/docs/specs/semconv/object-stores/s3/
 """
@@ -70,7 +72,7 @@ def end_span(span: Span, exchange: Exchange) -> None:
     attributes["http.response.size"] = exchange.sent
     attributes["url.path"] = request.target.partition("?")[0]
     attributes["network.protocol.version"] = "1.0" if exchange.is_http_1_0 else "1.1"
-    attributes["aws.request_id"] = exchange.request_id
+    attributes["s3d.request_id"] = exchange.request_id
     agent = request.by_name.get("user-agent")
     if agent:
         attributes["user_agent.original"] = agent

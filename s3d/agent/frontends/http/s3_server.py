@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
+import socket
 from collections.abc import Callable, Collection, Coroutine
+from time import monotonic, time
 from typing import Any
 
 from s3d.agent.core.access_keys import AccessKeys
@@ -52,7 +53,7 @@ class S3Server:
         keys: AccessKeys | None,
         hosts: Collection[str] = (),
         region: str = "us-east-1",
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time,
         limits: Limits | None = None,
         access: AccessControl | None = None,
         registry: Registry | None = None,
@@ -105,8 +106,20 @@ class S3Server:
         registry.computed(HTTP_CONNECTIONS, lambda: len(self._connections))
         registry.computed(HTTP_UPLOADS, lambda: self._handlers.uploads)
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; return the address with its real port. Raises OSError when it is not free."""
+    async def start(
+        self, host: str, port: int, listener: socket.socket | None = None
+    ) -> tuple[str, int]:
+        """Listen; return the address with its real port. Raises OSError when it is not free.
+
+        listener: a socket that listens already, in place of the address; it is closed by stop().
+        """
+        if listener is not None:
+            host, port = listener.getsockname()[:2]
+            self._hosts.add_address(host)
+            self._servers = [
+                await self._loop.create_server(self._connect, sock=listener, backlog=_BACKLOG)
+            ]
+            return host, port
         self._hosts.add_address(host)
         addresses = ["127.0.0.1", "::1"] if host == "localhost" else [host]
         self._servers = [await self._listen(addresses[0], port)]
@@ -164,12 +177,12 @@ class S3Server:
 
     def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         exchange.request_id = self._heads.request_id()
-        exchange.started = time.monotonic()  # uvloop's loop.time() counts milliseconds
+        exchange.started = monotonic()  # uvloop's loop.time() counts milliseconds
         return self._handlers.serve(exchange)
 
     def completed(self, exchange: Exchange) -> None:
         if self._is_counting:
-            self._counters.count(exchange, time.monotonic())
+            self._counters.count(exchange, monotonic())
         self._handlers.log(exchange)
         if exchange.span is not None:
             end_span(exchange.span, exchange)
@@ -179,6 +192,7 @@ class S3Server:
         return error_of(error)
 
     async def _listen(self, address: str, port: int) -> asyncio.Server:
-        return await self._loop.create_server(
-            lambda: ClientConnection(self, self._loop), address, port, backlog=_BACKLOG
-        )
+        return await self._loop.create_server(self._connect, address, port, backlog=_BACKLOG)
+
+    def _connect(self) -> ClientConnection:
+        return ClientConnection(self, self._loop)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -39,6 +40,7 @@ from s3d.agent.stores.access.condition_keys import ConditionKeys
 
 _OF_TARGETS = OF_OBJECTS.keys() | OF_OWN_OBJECTS
 """Actions for which the owner and the list of the object count."""
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _OF_TAGS = frozenset({"s3:GetObjectTagging", "s3:GetObjectVersionTagging"})
 
 
@@ -137,7 +139,7 @@ class Authorization:
         """A bucket that does not exist, or none: the caller's own key decides alone."""
         if caller.is_anonymous:
             # The answer to an operation on a missing bucket is NoSuchBucket, for everyone.
-            is_missing = bool(need.bucket) and need.action not in _OF_CREATION
+            is_missing = bool(need.bucket) and request.op.name != "CreateBucket"
             return Decision(is_missing, "the request is not signed")
         return decide_by_key(need, caller, self._keys(need, request, caller.owner))
 
@@ -223,7 +225,7 @@ class Authorization:
 
     def check_expected_owner(self, request: S3Request[Any]) -> None:
         """Raises AccessDenied when the bucket, or that of a copy's source, has another owner than
-        the request expects.
+        the request expects, and InvalidBucketOwnerAWSAccountID for what is no account.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
         """
@@ -233,6 +235,8 @@ class Authorization:
             source = parse_copy_source(input["CopySource"])[0]
             expected[source] = input["ExpectedSourceBucketOwner"]
         for bucket, account in expected.items():
+            if account is not None and not _ACCOUNT.fullmatch(account):
+                raise S3Error("InvalidBucketOwnerAWSAccountID")
             access = self.bucket(bucket) if account is not None else None
             if access is not None:
                 owner = self._owners.find(access.owner)
@@ -250,7 +254,6 @@ def _read_objects(needs: list[Need]) -> list[Need]:
     return [need for need in needs if need.action in reads and not need.is_secondary]
 
 
-_OF_CREATION = frozenset({"s3:CreateBucket", "s3:PutBucketAcl"})
 _MAKING = frozenset(
     {
         "s3:AbortMultipartUpload",

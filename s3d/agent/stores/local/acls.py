@@ -19,7 +19,12 @@ from s3d.agent.storage.bucket_access import ACL, ownership_of
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.lookup import find_bucket, find_version, update_metadata
+from s3d.agent.stores.local.lookup import (
+    find_bucket,
+    find_changeable,
+    find_version,
+    update_metadata,
+)
 from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import Publisher
 
@@ -57,7 +62,7 @@ class AclOps:
     async def put_object_acl(self, request: S3Request[Members]) -> S3Response[Members]:
         def put(tx: Transaction) -> None:
             bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
-            record = find_version(tx, bucket, request.key, version_id).record
+            record = find_changeable(tx, bucket, request.key, version_id).record
             acl = _present(self._ownership.acl_of_object(tx, bucket, record.owner, request.input))
             changed = update_metadata(
                 tx,

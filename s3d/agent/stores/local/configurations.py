@@ -11,13 +11,14 @@ import msgspec
 
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.inventory_report import destination_of
 from s3d.agent.s3.listing import decode_token, encode_token
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.model import service
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.lookup import find_bucket
+from s3d.agent.stores.local.lookup import find_bucket, find_destination
 from s3d.agent.stores.local.setting_rules import payload_of
 
 FAMILIES = ("Analytics", "IntelligentTiering", "Inventory", "Metrics")
@@ -55,7 +56,10 @@ class ConfigurationOps:
         kept = msgspec.msgpack.encode(value)
 
         def put(tx: Transaction) -> None:
-            bucket = find_bucket(tx, request.bucket).name
+            record = find_bucket(tx, request.bucket)
+            bucket = record.name
+            if _setting(request, "") == INVENTORY:
+                find_destination(tx, record, destination_of(value))
             others = _ids(request, tx.settings(bucket)) - {value["Id"]}
             if len(others) >= MAX_CONFIGURATIONS:
                 raise S3Error("TooManyConfigurations")

@@ -27,6 +27,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.configurations import INVENTORY, START
+from s3d.agent.stores.local.lookup import find_bucket, find_destination
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Inventory:
     async def _report(self, bucket: str, configuration: Configuration, now: float) -> bool:
         destination = report.destination_of(configuration)
         try:
+            self._index.read_inline(partial(_check_destination, bucket, destination))
             files = []
             async for file in _files(self._index, bucket, configuration):
                 await self._put(destination, file)
@@ -123,6 +125,11 @@ async def _files(
         if page.end is None:
             return
         after = page.end
+
+
+def _check_destination(bucket: str, destination: str, reader: Reader) -> None:
+    """Its owner may be another one than when the configuration was put: raises AccessDenied."""
+    find_destination(reader, find_bucket(reader, bucket), destination)
 
 
 class _Page(NamedTuple):

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from s3d.agent.s3.conditions import Current
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
+from s3d.agent.s3.scalars import http_time
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import (
     NULL_VERSION,
@@ -58,8 +59,32 @@ def find_version(
     if stored is None:
         raise S3Error("NoSuchVersion", Key=key, VersionId=version_id)
     if stored.record.delete_marker:
-        raise S3Error("MethodNotAllowed", DeleteMarker="true", VersionId=version_id)
+        raise _is_delete_marker(stored.record)
     return stored
+
+
+def find_changeable(
+    reader: Reader, bucket: BucketRecord, key: str, version_id: str | None = None
+) -> Stored:
+    """As find_version, for a request that changes the version: a delete marker is a 405 then, not a
+    404, also when it is not named."""
+    if not version_id and bucket.versioning and reader.current(bucket.name, key.encode()) is None:
+        newest = reader.newest_version(bucket.name, key.encode())
+        if newest is not None and newest.record.delete_marker:
+            raise _is_delete_marker(newest.record)
+    return find_version(reader, bucket, key, version_id)
+
+
+def find_destination(reader: Reader, bucket: BucketRecord, arn: str) -> BucketRecord | None:
+    """The bucket that something of a bucket is to be written to; None: it does not exist.
+
+    Raises AccessDenied for one of another account: the agent would write there with its own rights.
+    """
+    found = reader.bucket(arn.rpartition(":")[2])
+    if found is not None and found.owner != bucket.owner:
+        message = "The destination bucket belongs to another account."
+        raise S3Error("AccessDenied", message, DestinationBucket=found.name)
+    return found
 
 
 def find_upload(reader: Reader, bucket: str, key: str, upload_id: str) -> UploadRecord:
@@ -92,6 +117,14 @@ def object_lock_configuration(reader: Reader, bucket: BucketRecord) -> Members:
     if stored is None:
         return {}
     return dict(decode_setting(stored)["ObjectLockConfiguration"])
+
+
+def has_default_retention(reader: Reader, bucket: BucketRecord) -> bool:
+    """Whether a new version of an object gets a retention."""
+    if bucket.versioning != "Enabled":
+        return False
+    rule = object_lock_configuration(reader, bucket).get("Rule") or {}
+    return bool(rule.get("DefaultRetention"))
 
 
 def check_object_lock(reader: Reader, bucket: BucketRecord) -> None:
@@ -129,6 +162,17 @@ def _no_such_key(reader: Reader, bucket: BucketRecord, key: str) -> S3Error:
     if newest is None:
         return S3Error("NoSuchKey", Key=key)
     return S3Error("NoSuchKey", Key=key, DeleteMarker="true", VersionId=newest.record.version_id)
+
+
+def _is_delete_marker(marker: ObjectRecord) -> S3Error:
+    return S3Error(
+        "MethodNotAllowed",
+        ResourceType="DeleteMarker",
+        Allow="DELETE",
+        DeleteMarker="true",
+        VersionId=marker.version_id,
+        LastModified=http_time(marker.modified),
+    )
 
 
 def update_metadata(

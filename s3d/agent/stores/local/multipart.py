@@ -42,7 +42,7 @@ from s3d.agent.stores.local.lookup import (
     find_upload,
     release_upload,
 )
-from s3d.agent.stores.local.object_bodies import receive
+from s3d.agent.stores.local.object_bodies import check_digest, receive
 from s3d.agent.stores.local.object_description import (
     checksum_members,
     description_of,
@@ -180,6 +180,8 @@ class MultipartOps:
         upload = self._index.read_inline(
             lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
         )
+        if is_locked(upload.description):
+            check_digest(request, "Part")
         key = self._keys.of_part(request, upload)
         received = await receive(
             self._blobs,

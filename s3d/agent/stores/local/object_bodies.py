@@ -95,6 +95,23 @@ async def receive(
     return Received(draft, etag, checksum, None if key is None else key.encryption)
 
 
+def check_digest(request: S3Request[Members], what: str) -> None:
+    """Raise InvalidRequest when a client sends neither Content-MD5 nor a checksum.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+    what: Object or Part. Forms have no such headers, and the agent itself needs none.
+    """
+    context, input = request.context, request.input
+    if context.principal is None or context.is_form or "ContentMD5" in input:
+        return
+    if checksums.expected(input, {}) is None and not _announced(request):
+        raise S3Error(
+            "InvalidRequest",
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for Put "
+            f"{what} requests with Object Lock parameters",
+        )
+
+
 def hides_md5(key: WriteKey | None) -> bool:
     """Whether an ETag must not show the MD5 of what this key encrypts."""
     return key is not None and key.etag_is_no_md5

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from s3d.agent.s3.checksums import member_of
+from s3d.agent.s3.checksums import FULL_OBJECT, member_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.model import service
@@ -21,6 +21,7 @@ from s3d.agent.storage.records import (
     Description,
     ObjectRecord,
     ObjectRow,
+    Stored,
 )
 from s3d.agent.stores.local.lookup import shown_version
 from s3d.agent.stores.local.tagging import parse_header
@@ -137,6 +138,18 @@ def checksum_members(checksum: Checksum | None) -> Members:
     if checksum is None:
         return {}
     return {member_of(checksum.algorithm): checksum.value, "ChecksumType": checksum.kind}
+
+
+def part_checksum_members(stored: Stored, number: int) -> Members:
+    """The checksum of a part, with which a client verifies the bytes that it gets. A full-object
+    checksum is only shown with the whole, which may be one part."""
+    checksum, parts = stored.record.checksum, stored.layout.parts
+    if checksum is None or checksum.kind == FULL_OBJECT:
+        return checksum_members(checksum) if len(parts) <= 1 else {}
+    values = [part.checksum for part in parts if part.number == number and part.checksum]
+    if not values:
+        return {}
+    return {member_of(checksum.algorithm): values[0], "ChecksumType": checksum.kind}
 
 
 def row(record: ObjectRow) -> dict[str, Any]:

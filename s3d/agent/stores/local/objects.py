@@ -35,13 +35,21 @@ from s3d.agent.stores.local.lookup import (
     condition_of,
     find_bucket,
     find_version,
+    has_default_retention,
 )
-from s3d.agent.stores.local.object_bodies import ByteRange, Received, look_and_open, receive
+from s3d.agent.stores.local.object_bodies import (
+    ByteRange,
+    Received,
+    check_digest,
+    look_and_open,
+    receive,
+)
 from s3d.agent.stores.local.object_description import (
     checksum_members,
     description_of,
     is_locked,
     object_members,
+    part_checksum_members,
     storage_class,
     stored_members,
 )
@@ -111,7 +119,8 @@ class ObjectOps:
             if appended is not None:
                 return appended
         # Before the body, so that a refusal costs no upload; again at the end, where it counts.
-        self._index.read_inline(partial(self._admit, request, description))
+        if self._index.read_inline(partial(self._admit, request, description)):
+            check_digest(request, "Object")
         chosen = self._keys.requested(request)
         key = None if chosen is None else await self._keys.of_write(chosen)
         received = await receive(self._blobs, request, default=self._default_checksum, key=key)
@@ -173,9 +182,11 @@ class ObjectOps:
         output: Members = {} if wanted.get("Quiet") else {"Deleted": deleted}
         return S3Response({**output, "Errors": errors} if errors else output)
 
-    def _admit(self, request: S3Request[Members], description: Description, reader: Reader) -> None:
+    def _admit(self, request: S3Request[Members], description: Description, reader: Reader) -> bool:
+        """Whether the object will be locked. Raises S3Error when it may not be put."""
         bucket = _admit(request, description, reader)
         self._ownership.of_new_object(reader, bucket, request)
+        return is_locked(description) or has_default_retention(reader, bucket)
 
     def _publish(
         self,
@@ -305,6 +316,8 @@ class ObjectOps:
         span = _span(input, stored, output)
         checksums = checksum_members(record.checksum)
         status = set_content_range(input, output, record.size, span, checksums)
+        if input.get("PartNumber") is not None and input.get("ChecksumMode") == "ENABLED":
+            output |= part_checksum_members(stored, input["PartNumber"])
         return _ReadResponse(
             stored, output, span or (0, record.size), status, customer_key=customer_key
         )

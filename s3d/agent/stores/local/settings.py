@@ -27,7 +27,7 @@ from s3d.agent.storage.records import BucketRecord
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local import setting_rules as rules
 from s3d.agent.stores.local.access_settings import admit_ownership, admit_policy
-from s3d.agent.stores.local.lookup import decode_setting, find_bucket
+from s3d.agent.stores.local.lookup import decode_setting, find_bucket, find_destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,17 @@ def _is_versioned(reader: Reader, bucket: BucketRecord, configuration: Any) -> N
         message = "Versioning must be 'Enabled' on the bucket to apply this configuration"
         code = "InvalidBucketState" if "ObjectLockEnabled" in configuration else "InvalidRequest"
         raise S3Error(code, message)
+
+
+def _can_replicate(reader: Reader, bucket: BucketRecord, configuration: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html"""
+    _is_versioned(reader, bucket, configuration)
+    for rule in configuration["Rules"]:
+        destination = find_destination(reader, bucket, rule["Destination"]["Bucket"])
+        if destination is None:
+            raise S3Error("InvalidRequest", "Destination bucket must exist.")
+        if destination.versioning != "Enabled":
+            raise S3Error("InvalidRequest", "Destination bucket must have versioning enabled.")
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -127,7 +138,7 @@ SETTINGS: tuple[Setting, ...] = (
         "GetBucketReplication",
         "DeleteBucketReplication",
         absent="ReplicationConfigurationNotFoundError",
-        admit=_is_versioned,
+        admit=_can_replicate,
     ),
     Setting(
         "PutBucketRequestPayment",

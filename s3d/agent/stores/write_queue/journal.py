@@ -84,7 +84,7 @@ class Journal:
         self.outcomes = PushOutcomes(
             index, writes, events, clock, on_held=held, metrics=self.metrics
         )
-        self.uploads = RemoteUploads(index, writes)
+        self.uploads = RemoteUploads(index, writes, clock)
         self.control = QueueControl(index, writes, self.recorder, events)
         self.conflicts = ParkedConflicts(index, writes, events, clock, recorder=self.recorder)
 
@@ -108,7 +108,7 @@ class Journal:
             await index.write(lambda tx: journal_history.enter_pending_completions(tx, now))
         writes.paused = index.read_inline(lambda reader: reader.setting(*PAUSED)) is not None
         is_unclean = index.read_inline(lambda reader: reader.setting(*_RUNNING)) is not None
-        unresolved = UnresolvedPush(now + REQUEST_LIFE)
+        unresolved = UnresolvedPush(now + REQUEST_LIFE, is_assumed=True)
         for write in await index.read_in_thread(journal_rows.load):
             writes.add(write, [])
             if is_unclean:

@@ -337,9 +337,9 @@ def _inherit(
             is_strict = base.is_strict and row.base.is_strict
         if push is not None:
             if each.kind is Kind.DELETE or row.upload is not None:
-                # Of these, some remotes support no condition, and this thread does not know.
-                push = push.without_condition()
-            elif row.base.etag is not None:
+                # Some remotes support a condition for PutObject only.
+                push = push.with_support(is_conditional=False)
+            if row.base.etag is not None:
                 push = push.with_state(row.base.etag)
             inherited.append((row.etag, push))
     return Base(base.accepted, state, is_strict=is_strict), inherited

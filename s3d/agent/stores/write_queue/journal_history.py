@@ -164,15 +164,19 @@ class UnresolvedPush(NamedTuple):
     """Unix seconds; after that it cannot arrive."""
     states: frozenset[str] | None = frozenset((NO_OBJECT,))
     """States of the key in which the remote accepts it; None: any."""
+    is_assumed: bool = False
+    """It was sent by an agent that was killed, and whether it had a condition is not known yet."""
 
     def with_state(self, state: str) -> UnresolvedPush:
         """It may have been sent with this state as its condition."""
         states = self.states
         return self if states is None else self._replace(states=states | {unquoted(state)})
 
-    def without_condition(self) -> UnresolvedPush:
-        """It may have been sent without a condition."""
-        return self._replace(states=None)
+    def with_support(self, *, is_conditional: bool) -> UnresolvedPush:
+        """It is known now whether the remote supports a condition of such requests."""
+        if not self.is_assumed:
+            return self
+        return UnresolvedPush(self.until, self.states if is_conditional else None)
 
     def may_replace(self, state: str, *, is_conditional: bool) -> bool:
         """Whether the remote would accept it now that the key is in this state.
@@ -218,11 +222,11 @@ class UnresolvedPushes:
         if pushes and unquoted(state) not in pushes:
             self._of_key[place] = {etag: push.with_state(state) for etag, push in pushes.items()}
 
-    def note_unconditional(self, write: PendingWrite) -> None:
-        """The remote supports no condition for pushes of this write: an earlier one had none."""
+    def note_support(self, write: PendingWrite, *, is_conditional: bool) -> None:
+        """It is known now whether the remote supports a condition for pushes of this write."""
         known = self.of_write.get(write.seq)
         if known is not None:
-            self.of_write[write.seq] = known.without_condition()
+            self.of_write[write.seq] = known.with_support(is_conditional=is_conditional)
 
     def add(self, place: Place, etag: str, push: UnresolvedPush) -> None:
         """etag: what the request would leave; NO_OBJECT for a delete."""

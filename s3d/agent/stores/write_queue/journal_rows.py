@@ -149,12 +149,16 @@ def newest_kind(reader: Reader, bucket: str, key: str) -> Kind | None:
     return None if row is None else Kind(row[0])
 
 
-def uploads_begun(reader: Reader, bucket: str) -> set[tuple[str, str]]:
-    """(key, id) of the uploads that pushes have begun at the remote; id "": not known yet."""
+def uploads_begun(reader: Reader, bucket: str, lost_since: float) -> set[tuple[str, str]]:
+    """(key, id) of the uploads that pushes have begun at the remote; id "": not known yet.
+
+    lost_since: of the orphans without an id, those that were begun since then, Unix seconds.
+    """
     query = "SELECT key, upload FROM queue WHERE bucket = ? AND upload IS NOT NULL"
     rows = reader.select(query, (bucket,))
     found = {(key.decode(), _decode_upload(upload).upload_id) for key, upload in rows}
-    orphans = reader.select("SELECT key, upload FROM orphans WHERE bucket = ?", (bucket,))
+    query = "SELECT key, upload FROM orphans WHERE bucket = ? AND (upload != '' OR begun >= ?)"
+    orphans = reader.select(query, (bucket, lost_since))
     return found | {(key.decode(), upload) for key, upload in orphans}
 
 
@@ -291,9 +295,22 @@ def set_upload(tx: Transaction, seq: int, upload: RemoteUpload | None) -> bool:
 
 
 def save_upload(write: PendingWrite, upload: RemoteUpload | None, tx: Transaction) -> None:
-    """Save the progress of an upload; without its row, the upload is an orphan."""
+    """Save the progress of an upload; without its row, the upload is an orphan.
+
+    So is an earlier one whose id was lost: the remote may still begin it.
+    """
+    earlier = _upload(tx, write.seq)
+    if upload is not None and earlier is not None and not earlier.upload_id:
+        lost = Orphan(write.bucket, write.key, "", earlier.begun)
+        if lost.begun != upload.begun:
+            add_orphan(tx, lost)
     if not set_upload(tx, write.seq, upload) and upload is not None:
         add_orphan(tx, Orphan(write.bucket, write.key, upload.upload_id, upload.begun))
+
+
+def _upload(reader: Reader, seq: int) -> RemoteUpload | None:
+    row = reader.select("SELECT upload FROM queue WHERE seq = ?", (seq,)).fetchone()
+    return None if row is None or row[0] is None else _decode_upload(row[0])
 
 
 def restage(tx: Transaction, bucket: str, key: str) -> None:

@@ -12,7 +12,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.multipart_push import abort_orphan
+from s3d.agent.stores.write_queue.orphaned_uploads import OrphanedUploads
 from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite, PushError
 from s3d.agent.stores.write_queue.remote_gate import probe
 from s3d.agent.stores.write_queue.retry_policy import FailureAction, action_for
@@ -46,6 +46,7 @@ class QueueMaintenance:
         self._remote = remote
         self._clock = clock
         self._on_wakeup = on_wakeup
+        self._orphans = OrphanedUploads(journal.uploads, remote, clock)
         self._jumps = Jumps(clock)
         self._existing: set[str] = set()
         """Buckets that were missing, and that a push has reached since."""
@@ -86,7 +87,7 @@ class QueueMaintenance:
             await self._retry_parked(self._existing.pop())
         for bucket in list(self.missing_buckets):
             await self._check_bucket(bucket)
-        left = await self._abort_orphans()
+        left = await self._orphans.abort_all()
         return left or bool(self.missing_buckets) or len(self._journal.pending) > 0
 
     async def _check_bucket(self, bucket: str) -> None:
@@ -114,20 +115,6 @@ class QueueMaintenance:
             and write.error is not None
             and write.error.code == MISSING
         ]
-
-    async def _abort_orphans(self) -> bool:
-        """Abort the uploads of writes that are gone; returns whether some are left."""
-        left = False
-        for orphan in await self._journal.uploads.orphans():
-            try:
-                is_aborted = await abort_orphan(self._remote, self._journal.uploads, orphan)
-            except S3Error as error:
-                logger.info("cannot abort a multipart upload yet: %s", error)
-                is_aborted = False
-            if is_aborted:
-                await self._journal.uploads.forget_orphan(orphan)
-            left = left or not is_aborted
-        return left
 
 
 async def reevaluate_periodically(

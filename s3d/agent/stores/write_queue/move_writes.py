@@ -23,7 +23,8 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.journal_entry import MovedWrite
-from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort
+from s3d.agent.stores.write_queue.multipart_push import MultipartPush
+from s3d.agent.stores.write_queue.orphaned_uploads import abort
 from s3d.agent.stores.write_queue.pending_write import (
     NO_OBJECT,
     Base,

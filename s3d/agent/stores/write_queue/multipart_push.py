@@ -2,7 +2,8 @@
 
 Before an upload is begun, the journal records that one is about to be; then it records its id. So
 after a crash the push continues, and an upload whose id was lost, in a crash or with an answer, is
-looked for and aborted. https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+looked for and aborted, now and later (orphaned_uploads.py).
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
@@ -19,10 +19,11 @@ from s3d.agent.s3.checksums import multipart_etag
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import Members
-from s3d.agent.stores.write_queue.pending_write import Orphan, RemoteUpload
-from s3d.agent.stores.write_queue.push_outcomes import RemoteUploads
+from s3d.agent.stores.write_queue.orphaned_uploads import abort, lost_uploads
+from s3d.agent.stores.write_queue.pending_write import RemoteUpload
 from s3d.agent.stores.write_queue.push_plan import Multipart, Part
 from s3d.agent.stores.write_queue.remote_gate import PushThrottle
+from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
 from s3d.agent.stores.write_queue.verify_push import (
     BodyOf,
     OnSent,
@@ -37,8 +38,6 @@ CONCURRENT_PARTS = 4
 """Parts of one object that are sent at the same time."""
 SAVE_INTERVAL = 5.0
 """Seconds between two saves of which parts the remote has; it can also list them."""
-LOST_UPLOAD_WINDOW = 60.0
-"""Seconds around the start of an upload in which an upload at the remote is taken for it."""
 
 SaveProgress = Callable[[RemoteUpload | None], Awaitable[None]]
 """Saves the progress of a push in the journal. None: the upload no longer exists."""
@@ -102,7 +101,12 @@ class MultipartPush:
         begun = self._clock.now()
         await self._save(RemoteUpload("", begun=begun))
         failpoint.hit("queue.before_create")
-        answer = await self._remote.output("CreateMultipartUpload", self._plan.create)
+        try:
+            answer = await self._remote.output("CreateMultipartUpload", self._plan.create)
+        except S3Error as error:
+            if not has_unknown_outcome(error):
+                await self._save(None)
+            raise
         failpoint.hit("queue.after_create")
         self._upload = RemoteUpload(
             _required(answer, "UploadId"), begun=begun, fingerprint=self._plan.fingerprint
@@ -192,55 +196,9 @@ class MultipartPush:
         remote, place = self._remote, self._place
         ids = [upload.upload_id]
         if not upload.upload_id:
-            ids = await lost_uploads(remote, place, upload.begun)
+            ids = await lost_uploads(remote, place, upload.begun, self._clock.now())
         for upload_id in ids:
             await abort(remote, place | {"UploadId": upload_id})
-
-
-async def lost_uploads(remote: S3Client, place: Members, begun: float) -> list[str]:
-    """Ids of uploads of this key and time without parts: we may have begun them and lost the id.
-
-    place: Bucket and Key. Raises S3Error.
-    """
-    found = []
-    members = {"Bucket": place["Bucket"], "Prefix": place["Key"]}
-    page = await remote.output("ListMultipartUploads", members)
-    for upload in page.get("Uploads") or ():
-        if upload["Key"] == place["Key"] and _was_begun_at(upload, begun):
-            named = place | {"UploadId": upload["UploadId"], "MaxParts": 1}
-            if not (await remote.output("ListParts", named)).get("Parts"):
-                found.append(str(upload["UploadId"]))
-    return found
-
-
-async def abort_orphan(remote: S3Client, uploads: RemoteUploads, orphan: Orphan) -> bool:
-    """Abort an upload whose write was removed; False: its id is not known yet. Raises S3Error.
-
-    An upload without a known id is looked for, and may look like the upload of a later write of its
-    key. So the remote is asked first and the journal afterwards, which has every upload that a
-    write has begun by then.
-    """
-    place: Members = {"Bucket": orphan.bucket, "Key": orphan.key}
-    if orphan.upload_id:
-        await abort(remote, place | {"UploadId": orphan.upload_id})
-        return True
-    candidates = await lost_uploads(remote, place, orphan.begun)
-    used = await uploads.ids_of(orphan.bucket, orphan.key)
-    if "" in used:
-        return False
-    for upload_id in candidates:
-        if upload_id not in used:
-            await abort(remote, place | {"UploadId": upload_id})
-    return True
-
-
-async def abort(remote: S3Client, members: Members) -> None:
-    """Abort an upload that may be gone already. Raises S3Error."""
-    try:
-        await remote.output("AbortMultipartUpload", members)
-    except S3Error as error:
-        if error.code not in ("NoSuchUpload", "NoSuchBucket", "NoSuchKey"):
-            raise
 
 
 def _required(answer: Members, name: str) -> str:
@@ -248,7 +206,3 @@ def _required(answer: Members, name: str) -> str:
     if not answer.get(name):
         raise S3Error("InternalError", f"The remote's response is invalid: {name} is missing.")
     return str(answer[name])
-
-
-def _was_begun_at(upload: dict[str, Any], begun: float) -> bool:
-    return bool(abs(upload["Initiated"].timestamp() - begun) <= LOST_UPLOAD_WINDOW)

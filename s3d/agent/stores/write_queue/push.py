@@ -24,7 +24,8 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.write_queue import push_plan
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.multipart_push import MultipartPush, abort
+from s3d.agent.stores.write_queue.multipart_push import MultipartPush
+from s3d.agent.stores.write_queue.orphaned_uploads import abort
 from s3d.agent.stores.write_queue.pending_write import (
     NO_OBJECT,
     Base,
@@ -163,8 +164,8 @@ class PushExecutor:
         is_conditional = write.kind is not Kind.COPY and await self._conditions.are_supported(
             write.bucket, todo
         )
-        if is_unresolved and not is_conditional:
-            self._journal.outcomes.note_unconditional(write)
+        if is_unresolved:
+            self._journal.outcomes.note_support(write, is_conditional=is_conditional)
         base = self._journal.outcomes.base_of(write, row)
         job = _Job(write, remote, stored, base, is_unresolved, is_conditional)
         if base.pushed_etag is not None:

@@ -39,6 +39,8 @@ from s3d.agent.stores.write_queue.pending_writes import PendingWrites
 from s3d.agent.stores.write_queue.queue_metrics import QueueMetrics
 
 _UNVERIFIED = "Unverified"
+UPLOAD_WINDOW = 60.0
+"""Seconds around the start of an upload in which an upload at the remote is taken for it."""
 _MAX_UPLOADS = 10_000
 """Uploads of a bucket that are remembered after they have ended."""
 
@@ -245,9 +247,9 @@ class PushOutcomes:
         self._writes.unresolved.note_state(write, state)
         self._writes.bases[write.seq] = state
 
-    def note_unconditional(self, write: PendingWrite) -> None:
-        """The remote supports no condition for pushes of this write: an unresolved one had none."""
-        self._writes.unresolved.note_unconditional(write)
+    def note_support(self, write: PendingWrite, *, is_conditional: bool) -> None:
+        """It is known now whether the remote supports a condition for pushes of this write."""
+        self._writes.unresolved.note_support(write, is_conditional=is_conditional)
 
     def base_of(self, write: PendingWrite, row: StagedWrite) -> Base:
         """What a write replaces, as far as it is known."""
@@ -292,9 +294,10 @@ class PushOutcomes:
 class RemoteUploads:
     """The multipart uploads that pushes have begun at the remote. Belongs to the loop."""
 
-    def __init__(self, index: Index, writes: PendingWrites) -> None:
+    def __init__(self, index: Index, writes: PendingWrites, clock: Callable[[], float]) -> None:
         self._index = index
         self._writes = writes
+        self._clock = clock
         self._recent: dict[str, dict[tuple[str, str], None]] = {}
         """By bucket, (key, id) of the uploads that were begun since the start."""
 
@@ -321,8 +324,9 @@ class RemoteUploads:
         Includes those that have ended since the start: a listing that the remote made before may
         still be on its way.
         """
+        since = self._clock() - UPLOAD_WINDOW
         begun = await self._index.read_in_thread(
-            lambda reader: journal_rows.uploads_begun(reader, bucket)
+            lambda reader: journal_rows.uploads_begun(reader, bucket, since)
         )
         return begun.union(self._recent.get(bucket, ()))
 
@@ -333,7 +337,7 @@ class RemoteUploads:
         )
 
     async def orphans(self) -> list[Orphan]:
-        """Uploads that are to be aborted: their writes are gone."""
+        """Uploads that are to be aborted: no write continues them."""
         return await self._index.read_in_thread(journal_rows.orphans)
 
     async def forget_orphan(self, orphan: Orphan) -> None:

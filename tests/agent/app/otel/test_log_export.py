@@ -43,7 +43,7 @@ def test_a_line_of_the_log(logger, queue):
     assert (record.severity_text, record.severity_number.value) == ("WARNING", 13)
     assert record.attributes == {
         "log.logger": "s3d.agent.x",
-        "aws.request_id": "R",
+        "s3d.request_id": "R",
         "aws.s3.bucket": "b",
         "aws.s3.key": "k",
     }

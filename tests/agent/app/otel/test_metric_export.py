@@ -1,5 +1,7 @@
 """What OTLP shows is what /metrics shows: both are written from one registry and compared."""
 
+import time
+
 import pytest
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
@@ -9,8 +11,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from s3d.agent.app.otel.metric_export import Snapshot, metrics_data
-from s3d.agent.core.metric_names import TABLE, Kind
+from s3d.agent.core.metric_names import HTTP_DURATION, TABLE, Kind
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.s3.trace_context import TraceContext
 from tests.collector import attributes_of
 
 STARTED, AT = 1_000, 2_000
@@ -69,6 +72,19 @@ def test_counters_and_histograms_are_cumulative(registry):
             assert getattr(metric, kind).aggregation_temporality == 2
         if kind == "sum":
             assert metric.sum.is_monotonic
+
+
+def test_the_exemplars_of_openmetrics_are_sent():
+    registry = Registry()
+    cell = registry.histogram(HTTP_DURATION, "GetObject")
+    cell.observe(0.001)
+    cell.observe(0.002, TraceContext("ab" * 16, "0" * 15 + "c"))
+    cell.observe(0.2, TraceContext("12" * 16, "cd" * 8))
+    (metric,) = encoded(registry).metrics
+    (point,) = metric.histogram.data_points
+    found = [(e.trace_id.hex(), e.span_id.hex(), e.as_double) for e in point.exemplars]
+    assert found == [("ab" * 16, "0" * 15 + "c", 0.002), ("12" * 16, "cd" * 8, 0.2)]
+    assert all(abs(e.time_unix_nano / 1e9 - time.time()) < 600 for e in point.exemplars)
 
 
 def test_the_units_are_those_of_ucum(registry):

@@ -3,6 +3,7 @@ import socket
 import stat
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -95,6 +96,10 @@ async def hello(call):
     return answer(Tags({"hello": call.query.get("word", "")}))
 
 
+async def named(call):
+    return answer(Tags({"name": call.segment("name")}))
+
+
 async def fail(call):
     raise RuntimeError("a secret detail")
 
@@ -102,6 +107,8 @@ async def fail(call):
 ROUTES = [
     Route("GET", "/v1/hello", hello, frozenset({"word"})),
     Route("GET", "/v1/fail", fail),
+    Route("GET", "/v1/named/{name}/plan", named),
+    Route("POST", "/v1/named/{name}:pause", named),
 ]
 
 
@@ -128,6 +135,15 @@ async def test_a_declared_route_answers(path):
     response, body = await ask(path, "GET", "/v1/hello?word=a%20b%2Bc")
     assert (response.status, response.content_type) == (200, "application/json")
     assert body == b'{"tags":{"hello":"a b+c"}}'
+
+
+@pytest.mark.parametrize("name", ["{a}", "a{b", "}", "a b", "ä", "%"])
+@pytest.mark.parametrize("place", ["GET {}/plan", "POST {}:pause"])
+async def test_a_name_in_a_path_may_have_any_character(path, name, place):
+    method, _, rest = place.format(quote(name, safe="")).partition(" ")
+    response, body = await ask(path, method, yarl.URL(f"/v1/named/{rest}", encoded=True))
+    assert response.status == 200
+    assert msgspec.json.decode(body, type=Tags).tags == {"name": name}
 
 
 async def test_the_socket_is_gone_after_the_stop(path):

@@ -87,3 +87,10 @@ async def test_metrics_are_in_the_format_that_the_client_accepts(http):
     async with http.get("http://s3d/metrics", headers={"Accept": "this"}) as response:
         assert await response.read() == b"# this\n"
         assert response.headers["Content-Type"] == "text/plain; version=0.0.4"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_what_watchers_ask_for_answers_head_too(http, path):
+    async with http.get(f"http://s3d{path}") as get, http.head(f"http://s3d{path}") as head:
+        assert (head.status, head.headers["Content-Length"]) == (200, str(len(await get.read())))
+        assert await head.read() == b""

@@ -46,13 +46,26 @@ def test_counts_by_operation_and_status() -> None:
     assert registry.histogram(names.HTTP_DURATION, "GetObject").sum == 0.75
 
 
+def test_outcomes_of_one_operation_that_alternate_are_counted_apart() -> None:
+    registry = Registry()
+    counters = EndpointCounters(registry)
+    for number in range(1, 13):
+        counters.count(exchange("GetObject", 200), 0.25)
+        counters.count(exchange("GetObject", 200, is_aborted=True), 0.25)
+        counters.count(exchange("GetObject", 404), 0.25)
+        counters.count(exchange("HeadObject", 404), 0.25)
+        if number % 4 == 0:  # somebody reads in between
+            assert set(registry.values(names.HTTP_REQUESTS).values()) == {number}
+    assert registry.values(names.HTTP_SENT) == {("GetObject",): 180, ("HeadObject",): 60}
+
+
 def test_the_latency_of_a_recorded_request_names_its_trace() -> None:
     registry = Registry()
     recorded = exchange("GetObject", 200)
     recorded.span = SimpleNamespace(context=TraceContext("ab" * 16, "cd" * 8))
     EndpointCounters(registry).count(recorded, 0.25)
     exemplars = registry.histogram(names.HTTP_DURATION, "GetObject").exemplars
-    assert [each.trace_id for each in exemplars.values()] == ["ab" * 16]
+    assert [each.span for each in exemplars.values()] == [recorded.span.context]
 
 
 @pytest.mark.parametrize(

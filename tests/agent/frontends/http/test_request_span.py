@@ -73,7 +73,7 @@ async def test_the_span_of_a_request(endpoint, store, tracer, sink):
         "rpc.method": "PutObject",
         "aws.s3.bucket": "bucket",
         "aws.s3.key": "a b",
-        "aws.request_id": store.contexts[-1].request_id,
+        "s3d.request_id": store.contexts[-1].request_id,
     }
     assert span.attributes.items() >= expected.items()
     assert span.attributes.keys() - expected.keys() == {"http.response.size"}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from s3d.agent.stores.local import configurations
 from s3d.agent.stores.local.configurations import FAMILIES
 
+DESTINATION = {"S3BucketDestination": {"Bucket": "arn:aws:s3:::reports", "Format": "CSV"}}
+"""Of an inventory, which must have one."""
+
 
 async def put(s3, bucket: str, id: str, family: str = "Metrics", **change):
     value = {"Id": id, **change}
@@ -14,7 +17,8 @@ async def put(s3, bucket: str, id: str, family: str = "Metrics", **change):
 
 async def test_an_id_of_one_family_is_none_of_another(s3, bucket, index):
     for family in FAMILIES:
-        assert await put(s3, bucket, "id", family) == ""
+        members = {"Destination": DESTINATION} if family == "Inventory" else {}
+        assert await put(s3, bucket, "id", family, **members) == ""
     names = set(index.read_inline(lambda reader: reader.settings(bucket)))
     configurations = {"analytics/id", "intelligent-tiering/id", "inventory/id", "metrics/id"}
     assert names == configurations | {"inventory-start/id"}

@@ -9,8 +9,10 @@ import json
 from io import StringIO
 
 import pytest
+from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.inventory_report import DAY
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.stores.local import inventory as module
@@ -160,3 +162,42 @@ async def test_a_deleted_configuration_leaves_nothing(s3, bucket, inventory, ind
     assert index.read_inline(lambda reader: reader.settings(bucket)) == {}
     listed = await s3("ListBucketInventoryConfigurations", Bucket=bucket)
     assert not listed.get("InventoryConfigurationList")
+
+
+@pytest.fixture
+async def foreign(index, s3) -> str:
+    """The bucket of another account."""
+    await s3("CreateBucket", Bucket="foreign")
+
+    def give(tx):
+        tx.put_bucket(replace(tx.bucket("foreign"), owner="f" * 64))
+
+    await index.write(give)
+    return "foreign"
+
+
+@pytest.mark.finding("INVENTORY-OWNER")
+async def test_the_bucket_of_another_account_is_no_destination(s3, bucket, foreign):
+    """The agent writes reports with its own rights, and may put into every bucket."""
+    with pytest.raises(S3Error) as error:
+        await configure(s3, to={"Bucket": f"arn:aws:s3:::{foreign}"})
+    assert error.value.code == "AccessDenied"
+    assert not (await s3("ListBucketInventoryConfigurations", Bucket=bucket)).get(
+        "InventoryConfigurationList"
+    )
+
+
+@pytest.mark.finding("INVENTORY-OWNER")
+async def test_a_destination_that_gets_another_owner_gets_no_reports(
+    s3, bucket, index, inventory, clock, caplog
+):
+    await configure(s3)
+
+    def give(tx):
+        tx.put_bucket(replace(tx.bucket("reports"), owner="f" * 64))
+
+    await index.write(give)
+    clock.time += DELAY
+    assert await inventory.apply() == 0
+    assert "another account" in caplog.text
+    assert (await s3("ListObjectsV2", Bucket="reports"))["KeyCount"] == 0

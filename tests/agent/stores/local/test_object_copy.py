@@ -105,8 +105,8 @@ async def test_a_source_that_is_replaced_while_it_is_read_is_not_mixed(
     await s3.put(bucket, "from", BIG)
     real = object_copy.share
 
-    async def overtaken(*arguments):
-        content = await real(*arguments)
+    async def overtaken(*arguments, **options):
+        content = await real(*arguments, **options)
         await s3.put(bucket, "from", BIG[::-1])
         return content
 

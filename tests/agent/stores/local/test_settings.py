@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from s3d.agent.core.store import handlers_of
 from s3d.agent.s3.model import operations, service
@@ -101,3 +102,27 @@ async def test_lifecycle_says_what_it_takes_for_a_small_object(s3, bucket):
     chosen = {member: "varies_by_storage_class"}
     await s3("PutBucketLifecycleConfiguration", **lifecycle, **chosen)
     assert (await s3("GetBucketLifecycleConfiguration", Bucket=bucket))[member] == chosen[member]
+
+
+@pytest.mark.finding("REPLICATION-TARGET")
+async def test_a_destination_of_replication_must_be_a_versioned_bucket_of_the_owner(s3, index):
+    versioned = {"VersioningConfiguration": {"Status": "Enabled"}}
+    for name in ("source", "plain", "target", "foreign"):
+        await s3("CreateBucket", Bucket=name)
+    for name in ("source", "target", "foreign"):
+        await s3("PutBucketVersioning", Bucket=name, **versioned)
+
+    def give(tx):
+        tx.put_bucket(replace(tx.bucket("foreign"), owner="f" * 64))
+
+    await index.write(give)
+
+    async def code(target: str) -> str:
+        rule = {"Status": "Enabled", "Destination": {"Bucket": f"arn:aws:s3:::{target}"}}
+        setting = {"ReplicationConfiguration": {"Role": "arn:aws:iam::1:role/r", "Rules": [rule]}}
+        return await s3.code("PutBucketReplication", Bucket="source", **setting)
+
+    assert await code("none") == "InvalidRequest"
+    assert await code("plain") == "InvalidRequest"
+    assert await code("foreign") == "AccessDenied"
+    assert await code("target") == ""

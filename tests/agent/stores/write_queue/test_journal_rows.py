@@ -94,7 +94,7 @@ async def test_a_dropped_upload_is_an_orphan_unless_it_was_pushed(index):
         await index.write(lambda tx, seq=seq, p=pushed: journal_rows.drop(tx, seq, pushed=p))
     orphan = Orphan("bbb", "k", "upload-2")
     assert index.read_inline(journal_rows.orphans) == [orphan]
-    assert index.read_inline(lambda reader: journal_rows.uploads_begun(reader, "bbb")) == {
+    assert index.read_inline(lambda reader: journal_rows.uploads_begun(reader, "bbb", 0.0)) == {
         ("k", "upload-2")
     }
     await index.write(lambda tx: journal_rows.drop_orphan(tx, orphan))

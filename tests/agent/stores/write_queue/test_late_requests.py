@@ -20,7 +20,7 @@ from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.write_queue.journal_history import REQUEST_LIFE
 from s3d.agent.stores.write_queue.pending_write import PendingState
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
-from tests.agent.stores.write_queue.rig import Rig, open_rig, unreachable
+from tests.agent.stores.write_queue.rig import PATIENCE, Rig, open_rig, unreachable
 
 pytestmark = [pytest.mark.finding("S3"), pytest.mark.rule("ORD-3")]
 
@@ -120,3 +120,22 @@ async def test_a_late_completion_does_not_undo_a_put_that_has_replaced_it(scene:
         rig.remote.fail("AbortMultipartUpload", unreachable(), 1)
         rig.start()
         await is_right_in_the_end(scene, rig)
+
+
+async def test_an_upload_that_begins_late_is_aborted(scene: Scene) -> None:
+    async with scene.killed_agent("CreateMultipartUpload") as killed:
+        await killed.put_parts("k", 10)
+    async with agent(scene.folder) as rig:
+        await rig.advance(1)
+        rig.start()
+        await rig.pushed()
+        await scene.carry_out(rig)
+        assert len(await uploads(rig)) == 1
+        await rig.advance(15)  # to the next round of the maintenance
+        async with asyncio.timeout(PATIENCE):
+            while await uploads(rig):
+                await rig.asleep()
+
+
+async def uploads(rig: Rig) -> list[str]:
+    return (await rig.there("ListMultipartUploads", Bucket="bbb")).names("Uploads", "UploadId")

@@ -9,14 +9,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from s3d.agent.core.client import S3Client
 from s3d.agent.s3.messages import Members
-from s3d.agent.stores.write_queue.multipart_push import abort_orphan
-from s3d.agent.stores.write_queue.pending_write import Orphan, PendingState, RemoteUpload
+from s3d.agent.stores.write_queue.pending_write import PendingState
 from s3d.agent.stores.write_queue.remote_gate import NEEDS_CREDENTIALS
 from tests.agent.stores.write_queue.rig import (
     BAD_KEY,
-    EPOCH,
     MIB,
     PATIENCE,
     Rig,
@@ -285,53 +282,3 @@ async def test_an_endless_list_of_parts_comes_to_an_end(rig: Rig) -> None:
     await rig.advance(1)
     await rig.pushed()
     assert await is_there(rig, etag)
-
-
-PLACE = {"Bucket": "bbb", "Key": "k"}
-
-
-async def begin(rig: Rig) -> str:
-    return str((await rig.there("CreateMultipartUpload", **PLACE))["UploadId"])
-
-
-async def abort(rig: Rig, orphan: Orphan) -> bool:
-    return await abort_orphan(S3Client(rig.remote), rig.journal.uploads, orphan)
-
-
-async def test_one_that_is_known_is_aborted(rig: Rig) -> None:
-    mine, other = await begin(rig), await begin(rig)
-    assert await abort(rig, Orphan("bbb", "k", mine, EPOCH))
-    assert await uploads(rig) == [other]
-
-
-async def test_one_whose_answer_was_lost_and_whose_write_was_replaced_is_aborted(rig: Rig) -> None:
-    rig.remote.fail("CreateMultipartUpload", lost, after=True)
-    rig.start()
-    await rig.put_parts("k", 10)
-    await rig.back()
-    rig.journal.unversioned.add("bbb")
-    await rig.staged.put("bbb", "k", b"1")
-    await rig.advance(1)
-    await rig.pushed()
-    (orphan,) = await rig.journal.uploads.orphans()
-    assert len(await uploads(rig)) == 1
-    assert await abort(rig, orphan)
-    assert await uploads(rig) == []
-
-
-@pytest.mark.parametrize(("used", "gone"), [("", False), ("its id", True)])
-async def test_the_upload_of_a_later_write_is_not_taken_for_it(
-    rig: Rig, used: str, gone: bool
-) -> None:
-    upload_id = await begin(rig)
-    await rig.staged.put("bbb", "k", b"1")
-    write = await rig.journal.take()
-    await rig.journal.uploads.save(write.seq, RemoteUpload(used and upload_id, begun=EPOCH))
-    assert await abort(rig, Orphan("bbb", "k", "", EPOCH)) is gone
-    assert await uploads(rig) == [upload_id]
-
-
-async def test_one_of_another_time_is_somebody_elses(rig: Rig) -> None:
-    upload_id = await begin(rig)
-    assert await abort(rig, Orphan("bbb", "k", "", EPOCH - 3_600))
-    assert await uploads(rig) == [upload_id]

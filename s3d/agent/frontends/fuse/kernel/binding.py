@@ -66,6 +66,7 @@ _CAPABILITIES = (
     | Capability.PARALLEL_DIROPS
     | Capability.MAX_PAGES
 )
+_UNANSWERED = (Operation.FORGET, Operation.BATCH_FORGET, Operation.INTERRUPT)
 
 
 class Binding:
@@ -77,6 +78,7 @@ class Binding:
         self._active: dict[int, CallInThread] = {}
         """unique of a request -> the call that works on it."""
         self._initialised = threading.Event()
+        self._is_closed = False
         self._threads = RequestThreads(device, self._make_handler)
         replies = ReplyWriter(valid=valid)
         calls = (
@@ -109,6 +111,14 @@ class Binding:
     def open_paths(self) -> list[str]:
         """Files that programs have open."""
         return self._nodes.open_paths()
+
+    def wait_for_writers(self, timeout: float) -> bool:
+        """Whether no file is open for writing, now or after some seconds."""
+        return self._nodes.wait_for_writers(timeout)
+
+    def close(self) -> None:
+        """Whoever still uses the file system gets ENOTCONN from now on."""
+        self._is_closed = True
 
     def invalidate(self, path: str) -> None:
         """The kernel forgets what it has cached of a path: another client has changed it. It may
@@ -145,6 +155,8 @@ class Binding:
 
     def _result(self, request: KernelRequest) -> tuple[int, Reply]:
         """The errno (0: success) and what to answer."""
+        if self._is_closed:
+            return errno.ENOTCONN, None if request.operation in _UNANSWERED else b""
         handler = self._handlers.get(request.operation)
         if handler is None:
             return errno.ENOSYS, b""  # the kernel remembers that, and does what it can without us

@@ -24,7 +24,12 @@ from s3d.agent.frontends.fuse.kernel.protocol import (
     Operation,
     SetFlag,
 )
-from s3d.agent.frontends.fuse.kernel.replies import ReplyWriter, file_system_size, opened
+from s3d.agent.frontends.fuse.kernel.replies import (
+    ReplyWriter,
+    file_system_size,
+    is_written,
+    opened,
+)
 
 _SECOND = 10**9
 
@@ -105,7 +110,7 @@ class FileCalls:
     def _open(self, request: KernelRequest) -> bytes:
         flags, _ = OPEN_IN.unpack_from(request.body)
         file = self._operations.open(self._nodes.path(request.node), flags)
-        self._nodes.opened(request.node, file.handle)
+        self._nodes.opened(request.node, file.handle, writes=is_written(flags))
         return opened(file, flags)
 
     def _read(self, request: KernelRequest) -> bytes:
@@ -129,8 +134,10 @@ class FileCalls:
 
     def _release(self, request: KernelRequest) -> bytes:
         (handle,) = HANDLE_IN.unpack_from(request.body)
-        self._nodes.released(request.node, handle)
-        self._operations.release(handle)
+        try:
+            self._operations.release(handle)
+        finally:
+            self._nodes.released(request.node, handle)
         return b""
 
     def _statfs(self, request: KernelRequest) -> bytes:

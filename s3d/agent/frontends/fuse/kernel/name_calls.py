@@ -24,7 +24,7 @@ from s3d.agent.frontends.fuse.kernel.protocol import (
     encode_name,
     names,
 )
-from s3d.agent.frontends.fuse.kernel.replies import ReplyWriter, opened
+from s3d.agent.frontends.fuse.kernel.replies import ReplyWriter, is_written, opened
 
 RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 """Flags of renameat2(2)."""
@@ -88,7 +88,7 @@ class NameCalls:
             self._operations.release(file.handle)
             raise
         node = self._nodes.look_up(request.node, name, attributes.mode)
-        self._nodes.opened(node, file.handle)
+        self._nodes.opened(node, file.handle, writes=is_written(flags))
         return self._replies.entry(node, attributes) + opened(file, flags)
 
     def _make_node(self, request: KernelRequest) -> bytes:

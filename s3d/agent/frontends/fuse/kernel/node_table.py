@@ -40,6 +40,9 @@ class NodeTable:
         self._by_number = {ROOT_NODE: self._root}
         self._by_name: dict[tuple[int, str], Node] = {}
         self._last = ROOT_NODE
+        self._writers: set[int] = set()
+        """Handles of files that are open for writing."""
+        self._written = threading.Condition(self._lock)
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -117,15 +120,24 @@ class NodeTable:
             if exchange and replaced is not None:
                 self._attach(replaced, *old)
 
-    def opened(self, number: int, handle: int) -> None:
+    def opened(self, number: int, handle: int, *, writes: bool) -> None:
         with self._lock:
             self._by_number[number].handles.append(handle)
+            if writes:
+                self._writers.add(handle)
 
     def released(self, number: int, handle: int) -> None:
         with self._lock:
             node = self._by_number.get(number)
             if node is not None and handle in node.handles:
                 node.handles.remove(handle)
+            self._writers.discard(handle)
+            self._written.notify_all()
+
+    def wait_for_writers(self, timeout: float) -> bool:
+        """Whether no file is open for writing, now or after some seconds."""
+        with self._lock:
+            return self._written.wait_for(lambda: not self._writers, timeout)
 
     def open_handle(self, number: int) -> int | None:
         """One of the open handles of a node that has no path any more."""

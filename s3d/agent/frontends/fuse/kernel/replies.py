@@ -63,6 +63,11 @@ def directory_entry(name: bytes, of: Attributes, next_offset: int) -> bytes:
     return head + name + bytes(-len(name) % 8)
 
 
+def is_written(flags: int) -> bool:
+    """Whether a file that is opened with these flags can be written."""
+    return flags & os.O_ACCMODE != os.O_RDONLY
+
+
 def opened(file: OpenFile, flags: int) -> bytes:
     """flags: with which it was opened."""
     answer = OpenFlag(0)
@@ -70,7 +75,7 @@ def opened(file: OpenFile, flags: int) -> bytes:
         answer |= OpenFlag.DIRECT_IO
     if file.keep_cache:
         answer |= OpenFlag.KEEP_CACHE
-    if flags & os.O_ACCMODE == os.O_RDONLY:
+    if not is_written(flags):
         answer |= OpenFlag.NOFLUSH  # nothing was written, so close() need not wait for us
     return OPEN_OUT.pack(file.handle, answer, 0)
 

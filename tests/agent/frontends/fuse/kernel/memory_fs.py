@@ -58,6 +58,7 @@ class MemoryFs:
         self.calls: Counter[str] = Counter()
         self.released = threading.Semaphore(0)
         """Once for each release()."""
+        self.is_closed = False
         self.direct_io = False
         self.keep_cache = False
         self.blocks: set[str] = set()
@@ -257,3 +258,4 @@ class MemoryFs:
 
     def close(self) -> None:
         self.open_files.clear()
+        self.is_closed = True

@@ -1,5 +1,6 @@
 import errno
 import stat
+import threading
 
 from s3d.agent.frontends.fuse.kernel.node_table import NodeTable
 from s3d.agent.frontends.fuse.kernel.protocol import ROOT_NODE
@@ -22,7 +23,7 @@ def test_a_node_ends_when_each_look_up_is_forgotten():
 def test_a_removed_name_can_be_used_again():
     nodes = NodeTable()
     old = nodes.look_up(ROOT_NODE, "a", FILE)
-    nodes.opened(old, 7)
+    nodes.opened(old, 7, writes=False)
     nodes.remove(ROOT_NODE, "a")
     new = nodes.look_up(ROOT_NODE, "a", FILE)
     assert new != old
@@ -62,3 +63,17 @@ def test_a_rename_of_what_the_kernel_does_not_know():
     with fails(errno.ENOENT):
         nodes.path(replaced)
     assert nodes.number_of("/b") is None
+
+
+def test_a_wait_for_writers_ends_with_the_last_one():
+    nodes = NodeTable()
+    number = nodes.look_up(ROOT_NODE, "a", FILE)
+    nodes.opened(number, 1, writes=False)
+    assert nodes.wait_for_writers(0)
+    nodes.opened(number, 2, writes=True)
+    assert not nodes.wait_for_writers(0)
+    waits = threading.Thread(target=nodes.wait_for_writers, args=(60,))
+    waits.start()
+    nodes.released(number, 2)
+    waits.join(10)
+    assert not waits.is_alive()

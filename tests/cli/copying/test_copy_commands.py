@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -15,7 +16,7 @@ def test_a_file_goes_up_and_comes_down(s3d, bucket, tmp_path):
     up = s3d("cp", "cat", f"s3://{bucket}/pets/")
     assert (up.code, up.err) == (0, "")
     assert "1 object, 4 B" in up.out
-    down = s3d("cp", f"s3://{bucket}/pets/cat", "back")
+    down = s3d("cp", f"s3://{bucket}/pets/cat", "back/")
     assert down.code == 0, down.err
     assert (tmp_path / "back/cat").read_text() == "meow"
     own = (tmp_path / "cat").stat().st_mode
@@ -75,19 +76,21 @@ def test_detached_it_says_what_to_look_at(s3d, bucket, store):
         (["s3://bucket/p/", "d"], "add -r"),
         (["s3://bucket", "d"], "add -r"),
         ([".", "s3://bucket/"], "is a folder"),
-        (["x", "s3://bucket/y"], "keeps the names"),
-        (["a", "b", "s3://bucket/c"], "single key"),
+        (["-", "s3://bucket/"], "one object on the other side"),
+        (["-", "-"], "one object on the other side"),
+        (["-", "x", "s3://bucket/y"], "single source"),
+        (["-r", "-", "s3://bucket/y"], "cannot be moved"),
+        (["a"], "a source and a target, not only a"),
+        (["", "s3://bucket/y"], "is empty"),
+        (["a", "s3://bucket/y", "--metadata", "x"], "write NAME=VALUE"),
+        (["a", "s3://bucket/y", "--wait", "--detach"], "exclude each other"),
+        (["s3://bucket/a", "s3://bucket/b", "s3://bucket/c"], "single key"),
     ],
 )
 def test_what_makes_no_sense_is_told(alone, words, why):
     done = alone("cp", *words)
     assert (done.code, done.out) == (2, "")
     assert why in done.err
-
-
-def test_only_objects_are_moved(alone):
-    done = alone("mv", "a", "s3://bucket/")
-    assert (done.code, "mv is for objects" in done.err) == (2, True)
 
 
 @pytest.mark.finding("D3")
@@ -180,3 +183,78 @@ def test_a_copy_has_the_default_encryption_of_its_bucket(s3d, bucket, serving):
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
     assert s3d("mv", f"s3://{bucket}/k", f"s3://{bucket}/moved").code == 0
     assert s3.head_object(Bucket=bucket, Key="moved")["ServerSideEncryption"] == "AES256"
+
+
+@pytest.mark.finding("D8")
+def test_a_target_without_a_slash_is_the_name(s3d, bucket, store, tmp_path):
+    tree(tmp_path, a="1", folder__x="2")
+    assert s3d("cp", "a", f"s3://{bucket}/b").code == 0
+    assert s3d("cp", f"s3://{bucket}/b", "new.txt").code == 0
+    assert (tmp_path / "new.txt").read_text() == "1"
+    assert s3d("cp", f"s3://{bucket}/b", "folder").code == 0
+    assert (tmp_path / "folder/b").read_text() == "1"
+    assert s3d("cp", "-r", "folder", f"s3://{bucket}/p").code == 0
+    assert s3d("cp", "-r", f"s3://{bucket}/p", "d1").code == 0
+    assert sorted(os.listdir(tmp_path / "d1")) == ["b", "x"]
+    missing = s3d("cp", "-r", f"s3://{bucket}/p/b", "d2")
+    assert (missing.code, "leave out -r" in missing.err) == (3, True)
+
+
+@pytest.mark.finding("D8")
+def test_a_stream_goes_up_and_comes_down(s3d, bucket, tmp_path):
+    up = s3d("cp", "-", f"s3://{bucket}/a.json", "--metadata", "of=me", stdin=b"{}")
+    assert (up.code, up.out) == (0, f"stored {bucket}/a.json, 2 B\n")
+    down = s3d("cp", f"s3://{bucket}/a.json", "-")
+    assert (down.code, down.out, os.listdir(tmp_path)) == (0, "{}", [])
+    shown = s3d("get", f"{bucket}/a.json").err
+    assert "content-type: application/json" in shown
+    assert "x-amz-meta-of: me" in shown
+    refused = s3d("cp", "-", f"s3://{bucket}/a.json", "--if-match", '"0"', stdin=b"x")
+    assert refused.code == 1
+    assert s3d("cp", f"s3://{bucket}/none", "-").code == 3
+
+
+def test_globs_and_rules_choose_what_is_copied(s3d, bucket, store, tmp_path):
+    for key in ("p/a.txt", "p/b.log", "p/d/c.txt"):
+        store(key)
+    assert s3d("cp", f"s3://{bucket}/p/*.txt", "one/").code == 0
+    assert sorted(os.listdir(tmp_path / "one")) == ["a.txt"]
+    assert s3d("cp", f"s3://{bucket}/p/**.txt", "all").code == 0
+    assert sorted(os.listdir(tmp_path / "all")) == ["a.txt", "d"]
+    command = ("cp", "-r", f"s3://{bucket}/p", "some", "--exclude", "*", "--include", "d/*")
+    assert "would transfer or delete 1 object, 4 B" in s3d(*command, "--dry-run").out
+    assert not (tmp_path / "some").exists()
+    assert s3d(*command).code == 0
+    assert sorted(os.listdir(tmp_path / "some")) == ["d"]
+    assert s3d("cp", f"s3://{bucket}/*.none", "x/").code == 3
+
+
+def test_files_are_moved(s3d, bucket, tmp_path):
+    tree(tmp_path, a="1", b="2", folder__c="3")
+    moved = s3d("mv", "a", "b", f"s3://{bucket}/p/", "--tag", "k=v")
+    assert (moved.code, "2 objects, 2 B" in moved.out) == (0, True)
+    assert s3d("mv", "-r", "folder", f"s3://{bucket}/q").code == 0
+    assert [str(path) for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert s3d("mv", f"s3://{bucket}/p/a", ".").code == 0
+    assert (tmp_path / "a").read_text() == "1"
+    left = [line.split()[-1] for line in s3d("ls", "-r", bucket).out.splitlines()]
+    assert left == ["p/b", "q/c"]
+    assert "k = v" in s3d("status", f"{bucket}/p/b").out
+
+
+def test_json_is_one_transfer_a_line(s3d, bucket, store, tmp_path):
+    store("a")
+    shown = [
+        json.loads(line) for line in s3d("cp", f"s3://{bucket}/a", "x", "--json").out.splitlines()
+    ]
+    assert [(row["state"], row["files_done"]) for row in shown] == [("done", 1)]
+    (row,) = [
+        json.loads(line)
+        for line in s3d("cp", f"s3://{bucket}/a", "y", "--dry-run", "--json").out.splitlines()
+    ]
+    assert (row["action"], row["target"]) == ("download", str(tmp_path / "y"))
+
+
+def test_a_path_that_looks_like_an_object_is_explained(s3d, bucket):
+    done = s3d("cp", f"{bucket}/key", "x")
+    assert (done.code, f"s3://: s3://{bucket}/key" in done.err) == (2, True)

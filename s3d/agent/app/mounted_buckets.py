@@ -1,0 +1,191 @@
+"""Mounts over the stack: a file system for each, and the files that are open for writing in them.
+
+1. open_mounts() connects Mounts (frontends/fuse) with the stores of a session.
+2. MountedBuckets.open() makes the file system of one mount.
+3. The files that are written belong to all mounts. What an earlier run has left is handed to the
+   stores at the start, whether anything is mounted or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from s3d.agent.app.stack import Stack
+from s3d.agent.core.events import Events
+from s3d.agent.core.own_mounts import OwnMounts
+from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
+from s3d.agent.frontends.fuse.mounts import Mounts
+from s3d.agent.frontends.fuse.xattrs import AgentState
+from s3d.agent.stores.read_cache.cache_status import cache_state
+from s3d.agent.stores.write_queue.pending_write import PendingState
+from s3d.agent.sync.folders import Folders
+from s3d.shared.config.mount_settings import MountConfig
+from s3d.shared.config.schema import Config
+from s3d.shared.control import Event
+from s3d.shared.paths import Places
+
+if TYPE_CHECKING:
+    from s3d.agent.frontends.fuse.filesystem import FileSystem
+    from s3d.agent.frontends.fuse.written_files import WrittenFiles
+
+STAGING = "mount"
+"""Subfolder of the files that are being written, beside the blobs that they become."""
+_TOTAL = 1 << 50
+"""Bytes that df shows: the remote has no limit that s3d knows."""
+_FILES = 1 << 32
+_STATES = {PendingState.FAILED: "failed", PendingState.HELD: "held"}
+_MOST_COUNTED = 10_000
+"""Writes that are counted for one mount."""
+
+
+class MountedBuckets:
+    """Opens file systems. Belongs to the loop."""
+
+    def __init__(self, stack: Stack, places: Places, events: Events) -> None:
+        here = stack.places(places)
+        base = here.store_dir if stack.gateway is None else here.write_queue_dir
+        self._folder = base / STAGING
+        self._stack = stack
+        self._written: WrittenFiles | None = None
+        self._open: list[FileSystem] = []
+        events.taps.append(self._note_change)
+
+    def recover(self) -> None:
+        """Hand over what an earlier run has left. Raises UsageError for files of a newer s3d."""
+        if self._folder.is_dir() and any(os.scandir(self._folder)):
+            self._written = self._open_written()
+
+    def open(self, config: MountConfig) -> FileSystem:
+        """The file system of a mount."""
+        # Imported here because it is large and most agents mount nothing.
+        from s3d.agent.frontends.fuse.filesystem import FileSystem
+
+        if self._written is None:
+            self._written = self._open_written()
+        opened = FileSystem(
+            self._stack.top,
+            asyncio.get_running_loop(),
+            written=self._written,
+            root=(config.bucket, config.prefix),
+            is_local=self._is_local,
+            states=self,
+            size=self._size,
+        )
+        self._open.append(opened)
+        return opened
+
+    async def close(self) -> None:
+        """Hand over what is not in the stores yet. Mounts are stopped before."""
+        self._open.clear()
+        written, self._written = self._written, None
+        if written is not None:
+            await asyncio.to_thread(written.close)
+
+    def state_of(self, bucket: str, key: str) -> AgentState:
+        """Of one object, for its extended attributes."""
+        gateway = self._stack.gateway
+        if gateway is None:
+            return AgentState("clean", "cached", is_pinned=False)
+        writes = [] if gateway.queue is None else gateway.queue.journal.pending.of_key(bucket, key)
+        state = _STATES.get(writes[0].state, "pending") if writes else "clean"
+        if gateway.queue is not None and any(
+            (one.write.bucket, one.write.key) == (bucket, key)
+            for one in gateway.queue.journal.conflicts
+        ):
+            state = "conflict"
+        cached = cache_state(gateway.cache, bucket, key)
+        is_whole = cached is not None and 0 < cached.held >= cached.size
+        is_partial = cached is not None and cached.held > 0
+        shown = "cached" if is_whole else "partial" if is_partial else "none"
+        return AgentState(state, shown, is_pinned=cached is not None and cached.pinned)
+
+    def count_writes(self, bucket: str, prefix: str) -> Mapping[str, int]:
+        """The counts of a MountStatus."""
+        gateway = self._stack.gateway
+        if gateway is None or gateway.queue is None:
+            return {}
+        journal = gateway.queue.journal
+        counts = dict.fromkeys(("pending", "held", "failed", "conflicts"), 0)
+        buckets = [bucket] if bucket else journal.pending.buckets()
+        for each in buckets:
+            for number, write in enumerate(journal.pending.under(each, prefix.encode())):
+                counts[_STATES.get(write.state, "pending")] += number < _MOST_COUNTED
+        counts["conflicts"] = sum(
+            bucket in ("", one.write.bucket) and one.write.key.startswith(prefix)
+            for one in journal.conflicts
+        )
+        return counts
+
+    def _open_written(self) -> WrittenFiles:
+        from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+        from s3d.agent.frontends.fuse.written_files import WrittenFiles
+
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        bridge = LoopBridge(asyncio.get_running_loop())
+        written = WrittenFiles(self._folder, bridge, self._stack.top, free=self._free)
+        written.start()
+        return written
+
+    def _is_local(self, bucket: str, key: str, size: int) -> bool:
+        gateway = self._stack.gateway
+        if gateway is None:
+            return True
+        if gateway.queue is not None and gateway.queue.journal.pending.of_key(bucket, key):
+            return True
+        cached = cache_state(gateway.cache, bucket, key)
+        return cached is not None and cached.held >= size
+
+    def _free(self) -> int:
+        """Bytes that the disk of the staging files takes."""
+        shown = os.statvfs(self._folder)
+        return shown.f_bavail * shown.f_frsize
+
+    def _size(self) -> FileSystemSize:
+        return FileSystemSize(_TOTAL, min(self._free(), _TOTAL), _FILES, _FILES)
+
+    def _note_change(self, event: Event) -> None:
+        if event.kind == "store.changed" and self._open:
+            bucket, _, key = event.subject.partition("/")
+            is_removal = str(event.data["operation"]).startswith("Delete")
+            for each in self._open:
+                each.changed(bucket, key, is_removal=is_removal)
+
+
+def open_mounts(
+    buckets: MountedBuckets, own: OwnMounts, config: Config, places: Places, folders: Folders
+) -> Mounts:
+    """The mounts of the configuration; nothing is mounted yet."""
+    return Mounts(
+        buckets.open,
+        config.mounts,
+        own,
+        why_not=partial(why_no_mount, own_folders=_own_folders(places), folders=folders),
+        count_writes=buckets.count_writes,
+    )
+
+
+def why_no_mount(folder: Path, *, own_folders: tuple[Path, ...], folders: Folders) -> str:
+    """Why a folder cannot be a mount; "" when it can."""
+    for own in own_folders:
+        if _overlap(folder, own):
+            return f"s3d stores its own files in {own}"
+    for synced in folders.by_name.values():
+        if _overlap(folder, synced.path):
+            return f"{synced.path} is a sync folder, and one is inside the other"
+    return ""
+
+
+def _own_folders(places: Places) -> tuple[Path, ...]:
+    return (
+        places.config_dir, places.data_dir, places.cache_dir, places.state_dir,
+        places.write_queue_dir, places.read_cache_dir,
+    )  # fmt: skip
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)

@@ -1,0 +1,135 @@
+"""Routes of the mounts: list, mount, unmount, and what their paths stand for.
+
+What is mounted by a command is written to the configuration file, so it is mounted again at the
+next start, until it is unmounted by a command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from aiohttp import web
+
+from s3d.agent.core.own_mounts import OwnMounts
+from s3d.agent.frontends.control.control_call import Call, Route, answer
+from s3d.agent.frontends.control.problems import ControlError
+from s3d.agent.s3.errors import S3Error
+from s3d.shared.config import toml_file
+from s3d.shared.config.load import mount_of
+from s3d.shared.config.mount_settings import MountConfig
+from s3d.shared.errors import S3dError
+from s3d.shared.mounting import (
+    LocateRequest,
+    MountList,
+    MountSpec,
+    MountStatus,
+    ObjectPlace,
+    PlaceList,
+    UnmountRequest,
+)
+
+_TABLE = "mount"
+
+
+class MountControl(Protocol):
+    """The mounts, as this front end needs them."""
+
+    async def add(self, config: MountConfig) -> MountStatus: ...
+
+    async def remove(self, folder: Path, *, force: bool = False) -> MountStatus: ...
+
+    def statuses(self) -> list[MountStatus]: ...
+
+
+class MountRoutes:
+    """file: the configuration file, where mounts are added and removed."""
+
+    def __init__(self, mounts: MountControl, own: OwnMounts, file: Path) -> None:
+        self._mounts = mounts
+        self._own = own
+        self._file = file
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/v1/mounts", self.list),
+            Route("POST", "/v1/mounts", self.mount),
+            Route("POST", "/v1/mounts:unmount", self.unmount),
+            Route("POST", "/v1/mounts:locate", self.locate),
+        ]
+
+    async def list(self, call: Call) -> web.Response:
+        saved = await asyncio.to_thread(self._saved)
+        return answer(MountList([_marked(each, saved) for each in self._mounts.statuses()]))
+
+    async def mount(self, call: Call) -> web.Response:
+        spec = await call.body(MountSpec)
+        config = mount_of(spec)
+        status = await self._mounts.add(config)
+        await asyncio.to_thread(self._write, str(config.dir), spec)
+        return answer(msgspec.structs.replace(status, from_file=True), 201)
+
+    async def unmount(self, call: Call) -> web.Response:
+        request = await call.body(UnmountRequest)
+        dirs = [request.dir] if request.dir else [each.dir for each in self._mounts.statuses()]
+        gone, failed = [], None
+        for folder in dirs:
+            try:
+                status = await self._mounts.remove(Path(folder), force=request.force)
+            except S3dError as error:
+                failed = error
+                continue
+            gone.append(status)
+            await asyncio.to_thread(self._write, status.dir, None)
+        if failed is not None:
+            raise failed
+        return answer(MountList(gone))
+
+    async def locate(self, call: Call) -> web.Response:
+        """What each path stands for. The paths are not looked at."""
+        request = await call.body(LocateRequest)
+        places = await asyncio.to_thread(lambda: [self._place(path) for path in request.paths])
+        return answer(PlaceList(places))
+
+    def _place(self, path: str) -> ObjectPlace | None:
+        if not path.startswith("/") or "\0" in path:
+            raise S3Error("InvalidArgument", f"{path} is not an absolute path.")
+        try:
+            place = self._own.locate(path)
+        except OSError as error:
+            raise S3Error("InvalidArgument", f"{path}: {error.strerror}.") from error
+        return None if place is None else ObjectPlace(*place)
+
+    def _saved(self) -> Mapping[str, int]:
+        """The folders of the mounts in the file, and the number of their table."""
+        try:
+            rows = toml_file.read_tables(self._file, _TABLE)
+        except (OSError, toml_file.FileError):
+            return {}
+        return {_folder_in(table): number for number, (_, table) in enumerate(rows)}
+
+    def _write(self, folder: str, spec: MountSpec | None) -> None:
+        """Replace the mount in the file; spec None: remove it. Raises ControlError."""
+        try:
+            number = self._saved().get(folder)
+            if number is not None:
+                toml_file.remove_table(self._file, _TABLE, number)
+            if spec is not None:
+                values = msgspec.to_builtins(spec)
+                table = {key: value for key, value in values.items() if value}
+                toml_file.add_table(self._file, _TABLE, table)
+        except (OSError, toml_file.FileError) as error:
+            hint = "the change lasts until the agent stops; edit the file by hand"
+            detail = f"{self._file}: {error}"
+            raise ControlError(500, "InternalError", detail, hint) from error
+
+
+def _marked(status: MountStatus, saved: Mapping[str, int]) -> MountStatus:
+    return msgspec.structs.replace(status, from_file=status.dir in saved)
+
+
+def _folder_in(table: dict[str, object]) -> str:
+    return str(Path(str(table.get("dir", ""))).expanduser().absolute())

@@ -1,0 +1,156 @@
+"""The folder that a mount is at: it is prepared before, and a mount of a dead agent is removed.
+
+Nothing here looks into a mount that lives. The table of mounts is /proc/self/mountinfo:
+https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from s3d.agent.frontends.fuse.kernel import fusermount
+from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
+
+TABLE = Path("/proc/self/mountinfo")
+FILE_SYSTEM = "fuse.s3d"
+_MOST_STACKED = 16
+"""Mounts above one another that are removed."""
+
+
+class MountRow(NamedTuple):
+    """One row of the table of mounts."""
+
+    folder: Path
+    type: str
+    device: str
+    """Major and minor number."""
+
+
+class Holder(NamedTuple):
+    """A process that uses a mount."""
+
+    pid: int
+    program: str
+    path: Path
+    """A file that it has open, or its current folder."""
+
+
+def parse_table(text: str) -> Iterator[MountRow]:
+    for line in text.splitlines():
+        own, _, rest = line.partition(" - ")
+        fields = own.split(" ")
+        if len(fields) > 4 and rest:
+            yield MountRow(Path(_decoded(fields[4])), rest.split(" ")[0], fields[2])
+
+
+def _decoded(text: str) -> str:
+    """Spaces, tabs, line ends and backslashes are octal numbers in the table."""
+    encoded = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), os.fsencode(text))
+    return os.fsdecode(encoded)
+
+
+def mounts_at(folder: Path) -> list[MountRow]:
+    """What is mounted at the folder, the topmost last."""
+    return [row for row in parse_table(TABLE.read_text()) if row.folder == folder]
+
+
+def prepare(folder: Path) -> Path:
+    """Make the folder if it is missing, and remove mounts of agents that have died. Returns it
+    without symbolic links.
+
+    Raises MountFailed: it is in use, is no folder, or is not empty.
+    """
+    try:
+        real = _resolved(folder)
+        _clear_dead(real)
+        real.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _has_names(real):
+            raise MountFailed(
+                f"cannot mount at {folder}", "the folder is not empty", "choose an empty folder"
+            )
+    except OSError as error:
+        raise MountFailed(f"cannot mount at {folder}", os.strerror(error.errno or 0)) from error
+    return real
+
+
+def _has_names(folder: Path) -> bool:
+    with os.scandir(folder) as names:
+        return any(names)
+
+
+def _resolved(folder: Path) -> Path:
+    """Without looking at the folder itself, which may be a mount."""
+    try:
+        return Path(os.path.realpath(folder.parent / os.readlink(folder)))
+    except OSError:  # no link
+        return Path(os.path.realpath(folder.parent)) / folder.name
+
+
+def _clear_dead(folder: Path) -> None:
+    for _ in range(_MOST_STACKED):
+        rows = mounts_at(folder)
+        if not rows:
+            return
+        if rows[-1].type != FILE_SYSTEM or not is_dead(folder):
+            raise MountFailed(
+                f"cannot mount at {folder}",
+                "something else is mounted there",
+                f"choose another folder, or unmount it: {fusermount.PROGRAM} -u {folder}",
+            )
+        fusermount.unmount(folder, lazy=True)
+
+
+def is_dead(folder: Path) -> bool:
+    """Whether nobody answers for what is mounted there."""
+    try:
+        os.stat(folder)
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
+    return False
+
+
+def holders(folder: Path, *, proc: Path = Path("/proc")) -> Iterator[Holder]:
+    """The processes of this user that use a mount. It reads links of /proc, never the mount."""
+    for process in sorted(proc.iterdir(), key=lambda each: each.name):
+        if process.name.isdecimal():
+            path = _first_inside(folder, _links(process))
+            if path is not None:
+                yield Holder(int(process.name), _program(process), path)
+
+
+def _links(process: Path) -> Iterator[Path]:
+    yield from (process / "cwd", process / "root")
+    try:
+        yield from (process / "fd").iterdir()
+        maps = (process / "maps").read_text(errors="surrogateescape")
+    except OSError:  # it has ended, or is another user's
+        return
+    for line in maps.splitlines():
+        _, _, path = line.partition("/")
+        if path:
+            yield Path("/", path)
+
+
+def _first_inside(folder: Path, links: Iterable[Path]) -> Path | None:
+    for link in links:
+        path = link
+        if link.parts[:2] == ("/", "proc"):
+            try:
+                path = Path(os.readlink(link))
+            except OSError:
+                continue
+        if path.is_relative_to(folder):
+            return path
+    return None
+
+
+def _program(process: Path) -> str:
+    try:
+        return (process / "comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,179 @@
+"""The options that cp, mv and sync share, and what they print and wait for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import click
+
+from s3d.cli.copying.transfer_progress import Output, named, wait_for_end
+from s3d.cli.output import json_line, report
+from s3d.cli.pending_summary import amount
+from s3d.cli.selection_options import rule_options
+from s3d.cli.session import F, Session, json_option, socket_option
+from s3d.cli.tag_commands import pairs
+from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.text import count, safe, size
+from s3d.shared.transfer_options import NewObject, PlannedTransfer
+from s3d.shared.transfers import Transfer, TransferRequest
+
+HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language",
+           "expires")  # fmt: skip
+"""Headers of an object that have an option of their own."""
+_NEXT_ENTRY = re.compile(r",(?=[A-Za-z0-9_.-]+=)")
+"""Between two entries of --metadata a=1,b=2, as the AWS CLI has them."""
+
+
+class Carrying(NamedTuple):
+    """How the transfers of a command are carried out."""
+
+    output: Output
+    dry_run: bool = False
+    detach: bool = False
+    wait: bool = False
+
+
+def shared_options(command: F) -> F:
+    """Add the options of cp, mv and sync."""
+    options: list[Callable[[Any], Any]] = [
+        rule_options,
+        click.option("-n", "--dry-run", "--dryrun", "dry_run", is_flag=True,
+                     help="Only show what would be done."),
+        click.option("--follow-symlinks/--no-follow-symlinks", "follow_links", default=True,
+                     show_default=True, help="What symbolic links lead to."),
+        click.option("--metadata", metavar="NAME=VALUE", multiple=True,
+                     help="Set a metadata entry of the new objects."),
+        click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True,
+                     help="Set a tag of the new objects."),
+        click.option("--content-type", metavar="TYPE", default="",
+                     help="MIME type; by default guessed from the name."),
+        *(click.option(f"--{name}", name.replace("-", "_"), metavar="TEXT", default="",
+                       help=f"{name.capitalize()} of the new objects.") for name in HEADERS),
+        click.option("--storage-class", metavar="CLASS", default="",
+                     help="Storage class of the new objects."),
+        click.option("--detach", is_flag=True,
+                     help="Do not wait for the end; s3d transfers shows the progress."),
+        click.option("--wait", is_flag=True,
+                     help="Wait until the remote has the writes; exit code 6 if it has not."),
+        click.option("-q", "--quiet", "--only-show-errors", "--no-progress", "quiet", is_flag=True,
+                     help="Print errors only."),
+        json_option,
+        socket_option,
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def new_object(values: dict[str, Any]) -> NewObject:
+    """What the options say about new objects. Takes them out of values. Raises UsageError."""
+    metadata = [part for text in values.pop("metadata") for part in _NEXT_ENTRY.split(text)]
+    tags = values.pop("tags")
+    entries = pairs(tuple(metadata), "--metadata")
+    for name, value in entries.items():
+        check_metadata(name, value)
+    headers = {name: values.pop(name.replace("-", "_")) for name in HEADERS}
+    return NewObject(
+        content_type=values.pop("content_type"),
+        metadata={name.lower(): value for name, value in entries.items()} if metadata else None,
+        tags=pairs(tags, "--tag") if tags else None,
+        headers={name: value for name, value in headers.items() if value},
+        storage_class=values.pop("storage_class"),
+    )
+
+
+def check_metadata(name: str, value: str) -> None:
+    """Raises UsageError for an entry that S3 cannot store as a header."""
+    if not (name + value).isascii() or not value.isprintable():
+        detail = f"--metadata {name}: use printable ASCII"
+        raise UsageError("bad usage", detail, "tags can contain any text")
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise UsageError("bad usage", f"--metadata {name!r}: use letters, digits, dots, - and _")
+
+
+def carrying(values: dict[str, Any]) -> Carrying:
+    """How to carry out the transfers. Takes the options out of values."""
+    output = Output(as_json=values.pop("as_json"), quiet=values.pop("quiet"))
+    flags = {name: values.pop(name) for name in ("dry_run", "detach", "wait")}
+    if flags["wait"] and flags["detach"]:
+        raise UsageError("bad usage", "--wait and --detach exclude each other")
+    return Carrying(output, **flags)
+
+
+def carry_out(
+    session: Session, requests: Iterable[TransferRequest], how: Carrying
+) -> tuple[int, list[Transfer]]:
+    """Start transfers and wait for them. Returns the exit code, and the transfers."""
+    client = session.transfers()
+    if how.dry_run:
+        return show_plan(session, requests, how.output), []
+    started = [each for request in requests for each in client.start(request)]
+    if how.detach:
+        for each in started:
+            if how.output.as_json:
+                json_line(each)
+            else:
+                report(f"{each.id}: {named(each)}")
+        return 0, started
+    try:
+        code, ended = wait_for_end(client, [each.id for each in started], how.output)
+    except KeyboardInterrupt:
+        report(
+            "the agent continues: s3d transfers shows the progress, s3d transfers cancel ends it"
+        )
+        raise
+    after_writes(session, wait=how.wait, quiet=how.output.quiet or how.output.as_json)
+    return code, ended
+
+
+def after_writes(session: Session, *, wait: bool, quiet: bool = False) -> None:
+    """Say how much still waits for the remote; or wait for it, and raise PendingError."""
+    queue = session.client().status().queue
+    if queue is None or not queue.left.files:
+        return
+    if wait:
+        from s3d.cli.queue.push_commands import wait_for_remote
+
+        wait_for_remote(session)
+    elif not quiet:
+        click.echo(f"safe here; {amount(queue.left)} still to push: s3d drain", err=True)
+
+
+def show_plan(session: Session, requests: Iterable[TransferRequest], output: Output) -> int:
+    """Print what transfers would do. Returns the exit code of the first error."""
+    code = objects = space = 0
+    for row in plan_rows(session, requests):
+        if row.action == "failed":
+            code = code or failure(row).exit_code
+        else:
+            objects, space = objects + 1, space + row.size
+        if output.as_json:
+            json_line(row)
+        elif not output.quiet or row.action == "failed":
+            report(f"would {planned_text(row)}")
+    if not output.as_json and not output.quiet:
+        report(f"would transfer or delete {count(objects, 'object')}, {size(space)}")
+    return code
+
+
+def plan_rows(session: Session, requests: Iterable[TransferRequest]) -> Iterator[PlannedTransfer]:
+    """The rows of the plan that concern an object."""
+    for request in requests:
+        yield from (row for row in session.transfers().plan(request) if row.action)
+
+
+def failure(row: PlannedTransfer) -> S3dError:
+    """A failure in a plan as an error."""
+    from s3d.cli.client.control_client import ERRORS
+
+    return ERRORS.get(row.code, S3dError)(row.source or row.target or "failed", row.reason)
+
+
+def planned_text(row: PlannedTransfer) -> str:
+    """One row in words."""
+    if row.action == "failed":
+        return f"fail: {failure(row)}"
+    what = " to ".join(part for part in (row.source, row.target) if part)
+    return safe(f"{row.action} {what}" + (f" ({row.reason})" if row.reason else ""))

@@ -1,0 +1,91 @@
+"""Sources and targets of cp, mv, sync and diff: s3://BUCKET/KEY, a path, or - for a stream."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from s3d.cli.target import SCHEME, Names, Target, complete_target
+from s3d.shared.errors import NotFoundError, UsageError
+from s3d.shared.text import printable_path
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+STREAM = "-"
+
+
+class Place(NamedTuple):
+    """s3://BUCKET/KEY; or a path on this machine, when bucket is empty."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.key}" if self.bucket else printable_path(self.key)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether this is stdin or stdout."""
+        return not self.bucket and self.key == STREAM
+
+    @property
+    def is_folder_name(self) -> bool:
+        """Whether only a folder is written like this: with a slash, or without a name."""
+        return not self.key or self.key.endswith("/")
+
+    @property
+    def target(self) -> Target:
+        """The place in S3."""
+        return Target(self.bucket, self.key)
+
+    @property
+    def path(self) -> str:
+        """The absolute path on this machine."""
+        return os.path.abspath(os.path.expanduser(self.key))
+
+    def exists(self) -> bool:
+        """Whether there is something with this path."""
+        return os.path.lexists(self.path)
+
+    def is_folder(self) -> bool:
+        """Whether the path is an existing folder."""
+        return os.path.isdir(self.path)
+
+
+def parse_place(text: str) -> Place:
+    """Raises UsageError."""
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise UsageError("bad usage", f"{printable_path(text)} is not UTF-8",
+                         "rename it, or copy the folder that it is in")  # fmt: skip
+    if not text:
+        raise UsageError("bad usage", "a source or target is empty", f"write {SCHEME}BUCKET/KEY")
+    if not text.startswith(SCHEME):
+        return Place("", text)
+    bucket, _, key = text.removeprefix(SCHEME).partition("/")
+    if not bucket:
+        raise UsageError("bad usage", f"{text!r} names no bucket", f"write {SCHEME}BUCKET/KEY")
+    return Place(bucket, key)
+
+
+def check_source(source: Place, *, recursive: bool) -> None:
+    """Raises NotFoundError for a path that is not there, UsageError for a folder without -r."""
+    if source.bucket or source.is_stream:
+        return
+    if not source.exists():
+        raise NotFoundError(str(source), "no such file or folder")
+    if source.is_folder() and not recursive:
+        raise UsageError("bad usage", f"{source} is a folder", "add -r to include its contents")
+
+
+def complete_place(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete s3://, buckets and keys; everything else is left to the shell."""
+    from click.shell_completion import CompletionItem
+
+    if incomplete.startswith(SCHEME):
+        return complete_target(Names.EITHER, ctx, incomplete)
+    return [CompletionItem(incomplete, type="file")]

@@ -1,0 +1,91 @@
+"""cp - s3://BUCKET/KEY and cp s3://BUCKET/KEY -: objects from stdin and to stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import IO, cast
+from urllib.parse import quote, urlencode
+
+from s3d.cli.client.unix_http import BLOCK
+from s3d.cli.copying.copy_options import Carrying, after_writes
+from s3d.cli.copying.copy_requests import CopyOptions
+from s3d.cli.copying.place import Place
+from s3d.cli.copying.transfer_progress import Output
+from s3d.cli.get_put_commands import Counted, guessed_type
+from s3d.cli.output import Progress, json_line, report
+from s3d.cli.session import Session
+from s3d.shared.errors import UsageError
+from s3d.shared.text import size
+from s3d.shared.transfer_options import NewObject
+
+
+def copy_stream(
+    session: Session, source: Place, to: Place, options: CopyOptions, how: Carrying
+) -> int:
+    """Copy stdin to an object, or an object to stdout. Raises UsageError for anything else."""
+    stored = to if source.is_stream else source
+    if source.is_stream == to.is_stream or not stored.bucket or stored.is_folder_name:
+        raise UsageError("bad usage", f"{source} to {to}: - needs one object on the other side",
+                         "s3d cp - s3://BUCKET/KEY, or s3d cp s3://BUCKET/KEY -")  # fmt: skip
+    if options.move or options.recursive or how.detach:
+        raise UsageError("bad usage", "- cannot be moved, copied with -r or detached")
+    if how.dry_run:
+        report(f"would copy {source} to {to}")
+        return 0
+    if to.is_stream:
+        _to_stdout(session, source, options.version)
+        return 0
+    _from_stdin(session, to, options, how.output)
+    after_writes(session, wait=how.wait, quiet=how.output.quiet or how.output.as_json)
+    return 0
+
+
+def _to_stdout(session: Session, source: Place, version: str) -> None:
+    info, body = session.objects().get(*source.target, version=version)
+    progress = Progress(str(source), info.size)
+    with body:
+        try:
+            while block := body.read(BLOCK):
+                sys.stdout.buffer.write(block)
+                progress.add(len(block))
+        finally:
+            progress.close()
+        sys.stdout.buffer.flush()
+
+
+def _from_stdin(session: Session, to: Place, options: CopyOptions, output: Output) -> None:
+    headers = object_headers(options.new_object)
+    if "Content-Type" not in headers and (kind := guessed_type(to.key)):
+        headers["Content-Type"] = kind
+    if options.skip_existing:
+        headers["If-None-Match"] = "*"
+    elif options.if_match:
+        headers["If-Match"] = options.if_match
+    progress = Progress(str(to))
+    try:
+        source = cast(IO[bytes], Counted(sys.stdin.buffer, progress))
+        info = session.objects().put(*to.target, source, None, headers)
+    finally:
+        progress.close()
+    if output.as_json:
+        json_line(info)
+    elif not output.quiet:
+        report(f"stored {to.target}, {size(info.size)}")
+
+
+def object_headers(new: NewObject) -> dict[str, str]:
+    """The headers of PutObject."""
+    headers: dict[str, str] = dict(_named(new.headers))
+    if new.content_type:
+        headers["Content-Type"] = new.content_type
+    headers |= {f"x-amz-meta-{name}": value for name, value in (new.metadata or {}).items()}
+    if new.tags:
+        headers["x-amz-tagging"] = urlencode(new.tags, quote_via=quote)
+    if new.storage_class:
+        headers["x-amz-storage-class"] = new.storage_class
+    return headers
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.title(): value for name, value in headers.items()}

@@ -1,0 +1,104 @@
+"""Transfers while they run and at their end, as the commands show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from s3d.cli.client.control_client import ERRORS
+from s3d.cli.client.transfer_client import TransferClient
+from s3d.cli.output import StatusLine, complain, json_line, report
+from s3d.shared.errors import S3dError
+from s3d.shared.text import age, count, safe, size
+from s3d.shared.transfers import LOCAL_CODES, Transfer, TransferError
+
+ENDED = ("done", "failed", "cancelled")
+EVERY = "0.5"
+"""Seconds between two updates of the progress."""
+SHOWN_FAILURES = 20
+"""Failures that are listed at the end; s3d transfers show lists up to 1,000."""
+
+
+class Output:
+    """What a command prints of its transfers. quiet: errors only."""
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json, self.quiet = as_json, quiet
+
+
+def wait_for_end(
+    client: TransferClient, ids: Sequence[str], output: Output
+) -> tuple[int, list[Transfer]]:
+    """Wait until all transfers have ended. Returns the exit code, and the transfers."""
+    line, left, code = StatusLine(), list(ids), 0
+    current: dict[str, Transfer] = {}
+    try:
+        while left:
+            current[left[0]] = client.get(left[0], wait=EVERY)
+            for id in left[1:]:
+                current[id] = client.get(id)
+            for each in [current[id] for id in left if current[id].state in ENDED]:
+                line.close()
+                code = code or report_end(each, output)
+                left.remove(each.id)
+            if left and not output.quiet:
+                line.show(progress(list(current.values())))
+    finally:
+        line.close()
+    return code, list(current.values())
+
+
+def report_end(transfer: Transfer, output: Output) -> int:
+    """Print how a transfer has ended. Returns the exit code for its first error."""
+    what = f"{named(transfer)}: {count(transfer.files_done, 'object')}, {size(transfer.done)}"
+    if output.as_json:
+        json_line(transfer)
+    if transfer.state == "done":
+        if not output.as_json and not output.quiet:
+            report(what)
+        return 0
+    error, failed = transfer.error, transfer.files_failed
+    kind = S3dError if error is None else ERRORS.get(error.code, S3dError)
+    if not output.as_json:
+        why = transfer.state if error is None else failure_text(error)
+        if failed:
+            why = f"{count(failed, 'object')} failed" + (f"; {why}" if failed == 1 else "")
+        hint = f"s3d transfers retry {transfer.id} moves the failed objects again"
+        complain(kind(safe(what), safe(why), hint))
+        for failure in transfer.failures[:SHOWN_FAILURES] if failed > 1 else ():
+            click.echo(f"  {safe(failure_text(failure))}", err=True)
+        if failed > SHOWN_FAILURES:
+            click.echo(f"  s3d transfers show {transfer.id} lists all", err=True)
+    return kind.exit_code
+
+
+def failure_text(error: TransferError) -> str:
+    """Why an object was not moved, with the code if it is one of S3's."""
+    return error.message if error.code in LOCAL_CODES else f"{error.code}: {error.message}"
+
+
+def named(transfer: Transfer) -> str:
+    """The kind of a transfer, its source and its target."""
+    source = transfer.source or f"{transfer.bucket}/{transfer.key}"
+    target = transfer.target or (f"{transfer.bucket}/{transfer.key}" if transfer.source else "")
+    return safe(f"{transfer.kind} {source}" + (f" to {target}" if target else ""))
+
+
+def progress(transfers: Sequence[Transfer]) -> str:
+    """One line for all transfers together: their progress, speed and remaining time."""
+    total, done = sum(each.size for each in transfers), sum(each.done for each in transfers)
+    rate = sum(each.rate for each in transfers)
+    files = sum(each.files for each in transfers)
+    moved = sum(each.files_done for each in transfers)
+    running = [each for each in transfers if each.state not in ENDED]
+    shown = running[0] if running else transfers[0]
+    parts = [f"{100 * done // total} %" if total else shown.state]
+    if files > 1:
+        parts.append(f"{moved:,} of {files:,}")
+    if rate:
+        parts += [f"{size(round(rate))}/s", f"{age(max(total - done, 0) / rate)} to go"]
+    if shown.error is not None:
+        parts.append(failure_text(shown.error))
+    label = shown.id if len(transfers) == 1 else count(len(transfers), "transfer")
+    return f"{label} {', '.join(parts)}"

@@ -1,0 +1,138 @@
+"""s3d mount and s3d umount: buckets as folders, for programs that do not speak S3."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from s3d.cli.output import json_line, report
+from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.target import Names, Target, parse_target
+from s3d.shared.config.mount_settings import DEFAULT_DIR
+from s3d.shared.errors import UsageError
+from s3d.shared.mounting import MountSpec, MountStatus
+from s3d.shared.text import safe
+
+LIST = "ls"
+
+
+@click.command("mount")
+@click.argument("dir", metavar=f"[DIR | {LIST}]", required=False, type=click.Path())
+@click.option("--bucket", "target", metavar=Names.PREFIX.value,
+              help="Show only this bucket, or the keys below a prefix of it.")  # fmt: skip
+@click.option("--read-only", is_flag=True, help="Refuse every change.")
+@click.option(
+    "--allow-other", is_flag=True,
+    help="Let other users in; needs user_allow_other in /etc/fuse.conf.",
+)  # fmt: skip
+@json_option
+@socket_option
+@pass_session
+def mount_command(
+    session: Session, /, dir: str | None, *, target: str | None, read_only: bool,
+    allow_other: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Show buckets as folders of a file system, at the empty folder DIR; by default ~/S3.
+
+    The command returns when programs can use it. The agent mounts it again at each start, until s3d
+    umount. s3d mount ls lists the mounts, with the writes that wait, failed or conflict.
+
+    \b
+    Examples:
+      s3d mount
+      s3d mount ~/photos --bucket photos/2026 --read-only
+      s3d mount ls
+      s3d umount ~/photos
+    """
+    if dir == LIST:
+        _list(session, as_json=as_json)
+        return
+    _refuse_macos(session)
+    place = Target("") if target is None else parse_target(Names.PREFIX, target)
+    spec = MountSpec(
+        dir=_absolute(dir or DEFAULT_DIR),
+        bucket=place.bucket,
+        prefix=place.key,
+        read_only=read_only,
+        allow_other=allow_other,
+    )
+    status = session.mounts().mount(spec)
+    if as_json:
+        json_line(status)
+    else:
+        shown = safe(status.dir)
+        report(f"mounted {_shown(status)} at {shown}; s3d umount {shown} ends it")
+
+
+def _list(session: Session, *, as_json: bool) -> None:
+    for status in session.mounts().list():
+        if as_json:
+            json_line(status)
+        else:
+            click.echo(mount_row(status))
+
+
+@click.command("umount")
+@click.argument("dir", required=False, type=click.Path())
+@click.option("--all", "every", is_flag=True, help="Unmount everything.")
+@click.option(
+    "--force", is_flag=True,
+    help="Even if programs use it: they get errors, but what they wrote is safe.",
+)  # fmt: skip
+@json_option
+@socket_option
+@pass_session
+def umount_command(
+    session: Session, /, dir: str | None, *, every: bool, force: bool, as_json: bool
+) -> None:
+    """Unmount DIR. If programs use it, they are named, and it stays.
+
+    \b
+    Examples:
+      s3d umount ~/S3
+      s3d umount --all --force
+    """
+    if every == (dir is not None):
+        raise UsageError("bad usage", "name one DIR, or --all", "s3d mount ls lists the mounts")
+    gone = session.mounts().unmount("" if dir is None else _absolute(dir), force=force)
+    for status in gone:
+        if as_json:
+            json_line(status)
+        else:
+            report(f"unmounted {safe(status.dir)}")
+
+
+def mount_row(status: MountStatus) -> str:
+    """One line of s3d mount ls."""
+    numbers = {
+        "open": status.open_files,
+        "pending": status.pending,
+        "held": status.held,
+        "failed": status.failed,
+        "in conflict": status.conflicts,
+    }
+    parts = [_shown(status), *(f"{number} {name}" for name, number in numbers.items() if number)]
+    if status.read_only:
+        parts.insert(1, "read-only")
+    if status.state != "mounted":
+        parts.append(f"{status.state}: {status.reason}".removesuffix(": "))
+    return safe(f"{status.dir}  {', '.join(parts)}")
+
+
+def _shown(status: MountStatus) -> str:
+    return f"{status.bucket}/{status.prefix}".rstrip("/") or "all buckets"
+
+
+def _absolute(folder: str) -> str:
+    """Without looking at the folder, which may be a mount."""
+    return os.path.abspath(os.path.expanduser(folder))
+
+
+def _refuse_macos(session: Session) -> None:
+    if sys.platform == "darwin":
+        endpoint = session.client().hello().endpoint
+        raise UsageError(
+            "s3d mount", "macOS is not supported yet", f"use the S3 endpoint, {endpoint}: s3d env"
+        )

@@ -1,0 +1,35 @@
+import pytest
+
+from s3d.cli.copying.copy_options import HEADERS, new_object, planned_text
+from s3d.shared.errors import UsageError
+from s3d.shared.transfer_options import NewObject, PlannedTransfer
+
+
+def values(**given):
+    texts = dict.fromkeys([name.replace("-", "_") for name in HEADERS], "")
+    return {**texts, "metadata": (), "tags": (), "content_type": "", "storage_class": "", **given}
+
+
+def test_without_options_nothing_is_set():
+    assert new_object(values()).is_empty
+
+
+def test_metadata_is_read_as_the_aws_cli_does():
+    found = new_object(values(metadata=("A=1,b=2,3", "c=4"), cache_control="no-store"))
+    assert found == NewObject(
+        metadata={"a": "1", "b": "2,3", "c": "4"}, headers={"cache-control": "no-store"}
+    )
+
+
+@pytest.mark.parametrize("text", ["x", "é=1", "a=\n", "a b=1", "a=1,a=2"])
+def test_bad_metadata_is_refused(text):
+    with pytest.raises(UsageError):
+        new_object(values(metadata=(text,)))
+
+
+def test_a_plan_is_shown_in_words():
+    assert planned_text(PlannedTransfer("upload", "/a", "s3://b/k", 1)) == "upload /a to s3://b/k"
+    extra = PlannedTransfer("delete", "", "s3://b/k", 1, "extra")
+    assert planned_text(extra) == "delete s3://b/k (extra)"
+    failed = PlannedTransfer("failed", "/a", reason="a symbolic link", code="NotTransferable")
+    assert planned_text(failed) == "fail: /a: a symbolic link"

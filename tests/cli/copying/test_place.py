@@ -1,0 +1,29 @@
+import pytest
+
+from s3d.cli.copying.place import Place, check_source, parse_place
+from s3d.shared.errors import NotFoundError, UsageError
+
+
+def test_a_place_is_in_s3_or_a_path():
+    assert parse_place("s3://b/k/l") == Place("b", "k/l")
+    assert parse_place("b/k") == Place("", "b/k")
+    assert parse_place("-").is_stream
+    assert [parse_place(f"s3://b{key}").is_folder_name for key in ("", "/", "/p/", "/p")] == [
+        True, True, True, False,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "s3://", "s3:///k", "a\udcff"])
+def test_a_bad_place_is_refused(text):
+    with pytest.raises(UsageError):
+        parse_place(text)
+
+
+def test_a_local_source_exists(tmp_path):
+    (tmp_path / "f").touch()
+    check_source(Place("", str(tmp_path / "f")), recursive=False)
+    check_source(Place("", str(tmp_path)), recursive=True)
+    with pytest.raises(UsageError, match="is a folder"):
+        check_source(Place("", str(tmp_path)), recursive=False)
+    with pytest.raises(NotFoundError):
+        check_source(Place("", str(tmp_path / "g")), recursive=False)
