@@ -1,3 +1,5 @@
+from msgspec.structs import replace
+
 from tests.tui.conftest import loaded, screen
 
 
@@ -30,6 +32,19 @@ async def test_before_an_answer_nothing_is_made_up(opened):
         await pilot.pause()
         assert "Nothing needs attention." in screen(pilot.app)
         assert "No folder is synced" in screen(pilot.app)
+
+
+async def test_what_was_not_measured_is_a_dash(opened):
+    async with opened() as pilot:
+        pilot.app.workers.cancel_group(pilot.app, "feed")
+        await pilot.pause()
+        state = pilot.app.state
+        state.samples = replace(state.samples, p50=0.0, p99=0.0)
+        state.status = replace(state.status, cache=replace(state.cache, hits=0, misses=0))
+        pilot.app.pane.draw()
+        await pilot.pause()
+        assert "p50 -  p99 -" in screen(pilot.app)
+        assert "from the cache -" in screen(pilot.app)
 
 
 async def test_keys_pause_all_and_copy_the_endpoint(opened):
