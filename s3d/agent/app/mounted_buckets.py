@@ -21,9 +21,11 @@ from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
 from s3d.agent.frontends.fuse.mounts import Mounts
 from s3d.agent.frontends.fuse.xattrs import AgentState
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.stores.write_queue.pending_write import PendingState
 from s3d.agent.sync.folders import Folders
+from s3d.shared.caching import Pin
 from s3d.shared.config.mount_settings import MountConfig
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Event
@@ -103,6 +105,19 @@ class MountedBuckets:
         is_partial = cached is not None and cached.held > 0
         shown = "cached" if is_whole else "partial" if is_partial else "none"
         return AgentState(state, shown, is_pinned=cached is not None and cached.pinned)
+
+    async def set_pinned(self, bucket: str, key: str, *, pinned: bool) -> None:
+        """Keep an object, or what is in a folder, in the read cache, or no longer. Raises
+        S3Error."""
+        cache = None if self._stack.gateway is None else self._stack.gateway.cache
+        if cache is None or cache.pin_manager is None:
+            raise S3Error("NotImplemented", "there is no read cache that could keep the object")
+        pins = cache.pin_manager.pins
+        pin = Pin(bucket, prefix=key) if key.endswith("/") else Pin(bucket, key)
+        try:
+            (pins.add if pinned else pins.remove)(pin)
+        except OSError as error:
+            raise S3Error("SlowDown", "the pins cannot be saved") from error
 
     def count_writes(self, bucket: str, prefix: str) -> Mapping[str, int]:
         """The counts of a MountStatus."""

@@ -21,7 +21,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.shared.config import toml_file
 from s3d.shared.config.load import mount_of
 from s3d.shared.config.mount_settings import MountConfig
-from s3d.shared.errors import S3dError
+from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.mounting import (
     LocateRequest,
     MountList,
@@ -79,6 +79,8 @@ class MountRoutes:
         for folder in dirs:
             try:
                 status = await self._mounts.remove(Path(folder), force=request.force)
+            except NotFoundError as error:
+                raise ControlError(404, "NotFound", str(error), error.remedy) from error
             except S3dError as error:
                 failed = error
                 continue

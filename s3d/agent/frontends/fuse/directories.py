@@ -104,14 +104,16 @@ class Directories:
         bucket, prefix = folder
         return bucket, f"{prefix}{component}/"
 
-    def folder_at(self, path: str) -> FolderId:
-        """The folder with this path. Raises OSError: ENOENT, ENOTDIR."""
+    def folder_for(self, path: str) -> FolderId:
+        """The id of a folder that is to be made at this path; its prefix is "" for a bucket.
+
+        Raises OSError as key_for does, but for a bucket.
+        """
         folder, name = self.locate(path)
-        if not name:
-            return folder
-        if not self.look_up(folder, name).is_folder:
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-        return self.folder_in(folder, name)
+        if folder == BUCKETS and name:
+            return name, ""
+        bucket, key = self.key_for(f"{path}/")
+        return bucket, key + "/"
 
     def key_for(self, path: str) -> tuple[str, str]:
         """Bucket and key of an object that a new file at this path becomes.
@@ -206,6 +208,5 @@ class Directories:
 
     def _describe(self, folder: FolderId, entry: Entry) -> Entry:
         bucket, prefix = folder
-        if entry.is_folder:
-            return entry
-        return self._metadata.describe(bucket, prefix + entry.component, entry)
+        key = f"{prefix}{entry.component}/" if entry.is_folder else prefix + entry.component
+        return self._metadata.describe(bucket, key, entry)

@@ -22,9 +22,11 @@ from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
+from s3d.agent.frontends.fuse.name_changes import NameChanges
 from s3d.agent.frontends.fuse.name_ops import AttributeOps, NameOps
 from s3d.agent.frontends.fuse.object_opener import ObjectOpener
 from s3d.agent.frontends.fuse.open_readers import OpenReaders
+from s3d.agent.frontends.fuse.renames import Renames
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.frontends.fuse.xattrs import StateSource, Xattrs
 
@@ -43,26 +45,23 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         states: StateSource,
         size: Callable[[], FileSystemSize],
         ttl: float = TTL,
+        links: bool = False,
     ) -> None:
         """store: the top of the stack. written: of all mounts of the agent. root: the bucket and
         prefix that the mount shows. is_local: as for ObjectOpener. size: what df shows. ttl:
-        seconds that a listing is believed."""
+        seconds that a listing is believed. links: whether to show symbolic links."""
         client = S3Client(store)
-        metadata = MetadataMemory()
+        metadata = MetadataMemory(links=links)
         self._bridge = bridge = LoopBridge(loop)
-        self._memory = FolderMemory(ttl)
-        directories = Directories(
-            FolderRequests(client, metadata), bridge, self._memory, metadata, root
-        )
+        memory = FolderMemory(ttl)
+        directories = Directories(FolderRequests(client, metadata), bridge, memory, metadata, root)
         opener = ObjectOpener(client, is_local=is_local, spawn=bridge.start)
-        names = MountedNames(directories, written, memory=self._memory, metadata=metadata)
-        NameOps.__init__(self, names)
+        names = MountedNames(directories, written, memory=memory, metadata=metadata)
+        changes = NameChanges(client, bridge, written, Renames(client, bridge, written))
+        NameOps.__init__(self, names, changes)
         FileOps.__init__(self, names, OpenReaders(opener, bridge, metadata), written)
-        AttributeOps.__init__(self, names, Xattrs(client, bridge, states), size)
-
-    def changed(self, bucket: str, key: str, *, is_removal: bool) -> None:
-        """Something has changed at this key, or (key "") anywhere in the bucket. On the loop."""
-        self._memory.changed(bucket, key, is_removal=is_removal)
+        AttributeOps.__init__(self, names, changes, Xattrs(client, bridge, states, changes), size)
+        self.changed = names.changed
 
     def close(self) -> None:
         """The mount has ended."""

@@ -20,6 +20,8 @@ from s3d.shared.control import Listing, ObjectInfo
 
 PAGE = 1_000
 """Keys of a page of a listing."""
+_AT_ONCE = 32
+"""HeadObjects for the rows of a page."""
 
 
 class FolderRequests:
@@ -33,9 +35,13 @@ class FolderRequests:
     async def page(self, folder: FolderId, beginning: str, cursor: str) -> Listing:
         """The next page of a folder, of what has this beginning."""
         bucket, prefix = folder
-        return await self._client.page(
+        page = await self._client.page(
             bucket, prefix + beginning, delimiter="/", cursor=cursor, limit=PAGE
         )
+        unknown = [info.key for info in page.objects if self._metadata.is_unknown(info)]
+        if unknown:
+            await self._note_all(bucket, unknown)
+        return page
 
     async def look_up(self, folder: FolderId, component: str, *, hidden: bool) -> Entry | None:
         """The entry of one component. hidden: the object that a folder of its name hides."""
@@ -49,10 +55,9 @@ class FolderRequests:
             raise first_error(errors) from None
         info, is_folder = head.result(), bool(below.result().objects)
         if is_folder and not hidden:
-            return folder_entry(component)
+            return self._metadata.describe(bucket, key + "/", folder_entry(component))
         if info is None or hidden != is_folder or not (component or info.size):
             return None
-        self._metadata.note(info)
         return self._metadata.describe(bucket, key, file_entry(component, info, hidden=hidden))
 
     async def buckets(self) -> list[Entry]:
@@ -72,5 +77,23 @@ class FolderRequests:
             raise
         return folder_entry(name)
 
+    async def _note_all(self, bucket: str, keys: list[str]) -> None:
+        """Learn the metadata of objects that may be symbolic links."""
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def note(key: str) -> None:
+            async with slots:
+                await self._head(bucket, key)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for key in keys:
+                    group.create_task(note(key))
+        except ExceptionGroup as errors:
+            raise first_error(errors) from None
+
     async def _head(self, bucket: str, key: str) -> ObjectInfo | None:
-        return await self._client.head(bucket, key) if key else None
+        info = await self._client.head(bucket, key) if key else None
+        if info is not None:
+            self._metadata.note(info)
+        return info

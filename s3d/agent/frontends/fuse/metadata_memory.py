@@ -6,11 +6,13 @@ is learnt by the way is remembered by the ETag, and objects without that show wh
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from typing import NamedTuple
 
 from s3d.agent.frontends.fuse.folder_entries import Entry
+from s3d.agent.frontends.fuse.written_attributes import read_link
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.sync.remote_tree import MODE, MTIME, read_mode, read_mtime
@@ -18,6 +20,7 @@ from s3d.shared.control import ObjectInfo
 
 _MOST = 200_000
 """Objects whose metadata are remembered."""
+LINK_MODE = stat.S_IFLNK | 0o777
 
 
 class FileMetadata(NamedTuple):
@@ -27,12 +30,16 @@ class FileMetadata(NamedTuple):
     mtime_ns: int | None = None
     mode: int | None = None
     """Permissions."""
+    link: str | None = None
+    """The target of a symbolic link."""
 
 
 class MetadataMemory:
     """The metadata that were seen last. Used by FUSE threads and the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, links: bool = False) -> None:
+        """links: whether objects that are symbolic links are shown as such."""
+        self.links = links
         self._lock = threading.Lock()
         self._known: LRUCache[tuple[str, str], FileMetadata] = LRUCache(_MOST, lambda _: 1)
 
@@ -40,22 +47,50 @@ class MetadataMemory:
         """Remember what an answer of HeadObject or GetObject says."""
         mtime_ns = read_mtime(info.metadata.get(MTIME, ""))
         mode = read_mode(info.metadata.get(MODE, ""))
-        self.put(info.bucket, info.key, FileMetadata(info.etag, mtime_ns, mode))
+        link = read_link(info.metadata) if self.links and not info.size else None
+        self.put(info.bucket, info.key, FileMetadata(info.etag, mtime_ns, mode, link))
 
     def put(self, bucket: str, key: str, metadata: FileMetadata) -> None:
         """Remember the metadata of an object that the mount has changed."""
+        says_nothing = metadata == FileMetadata(metadata.etag)
         with self._lock:
-            if metadata.mtime_ns is None and metadata.mode is None:
+            if says_nothing and not self.links:
                 self._known.forget((bucket, key))
             else:
                 self._known.put((bucket, key), metadata)
 
-    def describe(self, bucket: str, key: str, entry: Entry) -> Entry:
-        """The entry of an object as its metadata describe it."""
+    def get(self, bucket: str, key: str) -> FileMetadata | None:
+        """What was learnt last, of whatever version."""
         with self._lock:
-            known = self._known.get((bucket, key))
-        if known is None or not same_etag(known.etag, entry.etag):
+            return self._known.get((bucket, key))
+
+    def is_unknown(self, info: ObjectInfo) -> bool:
+        """Whether only HeadObject tells if a row of a listing is a symbolic link."""
+        if not self.links or info.size:
+            return False
+        known = self.get(info.bucket, info.key)
+        return known is None or not same_etag(known.etag, info.etag)
+
+    def move(self, bucket: str, old: str, new: str) -> None:
+        """An object has another key."""
+        with self._lock:
+            known = self._known.get((bucket, old))
+            self._known.forget((bucket, old))
+            if known is None:
+                self._known.forget((bucket, new))
+            else:
+                self._known.put((bucket, new), known)
+
+    def describe(self, bucket: str, key: str, entry: Entry) -> Entry:
+        """An entry as the metadata of its object, or of the marker of the folder, describe it."""
+        known = self.get(bucket, key)
+        if known is None or not (entry.is_folder or same_etag(known.etag, entry.etag)):
             return entry
+        if known.link is not None:
+            mode, size = LINK_MODE, len(os.fsencode(known.link))
+            return entry._replace(mode=mode, size=size, mtime_ns=known.mtime_ns or entry.mtime_ns)
         mtime_ns = entry.mtime_ns if known.mtime_ns is None else known.mtime_ns
-        mode = entry.mode if known.mode is None else stat.S_IFREG | known.mode
+        mode = entry.mode
+        if known.mode is not None:
+            mode = stat.S_IFMT(mode) | known.mode
         return entry._replace(mtime_ns=mtime_ns, mode=mode)

@@ -74,7 +74,9 @@ def prepare(folder: Path) -> Path:
                 f"cannot mount at {folder}", "the folder is not empty", "choose an empty folder"
             )
     except OSError as error:
-        raise MountFailed(f"cannot mount at {folder}", os.strerror(error.errno or 0)) from error
+        reason = os.strerror(error.errno or errno.EIO)
+        remedy = "choose an empty folder, or one that does not exist"
+        raise MountFailed(f"cannot mount at {folder}", reason, remedy) from error
     return real
 
 

@@ -1,13 +1,16 @@
-"""The names of a mount: those of the stores, and files that no store has yet."""
+"""The names of a mount: those of the stores, files that no store has yet, and empty folders."""
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Iterator
 
 from s3d.agent.frontends.fuse.directories import Directories, Resolved
 from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, Entry, folder_entry
 from s3d.agent.frontends.fuse.folder_memory import FolderId, FolderMemory
+from s3d.agent.frontends.fuse.kept_folders import KeptFolders
 from s3d.agent.frontends.fuse.key_names import Form, name_of, parse_name
 from s3d.agent.frontends.fuse.metadata_memory import FileMetadata, MetadataMemory
 from s3d.agent.frontends.fuse.written_file import WrittenFile
@@ -29,9 +32,10 @@ class MountedNames:
         self._written = written
         self._memory = memory
         self._metadata = metadata
-        self.locate = directories.locate
-        self.folder_at = directories.folder_at
+        self._kept = KeptFolders()
         self.key_for = directories.key_for
+        self.folder_for = directories.folder_for
+        self.has_links = metadata.links
 
     def resolve(self, path: str) -> Resolved:
         """What a path stands for. Raises OSError ENOENT when there is nothing."""
@@ -42,7 +46,13 @@ class MountedNames:
         if file is not None:
             bucket, key = file.place
             return Resolved(bucket, key, _entry_of(name, key[len(folder[1]) :], file))
-        return self._directories.resolve_in(folder, name)
+        try:
+            return self._directories.resolve_in(folder, name)
+        except FileNotFoundError:
+            below = self._directories.folder_in(folder, name)
+            if not self._kept.has(below):
+                raise
+            return Resolved(*below, folder_entry(below[1][len(folder[1]) : -1]))
 
     def exists(self, path: str) -> bool:
         """Whether a path stands for anything. Raises OSError."""
@@ -54,28 +64,88 @@ class MountedNames:
 
     def entries(self, path: str) -> Iterator[Entry]:
         """The entries of a folder. Raises OSError: ENOENT, ENOTDIR; others while it is read."""
-        folder = bucket, prefix = self._directories.folder_at(path)
-        written = {}
+        resolved = self.resolve(path)
+        if not resolved.entry.is_folder:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        folder = bucket, prefix = resolved.bucket, resolved.key
+        more = {entry.name: entry for entry in map(folder_entry, self._kept.children(folder))}
         for file in self._written.under(bucket, prefix):
             component = file.place.key[len(prefix) :]
             if "/" not in component:
                 name = name_of(component)
-                written[name] = _entry_of(name, component, file)
+                more[name] = _entry_of(name, component, file)
         for entry in self._directories.entries(folder):
-            yield entry if entry.is_folder else written.pop(entry.name, entry)
-        yield from written.values()
+            other = more.pop(entry.name, entry)
+            yield entry if entry.is_folder or other.is_folder else other
+        yield from more.values()
 
     def note_written(self, file: WrittenFile) -> None:
         """A store has got the file as it is now, or will in a moment."""
         bucket, key = file.place
+        metadata = FileMetadata(file.etag, file.status.mtime_ns, file.status.mode)
+        self._metadata.put(bucket, key, metadata)
         above, slash, component = key.rpartition("/")
         folder = bucket, above + slash
         known = self._memory.find(folder, name_of(component))
         is_hidden = known is not None and known.entry is not None and known.entry.is_folder
         name = name_of(component, hidden=is_hidden)
-        metadata = FileMetadata(file.etag, file.status.mtime_ns, file.status.mode)
-        self._metadata.put(bucket, key, metadata)
         self._memory.put(folder, name, _entry_of(name, component, file))
+
+    def note_made(self, path: str, entry: Entry | None = None) -> None:
+        """The mount has made a folder, or (entry) another name; only its component may differ."""
+        folder, name = self._directories.locate(path)
+        component = parse_name(name).text if folder[0] else name
+        made = folder_entry(component) if entry is None else entry
+        self._memory.put(folder, name, made._replace(name=name, component=component))
+
+    def note_removed(self, path: str, was: Resolved) -> None:
+        """The mount has removed a name, or has moved it away."""
+        folder, name = self._directories.locate(path)
+        self._memory.put(folder, name, None)
+        if was.entry.is_folder:
+            self._kept.drop((was.bucket, was.key))
+        if folder[0]:
+            self._kept.keep(folder)
+
+    def note_moved(self, old: str, was: Resolved, new: str, new_key: str) -> None:
+        """The mount has moved an object or a folder within its bucket."""
+        if was.entry.is_folder:
+            self._memory.changed(was.bucket)  # all that is below has other keys
+        else:
+            self._metadata.move(was.bucket, was.key, new_key)
+        self.note_removed(old, was)
+        self.note_made(new, was.entry._replace(etag=""))  # a copy may have another one
+
+    def note_attributes(
+        self, path: str, was: Resolved, etag: str, *, mode: int | None, mtime_ns: int | None
+    ) -> None:
+        """The mount has changed permissions, or the time of the last change."""
+        known = self._metadata.get(was.bucket, was.key)
+        before = known if known is not None else FileMetadata(was.entry.etag)
+        after = FileMetadata(
+            etag,
+            before.mtime_ns if mtime_ns is None else mtime_ns,
+            before.mode if mode is None else mode & 0o7777,
+            before.link,
+        )
+        self._metadata.put(was.bucket, was.key, after)
+        entry = was.entry._replace(etag=etag)
+        self.note_made(path, self._metadata.describe(was.bucket, was.key, entry))
+
+    def forget(self, file: Resolved) -> None:
+        """What is remembered of a file, or of a folder and all that is below it."""
+        self._memory.changed(file.bucket, "" if file.entry.is_folder else file.key)
+
+    def link_target(self, file: Resolved) -> str | None:
+        """The target of a symbolic link."""
+        known = self._metadata.get(file.bucket, file.key)
+        return None if known is None else known.link
+
+    def changed(self, bucket: str, key: str, *, is_removal: bool) -> None:
+        """Something has changed at this key, or (key "") anywhere in the bucket. On the loop."""
+        self._memory.changed(bucket, key, is_removal=is_removal)
+        if is_removal:
+            self._kept.drop_above(bucket, key)
 
     def _written_at(self, folder: FolderId, name: str) -> WrittenFile | None:
         if not folder[0]:

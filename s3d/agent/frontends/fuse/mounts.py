@@ -77,6 +77,7 @@ class Mounts:
         async with self._changing:
             if self._is_stopped:
                 raise MountFailed(f"cannot mount at {folder}", "the agent is stopping")
+            await self._forget_unmounted(folder)
             self._refuse(folder)
             try:
                 mount = await self._start(config)
@@ -88,6 +89,14 @@ class Mounts:
             self._own.add(mount.folder, partial(place_of, config))
         logger.info("mounted folder=%s bucket=%s prefix=%s", folder, config.bucket, config.prefix)
         return self._status_of(folder)
+
+    async def _forget_unmounted(self, folder: Path) -> None:
+        """A mount that another program has unmounted makes room for a new one."""
+        row = self._rows.get(folder)
+        if row is not None and row.mount is not None and not row.mount.is_mounted:
+            await self._in_thread(partial(row.mount.stop, 0.0))
+            self._own.remove(row.mount.folder)
+            del self._rows[folder]
 
     def _refuse(self, folder: Path) -> None:
         row = self._rows.get(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import quote
 
 import msgspec
@@ -24,6 +25,7 @@ from s3d.agent.frontends.fuse.written_attributes import (
     attributes_of_old,
     write_link,
 )
+from s3d.agent.frontends.fuse.written_file import FLUSH_FETCH, WrittenFile
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.remote_tree import MODE, MTIME, read_mode, read_mtime
@@ -44,6 +46,8 @@ class NameChanges:
     def unlink(self, place: Place) -> None:
         """Remove an object; its open files go on working."""
         file = self._written.find(place)
+        if file is not None:
+            _keep_old_bytes(file)
         self._written.unlink(place)
         if file is None or file.etag:  # else no store has ever had it
             self._bridge.call(lambda: self._client.delete(*place))
@@ -82,6 +86,9 @@ class NameChanges:
             raise OSError(errno.EINVAL, "a folder cannot be moved into itself")
         if rename.is_folder and replaces:
             self.remove_folder(rename.bucket, rename.new)
+        replaced = self._written.find(Place(rename.bucket, rename.new))
+        if replaced is not None:
+            _keep_old_bytes(replaced)
         self._renames.rename(rename)
 
     def symlink(self, place: Place, target: str) -> None:
@@ -161,6 +168,16 @@ class NameChanges:
         members.pop("Tagging", None)  # a copy keeps the tags
         output = await self._client.output("CopyObject", members)
         return str(output["CopyObjectResult"]["ETag"])
+
+
+def _keep_old_bytes(file: WrittenFile) -> None:
+    """The object is about to go: fetch what its open descriptors may still read of it.
+
+    Where that is more than can be fetched in time, reads of what is missing will end with ESTALE.
+    """
+    if file.handles and file.staged.unfetched <= FLUSH_FETCH:
+        with suppress(OSError):
+            file.staged.fill()
 
 
 def _with_metadata(

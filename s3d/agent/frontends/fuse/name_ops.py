@@ -8,19 +8,24 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from s3d.agent.frontends.fuse.directories import Resolved
 from s3d.agent.frontends.fuse.folder_entries import Entry, inode_of
 from s3d.agent.frontends.fuse.fs_ops import Attributes, DirectoryEntry, FileSystemSize
+from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
-from s3d.agent.frontends.fuse.xattrs import Xattrs
+from s3d.agent.frontends.fuse.name_changes import NameChanges
+from s3d.agent.frontends.fuse.staging_journal import Rename
+from s3d.agent.frontends.fuse.xattrs import REFRESH, Xattrs
 
 
 class NameOps:
-    """Look-ups and listings."""
+    """Look-ups and listings, and changes of them."""
 
-    def __init__(self, names: MountedNames) -> None:
+    def __init__(self, names: MountedNames, changes: NameChanges) -> None:
         self._names = names
+        self._changes = changes
         self._started_ns = time.time_ns()
-        """Shown as the time of folders: S3 has none."""
+        """Shown as the time of folders that have none."""
 
     def get_attributes(self, path: str, handle: int | None) -> Attributes:
         return self._attributes(path, self._names.resolve(path).entry)
@@ -31,22 +36,60 @@ class NameOps:
             yield DirectoryEntry(entry.name, self._attributes(f"{above}/{entry.name}", entry))
 
     def make_directory(self, path: str, mode: int) -> None:
-        raise read_only(path)
+        if self._names.exists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        folder = self._names.folder_for(path)
+        self._changes.make_folder(*folder)
+        self._names.note_made(path)
 
     def remove_directory(self, path: str) -> None:
-        raise read_only(path)
+        folder = self._names.resolve(path)
+        if not folder.entry.is_folder:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        if not path.strip("/"):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), path)
+        self._changes.remove_folder(folder.bucket, folder.key)
+        self._names.note_removed(path, folder)
 
     def unlink(self, path: str) -> None:
-        raise read_only(path)
+        file = self._names.resolve(path)
+        if file.entry.is_folder:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        self._changes.unlink(Place(file.bucket, file.key))
+        self._names.note_removed(path, file)
 
     def rename(self, old: str, new: str, flags: int) -> None:
-        raise read_only(old)
+        source = self._names.resolve(old)
+        if not source.key:
+            raise PermissionError(errno.EPERM, "a bucket cannot be renamed", old)
+        bucket, key = self._names.key_for(new)
+        if bucket != source.bucket:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), new)
+        target = self._resolve_if_any(new)
+        if target is not None:
+            _check_replaced(source, target)
+            key = target.key
+        elif source.entry.is_folder:
+            key += "/"
+        self._changes.rename(Rename(bucket, source.key, key), flags, replaces=target is not None)
+        self._names.note_moved(old, source, new, key)
 
     def symlink(self, path: str, target: str) -> None:
-        raise read_only(path)
+        if not self._names.has_links:
+            raise PermissionError(errno.EPERM, "symbolic links are off", path)
+        self._changes.symlink(Place(*self._names.key_for(path)), target)
 
     def read_link(self, path: str) -> str:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        target = self._names.link_target(self._names.resolve(path))
+        if target is None:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+        return target
+
+    def _resolve_if_any(self, path: str) -> Resolved | None:
+        try:
+            return self._names.resolve(path)
+        except FileNotFoundError:
+            return None
 
     def _attributes(self, path: str, entry: Entry) -> Attributes:
         links = 2 if stat.S_ISDIR(entry.mode) else 1
@@ -58,18 +101,23 @@ class AttributeOps:
     """Times, permissions, extended attributes, free space."""
 
     def __init__(
-        self, names: MountedNames, xattrs: Xattrs, size: Callable[[], FileSystemSize]
+        self,
+        names: MountedNames,
+        changes: NameChanges,
+        xattrs: Xattrs,
+        size: Callable[[], FileSystemSize],
     ) -> None:
         """size: what df shows."""
         self._names = names
+        self._changes = changes
         self._xattrs = xattrs
         self._size = size
 
     def set_mode(self, path: str, mode: int) -> None:
-        raise read_only(path)
+        self._set(path, mode=mode)
 
     def set_times(self, path: str, atime_ns: int, mtime_ns: int) -> None:
-        raise read_only(path)
+        self._set(path, mtime_ns=mtime_ns)
 
     def get_xattr(self, path: str, name: str) -> bytes:
         return self._xattrs.get(self._names.resolve(path), name)
@@ -78,14 +126,34 @@ class AttributeOps:
         return self._xattrs.names(self._names.resolve(path))
 
     def set_xattr(self, path: str, name: str, value: bytes, flags: int) -> None:
-        raise read_only(path)
+        file = self._names.resolve(path)
+        self._xattrs.set(file, name, value, flags)
+        if name == REFRESH:
+            self._names.forget(file)
 
     def remove_xattr(self, path: str, name: str) -> None:
-        raise read_only(path)
+        self._xattrs.remove(self._names.resolve(path), name)
 
     def size(self) -> FileSystemSize:
         return self._size()
 
+    def _set(self, path: str, *, mode: int | None = None, mtime_ns: int | None = None) -> None:
+        file = self._names.resolve(path)
+        etag = file.entry.etag
+        if file.key:
+            place = Place(file.bucket, file.key)
+            try:
+                etag = self._changes.set_attributes(place, mode=mode, mtime_ns=mtime_ns)
+            except FileNotFoundError:
+                if not file.entry.is_folder:
+                    raise
+                # The folder has no marker that could keep them: they last as long as the mount.
+        self._names.note_attributes(path, file, etag, mode=mode, mtime_ns=mtime_ns)
 
-def read_only(path: str) -> OSError:
-    return OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+def _check_replaced(source: Resolved, target: Resolved) -> None:
+    """Raise OSError unless the one may replace the other."""
+    if target.entry.is_folder and not source.entry.is_folder:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target.key)
+    if source.entry.is_folder and not target.entry.is_folder:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target.key)

@@ -61,6 +61,13 @@ class ObjectOpener:
         """Whether open() asks for the bytes; otherwise what a listing says of it is enough."""
         return size <= SMALL or self._is_local(bucket, key, size)
 
+    async def describe(self, bucket: str, key: str) -> ObjectInfo:
+        """The object as it is now, without its bytes. Raises S3Error."""
+        info = await self._client.head(bucket, key)
+        if info is None:
+            raise S3Error("NoSuchKey", Key=key)
+        return info
+
     async def open(self, bucket: str, key: str) -> Opened:
         """The object as it is now. Raises S3Error."""
         info, body = await self._client.get(bucket, key)

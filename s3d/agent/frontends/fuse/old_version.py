@@ -41,7 +41,8 @@ class StoredVersion:
     def __init__(self, bridge: LoopBridge, client: S3Client, place: Place, etag: str) -> None:
         self._bridge = bridge
         self._client = client
-        self._place = place
+        self.place = place
+        """Where the version is: its object may be renamed."""
         self._etag = etag
 
     def read(self, offset: int, size: int) -> bytes:
@@ -50,17 +51,17 @@ class StoredVersion:
 
     async def _read(self, offset: int, size: int) -> bytes:
         span = f"bytes={offset}-{offset + size - 1}"
-        members = {"Bucket": self._place.bucket, "Key": self._place.key, "Range": span}
+        members = {"Bucket": self.place.bucket, "Key": self.place.key, "Range": span}
         try:
             response = await self._client.call("GetObject", members)
         except S3Error as error:
             if error.status in (404, 416):
-                raise _stale(self._place) from error
+                raise _stale(self.place) from error
             raise
         body = payload(response)
         try:
             if not same_etag(str(response.output.get("ETag", "")), self._etag):
-                raise _stale(self._place)
+                raise _stale(self.place)
             return b"".join([chunk async for chunk in body])
         finally:
             await body.aclose()

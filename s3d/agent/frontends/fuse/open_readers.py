@@ -17,7 +17,6 @@ from functools import partial
 from typing import NamedTuple
 
 from s3d.agent.frontends.fuse.directories import Resolved
-from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.object_opener import ObjectOpener, Opened
@@ -92,7 +91,7 @@ class OpenReaders:
             opened = self._bridge.call(partial(self._opener.open, *place))
             self._metadata.note(opened.info)
         else:
-            opened = Opened(_info_of(file), None)
+            opened = Opened(self._info_of(file), None)
         handle = ReadHandle(
             place, opened, opener=self._opener, bridge=self._bridge, budget=self._budget
         )
@@ -103,7 +102,9 @@ class OpenReaders:
         self.versions.close(handle.place, handle.etag)
         handle.close()
 
-
-def _info_of(file: Resolved) -> ObjectInfo:
-    entry: Entry = file.entry
-    return ObjectInfo(file.bucket, file.key, entry.size, entry.etag, entry.mtime_ns / 1e9)
+    def _info_of(self, file: Resolved) -> ObjectInfo:
+        """What the listing has told, if it has told which version there is."""
+        bucket, key, entry = file
+        if entry.etag:
+            return ObjectInfo(bucket, key, entry.size, entry.etag, entry.mtime_ns / 1e9)
+        return self._bridge.call(partial(self._opener.describe, bucket, key))

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes, Range
+from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.shared.atomic_file import sync_file, sync_folder
 
 FETCH = 8 << 20
@@ -37,6 +38,9 @@ NewId = Callable[[], int]
 
 class OldVersion(Protocol):
     """The bytes of the version that a file was opened with."""
+
+    place: Place
+    """Where it is."""
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly so many bytes. Raises OSError: ESTALE when the version is gone."""
@@ -77,7 +81,7 @@ class StagedFile:
         """Grows with each change."""
         self._folder = folder
         self._new_id = new_id
-        self._old = old
+        self.old = old
         self._old_bytes = OldBytes(old_size)
         self._is_frozen = False
         self._lock = threading.RLock()
@@ -90,7 +94,7 @@ class StagedFile:
         """Open the file of an earlier run. Raises OSError."""
         file = cls.__new__(cls)
         file.revision, file._folder, file._new_id = 1, folder, new_id
-        file._old, file._old_bytes = old, old_bytes
+        file.old, file._old_bytes = old, old_bytes
         file._is_frozen, file._lock = False, threading.RLock()
         file._content = _Content.open(folder, id)
         return file
@@ -219,8 +223,8 @@ class StagedFile:
                 self._fetch_one(place, min(FETCH, end - place))
 
     def _fetch_one(self, start: int, size: int) -> None:
-        assert self._old is not None
-        data = self._old.read(start, size)
+        assert self.old is not None
+        data = self.old.read(start, size)
         if len(data) != size:
             raise OSError(errno.EIO, f"{size} bytes were expected, {len(data)} came")
         with self._lock:

@@ -168,6 +168,8 @@ class WrittenFile:
         """The object has another key. replaces: its ETag there; None: the same. Raises OSError."""
         with self._storing:
             self.place = place
+            if self.staged.old is not None:
+                self.staged.old.place = place
             self._replaces = self._replaces if replaces is None else replaces
             self._record.move(place, self._replaces)
 

@@ -6,6 +6,7 @@
     user.s3.tag.NAME   a tag
     user.s3d.state     clean, pending, held, failed or conflict
     user.s3d.pin       1 when the read cache always keeps it, else 0
+    user.s3d.refresh   whatever is written to it: what the mount remembers of the file is forgotten
 
 A name that is none of these has no value (ENODATA), without any request: programs ask for the
 attributes of security modules with each file.
@@ -15,19 +16,28 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple, Protocol
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.fuse.directories import Resolved
 from s3d.agent.frontends.fuse.errnos import no_entry
+from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.name_changes import NameChanges
+from s3d.agent.s3.errors import S3Error
 from s3d.shared.control import ObjectInfo
 
 OURS = ("user.s3.", "user.s3d.")
 META, TAG = "user.s3.meta.", "user.s3.tag."
-STATE, PIN, CACHE = "user.s3d.state", "user.s3d.pin", "user.s3.cache"
+STATE, PIN, REFRESH, CACHE = (
+    "user.s3d.state",
+    "user.s3d.pin",
+    "user.s3d.refresh",
+    "user.s3.cache",
+)
 BUCKET, KEY = "user.s3.bucket", "user.s3.key"
 
 
@@ -46,14 +56,20 @@ class StateSource(Protocol):
 
     def state_of(self, bucket: str, key: str) -> AgentState: ...
 
+    async def set_pinned(self, bucket: str, key: str, *, pinned: bool) -> None:
+        """Raises S3Error when nothing can be pinned."""
+
 
 class Xattrs:
-    """Reads extended attributes. Called by FUSE threads."""
+    """Reads and changes extended attributes. Called by FUSE threads."""
 
-    def __init__(self, client: S3Client, bridge: LoopBridge, states: StateSource) -> None:
+    def __init__(
+        self, client: S3Client, bridge: LoopBridge, states: StateSource, changes: NameChanges
+    ) -> None:
         self._client = client
         self._bridge = bridge
         self._states = states
+        self._changes = changes
 
     def get(self, file: Resolved, name: str) -> bytes:
         """Raises OSError: ENODATA when there is no such attribute."""
@@ -71,6 +87,48 @@ class Xattrs:
             return list(_of_place(file))
         return list(self._bridge.call(partial(self._read, file, with_tags=True)))
 
+    def set(self, file: Resolved, name: str, value: bytes, flags: int) -> None:
+        """Raises OSError: EOPNOTSUPP for a name that programs cannot set, EEXIST and ENODATA as
+        flags (XATTR_CREATE, XATTR_REPLACE) ask for, EINVAL for a value that is no text."""
+        _check_writable(file, name)
+        if flags & (os.XATTR_CREATE | os.XATTR_REPLACE):
+            self._check_flags(file, name, flags)
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            raise OSError(errno.EINVAL, "the value is not UTF-8", name) from None
+        self._change(file, name, text)
+
+    def remove(self, file: Resolved, name: str) -> None:
+        """Raises OSError: as set(); ENODATA when there is no such attribute."""
+        _check_writable(file, name)
+        if name == PIN:
+            self._change(file, name, "0")
+            return
+        self.get(file, name)
+        self._change(file, name, None)
+
+    def _change(self, file: Resolved, name: str, text: str | None) -> None:
+        place = Place(file.bucket, file.key)
+        if name.startswith(META):
+            self._changes.set_metadata(place, {name.removeprefix(META): text})
+        elif name.startswith(TAG):
+            with _too_many_tags(name):
+                self._changes.set_tags(place, {name.removeprefix(TAG): text})
+        elif name == PIN:
+            pinned = (text or "0").strip() not in ("0", "")
+            self._bridge.call(partial(self._states.set_pinned, *place, pinned=pinned))
+
+    def _check_flags(self, file: Resolved, name: str, flags: int) -> None:
+        try:
+            self.get(file, name)
+        except OSError as error:
+            if error.errno != errno.ENODATA or flags & os.XATTR_REPLACE:
+                raise
+        else:
+            if flags & os.XATTR_CREATE:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+
     async def _read(self, file: Resolved, *, with_tags: bool) -> Mapping[str, str]:
         bucket, key = file.bucket, file.key
         info = await self._client.head(bucket, key)
@@ -81,6 +139,23 @@ class Xattrs:
         tags = await self._client.tags(bucket, key) if with_tags else {}
         agent = self._states.state_of(bucket, key)
         return _of_place(file) | _of_object(info, tags) | _of_agent(agent)
+
+
+@contextmanager
+def _too_many_tags(name: str) -> Iterator[None]:
+    """S3's answer to more than 10 tags is E2BIG."""
+    try:
+        yield
+    except OSError as error:
+        cause = error.__cause__
+        if isinstance(cause, S3Error) and "greater than" in cause.message:
+            raise OSError(errno.E2BIG, os.strerror(errno.E2BIG), name) from error
+        raise
+
+
+def _check_writable(file: Resolved, name: str) -> None:
+    if not file.key or not (name.startswith((META, TAG)) or name in (PIN, REFRESH)):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), name)
 
 
 def _of_place(file: Resolved) -> dict[str, str]:

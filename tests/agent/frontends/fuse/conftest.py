@@ -73,8 +73,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 class States:
     """Every object is clean and cached."""
 
+    def __init__(self) -> None:
+        self.pinned: set[tuple[str, str]] = set()
+
     def state_of(self, bucket: str, key: str) -> AgentState:
-        return AgentState("clean", "cached", is_pinned=False)
+        return AgentState("clean", "cached", is_pinned=(bucket, key) in self.pinned)
+
+    async def set_pinned(self, bucket: str, key: str, *, pinned: bool) -> None:
+        (self.pinned.add if pinned else self.pinned.discard)((bucket, key))
 
 
 @pytest.fixture
@@ -88,9 +94,8 @@ async def written(world: World, tmp_path: Path) -> AsyncIterator[WrittenFiles]:
     await asyncio.to_thread(written.close)
 
 
-@pytest.fixture
-async def fs(world: World, written: WrittenFiles) -> AsyncIterator[FileSystem]:
-    """A file system of all buckets of the world."""
+def file_system(world: World, written: WrittenFiles, *, links: bool = False) -> FileSystem:
+    """A file system of all buckets of the world, which learns of its changes."""
     fs = FileSystem(
         world.store,
         asyncio.get_running_loop(),
@@ -98,6 +103,7 @@ async def fs(world: World, written: WrittenFiles) -> AsyncIterator[FileSystem]:
         is_local=lambda *_: True,
         states=States(),
         size=lambda: SIZE,
+        links=links,
     )
 
     def note(event: Event) -> None:
@@ -106,5 +112,21 @@ async def fs(world: World, written: WrittenFiles) -> AsyncIterator[FileSystem]:
         fs.changed(bucket, key, is_removal=is_removal)
 
     world.events.taps.append(note)
+    return fs
+
+
+@pytest.fixture
+async def fs(world: World, written: WrittenFiles) -> AsyncIterator[FileSystem]:
+    """A file system of all buckets of the world."""
+    fs = file_system(world, written)
     yield fs
     await asyncio.to_thread(fs.close)
+
+
+def number_of(call: Callable[..., object], *arguments: object) -> int | None:
+    """The errno that a call fails with."""
+    try:
+        call(*arguments)
+    except OSError as error:
+        return error.errno
+    return None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import stat
 
 import pytest
 
 from s3d.agent.frontends.fuse.filesystem import FileSystem
-from tests.agent.frontends.fuse.conftest import BUCKET, SIZE, World
+from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from tests.agent.frontends.fuse.conftest import BUCKET, SIZE, World, file_system, number_of
 
 
 async def test_attributes_of_folders(world: World, fs: FileSystem) -> None:
@@ -41,3 +44,195 @@ async def test_folders_have_the_attributes_of_their_place(world: World, fs: File
 
 def test_free_space(fs: FileSystem) -> None:
     assert fs.size() == SIZE
+
+
+ROOT = f"/{BUCKET}"
+
+
+def names(fs: FileSystem, path: str) -> list[str]:
+    return sorted(entry.name for entry in fs.read_directory(f"{ROOT}{path}"))
+
+
+def make_file(fs: FileSystem, path: str, data: bytes = b"data") -> None:
+    opened = fs.create(f"{ROOT}{path}", os.O_RDWR, 0o644)
+    fs.write(opened.handle, data, 0)
+    fs.flush(opened.handle)
+    fs.release(opened.handle)
+
+
+def read_file(fs: FileSystem, path: str) -> bytes:
+    opened = fs.open(f"{ROOT}{path}", os.O_RDONLY)
+    data = fs.read(opened.handle, 1 << 20, 0)
+    fs.release(opened.handle)
+    return data
+
+
+async def test_folders_are_made_and_removed(world: World, fs: FileSystem) -> None:
+    def work() -> None:
+        fs.make_directory(f"{ROOT}/d", 0o755)
+        fs.make_directory(f"{ROOT}/d/e", 0o755)
+        assert names(fs, "") == ["d"]
+        assert names(fs, "/d") == ["e"]
+        assert number_of(fs.make_directory, f"{ROOT}/d", 0o755) == errno.EEXIST
+        assert number_of(fs.remove_directory, f"{ROOT}/d") == errno.ENOTEMPTY
+        assert number_of(fs.unlink, f"{ROOT}/d") == errno.EISDIR
+        fs.remove_directory(f"{ROOT}/d/e")
+        assert names(fs, "/d") == []
+        fs.remove_directory(f"{ROOT}/d")
+        assert names(fs, "") == []
+        assert number_of(fs.remove_directory, f"{ROOT}/d") == errno.ENOENT
+        assert number_of(fs.remove_directory, "/") == errno.EBUSY
+
+    await asyncio.to_thread(work)
+    assert (await world.client.page(BUCKET, limit=10)).objects == []
+
+
+async def test_buckets_are_folders_too(world: World, fs: FileSystem) -> None:
+    def work() -> None:
+        fs.make_directory("/new-bucket", 0o755)
+        assert [entry.name for entry in fs.read_directory("/")] == [BUCKET, "new-bucket"]
+        assert number_of(fs.make_directory, "/Not A Bucket", 0o755) == errno.EINVAL
+        assert number_of(fs.rename, "/new-bucket", "/other-bucket", 0) == errno.EPERM
+        make_file(fs, "/file")
+        assert number_of(fs.rename, f"{ROOT}/file", "/new-bucket/file", 0) == errno.EXDEV
+        assert number_of(fs.remove_directory, ROOT) == errno.ENOTEMPTY
+        fs.remove_directory("/new-bucket")
+        assert [entry.name for entry in fs.read_directory("/")] == [BUCKET]
+
+    await asyncio.to_thread(work)
+
+
+async def test_a_folder_stays_for_the_program_that_empties_it(world: World, fs: FileSystem) -> None:
+    """As `rm -r` does it."""
+    await world.put("a/b/c/file")
+
+    def work() -> None:
+        assert names(fs, "/a/b/c") == ["file"]
+        fs.unlink(f"{ROOT}/a/b/c/file")
+        assert number_of(fs.unlink, f"{ROOT}/a/b/c/file") == errno.ENOENT
+        assert names(fs, "/a/b") == ["c"]
+        for path in ("/a/b/c", "/a/b", "/a"):
+            assert names(fs, path) == []
+            fs.remove_directory(f"{ROOT}{path}")
+        assert names(fs, "") == []
+
+    await asyncio.to_thread(work)
+    await world.put("a/b/file")
+    assert await asyncio.to_thread(names, fs, "/a/b") == ["file"]
+    await world.client.delete(BUCKET, "a/b/file")
+    assert await asyncio.to_thread(names, fs, "") == []
+
+
+async def test_files_are_renamed(world: World, fs: FileSystem) -> None:
+    def work() -> None:
+        make_file(fs, "/one", b"first")
+        make_file(fs, "/two", b"second")
+        fs.set_times(f"{ROOT}/one", 0, 10**18)
+        fs.rename(f"{ROOT}/one", f"{ROOT}/d/three", 0)
+        assert names(fs, "/d") == ["three"]
+        assert read_file(fs, "/d/three") == b"first"
+        assert fs.get_attributes(f"{ROOT}/d/three", None).mtime_ns == 10**18
+        fs.rename(f"{ROOT}/d/three", f"{ROOT}/two", 0)
+        assert read_file(fs, "/two") == b"first"
+        assert names(fs, "") == ["d", "two"]
+        make_file(fs, "/one", b"again")
+        assert number_of(fs.rename, f"{ROOT}/one", f"{ROOT}/two", 1) == errno.EEXIST
+        assert number_of(fs.rename, f"{ROOT}/none", f"{ROOT}/two", 0) == errno.ENOENT
+        assert number_of(fs.rename, f"{ROOT}/one", f"{ROOT}/d", 0) == errno.EISDIR
+        assert number_of(fs.rename, f"{ROOT}/d", f"{ROOT}/one", 0) == errno.ENOTDIR
+
+    await asyncio.to_thread(work)
+
+
+async def test_folders_are_renamed_with_what_is_below(world: World, fs: FileSystem) -> None:
+    for key in ("d/1", "d/e/2", "full/3"):
+        await world.put(key, key.encode())
+
+    def work() -> None:
+        assert names(fs, "/d") == ["1", "e"]
+        fs.rename(f"{ROOT}/d", f"{ROOT}/new", 0)
+        assert names(fs, "") == ["full", "new"]
+        assert names(fs, "/new") == ["1", "e"]
+        assert read_file(fs, "/new/e/2") == b"d/e/2"
+        assert number_of(fs.rename, f"{ROOT}/new", f"{ROOT}/full", 0) == errno.ENOTEMPTY
+        assert number_of(fs.rename, f"{ROOT}/new", f"{ROOT}/new/e/x", 0) == errno.EINVAL
+        fs.make_directory(f"{ROOT}/empty", 0o755)
+        fs.rename(f"{ROOT}/new", f"{ROOT}/empty", 0)
+        assert names(fs, "") == ["empty", "full"]
+
+    await asyncio.to_thread(work)
+
+
+async def test_an_open_file_survives_its_removal_and_its_rename(
+    world: World, fs: FileSystem
+) -> None:
+    def work() -> None:
+        make_file(fs, "/file", b"0123456789")
+        reading = fs.open(f"{ROOT}/file", os.O_RDONLY)
+        writing = fs.open(f"{ROOT}/file", os.O_RDWR)
+        fs.rename(f"{ROOT}/file", f"{ROOT}/moved", 0)
+        fs.write(writing.handle, b"ab", 0)
+        fs.flush(writing.handle)
+        assert read_file(fs, "/moved") == b"ab23456789"
+        fs.unlink(f"{ROOT}/moved")
+        fs.write(writing.handle, b"X", 9)
+        assert fs.read(writing.handle, 100, 0) == b"ab2345678X"
+        assert fs.read(reading.handle, 100, 0) == b"0123456789"
+        for each in (reading, writing):
+            fs.flush(each.handle)
+            fs.release(each.handle)
+        assert names(fs, "") == []
+
+    await asyncio.to_thread(work)
+    assert (await world.client.page(BUCKET, limit=10)).objects == []
+
+
+async def test_times_and_permissions(world: World, fs: FileSystem) -> None:
+    await world.put("implicit/file")
+
+    def work() -> None:
+        make_file(fs, "/file")
+        fs.make_directory(f"{ROOT}/folder", 0o755)
+        for path in ("/file", "/folder", "/implicit"):
+            fs.set_mode(f"{ROOT}{path}", 0o700)
+            fs.set_times(f"{ROOT}{path}", 0, 1_234_567_890_123_456_789)
+        for _ in range(2):
+            for path in ("/file", "/folder", "/implicit"):
+                shown = fs.get_attributes(f"{ROOT}{path}", None)
+                assert shown.mode & 0o777 == 0o700
+                assert shown.mtime_ns == 1_234_567_890_123_456_789
+            fs.changed(BUCKET, "", is_removal=False)
+            names(fs, "")
+        assert number_of(fs.set_mode, f"{ROOT}/none", 0o644) == errno.ENOENT
+
+    await asyncio.to_thread(work)
+    info = await world.client.head(BUCKET, "file")
+    assert info is not None
+    assert info.metadata == {"mtime": "1234567890.123456789", "mode": "100700"}
+
+
+async def test_symbolic_links_are_off_unless_they_are_asked_for(fs: FileSystem) -> None:
+    assert number_of(fs.symlink, f"{ROOT}/link", "target") == errno.EPERM
+    await asyncio.to_thread(make_file, fs, "/file")
+    assert number_of(fs.read_link, f"{ROOT}/file") == errno.EINVAL
+
+
+async def test_symbolic_links(world: World, written: WrittenFiles) -> None:
+    fs = file_system(world, written, links=True)
+
+    def work() -> None:
+        fs.symlink(f"{ROOT}/link", "some/target")
+        make_file(fs, "/empty", b"")
+        for _ in range(2):
+            listed = {entry.name: entry.attributes for entry in fs.read_directory(ROOT)}
+            assert stat.S_ISLNK(listed["link"].mode)
+            assert listed["link"].size == len("some/target")
+            assert stat.S_ISREG(listed["empty"].mode)
+            assert fs.get_attributes(f"{ROOT}/link", None) == listed["link"]
+            assert fs.read_link(f"{ROOT}/link") == "some/target"
+            fs.changed(BUCKET, "", is_removal=False)
+        fs.unlink(f"{ROOT}/link")
+        assert names(fs, "") == ["empty"]
+        fs.close()
+
+    await asyncio.to_thread(work)

@@ -205,7 +205,7 @@ def operate(file: StagedFile, model: Path, random: random.Random, recorded: list
         recorded += synced.ranges
         file.close(remove=False)
         old_bytes = OldBytes(synced.old_end, recorded)
-        file = StagedFile.recover(file._folder, synced.id, file._new_id, file._old, old_bytes)
+        file = StagedFile.recover(file._folder, synced.id, file._new_id, file.old, old_bytes)
     assert file.size == model.stat().st_size
     return file
 

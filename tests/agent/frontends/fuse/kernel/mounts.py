@@ -38,6 +38,11 @@ def mounted(folder: Path, operations: FsOps, *, valid: float = 60.0) -> Iterator
         assert binding.ended.wait(10)
 
 
+def clear(folder: Path) -> None:
+    """Remove what an agent has left mounted."""
+    subprocess.run(["fusermount3", "-uzq", folder], check=False, stderr=subprocess.DEVNULL)
+
+
 @contextmanager
 def fails(number: int) -> Iterator[None]:
     with pytest.raises(OSError, match=os.strerror(number)) as failed:

@@ -1,0 +1,71 @@
+"""The routes of mounts, as curl sees them: the real agent's socket, and its configuration file."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from s3d.cli.client.mount_client import MountClient
+from s3d.shared.config.load import load_config
+from s3d.shared.errors import S3dError
+from s3d.shared.mounting import MountSpec, ObjectPlace
+from tests.agent.frontends.fuse.kernel.mounts import needs_fuse
+from tests.agent_process import launch
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory):
+    agent = launch(tmp_path_factory.mktemp("agent") / "home")
+    yield agent
+    agent.kill()
+
+
+@pytest.fixture
+def mounts(agent):
+    client = MountClient(agent.client)
+    yield client
+    client.unmount(force=True)
+
+
+@needs_fuse
+def test_a_mount_is_in_the_file_as_long_as_it_is_mounted(agent, mounts, tmp_path):
+    file = agent.places.config_file
+    spec = MountSpec(str(tmp_path / "m"), "bkt", "p", read_only=True)
+    assert mounts.mount(spec).from_file
+    (config,) = load_config(file, {}, {}).mounts
+    assert (config.dir, config.bucket, config.prefix) == (tmp_path / "m", "bkt", "p/")
+    assert [each.from_file for each in mounts.list()] == [True]
+    mounts.unmount(spec.dir)
+    assert load_config(file, {}, {}).mounts == ()
+
+
+@needs_fuse
+def test_paths_are_located_without_a_look_at_them(mounts, tmp_path):
+    mounts.mount(MountSpec(str(tmp_path / "all")))
+    mounts.mount(MountSpec(str(tmp_path / "part"), "bkt", "p"))
+    (tmp_path / "link").symlink_to("part")
+    paths = ["all", "all/bkt/none", "part/x/y", "link/x", "other"]
+    assert mounts.locate([str(tmp_path / path) for path in paths]) == [
+        ObjectPlace("", ""),
+        ObjectPlace("bkt", "none"),
+        ObjectPlace("bkt", "p/x/y"),
+        ObjectPlace("bkt", "p/x"),
+        None,
+    ]
+
+
+@pytest.mark.parametrize("path", ["relative", ""])
+def test_a_relative_path_is_refused(mounts, path):
+    with pytest.raises(S3dError, match="not an absolute path"):
+        mounts.locate([path])
+
+
+@needs_fuse
+def test_a_mount_that_others_have_unmounted_is_shown(mounts, tmp_path):
+    mounts.mount(MountSpec(str(tmp_path / "m")))
+    subprocess.run(["fusermount3", "-u", tmp_path / "m"], check=True)
+    while mounts.list()[0].state == "mounted":
+        pass
+    assert mounts.list()[0].state == "unmounted"
+    assert mounts.mount(MountSpec(str(tmp_path / "m"))).state == "mounted"
