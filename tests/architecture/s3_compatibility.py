@@ -257,7 +257,9 @@ method; one with a value is ignored, as by AWS. As gateway, both pass on to the 
 pending writes of the key, and are never answered from the queue or the cache.
 
 RenameObject and appends, which AWS has in directory buckets only, work in buckets without
-versioning. They are atomic, and need `s3:GetObject` beside the permission to write. An appended
+versioning. They are atomic, and need `s3:GetObject` beside the permission to write. As gateway,
+a RenameObject without conditions is accepted at once, whatever the remote supports: the new key is
+visible here, and the remote is asked to copy the object and then to delete the old key. An appended
 object has an ETag like that of a multipart object; its checksum is combined where it is a CRC, and
 omitted otherwise. What is appended to an encrypted object is encrypted as the object is.
 """

@@ -39,7 +39,8 @@ class S3Client:
         """context: of the request that the calls are made for. None: they are made for no client,
         and each has a request id of its own. bypass_cache: every answer must be current.
         bypass_queue: multipart uploads go to the remote itself."""
-        self._store = store
+        self.target = store
+        """The store that is called."""
         self._context = context
         self._bypass_cache = bypass_cache
         self._bypass_queue = bypass_queue
@@ -61,9 +62,9 @@ class S3Client:
         token = current_request.set(request)
         try:
             if context.deadline is None:
-                return await self._store.call(request)
+                return await self.target.call(request)
             async with asyncio.timeout_at(context.deadline):
-                return await self._store.call(request)
+                return await self.target.call(request)
         finally:
             current_request.reset(token)
 

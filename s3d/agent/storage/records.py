@@ -90,6 +90,8 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
 
 
 EMPTY = Layout()
+ELSEWHERE = Layout(inline=True)
+"""Of an object whose bytes this store does not have: a copy that the remote is still to make."""
 
 
 class Description(msgspec.Struct, frozen=True, array_like=True):

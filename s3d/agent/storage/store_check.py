@@ -34,6 +34,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.index_writer import IndexUnreadable
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import (
+    ELSEWHERE,
     Extent,
     Layout,
     PartRecord,
@@ -245,6 +246,8 @@ def _claim(row: Row) -> _Claim:
         part = decode_part(row.layout)
         return _Claim(Layout(part.extents), unquoted(part.etag), 0)
     layout = decode_layout(row.layout)
+    if layout == ELSEWHERE:
+        return _Claim(Layout(), "", 0)
     record = decode_object(row.record or b"")
     if sum(extent.size for extent in layout.extents) != record.size:
         raise ValueError("its size is not that of its bytes")

@@ -232,7 +232,7 @@ async def test_versions_come_page_by_page_with_their_markers(objects):
 async def test_a_page_that_does_not_say_how_to_go_on_is_not_the_last(objects):
     for key in ("a", "b", "c"):
         await put(objects, key)
-    store = Without(objects._store, "NextContinuationToken")
+    store = Without(objects.target, "NextContinuationToken")
     with pytest.raises(S3Error, match="truncated but has no continuation token"):
         await S3Client(store).page("bucket", limit=2)
     assert len((await S3Client(store).page("bucket", limit=3)).objects) == 3
@@ -243,7 +243,7 @@ async def test_a_page_that_goes_on_with_itself_is_no_listing(objects):
     for key in ("a", "b", "c"):
         await put(objects, key)
     first = await objects.page("bucket", limit=1)
-    store = Without(objects._store, NextContinuationToken=first.cursor)
+    store = Without(objects.target, NextContinuationToken=first.cursor)
     await S3Client(store).page("bucket", limit=1)
     with pytest.raises(S3Error, match="truncated but has no continuation token"):
         await S3Client(store).page("bucket", cursor=first.cursor, limit=1)
@@ -255,4 +255,4 @@ async def test_a_page_of_versions_that_does_not_say_how_to_go_on_is_not_the_last
     for key in ("a", "b"):
         await put(objects, key)
     with pytest.raises(S3Error, match="truncated but has no continuation token"):
-        await S3Client(Without(objects._store, lost)).versions("bucket", limit=1)
+        await S3Client(Without(objects.target, lost)).versions("bucket", limit=1)

@@ -149,8 +149,8 @@ class TransferRoutes:
     async def export(self, call: Call, write: PendingWrite) -> web.StreamResponse:
         """The bytes, as they were accepted."""
         stored = await self._stored(write)
-        if stored is None:
-            raise _wrong_state("a delete has no bytes")
+        if stored is None or write.kind == "copy":
+            raise _wrong_state(f"a {write.kind} has no bytes")
         return await export_staged(call, stored, self._queue.body_of)
 
     async def _stored(self, write: PendingWrite) -> Stored | None:

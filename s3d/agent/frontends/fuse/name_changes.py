@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.context import background_context
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
@@ -166,7 +167,8 @@ class NameChanges:
             "MetadataDirective": "REPLACE",
         }
         members.pop("Tagging", None)  # a copy keeps the tags
-        output = await self._client.output("CopyObject", members)
+        context = background_context().derive(replaces=info.etag)
+        output = await S3Client(self._client.target, context).output("CopyObject", members)
         return str(output["CopyObjectResult"]["ETag"])
 
 

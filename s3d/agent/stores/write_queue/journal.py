@@ -20,6 +20,7 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue import journal_history, journal_rows
 from s3d.agent.stores.write_queue.journal_entry import WriteRecorder
 from s3d.agent.stores.write_queue.journal_history import (
@@ -199,6 +200,10 @@ class Journal:
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Run a query of the staging index in a thread, in one read transaction."""
         return await self._index.read_in_thread(query)
+
+    async def change(self, change: Callable[[Transaction], T]) -> T:
+        """Make a change of the staging index, in one commit; it enters the writes it makes."""
+        return await self._index.write(change)
 
     async def take(self) -> PendingWrite:
         """Wait for the next due write of a key that is not being pushed; it is PUSHING then.

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.etag import same_etag, same_state
 from s3d.agent.s3.messages import NO_CONTEXT, RequestContext
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -29,6 +28,7 @@ from s3d.agent.stores.write_queue.pending_write import (
     NO_OBJECT,
     NO_ORIGIN,
     Base,
+    CopySource,
     Kind,
     Origin,
     PendingState,
@@ -152,15 +152,21 @@ class WriteRecorder:
             del self._moved[place]
 
     def enter(
-        self, tx: Transaction, kind: Kind, change: Change, remote_etag: str | None = None
+        self,
+        tx: Transaction,
+        kind: Kind,
+        change: Change,
+        remote_etag: str | None = None,
+        source: CopySource | None = None,
     ) -> None:
         """Insert a row. Runs in the writer thread.
 
         remote_etag: the state of the remote that the write replaces; None: the one it showed last.
+        source: of a copy.
         """
         failpoint.hit("queue.record")
         stored = change.stored
-        size = 0 if stored is None else stored.record.size
+        size = 0 if stored is None or source is not None else stored.record.size
         now = self._clock()
         replaces = change.context.replaces if kind is Kind.PUT else None
         moved = self._moved.get((change.bucket, change.key))
@@ -170,16 +176,18 @@ class WriteRecorder:
             moved.check(tx, change.bucket, change.key)
             now, remote_etag = moved.accepted, None  # the remote may show a newer state by now
         elif replaces is not None:
-            remote_etag = check_replaced(tx, change.bucket, change.key, replaces)
+            remote_etag = journal_history.check_replaced(tx, change.bucket, change.key, replaces)
         elif remote_etag is None:
             remote_etag = self._remote_states.shown(change.bucket, change.key, now)
         write = PendingWrite(0, kind, change.bucket, change.key, size, now)
+        write.source = "" if source is None or source.key == change.key else source.key
         origin = Origin.of(change.context)
         entered = insert(
             tx,
             write,
             stored,
             origin=origin,
+            source=source,
             claims=self._writes.claims,
             keeps_one_version=change.bucket in self._unversioned,
             remote_etag=remote_etag,
@@ -238,23 +246,6 @@ class WriteRecorder:
             self.replace_held(second)
 
 
-def check_replaced(reader: Reader, bucket: str, key: str, expected: str) -> str:
-    """The state of the remote that a write of the mount may replace.
-
-    expected: the ETag of the object that its file had, or NO_OBJECT. Raises PreconditionFailed when
-    a pending write of the key has another object.
-    """
-    known = journal_rows.of_key(reader, bucket, key)
-    if not known:
-        alias = journal_history.find_alias(reader, bucket, key)
-        is_ours = alias is not None and same_etag(alias.client_etag, expected)
-        return f'"{alias.remote_etag}"' if alias is not None and is_ours else expected
-    newest = journal_rows.find(reader, known[-1].seq)
-    if newest is None or not same_state(newest.etag, expected):
-        raise S3Error("PreconditionFailed", "A newer write of this object waits to be pushed.")
-    return expected
-
-
 class Entered(NamedTuple):
     """The consequences of an insert()."""
 
@@ -270,13 +261,14 @@ def insert(
     stored: Stored | None,
     *,
     origin: Origin = NO_ORIGIN,
+    source: CopySource | None = None,
     claims: PushClaims | None = None,
     keeps_one_version: bool = False,
     remote_etag: str | None = None,
     is_strict: bool = False,
     unresolved: Mapping[int, UnresolvedPush] = {},
 ) -> Entered:
-    """Give the write its row and seq, and remove the rows that it replaces.
+    """Give the write its row and seq, and remove the rows that it replaces. source: of a copy.
 
     claims: of the writes that are being pushed, which are not replaced. keeps_one_version: the
     bucket certainly keeps no versions; elsewhere each write makes a version, so only writes that
@@ -309,7 +301,10 @@ def insert(
     for each in replaced:
         write.first_accepted = min(write.first_accepted, each.first_accepted)
         write.priority = max(write.priority, each.priority)
-    write.seq = journal_rows.insert(tx, write, stored, base, origin)
+    if retagged is not None and retagged.kind is Kind.COPY:
+        source = journal_rows.retagged_source(tx, retagged.seq)
+        write.source, write.size = retagged.source, 0
+    write.seq = journal_rows.insert(tx, write, stored, base, origin, source)
     if retagged is not None:
         journal_rows.move_upload(tx, retagged.seq, write.seq)
     for each in replaced:

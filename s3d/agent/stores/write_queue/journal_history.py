@@ -24,12 +24,14 @@ from urllib.parse import quote
 import msgspec
 
 from s3d.agent.s3.checksums import member_of
-from s3d.agent.s3.etag import same_state, unquoted
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag, same_state, unquoted
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.object_headers import ENCRYPTION
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord, Stored, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, PendingWrite, Place
 from s3d.agent.stores.write_queue.remote_states import STATE_MAX_AGE
 
@@ -286,3 +288,20 @@ def load_unresolved(
             known = None if states is None else frozenset(_decode_states(states))
             found.append((place, etag, UnresolvedPush(until, known)))
     return found
+
+
+def check_replaced(reader: Reader, bucket: str, key: str, expected: str) -> str:
+    """The state of the remote that a write of the mount may replace.
+
+    expected: the ETag of the object that its file had, or NO_OBJECT. Raises PreconditionFailed when
+    a pending write of the key has another object.
+    """
+    known = journal_rows.of_key(reader, bucket, key)
+    if not known:
+        alias = find_alias(reader, bucket, key)
+        is_ours = alias is not None and same_etag(alias.client_etag, expected)
+        return f'"{alias.remote_etag}"' if alias is not None and is_ours else expected
+    newest = journal_rows.find(reader, known[-1].seq)
+    if newest is None or not same_state(newest.etag, expected):
+        raise S3Error("PreconditionFailed", "A newer write of this object waits to be pushed.")
+    return expected

@@ -8,6 +8,7 @@ others. The staged object (a row of objects) is what reads return: the state aft
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from s3d.agent.storage.index import Tables
 from s3d.agent.storage.reader import Reader
@@ -16,6 +17,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.pending_write import (
     NO_ORIGIN,
     Base,
+    CopySource,
     Kind,
     NewerWritePending,
     Origin,
@@ -63,7 +65,7 @@ TABLES = Tables(
 CREATE TABLE queue(seq INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, key BLOB NOT NULL,
     kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, state TEXT NOT NULL,
     priority INTEGER NOT NULL, error BLOB, upload BLOB, record BLOB, layout BLOB, base BLOB,
-    origin BLOB);
+    origin BLOB, source BLOB);
 CREATE INDEX queue_keys ON queue(bucket, key);
 -- Multipart uploads at the remote whose write has gone: to be aborted.
 CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
@@ -73,22 +75,25 @@ CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
     + _COMPLETIONS
     + _UPLOADS
     + _OF_LAYOUT_3,
-    layout=4,
+    layout=5,
     upgrades={
         2: _COMPLETIONS + _MUST_ENTER_COMPLETIONS + _UPLOADS,
         3: "ALTER TABLE queue ADD COLUMN base BLOB;" + _OF_LAYOUT_3,
         4: "ALTER TABLE queue ADD COLUMN origin BLOB;",
+        5: "ALTER TABLE queue ADD COLUMN source BLOB;",
     },
 )
 """For Index.open. record and layout are NULL for a delete; error and upload may be NULL; base is
-NULL in rows that layout 1 or 2 wrote, and origin in those of layouts 1 to 3."""
+NULL in rows that layout 1 or 2 wrote, and origin in those of layouts 1 to 3. source is NULL but for
+a copy."""
 
-_SLIM = "seq, kind, bucket, key, size, accepted, state, priority, error"
+_SLIM = "seq, kind, bucket, key, size, accepted, state, priority, error, source"
 
 _decode_error = msgspec.msgpack.Decoder(PushError).decode
 _decode_upload = msgspec.msgpack.Decoder(RemoteUpload).decode
 _decode_origin = msgspec.msgpack.Decoder(Origin).decode
 _decode_base = msgspec.msgpack.Decoder(Base).decode
+_decode_source = msgspec.msgpack.Decoder(CopySource).decode
 
 
 def load(reader: Reader) -> list[PendingWrite]:
@@ -100,18 +105,26 @@ def load(reader: Reader) -> list[PendingWrite]:
 
 def find(reader: Reader, seq: int) -> StagedWrite | None:
     """The full row; None when it no longer exists."""
-    query = "SELECT record, layout, upload, base, accepted, origin FROM queue WHERE seq = ?"
+    query = "SELECT record, layout, upload, base, accepted, origin, source FROM queue WHERE seq = ?"
     row = reader.select(query, (seq,)).fetchone()
     if row is None:
         return None
-    record, layout, upload, base, accepted, origin = row
+    record, layout, upload, base, accepted, origin, source = row
     stored = None if record is None else Stored(decode_object(record), decode_layout(layout))
     return StagedWrite(
         stored,
         None if upload is None else _decode_upload(upload),
         Base(accepted) if base is None else _decode_base(base),
         NO_ORIGIN if origin is None else _decode_origin(origin),
+        None if source is None else _decode_source(source),
     )
+
+
+def retagged_source(reader: Reader, seq: int) -> CopySource | None:
+    """The source of a copy that is to get other tags than its source has."""
+    row = find(reader, seq)
+    source = None if row is None else row.source
+    return None if source is None else replace(source, replaces_tags=True)
 
 
 def of_key(reader: Reader, bucket: str, key: str) -> list[PendingWrite]:
@@ -179,14 +192,16 @@ def insert(
     stored: Stored | None,
     base: Base,
     origin: Origin = NO_ORIGIN,
+    source: CopySource | None = None,
 ) -> int:
-    """Insert a write, which holds the bytes of stored from now on; returns its seq."""
+    """Insert a write, which holds the bytes of stored from now on; returns its seq. source: of a
+    copy."""
     record = layout = None
     if stored is not None:
         tx.incref(stored.layout.extents)
         record, layout = encode(stored.record), encode(stored.layout)
     query = """INSERT INTO queue(bucket, key, kind, size, accepted, state, priority,
-        record, layout, base, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+        record, layout, base, origin, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     cursor = tx.run(
         query,
         (
@@ -201,6 +216,7 @@ def insert(
             layout,
             encode(base),
             encode(origin) if origin.request_id else None,
+            None if source is None else encode(source),
         ),
     )
     return int(cursor.lastrowid)
@@ -332,8 +348,9 @@ def pending_write(
     state: str,
     priority: int,
     error: bytes | None,
+    source: bytes | None = None,
 ) -> PendingWrite:
-    """A row of the queue, without what only its push needs. error: encoded."""
+    """A row of the queue, without what only its push needs. error, source: encoded."""
     return PendingWrite(
         seq=seq,
         kind=Kind(kind),
@@ -344,4 +361,11 @@ def pending_write(
         state=PendingState(state),
         error=None if error is None else _decode_error(error),
         priority=priority,
+        source=_blocked_source(key.decode(), source),
     )
+
+
+def _blocked_source(key: str, source: bytes | None) -> str:
+    """The other key that has to wait for this copy; "" for none."""
+    found = "" if source is None else _decode_source(source).key
+    return "" if found == key else found

@@ -43,6 +43,7 @@ from s3d.agent.stores.write_queue.multipart import MultipartOps, UploadListOps
 from s3d.agent.stores.write_queue.objects import CopyOps, DeleteOps, ObjectOps
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_buckets import KeyRules, KnownBuckets
+from s3d.agent.stores.write_queue.remote_copies import RemoteCopies
 from s3d.agent.stores.write_queue.settle import Settler
 
 
@@ -79,13 +80,15 @@ class WriteQueue(Layer):
         stage = Stage(staging, known, keys, self.admission, clock.now)
         self._settler = Settler(inner, journal, pusher)
         parts = (journal, stage, self._settler)
+        copies = RemoteCopies(*parts)
         self.lists = ListOps(journal, self._settler)
         self.lists.listing_order = listing_order
         super().__init__(
             inner,
-            ObjectOps(*parts),
+            ObjectOps(*parts, copies),
             DeleteOps(*parts),
-            CopyOps(*parts),
+            CopyOps(*parts, copies),
+            copies,
             MultipartOps(*parts),
             UploadListOps(*parts),
             BucketOps(*parts),

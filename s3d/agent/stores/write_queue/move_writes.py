@@ -150,6 +150,8 @@ class Mover:
         row = await self._journal.load(write)
         if row is None:
             return
+        if write.kind is Kind.COPY:
+            raise S3Error("OperationAborted", "Only its own remote has the object to copy.")
         if write.state not in MOVABLE:
             raise S3Error("OperationAborted", f"The write is {write.state} at its own remote.")
         state, error = write.state, write.error

@@ -28,7 +28,8 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.pending_write import Kind, PendingState
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.remote_copies import RemoteCopies, is_of_mount
 from s3d.agent.stores.write_queue.settle import Settler
 
 STATE = "x-s3d-state"
@@ -46,6 +47,7 @@ _OF_GET = {
 }
 """Members of UploadPartCopy -> of GetObject."""
 
+_MAY_BE_COPY = (Kind.COPY, Kind.TAGS)
 _SOURCE_IS_GONE = ("NoSuchKey", "SlowDown")
 """Errors of the stage for the source of a copy that was pushed before, or while, it was read."""
 
@@ -68,10 +70,13 @@ def with_condition_of_push(request: S3Request[Members]) -> S3Request[Members]:
 class ObjectOps:
     """Reads, puts, deletes and tags."""
 
-    def __init__(self, journal: Journal, stage: Stage, settler: Settler) -> None:
+    def __init__(
+        self, journal: Journal, stage: Stage, settler: Settler, copies: RemoteCopies
+    ) -> None:
         self._journal = journal
         self._stage = stage
         self._settler = settler
+        self._copies = copies
 
     @operation("GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging")
     def read(self, request: S3Request[Members]) -> Answer:
@@ -80,6 +85,10 @@ class ObjectOps:
             return self._settler.forward(request)
         if newest.kind is Kind.DELETE:
             raise S3Error("NoSuchKey", Key=request.key)
+        if newest.kind in _MAY_BE_COPY and request.op.name == "GetObject":
+            copy = self._copies.pending(request.bucket, request.key)
+            if copy is not None:
+                return self._read_source(request, copy)
         try:
             answer = self._stage.call(request)
         except S3Error as error:
@@ -90,6 +99,12 @@ class ObjectOps:
         if isinstance(answer, Completed) and any(w.state is PendingState.FAILED for w in writes):
             answer.response.headers[STATE] = PendingState.FAILED
         return answer
+
+    async def _read_source(
+        self, request: S3Request[Members], copy: PendingWrite
+    ) -> S3Response[Members]:
+        response = await self._copies.read(request, copy)
+        return response or await self._settler.inner.call(request)
 
     @operation("PutObject")
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -205,14 +220,22 @@ def _deletion_requires_remote(one: Deletion) -> bool:
 class CopyOps:
     """CopyObject and UploadPartCopy."""
 
-    def __init__(self, journal: Journal, stage: Stage, settler: Settler) -> None:
+    def __init__(
+        self, journal: Journal, stage: Stage, settler: Settler, copies: RemoteCopies
+    ) -> None:
         self._journal = journal
         self._stage = stage
         self._settler = settler
+        self._copies = copies
 
     @operation("CopyObject")
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
-        """A copy of a pending source is staged, and shares its blobs. Others are the remote's."""
+        """A copy of a pending source is staged, and shares its blobs. Others are the remote's,
+        but for changes of metadata by the mount."""
+        if is_of_mount(request):
+            changed = await self._copies.change_metadata(request)
+            if changed is not None:
+                return changed
         if requires_remote(request) or not self._is_staged(request):
             return await self._settler.forward(request)
         await self._stage.keys.check(request.bucket, request.key, request.context)
@@ -278,7 +301,7 @@ class CopyOps:
         """Whether the source is a pending object. Raises NoSuchKey for a pending deletion."""
         bucket, key, version_id = parse_copy_source(request.input["CopySource"])
         newest = None if version_id else self._journal.pending.newest(bucket, key)
-        if newest is None:
+        if newest is None or self._copies.pending(bucket, key) is not None:
             return False
         if newest.kind is Kind.DELETE:
             raise S3Error("NoSuchKey", Key=key)

@@ -223,7 +223,7 @@ def _followers(tx: Transaction, write: PendingWrite) -> list[int]:
 def load_conflicts(reader: Reader) -> list[Conflict]:
     """All conflicts, in the order of their acceptance."""
     query = f"""SELECT seq, kind, bucket, key, size, accepted, '{PendingState.CONFLICT}', 0, error,
-        etags FROM conflicts ORDER BY seq"""
+        NULL, etags FROM conflicts ORDER BY seq"""
     return [
         Conflict(journal_rows.pending_write(*row), *_decode_etags(etags))
         for *row, etags in reader.select(query, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from s3d.agent.stores.write_queue.pending_write import (
     STUCK,
@@ -25,6 +25,7 @@ class PendingIndex:
         self._counters = _Counters()
         self.staged = 0
         """Bytes of the staged objects: the newest put of each key."""
+        self.copies = PendingCopies()
 
     def __len__(self) -> int:
         return len(self._by_seq)
@@ -54,6 +55,7 @@ class PendingIndex:
         keys.add(write)
         self.staged += keys.newest_size(write.key)
         self._by_seq[write.seq] = write
+        self.copies.add(write)
         self._counters.add(write, 1)
         blocked = self._counters.blocked_of.get((write.bucket, write.key))
         if blocked is not None and write.state is PendingState.WAITING:
@@ -73,6 +75,7 @@ class PendingIndex:
         self.staged += keys.newest_size(write.key)
         if not keys.writes:
             del self._buckets[write.bucket]
+        self.copies.remove(write)
         self._counters.add(write, -1)
         self._recount_blocked(write)
         return write
@@ -156,6 +159,27 @@ class PendingIndex:
             self._counters.block(place, Usage(len(sizes), sum(sizes)))
         elif place in self._counters.blocked_of:
             self._counters.block(place, None)
+
+
+class PendingCopies:
+    """The pending copies by the key that the remote copies from, which must not change before."""
+
+    def __init__(self) -> None:
+        self._of: dict[Place, list[PendingWrite]] = {}
+
+    def of(self, bucket: str, key: str) -> Sequence[PendingWrite]:
+        return self._of.get((bucket, key), ())
+
+    def add(self, write: PendingWrite) -> None:
+        if write.source:
+            self._of.setdefault((write.bucket, write.source), []).append(write)
+
+    def remove(self, write: PendingWrite) -> None:
+        if write.source:
+            copies = self._of[write.bucket, write.source]
+            copies.remove(write)
+            if not copies:
+                del self._of[write.bucket, write.source]
 
 
 class _Counters:

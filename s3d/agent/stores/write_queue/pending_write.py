@@ -47,6 +47,8 @@ class Kind(StrEnum):
     DELETE = "delete"
     TAGS = "tags"
     """Only the tags of the object change."""
+    COPY = "copy"
+    """The remote copies the object from another key, which nothing changes before."""
 
 
 class PushError(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -80,6 +82,17 @@ class Base(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_strict: bool = False
     """Another version than this base is never replaced, however old it is: the write becomes a
     conflict copy. For a file of the mount, which was changed as the base had it."""
+
+
+class CopySource(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where the remote copies the object of a COPY from, within its bucket."""
+
+    key: str
+    etag: str
+    """The remote's."""
+    replaces_metadata: bool = False
+    """The copy gets the headers and metadata of the write, instead of those of the source."""
+    replaces_tags: bool = False
 
 
 class RemoteUpload(msgspec.Struct, frozen=True, array_like=True):
@@ -142,7 +155,7 @@ class PendingWrite(msgspec.Struct, gc=False):
     bucket: str
     key: str
     size: int
-    """Bytes of the object after this write; 0 for a delete."""
+    """Bytes of the object after this write; 0 for a delete and for a copy, which takes no room."""
     first_accepted: float
     """Unix seconds. When it replaced earlier writes: the time of the first of them."""
     state: PendingState = PendingState.WAITING
@@ -153,6 +166,8 @@ class PendingWrite(msgspec.Struct, gc=False):
     error: PushError | None = None
     priority: int = 0
     """Greater goes first; 0 by default."""
+    source: str = ""
+    """The other key from which the remote copies the object; its writes wait for that."""
 
     def log_fields(self) -> RequestFields:
         """For the lines of the log that concern this write."""
@@ -178,6 +193,8 @@ class StagedWrite(NamedTuple):
     upload: RemoteUpload | None
     base: Base = Base()
     origin: Origin = NO_ORIGIN
+    source: CopySource | None = None
+    """Of a COPY, whose object has no bytes here."""
 
     @property
     def etag(self) -> str:

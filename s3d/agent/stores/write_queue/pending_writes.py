@@ -73,7 +73,7 @@ class PendingWrites:
             # A write that was taken meanwhile stays until it is found to have no row.
             if seq not in self.claims.pushing:
                 self._forget(seq)
-                self.index.remove(seq)
+                self._unblock_source(self.index.remove(seq))
         self.index.add(write)
         head = self.index.of_key(write.bucket, write.key)[0]
         if head is not write and head.state is PendingState.VERIFYING:
@@ -132,10 +132,16 @@ class PendingWrites:
         """The write is not pending any more."""
         self.claims.pushing.discard(write.seq)
         self._forget(write.seq)
-        self.index.remove(write.seq)
+        self._unblock_source(self.index.remove(write.seq))
         if not self.index.of_key(write.bucket, write.key):
             self._waiters.emptied(write)
         self.changed(write)
+
+    def _unblock_source(self, removed: PendingWrite | None) -> None:
+        """A copy is not pending any more: the writes of its source may be pushed."""
+        if removed is not None and removed.source:
+            for source in self.index.of_key(removed.bucket, removed.source)[:1]:
+                self._offer(source)
 
     def _forget(self, seq: int) -> None:
         self.unresolved.forget(seq)
@@ -181,7 +187,8 @@ class PendingWrites:
     def _needed(self, bucket: str, key: str) -> dict[str, int]:
         """Key -> seq of the last write that a settled() call has to wait for."""
         needed: dict[str, int] = {}
-        for write in self.index.writes(bucket, key):
+        copies = self.index.copies.of(bucket, key) if key else ()
+        for write in (*copies, *self.index.writes(bucket, key)):
             if write.state is PendingState.VERIFYING:
                 continue  # the remote has it
             if write.state in STUCK:

@@ -62,6 +62,7 @@ from s3d.agent.stores.write_queue.verify_push import (
     OnSent,
     compare_answer,
     compare_content,
+    copied_etag,
     count_small,
     is_our_write,
     open_staged,
@@ -159,8 +160,10 @@ class PushExecutor:
         is_unresolved: bool,
     ) -> Pushed:
         stored = row.stored
-        todo = push_plan.plan(write.kind, write.bucket, write.key, stored)
-        is_conditional = await self._conditions.are_supported(write.bucket, todo)
+        todo = push_plan.plan(write.kind, write.bucket, write.key, stored, row.source)
+        is_conditional = write.kind is not Kind.COPY and await self._conditions.are_supported(
+            write.bucket, todo
+        )
         if is_unresolved:
             self._journal.outcomes.note_support(write, is_conditional=is_conditional)
         base = self._journal.outcomes.base_of(write, row)
@@ -183,6 +186,8 @@ class PushExecutor:
             return self._result(job, there.etag)._replace(was_there=True)
         if stored is None:
             return self._result(job, NO_OBJECT)
+        if write.kind is Kind.COPY:
+            return self._result(job, copied_etag(stored.record, answer, await self._head(job)))
         etag = await self._check_integrity(job, stored, answer)
         if self._adopt is not None:
             await self._adopt(write.bucket, write.key, etag, stored)
@@ -288,6 +293,8 @@ class PushExecutor:
     async def _has_our_bytes(self, job: _Job, head: Members) -> bool:
         """Whether our bytes are there, with an ETag of the remote. Raises AlreadyThere."""
         if job.stored is None or head.get("ContentLength") != job.stored.record.size:
+            return False
+        if job.write.kind is Kind.COPY:
             return False
         same, etag = await compare_content(job.remote, self._body_of, job.place, job.stored)
         if same and is_our_write(job.stored, head, same_bytes=True):

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.acl import CANNED, GRANT_MEMBERS, OWNER, requested
@@ -20,8 +20,9 @@ from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_state, unquoted
 from s3d.agent.s3.messages import Members
+from s3d.agent.s3.object_headers import NOT_COPIED
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, PartSize, Stored, cut
-from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, Base, Kind
+from s3d.agent.stores.write_queue.pending_write import NO_OBJECT, Base, CopySource, Kind
 from s3d.shared.config.values import ConflictPolicy
 
 _FULL = "FULL_OBJECT"
@@ -83,8 +84,10 @@ class SimpleCall:
 Plan = Put | Multipart | SimpleCall
 
 
-def plan(kind: str, bucket: str, key: str, stored: Stored | None) -> Plan:
-    """The plan of a put, a delete or a tags write; stored: the object of a put or of tags.
+def plan(
+    kind: str, bucket: str, key: str, stored: Stored | None, source: CopySource | None = None
+) -> Plan:
+    """The plan of a write; stored: the object after it, unless it is a delete. source: of a copy.
 
     Raises ValueError for a put that has neither the MD5 of its bytes nor parts.
     """
@@ -95,6 +98,8 @@ def plan(kind: str, bucket: str, key: str, stored: Stored | None) -> Plan:
         raise ValueError(f"a {kind} without an object")
     if kind == "tags":
         return _tags(place, stored.record.description.tags)
+    if source is not None:
+        return _copy(place, stored.record, source)
     return _multipart(place, stored) if stored.layout.parts else _put(place, stored)
 
 
@@ -262,6 +267,22 @@ def _put(place: Members, stored: Stored) -> Put:
     if checksum is not None and checksum.kind == _FULL:
         members[member_of(checksum.algorithm)] = checksum.value
     return Put(members, md5, layout)
+
+
+def _copy(place: Members, record: ObjectRecord, source: CopySource) -> SimpleCall:
+    """A copy keeps headers, metadata and tags of its source, but not the storage class."""
+    about = description_members(record)
+    tags, storage_class = about.pop("Tagging", ""), about.pop("StorageClass", None)
+    members = {**place, "CopySource": f"{place['Bucket']}/{quote(source.key)}"}
+    members["CopySourceIfMatch"] = source.etag
+    members |= {name: about[name] for name in NOT_COPIED if name in about}
+    if source.replaces_metadata:
+        members |= {**about, "MetadataDirective": "REPLACE"}
+    if source.replaces_tags:
+        members |= {"Tagging": tags, "TaggingDirective": "REPLACE"}
+    if storage_class is not None:
+        members["StorageClass"] = storage_class
+    return SimpleCall("CopyObject", members)
 
 
 def _multipart(place: Members, stored: Stored) -> Multipart:

@@ -13,7 +13,7 @@ from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
-from s3d.agent.stores.write_queue.pending_write import PendingWrite, PushError
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingWrite, PushError
 from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.push_plan import Resolution
 from s3d.agent.stores.write_queue.pushed import Overtaken, Pushed
@@ -94,6 +94,10 @@ class PushResultHandler:
         self._gate.record_success()
         self._forget(write)
         await self._abandon(write)
+        if write.kind is Kind.COPY:
+            key = self._conflict_key(write.key)
+            await self._retry_until_saved(partial(self._journal.control.move, write, key))
+            return
         conflicts = self._journal.conflicts
         is_dropped = conflict.resolution is Resolution.DROP
         act = conflicts.drop if is_dropped else conflicts.park

@@ -63,7 +63,7 @@ class PushScheduler:
     def offer(self, bucket: str, key: str, now: float) -> bool:
         """The writes of a key have changed; True when one of them may be pushed now."""
         writes = self._index.of_key(bucket, key)
-        if not writes or not _is_pushable(writes[0]):
+        if not writes or not self._is_pushable(writes[0]):
             return False
         write = writes[0]
         if (bucket, key) in self._expedited and write.state is not PendingState.VERIFYING:
@@ -109,13 +109,15 @@ class PushScheduler:
 
     def _due(self, seq: int, now: float) -> PendingWrite | None:
         write = self._index.get(seq)
-        if write is None or write.retry_at > now or not _is_pushable(write):
+        if write is None or write.retry_at > now or not self._is_pushable(write):
             return None
         return write if self._index.of_key(write.bucket, write.key)[0] is write else None
 
-
-def _is_pushable(write: PendingWrite) -> bool:
-    """A parked write may have a time at which it is retried."""
-    if write.state is PendingState.FAILED:
-        return write.retry_at > 0
-    return write.state in (PendingState.WAITING, PendingState.VERIFYING)
+    def _is_pushable(self, write: PendingWrite) -> bool:
+        """A parked write may have a time at which it is retried. A key that is to be copied waits
+        for its copies."""
+        if self._index.copies.of(write.bucket, write.key):
+            return write.state is PendingState.VERIFYING
+        if write.state is PendingState.FAILED:
+            return write.retry_at > 0
+        return write.state in (PendingState.WAITING, PendingState.VERIFYING)

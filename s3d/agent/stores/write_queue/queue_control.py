@@ -50,8 +50,12 @@ class QueueControl:
             return len(chosen)
         for write in chosen:
             with self._excluded_from_push(write):
-                await self._index.write(partial(self._move, write, as_key))
+                await self.move(write, as_key)
         return len(chosen)
+
+    async def move(self, write: PendingWrite, key: str) -> None:
+        """Push a write to another key instead. Raises NewerWritePending."""
+        await self._index.write(partial(self._move, write, key))
 
     async def reevaluate_filters(self, bucket: str | None = None) -> None:
         """Let the filter decide again about what it holds: in one bucket, or everywhere."""
@@ -160,9 +164,10 @@ class QueueControl:
     def _move(self, write: PendingWrite, key: str, tx: Transaction) -> None:
         """Move the object of a write to another key. Runs in the writer thread."""
         journal_rows.check_none_pending(tx, write.bucket, key, but=write.seq)
-        moved = stage_as(tx, write, key)
-        if moved is not None:
-            self._recorder.enter(tx, Kind.PUT, moved)
+        moved, row = stage_as(tx, write, key), journal_rows.find(tx, write.seq)
+        if moved is not None and row is not None:
+            kind = Kind.PUT if row.source is None else Kind.COPY
+            self._recorder.enter(tx, kind, moved, None, row.source)
             journal_rows.drop(tx, write.seq, pushed=False)
             journal_rows.restage(tx, write.bucket, write.key)
             tx.on_commit(partial(self._writes.drop, write))

@@ -273,3 +273,15 @@ async def _checksum(body: Body, algorithm: str) -> str:
 
 def _md5() -> Any:
     return hashlib.md5(usedforsecurity=False)
+
+
+def copied_etag(record: ObjectRecord, answer: Members, head: Members | None) -> str:
+    """The ETag of a copy that the remote has made. answer: of CopyObject. head: of HeadObject
+    afterwards; None: it is denied. Raises BadDigest when the copy is not what was copied."""
+    etag = str((answer.get("CopyObjectResult") or {}).get("ETag", ""))
+    is_same = head is None or (
+        head.get("ContentLength") == record.size and same_etag(str(head.get("ETag", "")), etag)
+    )
+    if not is_same:
+        raise S3Error("BadDigest", "the copy at the remote differs from its source")
+    return etag

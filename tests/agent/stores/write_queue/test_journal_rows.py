@@ -70,6 +70,7 @@ async def test_a_row_is_loaded_as_it_was_and_waits(index):
         upload,
         Base(),
         NO_ORIGIN,
+        None,
     )
 
 
@@ -137,7 +138,7 @@ async def test_writes_of_the_first_edition_are_upgraded_and_have_an_unknown_base
     ]
     first, second = journal.pending
     row = await journal.load(first)
-    assert row == (object, None, Base(accepted=7.5), NO_ORIGIN)
+    assert row == (object, None, Base(accepted=7.5), NO_ORIGIN, None)
     await journal.outcomes.acknowledge(first.seq, '"e"', state='"e"')
     row = await journal.load(second)
     assert row is not None

@@ -25,6 +25,7 @@ NAMED = {
     "PutObject",
     "PutObjectLockConfiguration",
     "PutObjectTagging",
+    "RenameObject",
     "UploadPart",
     "UploadPartCopy",
 }

@@ -1,0 +1,226 @@
+"""Renames, and changes of metadata, of objects that may be at the remote: accepted without it.
+
+A pending object gets its new key here. Of an object at the remote a COPY becomes pending: the
+remote copies it, the copy is compared, and only then the old key is deleted, since no write of the
+source of a COPY is pushed before it. Reads of the new key are answered by the source meanwhile.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from s3d.agent.core import failpoint
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.store import operation
+from s3d.agent.s3.address import parse_copy_source, parse_rename_source
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
+from s3d.agent.s3.messages import BytesBody, Members, RequestContext, S3Request, S3Response
+from s3d.agent.s3.object_headers import TRANSFERABLE
+from s3d.agent.storage.records import ELSEWHERE, STANDARD, Description, ObjectRecord, Stored
+from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.admission import Stage
+from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal_entry import JournalChange, stage
+from s3d.agent.stores.write_queue.pending_write import CopySource, Kind, PendingWrite
+from s3d.agent.stores.write_queue.settle import Settler
+
+MAX_COPY = 5 << 30
+"""Bytes of an object that one CopyObject copies.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
+_RENAME_MEMBERS = frozenset({"Bucket", "Key", "RenameSource", "ClientToken"})
+"""Members of a RenameObject without conditions."""
+_ATTEMPTS = 3
+"""Attempts while pushes change what is pending."""
+_HEADERS = tuple(name for name in TRANSFERABLE if name != "StorageClass")
+"""Members that the object keeps at the remote."""
+_OF_WRITE = (*_HEADERS, "Metadata", "LastModified", "StorageClass", "Expiration")
+"""Members of GetObject that the pending copy decides."""
+
+
+class _ChangedMeanwhile(Exception):
+    """What is pending of the source is not what it was when the request was planned."""
+
+
+class RemoteCopies:
+    """Handler of RenameObject; CopyObject and reads come from the handlers of objects."""
+
+    def __init__(self, journal: Journal, stage: Stage, settler: Settler) -> None:
+        self._journal = journal
+        self._stage = stage
+        self._settler = settler
+
+    def pending(self, bucket: str, key: str) -> PendingWrite | None:
+        """The pending copy that decides what a key has; None: there is none."""
+        for write in reversed(self._journal.pending.of_key(bucket, key)):
+            if write.kind is not Kind.TAGS:
+                return write if write.kind is Kind.COPY else None
+        return None
+
+    @operation("RenameObject")
+    async def rename_object(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Without conditions; others are the remote's."""
+        given = {name for name, value in request.input.items() if value not in (None, "")}
+        bucket, new = request.bucket, request.key
+        sources = parse_rename_source(str(request.input["RenameSource"]), bucket)
+        if given - _RENAME_MEMBERS or len(sources) != 1 or sources[0] == new:
+            return await self._settler.forward(request)
+        (old,) = sources
+        await self._stage.keys.check(bucket, new, request.context)
+        await self._stage.prepare(request)
+        for _ in range(_ATTEMPTS):
+            found = await self._of_remote(bucket, old, new, request.context)
+            rename = partial(self._rename, bucket, old, new, found, request.context)
+            try:
+                await self._journal.change(rename)
+            except _ChangedMeanwhile:
+                continue
+            failpoint.hit("queue.accepted")
+            return S3Response({})
+        raise S3Error("OperationAborted", "The object keeps changing.")
+
+    async def change_metadata(self, request: S3Request[Members]) -> S3Response[Members] | None:
+        """CopyObject of the mount, of an object onto itself, with other metadata.
+
+        None: the object is pending, so that the stage can carry it out.
+        """
+        bucket, key = request.bucket, request.key
+        if self._journal.pending.of_key(bucket, key):
+            return None
+        stored, etag = await self._head(bucket, key, request.context)
+        if not same_etag(etag, str(request.input.get("CopySourceIfMatch") or etag)):
+            raise S3Error("PreconditionFailed")
+        await self._stage.prepare(request)
+        headers = {name: request.input[name] for name in _HEADERS if name in request.input}
+        description = replace(
+            stored.record.description, headers=headers, metadata=request.input.get("Metadata") or {}
+        )
+        record = replace(stored.record, description=description)
+        source = CopySource(key, etag, replaces_metadata=True)
+        enter = partial(self._enter_copy, bucket, record, source, request.context)
+        try:
+            await self._journal.change(enter)
+        except _ChangedMeanwhile:
+            return None
+        return S3Response({"CopyObjectResult": {"ETag": etag, "LastModified": self._stage.now()}})
+
+    async def read(
+        self, request: S3Request[Members], copy: PendingWrite
+    ) -> S3Response[Members] | None:
+        """GetObject of a key whose copy is pending; None: it is not pending any more."""
+        row = await self._journal.load(copy)
+        if row is None or row.source is None:
+            return None
+        named = {"Bucket": request.bucket, "Key": request.key}
+        head = await S3Client(self._stage.store, request.context).output("HeadObject", named)
+        source = request.replace(input={**request.input, "Key": row.source.key})
+        response = await self._settler.inner.call(source)
+        if not same_etag(str(response.output.get("ETag") or row.source.etag), row.source.etag):
+            async with aclosing(response.body or BytesBody(b"")):
+                raise S3Error("NoSuchKey", "The source of the pending copy was replaced.")
+        own = {name: head[name] for name in _OF_WRITE if name in head}
+        others = {name: it for name, it in response.output.items() if name not in _OF_WRITE}
+        response.output = {**others, **own}
+        return response
+
+    async def _of_remote(
+        self, bucket: str, old: str, new: str, context: RequestContext
+    ) -> tuple[Stored, str] | None:
+        """The object at the remote, with its ETag; None: a pending write decides."""
+        pending = self._journal.pending
+        copy, newest = self.pending(bucket, old), pending.newest(bucket, old)
+        if copy is not None and (copy is not newest or pending.copies.of(bucket, new)):
+            # Otherwise two copies would wait for each other, or tags for a copy of another key.
+            await self._settler.settle(bucket, old)
+            newest = pending.newest(bucket, old)
+        return None if newest is not None else await self._head(bucket, old, context)
+
+    async def _head(self, bucket: str, key: str, context: RequestContext) -> tuple[Stored, str]:
+        client = S3Client(self._settler.inner, context)
+        head = await client.output("HeadObject", {"Bucket": bucket, "Key": key})
+        size = int(head["ContentLength"])
+        if size > MAX_COPY:
+            raise S3Error("NotImplemented", "An object of more than 5 GiB is not renamed.")
+        tags = await client.tags(bucket, key) if head.get("TagCount") else {}
+        record = ObjectRecord(
+            key=key,
+            size=size,
+            etag=head["ETag"],
+            modified=head["LastModified"].timestamp(),
+            storage_class=head.get("StorageClass") or STANDARD,
+            description=Description(
+                headers={name: head[name] for name in _HEADERS if head.get(name)},
+                metadata=dict(head.get("Metadata") or {}),
+                tags=tags,
+            ),
+        )
+        return Stored(record, ELSEWHERE), record.etag
+
+    # In the writer thread
+
+    def _rename(
+        self,
+        bucket: str,
+        old: str,
+        new: str,
+        at_remote: tuple[Stored, str] | None,
+        context: RequestContext,
+        tx: Transaction,
+    ) -> None:
+        rows = journal_rows.of_key(tx, bucket, old)
+        if bool(rows) == bool(at_remote):
+            raise _ChangedMeanwhile
+        recorder = self._journal.recorder
+        if at_remote is not None:
+            stored, etag = at_remote
+            staged = stage(tx, bucket, new, stored)
+            recorder.enter(tx, Kind.COPY, _of(staged, context), None, CopySource(old, etag))
+        else:
+            stored, source = _newest(tx, rows[-1])
+            etag = None
+            staged = stage(tx, bucket, new, stored)
+            kind = Kind.PUT if source is None else Kind.COPY
+            recorder.enter(tx, kind, _of(staged, context), None, source)
+        journal_rows.unstage(tx, bucket, old)
+        change = JournalChange(bucket, old, context=context)
+        recorder.enter(tx, Kind.DELETE, change, etag)
+
+    def _enter_copy(
+        self,
+        bucket: str,
+        record: ObjectRecord,
+        source: CopySource,
+        context: RequestContext,
+        tx: Transaction,
+    ) -> None:
+        if journal_rows.of_key(tx, bucket, record.key):
+            raise _ChangedMeanwhile
+        staged = stage(tx, bucket, record.key, Stored(record, ELSEWHERE))
+        context = context.derive(replaces=None)
+        self._journal.recorder.enter(tx, Kind.COPY, _of(staged, context), source.etag, source)
+
+
+def _of(change: JournalChange, context: RequestContext) -> JournalChange:
+    return change._replace(context=context)
+
+
+def _newest(tx: Transaction, write: PendingWrite) -> tuple[Stored, CopySource | None]:
+    """The object of the newest row of a key. Raises NoSuchKey for a deletion."""
+    row = journal_rows.find(tx, write.seq)
+    if row is None or row.stored is None:
+        raise S3Error("NoSuchKey", Key=write.key)
+    if row.source is None and row.stored.layout == ELSEWHERE:
+        raise _ChangedMeanwhile  # of a copy that is being pushed
+    return row.stored, row.source
+
+
+def is_of_mount(request: S3Request[Any]) -> bool:
+    """Whether this CopyObject is a change of metadata by the mount."""
+    if request.context.replaces is None:
+        return False
+    return parse_copy_source(request.input["CopySource"])[:2] == (request.bucket, request.key)
