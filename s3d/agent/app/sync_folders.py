@@ -12,6 +12,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.supervise import supervise
 from s3d.agent.core.telemetry import Labels, Registry
+from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.stores.remote.identity import endpoint_of
 from s3d.agent.sync.baseline import Baseline
@@ -58,10 +59,13 @@ def open_folders(
 
     if gateway is not None:
         _rename_remote(gateway.state, places)
+    objects = S3Client(stack.without_events, bypass_cache=True, bypass_queue=True)
+    state = places.state_dir / "sync"
     around = SyncContext(
-        objects=S3Client(stack.without_events, bypass_cache=True),
+        objects=objects,
+        parts=PartTransfers(objects, state / "uploads", config.part_size),
         remote=str(places.store_dir) if gateway is None else gateway.state.identity.id,
-        state=places.state_dir / "sync",
+        state=state,
         own=(places.config_dir, places.data_dir, places.cache_dir, places.state_dir,
              places.write_queue_dir, places.read_cache_dir),
         events=events,

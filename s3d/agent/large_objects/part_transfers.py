@@ -42,18 +42,18 @@ class PartTransfers:
     def __init__(self, client: S3Client, folder: Path, part_size: int = DEFAULT_PART) -> None:
         """folder: of the maps of uploads; it is created. part_size: bytes, the smallest one."""
         self.client = client
-        self._folder, self._part_size = folder, part_size
+        self._folder, self.part_size = folder, part_size
         self._slots = asyncio.Semaphore(CONCURRENT_PARTS)
         self._doubts: dict[tuple[str, str, str], str] = {}
         """Bucket, key and ETag -> the digest of bytes that do not match the ETag."""
 
     def takes(self, size: int) -> bool:
         """Whether an object of this size is moved in parts."""
-        return is_in_parts(size, self._part_size)
+        return is_in_parts(size, self.part_size)
 
     def plan(self, size: int) -> PartPlan:
         """The parts of an object. Raises EntityTooLarge."""
-        return plan_parts(size, self._part_size)
+        return plan_parts(size, self.part_size)
 
     async def upload(
         self, owner: str, plan: UploadPlan, source: UploadSource, moved: Moved,

@@ -205,7 +205,7 @@ class Executor(Placement):
             return False
         if remote.sha256:
             return remote.sha256 == content.sha256
-        if unquoted(remote.etag) == content.md5:
+        if unquoted(remote.etag) == content.etag:
             return True
         _, staged = await self._stage(remote, None)
         await self.tree.drop_staged(staged.name)
@@ -256,7 +256,7 @@ class Executor(Placement):
         attributes = FileAttributes(local.signature.mtime_ns, mode, content.sha256, parent, tags)
         self.baseline.intend(
             path,
-            Intent("upload", local.signature, content.sha256, md5=content.md5, mode=local.mode),
+            Intent("upload", local.signature, content.sha256, md5=content.etag, mode=local.mode),
         )
         await self.baseline.flush()
         try:
@@ -309,7 +309,7 @@ class Executor(Placement):
         self, remote: RemoteEntry, local: LocalEntry | None
     ) -> tuple[RemoteEntry, StagedFile]:
         """Download the object to the stage. local: the file that it will replace."""
-        found, body = await self.remote_tree.get(remote.path, remote.etag)
+        found, body = await self.remote_tree.get(remote.path, remote.etag, remote.size)
         mode = local.mode if local is not None else None
         if self.policy.keeps_mode and found.mode is not None:
             mode = found.mode

@@ -9,11 +9,13 @@ import asyncio
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from s3d.agent.core.path_names import why_no_path
+from s3d.agent.s3.part_sizes import DEFAULT_PART
 from s3d.agent.sync.atomic_rename import Name
 from s3d.agent.sync.file_content import FileContent, local_of, open_regular
 from s3d.agent.sync.interfaces import ConcurrentChange
@@ -27,6 +29,9 @@ T = TypeVar("T")
 
 class FolderReader(MarkedFolder):
     """The folder, open. Raises OSError when it does not exist."""
+
+    part_size = DEFAULT_PART
+    """Of the parts in which large files are sent."""
 
     @contextmanager
     def at(self, path: str, *, make: bool = False) -> Iterator[Name]:
@@ -121,15 +126,23 @@ class FolderReader(MarkedFolder):
         return False
 
     async def read(self, path: str, signature: Signature) -> FileContent:
+        stopped = threading.Event()
+
         def work() -> FileContent:
             try:
-                return FileContent(lambda: self._open(path), signature)
+                return FileContent(
+                    lambda: self._open(path), signature,
+                    part_size=self.part_size, is_stopped=stopped.is_set,
+                )  # fmt: skip
             except OSError as error:
                 if error.errno in (*MISSING, errno.ELOOP):
                     raise ConcurrentChange from error
                 raise
 
-        return await self._do(work)
+        try:
+            return await self._do(work)
+        finally:
+            stopped.set()  # else a cancelled caller leaves a thread that reads for minutes
 
     def _open(self, path: str) -> int:
         with self.at(path) as place:

@@ -17,6 +17,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.path_names import host_name
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.root import why_no_root
 from s3d.shared.config.load import name_of
@@ -45,6 +46,8 @@ class SyncContext:
     events: Events
     umask: int
     """Of files that are downloaded."""
+    parts: PartTransfers | None = None
+    """Moves the large objects of all folders; None: they are moved whole."""
     level_of: Callable[[str], str] = lambda bucket: ""
     order_of: Callable[[str], str] = lambda bucket: BYTES
     """In which the bucket's objects are listed: s3/listing.py."""
@@ -132,6 +135,7 @@ class Folders:
             file=file,
             events=around.events,
             umask=around.umask,
+            parts=around.parts,
             host=host_name(),
             level=partial(around.level_of, config.bucket),
             order=partial(around.order_of, config.bucket),
@@ -144,6 +148,8 @@ class Folders:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            if self._context.parts is not None:
+                group.create_task(self._context.parts.abort_old_uploads(), name="abort old uploads")
             for folder in self.by_name.values():
                 self._start(folder)
             await asyncio.Event().wait()

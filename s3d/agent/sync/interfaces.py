@@ -8,9 +8,15 @@ by looking again.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import NamedTuple, Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol, runtime_checkable
 
+from s3d.agent.large_objects.part_map import MapName
+from s3d.agent.large_objects.part_upload import UploadSource
+from s3d.agent.large_objects.ranged_download import PartialFile
+from s3d.agent.large_objects.sparse_file import Update
 from s3d.agent.s3.messages import Body
+from s3d.agent.s3.part_sizes import PartPlan
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 
 
@@ -40,8 +46,8 @@ class Content(Protocol):
         """As hex."""
 
     @property
-    def md5(self) -> str:
-        """As hex."""
+    def etag(self) -> str:
+        """The ETag that a store gives these bytes, without quotes: their MD5, or that of parts."""
 
     @property
     def is_torn(self) -> bool:
@@ -49,6 +55,9 @@ class Content(Protocol):
 
     def body(self) -> Body:
         """To be read once and closed."""
+
+    def parts(self, plan: PartPlan) -> AbstractAsyncContextManager[UploadSource]:
+        """The bytes of a large file, to be sent in parts. Raises ConcurrentChange."""
 
 
 class StagedFile(NamedTuple):
@@ -69,6 +78,21 @@ class FileAttributes(NamedTuple):
     tags: Mapping[str, str] = {}
 
 
+@runtime_checkable
+class LargeObject(Protocol):
+    """One version of an object that is received in parts."""
+
+    @property
+    def name(self) -> str:
+        """Of the partial file: the same for each attempt."""
+
+    async def download(self, name: MapName, also: Update) -> PartialFile:
+        """A complete and verified file, whose bytes `also` has taken. The caller closes it. Raises
+        ConcurrentChange, Unavailable, PathBlocked."""
+
+    async def aclose(self) -> None: ...
+
+
 class LocalTree(Protocol):
     """The local folder. Raises PathBlocked for errors of the system; ConcurrentChange as stated.
 
@@ -83,7 +107,9 @@ class LocalTree(Protocol):
     async def read(self, path: str, signature: Signature) -> Content:
         """Raises ConcurrentChange when the file is not of this signature, before or after."""
 
-    async def receive(self, name: str, body: Body, attributes: FileAttributes) -> StagedFile:
+    async def receive(
+        self, name: str, body: Body | LargeObject, attributes: FileAttributes
+    ) -> StagedFile:
         """Write a body to the stage. Raises ConcurrentChange when it is not attributes.sha256."""
 
     async def place(
@@ -154,17 +180,18 @@ class RemoteTree(Protocol):
         """condition: the ETag to be replaced, or client.IF_ABSENT. Raises ConcurrentChange when it
         does not hold, or the content is torn. content None: the marker of a folder."""
 
-    async def get(self, path: str, etag: str) -> tuple[RemoteEntry, Body]:
+    async def get(self, path: str, etag: str, size: int) -> tuple[RemoteEntry, Body | LargeObject]:
         """Raises ConcurrentChange when it is another object, or gone. The caller closes the
-        body."""
+        body. size: as it was listed."""
 
     async def delete(self, path: str, etag: str) -> None:
         """Delete an object. Raises ConcurrentChange when it is another one. A missing object is no
         error."""
 
-    async def copy(self, source: str, etag: str, path: str) -> RemoteEntry:
-        """Copy an object with all that goes with it to a path that is free. Raises
+    async def copy(self, source: str, etag: str, size: int, path: str) -> RemoteEntry:
+        """Copy an object of this size with all that goes with it to a path that is free. Raises
         ConcurrentChange."""
 
-    async def landed(self, path: str, sha256: str, md5: str) -> bool:
-        """Whether a version that was replaced or deleted since had this content."""
+    async def landed(self, path: str, sha256: str, etag: str) -> bool:
+        """Whether a version that was replaced or deleted since had this content. etag: see
+        Content."""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 
 from s3d.agent.core import failpoint
+from s3d.agent.large_objects.part_map import MapName
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.atomic_rename import Name, exchange, rename_to_free
 from s3d.agent.sync.file_content import (
@@ -26,12 +27,17 @@ from s3d.agent.sync.file_content import (
     write_all,
 )
 from s3d.agent.sync.folder_reader import MISSING, FolderReader
-from s3d.agent.sync.interfaces import ConcurrentChange, FileAttributes, PathBlocked, StagedFile
+from s3d.agent.sync.interfaces import (
+    ConcurrentChange,
+    FileAttributes,
+    LargeObject,
+    PathBlocked,
+    StagedFile,
+)
+from s3d.agent.sync.large_objects import PART, sweep_partial
 from s3d.agent.sync.marked_folder import sync_names_of
 from s3d.agent.sync.path_state import Signature
 
-PART = ".part"
-"""Ends the name of a file on the stage that is being received."""
 _STAGED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FOLDER_HERE = "a folder here has this name"
 FILE_HERE = "a file or link here has the name of a folder"
@@ -40,12 +46,20 @@ FILE_HERE = "a file or link here has the name of a folder"
 class FolderTree(FolderReader):
     """The folder, open. Raises OSError when it does not exist."""
 
-    async def receive(self, name: str, body: Body, attributes: FileAttributes) -> StagedFile:
-        """Blocks are gathered, so that a small file takes one thread hop. Until it is complete its
-        name says so: what a crash leaves of it is of no use to anybody."""
-        sha256, size = hashlib.sha256(), 0
+    async def receive(
+        self, name: str, body: Body | LargeObject, attributes: FileAttributes
+    ) -> StagedFile:
+        """Until a file is complete its name says so. What a crash leaves of a large object is
+        continued, what it leaves of a small one is of no use to anybody."""
         if attributes.mode is None:
             attributes = attributes._replace(mode=0o666 & ~self._umask)
+        if isinstance(body, LargeObject):
+            return await self._receive_parts(name, body, attributes)
+        return await self._receive_whole(name, body, attributes)
+
+    async def _receive_whole(self, name: str, body: Body, attributes: FileAttributes) -> StagedFile:
+        """Blocks are gathered, so that a small file takes one thread hop."""
+        sha256, size = hashlib.sha256(), 0
         part = name + PART
         fd = await self._do(lambda: os.open(part, _STAGED, 0o600, dir_fd=self._stage))
         try:
@@ -60,7 +74,7 @@ class FolderTree(FolderReader):
                     blocks, gathered = [], 0
             is_short = body.size is not None and size + gathered != body.size
             data = b"".join(blocks)
-            work = partial(self._complete, fd, data, sha256, attributes, name)
+            work = partial(self._complete, fd, data, sha256, attributes, name, part)
             signature = None if is_short else await self._do(work)
             if signature is None:
                 raise (
@@ -76,14 +90,36 @@ class FolderTree(FolderReader):
             os.close(fd)
         return StagedFile(name, signature, sha256.hexdigest())
 
+    async def _receive_parts(
+        self, name: str, body: LargeObject, attributes: FileAttributes
+    ) -> StagedFile:
+        sha256, part = hashlib.sha256(), MapName(body.name, self._stage)
+        file = await body.download(part, sha256.update)
+        try:
+            work = partial(self._complete, file.fd, b"", sha256, attributes, name, part.name)
+            signature = await self._do(work)
+            if signature is None:
+                await self._do(file.discard)
+                raise ConcurrentChange
+            await self._do(file.finish)
+        finally:
+            file.close()
+        return StagedFile(name, signature, sha256.hexdigest())
+
     def _complete(
-        self, fd: int, data: bytes, sha256: hashlib._Hash, attributes: FileAttributes, name: str
+        self,
+        fd: int,
+        data: bytes,
+        sha256: hashlib._Hash,
+        attributes: FileAttributes,
+        name: str,
+        part: str,
     ) -> Signature | None:
         """Finish a download and rename it; None: its bytes differ from what was announced."""
         finish(fd, data, sha256, attributes)
         if attributes.sha256 and sha256.hexdigest() != attributes.sha256:
             return None
-        os.rename(name + PART, name, src_dir_fd=self._stage, dst_dir_fd=self._stage)
+        os.rename(part, name, src_dir_fd=self._stage, dst_dir_fd=self._stage)
         self._stage_sync.wait()
         return signature_of(os.fstat(fd))
 
@@ -150,11 +186,7 @@ class FolderTree(FolderReader):
 
     async def sweep(self) -> list[str]:
         def work() -> list[str]:
-            names = sorted(os.listdir(self._stage))
-            for name in names:
-                if name.endswith(PART):
-                    os.unlink(name, dir_fd=self._stage)
-            return [name for name in names if not name.endswith(PART)]
+            return sweep_partial(os.listdir(self._stage), self._stage)
 
         return await self._do(work)
 

@@ -102,12 +102,12 @@ async def _copy(executor: Executor, move: Move) -> StepResult:
     if content.sha256 != base.sha256 or await executor.tree.look(gone.path) is not None:
         raise ConcurrentChange
     intent = Intent(
-        "upload", local.signature, content.sha256, md5=content.md5, mode=local.mode
+        "upload", local.signature, content.sha256, md5=content.etag, mode=local.mode
     )  # a copy that has arrived is as good as an upload
     executor.baseline.intend(new.path, intent)
     await executor.baseline.flush()
     try:
-        remote = await executor.remote_tree.copy(gone.path, base.etag, new.path)
+        remote = await executor.remote_tree.copy(gone.path, base.etag, base.size, new.path)
     except ConcurrentChange:
         await recover(executor, new.path)
         raise

@@ -15,6 +15,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.path_names import conflict_name
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
@@ -55,6 +56,8 @@ class FolderSettings:
     """In which the remote lists, see s3/listing.py."""
     pending: Callable[[], Iterable[str]] = lambda: ()
     """Keys below the prefix that wait to be pushed."""
+    parts: PartTransfers | None = None
+    """Moves the large objects; None: all are moved whole."""
     from_file: bool = True
     registry: Registry = field(default_factory=Registry)
 
@@ -93,8 +96,10 @@ def open_folder(
 
     remote_tree = BucketTree(
         objects, config.bucket, config.prefix,
-        level=settings.level, order=settings.order, beside=beside,
+        level=settings.level, order=settings.order, beside=beside, parts=settings.parts,
     )  # fmt: skip
+    if settings.parts is not None:
+        tree.part_size = settings.parts.part_size
     ignore = Ignore(tree.root)
     selection = Selection(objects, config.bucket, config.prefix, ignore, config.filter)
     room = Room(tree.root, config.max_size, config.max_files)

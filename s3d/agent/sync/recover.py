@@ -56,7 +56,7 @@ async def _upload(placement: Placement, path: str, intent: Intent) -> None:
 
 
 def _is_it(remote: RemoteEntry, intent: Intent) -> bool:
-    """The MD5 counts too: a copy of an object of another program has no SHA-256 metadata."""
+    """The ETag counts too: a copy of an object of another program has no SHA-256 metadata."""
     return remote.sha256 == intent.sha256 or unquoted(remote.etag) == intent.md5
 
 

@@ -11,14 +11,16 @@ import base64
 import mimetypes
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.failures import FailureClass, classify
+from s3d.agent.core.failures import classify
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.core.path_names import RESERVED, why_no_path
+from s3d.agent.large_objects.copied_parts import needs_parts
+from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import unquoted
 from s3d.agent.s3.listing import BYTES, is_in_order, may_stream
@@ -27,10 +29,13 @@ from s3d.agent.sync.interfaces import (
     ConcurrentChange,
     Content,
     FileAttributes,
+    LargeObject,
     PathBlocked,
     Unavailable,
 )
+from s3d.agent.sync.large_objects import LargeObjects
 from s3d.agent.sync.path_state import RemoteEntry, fits
+from s3d.agent.sync.reasons import PASSING, translate_errors
 from s3d.shared.control import ObjectInfo
 
 MTIME, MODE = "mtime", "mode"
@@ -38,30 +43,8 @@ MTIME, MODE = "mtime", "mode"
 SHA256, PARENT = "s3d-sha256", "s3d-parent"
 PAGE = 1_000
 
-_OTHER = frozenset(
-    ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "OperationAborted")
-)
 _PLAIN = re.compile(r"(?:[a-zA-Z0-9_-][\w.-]{0,60}/){0,20}[a-zA-Z0-9_-][\w.-]{0,60}", re.ASCII)
-_WHOLE = frozenset(("NoSuchBucket", "AllAccessDisabled", "InvalidBucketName"))
-_PASSING = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
 _ARCHIVED = frozenset(("GLACIER", "DEEP_ARCHIVE"))
-
-
-@contextmanager
-def translate_errors(*, all_or_nothing: bool = False) -> Iterator[None]:
-    """Translate errors of the store to those of sync. all_or_nothing: the request is about no
-    single object, so that each error means Unavailable."""
-    try:
-        yield
-    except S3Error as error:
-        if error.code in _OTHER and not all_or_nothing:
-            raise ConcurrentChange from error
-        why = f"{error.code}: {error.message}"
-        if all_or_nothing or error.code in _WHOLE or classify(error) in _PASSING:
-            raise Unavailable(why) from error
-        raise PathBlocked(why) from error
-    except (ConnectionError, TimeoutError) as error:
-        raise Unavailable(f"the connection was lost: {error}") from error
 
 
 class BucketTree:
@@ -76,12 +59,15 @@ class BucketTree:
         level: Callable[[], str] = lambda: "",
         order: Callable[[], str] = lambda: BYTES,
         beside: Callable[[str], str] = lambda path: f"{path} (conflict)",
+        parts: PartTransfers | None = None,
     ) -> None:
         """objects: fresh ones. level: what the remote makes of conditions. order: of its
-        listings. beside: path of a conflict copy."""
+        listings. beside: path of a conflict copy. parts: moves large objects, past the write
+        queue; None: all are moved whole."""
         self._objects, self._bucket, self._prefix = objects, bucket, prefix
         self._level, self._order, self._beside = level, order, beside
         self._versioned: bool | None = None
+        self._large = None if parts is None else LargeObjects(parts, bucket, prefix)
 
     async def look(self, path: str) -> RemoteEntry | None:
         with translate_errors():
@@ -106,7 +92,7 @@ class BucketTree:
             try:
                 return await self._objects.tags(self._bucket, self._prefix + path)
             except S3Error as error:
-                if classify(error) in _PASSING or error.code == "NoSuchBucket":
+                if classify(error) in PASSING or error.code == "NoSuchBucket":
                     raise
                 return {}
 
@@ -145,26 +131,31 @@ class BucketTree:
     async def put(
         self, path: str, content: Content | None, attributes: FileAttributes, condition: str
     ) -> RemoteEntry:
-        body: Body = BytesBody(b"") if content is None else content.body()
-        md5 = "" if content is None else base64.b64encode(bytes.fromhex(content.md5)).decode()
         headers = ObjectAttributes(_content_type(path), _metadata(attributes), attributes.tags)
+        size = 0 if content is None else content.size
         try:
             with translate_errors():
-                etag, _ = await self._objects.store(
-                    self._bucket,
-                    self._prefix + path,
-                    body,
-                    headers,
-                    if_match=condition,
-                    md5=md5,
-                )
+                if content is not None and self._large is not None and self._large.takes(size):
+                    etag = await self._large.put(path, content, headers, condition)
+                else:
+                    etag = await self._put_whole(path, content, headers, condition)
         except (Unavailable, PathBlocked) as error:
             if content is not None and content.is_torn:
                 raise ConcurrentChange from error
             raise
         if self._level() == "B":
             await self._rescue(path, condition)
-        return RemoteEntry(path, etag, body.size or 0, time.time(), sha256=attributes.sha256)
+        return RemoteEntry(path, etag, size, time.time(), sha256=attributes.sha256)
+
+    async def _put_whole(
+        self, path: str, content: Content | None, headers: ObjectAttributes, condition: str
+    ) -> str:
+        body: Body = BytesBody(b"") if content is None else content.body()
+        md5 = "" if content is None else base64.b64encode(bytes.fromhex(content.etag)).decode()
+        etag, _ = await self._objects.store(
+            self._bucket, self._prefix + path, body, headers, if_match=condition, md5=md5
+        )
+        return etag
 
     async def _rescue(self, path: str, condition: str) -> None:
         """For remotes that ignore conditions but have versions: the version before this write
@@ -183,7 +174,11 @@ class BucketTree:
                 if_match=before.etag, version=before.version_id or "",
             )  # fmt: skip
 
-    async def get(self, path: str, etag: str) -> tuple[RemoteEntry, Body]:
+    async def get(self, path: str, etag: str, size: int) -> tuple[RemoteEntry, Body | LargeObject]:
+        if self._large is not None and self._large.takes(size):
+            with translate_errors():
+                info, large = await self._large.get(path, etag)
+            return self._remote(info), large
         with translate_errors():
             info, body = await self._objects.get(self._bucket, self._prefix + path, if_match=etag)
         if info.etag != etag:
@@ -201,24 +196,27 @@ class BucketTree:
         if self._level() == "B":
             await self._rescue(path, etag)
 
-    async def copy(self, source: str, etag: str, path: str) -> RemoteEntry:
+    async def copy(self, source: str, etag: str, size: int, path: str) -> RemoteEntry:
         with translate_errors():
-            await self._objects.copy(
-                self._bucket, self._prefix + source, self._prefix + path, if_match=etag
-            )
+            if self._large is not None and needs_parts(size):
+                await self._large.copy(source, etag, size, path)
+            else:
+                await self._objects.copy(
+                    self._bucket, self._prefix + source, self._prefix + path, if_match=etag
+                )
         copied = await self.look(path)
         if copied is None:
             raise ConcurrentChange
         return copied
 
-    async def landed(self, path: str, sha256: str, md5: str) -> bool:
+    async def landed(self, path: str, sha256: str, etag: str) -> bool:
         """Needs a bucket with versions."""
         if not await self._has_versions():
             return False
         key = self._prefix + path
         with translate_errors():
             page = await self._objects.versions(self._bucket, key, limit=PAGE)
-        return any(row.key == key and unquoted(row.etag) == md5 for row in page.objects)
+        return any(row.key == key and unquoted(row.etag) == etag for row in page.objects)
 
     async def _has_versions(self) -> bool:
         if self._versioned is None:

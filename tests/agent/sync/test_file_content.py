@@ -28,7 +28,7 @@ async def test_content_is_what_was_there(tmp_path, size):
     path.write_bytes(data)
     found = content(path)
     assert (found.size, found.sha256) == (size, hashlib.sha256(data).hexdigest())
-    assert found.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
+    assert found.etag == hashlib.md5(data, usedforsecurity=False).hexdigest()
     assert await sent(found) == data
     assert await sent(found) == data
     assert not found.is_torn

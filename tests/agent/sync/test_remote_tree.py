@@ -66,11 +66,11 @@ async def test_a_condition_that_does_not_hold_is_told(remote_tree, content):
         with pytest.raises(ConcurrentChange):
             await remote_tree.put("a", content(b"3"), FileAttributes(), condition)
     with pytest.raises(ConcurrentChange):
-        await remote_tree.get("a", first.etag)
+        await remote_tree.get("a", first.etag, 1)
     with pytest.raises(ConcurrentChange):
         await remote_tree.delete("a", first.etag)
     with pytest.raises(ConcurrentChange):
-        await remote_tree.get("gone", first.etag)
+        await remote_tree.get("gone", first.etag, 1)
     assert (await remote_tree.look("a")).etag == second.etag
     await remote_tree.delete("a", second.etag)
     assert await remote_tree.look("a") is None
@@ -87,7 +87,7 @@ async def test_torn_content_is_not_stored(remote_tree, tmp_path, content):
 
 async def test_bytes_come_back(remote_tree, content):
     stored = await remote_tree.put("a", content(b"data"), FileAttributes(), IF_ABSENT)
-    _, body = await remote_tree.get("a", stored.etag)
+    _, body = await remote_tree.get("a", stored.etag, 1)
     async with aclosing(body):
         assert b"".join([block async for block in body]) == b"data"
 
@@ -116,7 +116,7 @@ async def test_a_bucket_that_is_gone_is_no_answer(remote_tree, objects, content)
     calls = (
         remote_tree.look("a"),
         listed(remote_tree),
-        remote_tree.get("a", '"e"'),
+        remote_tree.get("a", '"e"', 1),
         remote_tree.tags("a"),
         remote_tree.put("a", content(b""), FileAttributes(), IF_ABSENT),
     )
@@ -210,20 +210,20 @@ def test_a_time_that_cannot_be_remembered_is_none(text):
 async def test_a_copy_takes_everything_along_and_overwrites_nothing(remote_tree, objects, content):
     attributes = FileAttributes(5 * 10**9, 0o600, "5" * 64, tags={"k": "v"})
     stored = await remote_tree.put("ä b", content(b"1"), attributes, IF_ABSENT)
-    copied = await remote_tree.copy("ä b", stored.etag, "new")
+    copied = await remote_tree.copy("ä b", stored.etag, 1, "new")
     assert (copied.sha256, copied.mtime_ns) == ("5" * 64, 5 * 10**9)
     assert await remote_tree.tags("new") == {"k": "v"}
     with pytest.raises(ConcurrentChange):
-        await remote_tree.copy("ä b", stored.etag, "new")
+        await remote_tree.copy("ä b", stored.etag, 1, "new")
     with pytest.raises(ConcurrentChange):
-        await remote_tree.copy("ä b", '"other"', "newer")
+        await remote_tree.copy("ä b", '"other"', 1, "newer")
 
 
 async def test_only_a_bucket_with_versions_knows_what_it_held(objects, remote_tree, content):
     first = content(b"1")
     stored = await remote_tree.put("a", first, FileAttributes(), IF_ABSENT)
     await remote_tree.put("a", content(b"2"), FileAttributes(), stored.etag)
-    assert not await remote_tree.landed("a", first.sha256, first.md5)
+    assert not await remote_tree.landed("a", first.sha256, first.etag)
     enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
     await objects._store.call(S3Request(operations()["PutBucketVersioning"], enabled))
     remote_tree = BucketTree(objects, BUCKET, "p/")
@@ -231,7 +231,7 @@ async def test_only_a_bucket_with_versions_knows_what_it_held(objects, remote_tr
     third = content(b"3")
     await remote_tree.put("a", third, FileAttributes(), second.etag)
     await remote_tree.delete("a", (await remote_tree.look("a")).etag)
-    assert await remote_tree.landed("a", third.sha256, third.md5)
+    assert await remote_tree.landed("a", third.sha256, third.etag)
     assert not await remote_tree.landed("a", first.sha256, "0" * 32)
 
 

@@ -98,7 +98,7 @@ class Object:
 
 class FakeContent:
     def __init__(self, data: bytes) -> None:
-        self.size, self.sha256, self.md5, self.is_torn = len(data), sha(data), md5(data), False
+        self.size, self.sha256, self.etag, self.is_torn = len(data), sha(data), md5(data), False
         self.data = data
 
     def body(self) -> BytesBody:
@@ -382,7 +382,7 @@ class FakeRemoteTree:
         assert found is not None
         return found
 
-    async def get(self, path: str, etag: str) -> tuple[RemoteEntry, BytesBody]:
+    async def get(self, path: str, etag: str, size: int) -> tuple[RemoteEntry, BytesBody]:
         await self._reach("get")
         self._judge(path, etag)
         found = _remote(path, self.objects[path], whole=True)
@@ -396,7 +396,7 @@ class FakeRemoteTree:
             self.remove(path)
         await self._answer("deleted")
 
-    async def copy(self, source: str, etag: str, path: str) -> RemoteEntry:
+    async def copy(self, source: str, etag: str, size: int, path: str) -> RemoteEntry:
         await self._reach("copy")
         self._judge(source, etag)
         self._judge(path, IF_ABSENT)
