@@ -33,9 +33,6 @@ from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 BodyOf = Callable[[Layout], Body]
 """Opens the staged bytes of a layout; the caller closes the body. Raises InternalError for files
 that are lost."""
-OnSent = Callable[[int], None]
-"""Called with the number of further bytes that are being sent."""
-
 SMALL = 256 << 10
 """Up to this size (bytes) a payload is read into memory first, so that it can be sent again."""
 _INLINE = 64 << 10
@@ -54,6 +51,13 @@ class Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
     def digest(self) -> bytes: ...
+
+
+class OnSent(Protocol):
+    """Called as a push proceeds."""
+
+    def __call__(self, size: int, *, is_there: bool = False) -> None:
+        """size: further bytes that are being sent; is_there: or that the remote has already."""
 
 
 class StagedDataCorrupt(S3Error):
