@@ -128,7 +128,7 @@ class FileOps:
 
     def _flush(self, file: WrittenFile) -> None:
         self._written.flush(file)
-        if self._written.find(file.place) is file:  # else it was removed while it was open
+        if self._written.find(file.place) is file:  # otherwise it was removed while it was open
             self._names.note_written(file)
 
 
