@@ -64,6 +64,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mount": ("mount_commands", "Show buckets as folders of a file system"),
     "umount": ("mount_commands", "Unmount such folders"),
     "filter": ("filter_commands", "Explain and test a filter"),
+    "doctor": ("doctor.doctor_commands", "Find out what is wrong, and what to do about it"),
     "check": ("diagnostic_commands", "Verify everything on the disk"),
     "migrate": ("migrate_command", "Copy the embedded store to the remote"),
     "env": ("access_commands", "Print the environment variables for S3 programs"),
