@@ -114,7 +114,8 @@ class FileOps:
 
     def _flush(self, file: WrittenFile) -> None:
         self._written.flush(file)
-        self._names.note_written(file)
+        if self._written.find(file.place) is file:  # else it was removed while it was open
+            self._names.note_written(file)
 
 
 class HandleTable(Generic[T]):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 import msgspec
@@ -103,37 +103,52 @@ class NameChanges:
         """Set permissions and the time of the last change, or one of them; the ETag afterwards."""
         changes = {"mode": None if mode is None else mode & 0o777, "mtime_ns": mtime_ns}
         changes = {name: value for name, value in changes.items() if value is not None}
-        file = self._written.find(place)
-        if file is not None:
-            file.set_attributes(msgspec.structs.replace(file.attributes, **changes))
-            if file.handles == 0:
-                self._written.flush(file)
-            return file.etag
+        with self._taken(place) as file:
+            if file is not None:
+                self._set(file, msgspec.structs.replace(file.attributes, **changes))
+                return file.etag
         return self._bridge.call(lambda: self._change(place, changes))
 
     def set_metadata(self, place: Place, changes: Mapping[str, str | None]) -> str:
         """Change the user's metadata of an object: name -> value, None to remove it; the ETag
         afterwards."""
-        file = self._written.find(place)
-        if file is not None:
-            file.set_attributes(_with_metadata(file.attributes, changes))
-            if file.handles == 0:
-                self._written.flush(file)
-            return file.etag
+        with self._taken(place) as file:
+            if file is not None:
+                self._set(file, _with_metadata(file.attributes, changes))
+                return file.etag
         return self._bridge.call(lambda: self._change_metadata(place, changes))
 
     def set_tags(self, place: Place, changes: Mapping[str, str | None]) -> None:
         """Change some tags of an object: name -> value, None to remove it."""
-        file = self._written.find(place)
-        if file is None or not file.is_dirty:
-            self._bridge.call(lambda: self._client.set_tags(*place, changes))
-        if file is not None:
+        with self._taken(place) as file:
+            is_stored = file is None or not file.is_dirty
+            if is_stored:
+                self._bridge.call(lambda: self._client.set_tags(*place, changes))
+            if file is None:
+                return
             tags = {k: v for k, v in {**file.attributes.tags, **changes}.items() if v is not None}
             attributes = msgspec.structs.replace(file.attributes, tags=tags)
-            if file.is_dirty:
-                file.set_attributes(attributes)
-            else:
+            if is_stored:
                 file.attributes = attributes
+            else:
+                file.set_attributes(attributes)
+
+    @contextmanager
+    def _taken(self, place: Place) -> Iterator[WrittenFile | None]:
+        """The written file of an object, if there is one; it stays open meanwhile."""
+        file = self._written.take(place)
+        try:
+            yield file
+        finally:
+            if file is not None:
+                self._written.release(file)
+
+    def _set(self, file: WrittenFile, attributes: WrittenAttributes) -> None:
+        """Attributes of a file that is being written get into the store with its bytes."""
+        is_stored = not file.is_dirty
+        file.set_attributes(attributes)
+        if is_stored:
+            self._written.flush(file)
 
     async def _has_children(self, bucket: str, prefix: str) -> bool:
         page = await self._client.page(bucket, prefix, limit=2)

@@ -82,14 +82,14 @@ class WrittenFiles:
 
     def open(self, place: Place, *, truncate: bool = False) -> WrittenFile:
         """Open an object for writing; release() it. Raises OSError: ENOENT when there is none."""
-        file = self._open_again(place, truncate=truncate)
+        file = self.take(place, truncate=truncate)
         if file is not None:
             return file
         info = self._bridge.call(lambda: describe(self._client, place))
         if info is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), place.key)
         with self._lock:
-            file = self._open_again(place, truncate=truncate)
+            file = self.take(place, truncate=truncate)
             if file is not None:  # another thread was faster
                 return file
             old = None if truncate else StoredVersion(self._bridge, self._client, place, info.etag)
@@ -98,8 +98,20 @@ class WrittenFiles:
             attributes = attributes_of_old(info, read_mode(info.metadata.get(MODE, "")))
             return self._add(place, staged, attributes, replaces=info.etag, must_store=truncate)
 
+    def take(self, place: Place, *, truncate: bool = False) -> WrittenFile | None:
+        """Open a file again that find() would find; release() it. Raises OSError."""
+        with self._lock:
+            file = self._files.get(place)
+            if file is not None:
+                file.handles += 1
+        if file is not None and truncate:
+            file.truncate(0)
+        return file
+
     def find(self, place: tuple[str, str]) -> WrittenFile | None:
-        """The file of an object that is open for writing, or that no store has yet."""
+        """The file of an object that is open for writing, or that no store has yet.
+
+        It may be closed in the same moment; take() prevents that."""
         return self._files.get(Place(*place))
 
     def files(self) -> list[WrittenFile]:
@@ -172,15 +184,6 @@ class WrittenFiles:
             file.close()
         self._files.clear()
         self.journal.close()
-
-    def _open_again(self, place: Place, *, truncate: bool) -> WrittenFile | None:
-        with self._lock:
-            file = self._files.get(place)
-            if file is not None:
-                file.handles += 1
-        if file is not None and truncate:
-            file.truncate(0)
-        return file
 
     def _add(
         self,
