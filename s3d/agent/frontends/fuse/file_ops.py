@@ -6,10 +6,12 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import stat
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from s3d.agent.frontends.fuse.fs_ops import OpenFile
+from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, inode_of
+from s3d.agent.frontends.fuse.fs_ops import Attributes, OpenFile
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
 from s3d.agent.frontends.fuse.open_readers import OpenReaders
@@ -95,6 +97,18 @@ class FileOps:
             self._written.release(opened.file)
         else:
             self._readers.close(opened)
+
+    def attributes_of_open(self, handle: int) -> Attributes:
+        """Of an open file that has no name any more."""
+        opened = self._handles.get(handle)
+        if isinstance(opened, WriteHandle):
+            size, mtime_ns, mode = opened.file.status
+            place = tuple(opened.file.place)
+        else:
+            size, mtime_ns, mode = opened.size, int(opened.info.last_modified * 1e9), None
+            place = opened.info.bucket, opened.info.key
+        permissions = FILE_MODE if mode is None else stat.S_IFREG | mode
+        return Attributes(permissions, size, mtime_ns, inode_of("/".join(place)), links=0)
 
     def close_files(self) -> None:
         """Release what is still open."""

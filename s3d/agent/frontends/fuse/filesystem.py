@@ -18,7 +18,7 @@ from s3d.agent.frontends.fuse.directories import BUCKETS, Directories
 from s3d.agent.frontends.fuse.file_ops import FileOps
 from s3d.agent.frontends.fuse.folder_memory import TTL, FolderId, FolderMemory
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
-from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
+from s3d.agent.frontends.fuse.fs_ops import Attributes, FileSystemSize
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
@@ -62,6 +62,12 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         FileOps.__init__(self, names, OpenReaders(opener, bridge, metadata), written)
         AttributeOps.__init__(self, names, changes, Xattrs(client, bridge, states, changes), size)
         self.changed = names.changed
+
+    def get_attributes(self, path: str, handle: int | None) -> Attributes:
+        """path "": of an open file that was removed."""
+        if not path.strip("/") and handle is not None:
+            return self.attributes_of_open(handle)
+        return NameOps.get_attributes(self, path, handle)
 
     def close(self) -> None:
         """The mount has ended."""
