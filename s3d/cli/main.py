@@ -19,7 +19,7 @@ import click
 
 from s3d import __version__
 from s3d.cli.output import complain
-from s3d.cli.session import Session, socket_option
+from s3d.cli.session import COMPLETE, Session, socket_option
 from s3d.shared.errors import DeniedError, FullError, NotFoundError, S3dError, UsageError
 from s3d.shared.text import printable_path
 
@@ -27,6 +27,9 @@ INTERRUPTED = 130
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run_command", "Serve S3 on localhost"),
+    "start": ("background_commands", "Start the agent in the background"),
+    "stop": ("background_commands", "Stop the agent"),
+    "restart": ("background_commands", "Stop the agent, and start it in the background"),
     "status": ("status_command", "Show the agent, a bucket or an object"),
     "ls": ("object_commands", "List buckets or objects"),
     "stat": ("status_command", "Show an object with its metadata and tags"),
@@ -76,7 +79,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "requests": ("request_commands", "List the requests to a store made for tests"),
     "wait": ("request_commands", "Wait for a request to a store made for tests"),
     "config": ("config_commands", "Show and check the configuration"),
-    "completion": ("access_commands", "Print a completion script for the shell"),
+    "completion": ("completion", "Print a completion script for the shell"),
 }
 """Name -> (module in s3d.cli, one line of help). The module defines NAME_command."""
 
@@ -134,6 +137,10 @@ def cli(ctx: click.Context) -> None:
 def main() -> NoReturn:
     """Run the command line of this process, and exit with its exit code."""
     sys.excepthook = _unexpected
+    if COMPLETE in os.environ:
+        from s3d.cli.completion import register
+
+        register()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and so do we then
             signal.signal(number, _stop)
