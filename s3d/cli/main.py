@@ -78,10 +78,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fault": ("fault_commands", "Let requests fail on demand, in a store made for tests"),
     "requests": ("request_commands", "List the requests to a store made for tests"),
     "wait": ("request_commands", "Wait for a request to a store made for tests"),
-    "config": ("config_commands", "Show and check the configuration"),
+    "config": ("config_commands", "Show, check and change the configuration"),
+    "man": ("man_command", "Print the manual page of a command"),
     "completion": ("completion", "Print a completion script for the shell"),
 }
 """Name -> (module in s3d.cli, one line of help). The module defines NAME_command."""
+
+FAMILIAR = {
+    "copy": "cp", "upload": "cp", "download": "cp", "move": "mv", "rename": "mv",
+    "delete": "rm", "del": "rm", "remove": "rm", "list": "ls", "dir": "ls", "lsf": "ls",
+    "tree": "find", "size": "du", "mirror": "sync", "mkdir": "mb", "rmdir": "rb", "more": "cat",
+    "pipe": "put", "ps": "status", "share": "presign", "url": "presign", "tag": "set",
+    "log": "logs", "up": "start", "down": "stop", "edit": "config",
+}  # fmt: skip
+"""Words of other tools -> our commands."""
 
 OS_ERRORS: dict[int, type[S3dError]] = {
     errno.ENOENT: NotFoundError,
@@ -211,10 +221,26 @@ def _reader_gone() -> int:
 def _usage(error: click.ClickException) -> S3dError:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path.strip() if context else "s3d"
-    message = " ".join(error.format_message().split()).rstrip(".")
-    translated = UsageError(message[:1].lower() + message[1:], remedy=f"{command} --help")
+    name = getattr(error, "command_name", "")
+    message = " ".join((error.message if name else error.format_message()).split()).rstrip(".")
+    remedy = f"{command} --help"
+    if name and context is not None and (meant := meant_commands(name, context)):
+        remedy = f"did you mean {' or '.join(f'{command} {each}' for each in meant)}? {remedy}"
+    translated = UsageError(message[:1].lower() + message[1:], remedy=remedy)
     translated.__cause__ = error
     return translated
+
+
+def meant_commands(name: str, context: click.Context) -> list[str]:
+    """The commands of a group that somebody who typed name can have meant."""
+    from difflib import get_close_matches  # slow to import
+
+    if not isinstance(context.command, click.Group):
+        return []
+    names = context.command.list_commands(context)
+    if FAMILIAR.get(name) in names:
+        return [FAMILIAR[name]]
+    return get_close_matches(name, names, n=2)
 
 
 def _of_the_system(error: OSError) -> S3dError:
