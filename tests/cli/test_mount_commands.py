@@ -29,7 +29,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def agent(home: Path) -> Iterator[AgentProcess]:
-    agent = launch(home, env={"S3D_BUCKETS": "bkt,other"})
+    """With one worker thread, so that a thread of it that waits for the mount stops everything."""
+    agent = launch(home, env={"S3D_BUCKETS": "bkt,other"}, module="tests.one_worker")
     yield agent
     agent.kill()
 
@@ -138,10 +139,11 @@ def test_paths_in_a_mount_are_objects(run, mount, agent):
     run("cp", "s3://other/a", f"{folder}/")
     run("sync", folder, "s3://other/synced")
     run("put", "other/put", folder / "b")
+    run("get", "other/put", folder / "got")
     listed = run("ls", "-r", "other").stdout
     for key in ("a", "copied/a", "synced/a", "synced/b", "put"):
         assert f"  {key}\n" in listed
-    assert sorted(os.listdir(folder)) == ["a", "b"]
+    assert sorted(os.listdir(folder)) == ["a", "b", "got"]
     assert {each.kind for each in TransferClient(agent.client).all()} <= {"copy", "move"}
 
 
