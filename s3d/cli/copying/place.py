@@ -92,7 +92,8 @@ def complete_place(
 
     if incomplete.startswith(SCHEME):
         return complete_target(Names.EITHER, ctx, incomplete)
-    return [CompletionItem(incomplete, type="file")]
+    found = [CompletionItem(SCHEME)] if SCHEME.startswith(incomplete) else []
+    return [*found, CompletionItem(incomplete, type="file")]
 
 
 def as_objects(session: Session, places: Sequence[Place]) -> list[Place]:

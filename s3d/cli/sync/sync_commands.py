@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from s3d.cli.completers import complete_folder
 from s3d.cli.output import confirmed, fields, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.folder_text import SHOWN, folder_fields, folder_name, folder_row, show_plan
@@ -88,7 +89,7 @@ def ls_command(session: Session, /, *, as_json: bool) -> None:
 
 
 @sync_command.command("status")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @json_option
 @socket_option
 @pass_session
@@ -109,7 +110,7 @@ def status_command(session: Session, /, folder: str | None, *, as_json: bool) ->
 
 
 @sync_command.command("plan")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @click.option("--all", "everything", is_flag=True, help="Show every path.")
 @json_option
 @socket_option
@@ -129,7 +130,7 @@ def plan_command(
 
 
 @sync_command.command("now")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @json_option
 @socket_option
 @pass_session
@@ -154,7 +155,7 @@ def now_command(session: Session, /, folder: str | None, *, as_json: bool) -> No
 
 
 @sync_command.command("pause")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @socket_option
 @pass_session
 def pause_command(session: Session, /, folder: str | None) -> None:
@@ -164,7 +165,7 @@ def pause_command(session: Session, /, folder: str | None) -> None:
 
 
 @sync_command.command("resume")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @socket_option
 @pass_session
 def resume_command(session: Session, /, folder: str | None) -> None:
@@ -174,7 +175,7 @@ def resume_command(session: Session, /, folder: str | None) -> None:
 
 
 @sync_command.command("approve")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @socket_option
 @pass_session
@@ -190,7 +191,7 @@ def approve_command(session: Session, /, folder: str | None, *, yes: bool) -> No
 
 
 @sync_command.command("restore")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @socket_option
 @pass_session
 def restore_command(session: Session, /, folder: str | None) -> None:
@@ -200,7 +201,7 @@ def restore_command(session: Session, /, folder: str | None) -> None:
 
 
 @sync_command.command("rm")
-@click.argument("folder")
+@click.argument("folder", shell_complete=complete_folder)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @socket_option
 @pass_session
