@@ -41,6 +41,7 @@ TITLES = {
     "queue": "The write queue",
     "cache": "The read cache",
     "sync": "Sync folders",
+    "mount": "Mounts",
     "transfers": "Transfers",
     "sqlite": "The databases",
     "disk": "The disks",

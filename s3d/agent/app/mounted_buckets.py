@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from s3d.agent.app.stack import Stack
 from s3d.agent.core.events import Events
 from s3d.agent.core.own_mounts import OwnMounts
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.folder_memory import TTL
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
 from s3d.agent.frontends.fuse.mounts import Mounts
@@ -177,16 +178,24 @@ class MountedBuckets:
 
 
 def open_mounts(
-    buckets: MountedBuckets, own: OwnMounts, config: Config, places: Places, folders: Folders
+    buckets: MountedBuckets,
+    own: OwnMounts,
+    config: Config,
+    places: Places,
+    *,
+    folders: Folders,
+    registry: Registry,
 ) -> Mounts:
     """The mounts of the configuration; nothing is mounted yet."""
-    return Mounts(
+    mounts = Mounts(
         buckets.open,
         config.mounts,
         own,
         why_not=partial(why_no_mount, own_folders=_own_folders(places), folders=folders),
         count_writes=buckets.count_writes,
     )
+    mounts.report(registry)
+    return mounts
 
 
 def why_no_mount(folder: Path, *, own_folders: tuple[Path, ...], folders: Folders) -> str:

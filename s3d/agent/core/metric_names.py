@@ -240,6 +240,15 @@ SYNC_DOWNLOAD_DELAY = _histogram(
     "folder",
 )  # fmt: skip
 
+# ---------------------------------------------------------------- mounts
+
+MOUNT_UP = _gauge("s3d_mount_up", "1: mounted; 0: mounting failed, or it was unmounted.", "folder")
+MOUNT_OPEN_FILES = _gauge("s3d_mount_open_files", "Files that programs have open.", "folder")
+MOUNT_OPERATIONS = _counter(
+    "s3d_mount_operations_total", "Operations of the kernel.", "folder", "operation"
+)
+MOUNT_ERRORS = _counter("s3d_mount_io_errors_total", "Operations that ended with EIO.", "folder")
+
 # ---------------------------------------------------------------- transfers
 
 TRANSFERS = _gauge("s3d_transfers_jobs", "Transfers that have not ended, by state.", "state")

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from s3d.shared.caching import CacheStatus
+from s3d.shared.mounting import mount_text
 from s3d.shared.text import age, count, duration, safe, size
 from s3d.shared.transfers import QueueStatus
 from s3d.tui.draw import gauge, spark
@@ -174,7 +175,9 @@ class DashboardPane(Pane):
         box = self.query_one("#folders", Box)
         width = max(box.size.width - 4, 60)
         lines = [folder_line(folder, width, self.glyphs) for folder in self.state.folders]
-        box.put(*(lines or ["No folder is synced. 5, then n: add one."]))
+        lines = lines or ["No folder is synced. 5, then n: add one."]
+        mounts = [] if self.state.status is None else self.state.status.mounts
+        box.put(*lines, *(safe(f"mount  {mount_text(each)}") for each in mounts))
 
 
 def _latency(seconds: float) -> str:

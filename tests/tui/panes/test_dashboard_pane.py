@@ -1,5 +1,6 @@
 from msgspec.structs import replace
 
+from s3d.shared.mounting import MountStatus
 from tests.tui.conftest import loaded, screen
 
 
@@ -20,6 +21,16 @@ async def test_enter_leads_to_where_it_is_mended(opened):
         await pilot.press("down", "enter")
         await pilot.pause()
         assert "[5 Sync" in screen(pilot.app)
+
+
+async def test_mounts_are_below_the_sync_folders(opened):
+    async with opened() as pilot:
+        state = pilot.app.state
+        mounts = [MountStatus("/home/me/S3", pending=2)]
+        state.status = replace(state.status, mounts=mounts)
+        pilot.app.pane.draw()
+        await pilot.pause()
+        assert "mount  /home/me/S3  all buckets, 2 pending" in screen(pilot.app)
 
 
 async def test_before_an_answer_nothing_is_made_up(opened):
