@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from msgspec.structs import replace
-
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
@@ -18,7 +16,7 @@ from s3d.agent.s3.etag import unquoted
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import Checksum, PartSize, Stored
+from s3d.agent.storage.records import PartSize, Stored
 from s3d.agent.stores.local.listings import page_size
 from s3d.agent.stores.local.lookup import find_bucket, find_version, shown_version
 from s3d.agent.stores.local.object_description import checksum_members, moment
@@ -69,21 +67,11 @@ def _attributes(stored: Stored, input: Mapping[str, Any]) -> Members:
     record = stored.record
     return {
         "ETag": unquoted(record.etag),  # here AWS leaves the quotes off
-        "Checksum": _checksum(record.checksum),
+        "Checksum": checksum_members(record.checksum) or None,
         "ObjectParts": _parts(stored, input),
         "StorageClass": record.storage_class,
         "ObjectSize": record.size,
     }
-
-
-def _checksum(checksum: Checksum | None) -> Members | None:
-    """Here AWS leaves off the number of parts behind a composite checksum, too.
-
-    As it was measured: https://github.com/floci-io/floci/issues/3083
-    """
-    if checksum is None:
-        return None
-    return checksum_members(replace(checksum, value=checksum.value.partition("-")[0]))
 
 
 def _parts(stored: Stored, input: Mapping[str, Any]) -> Members | None:

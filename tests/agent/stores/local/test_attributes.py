@@ -58,12 +58,3 @@ async def test_no_object_has_a_torrent(s3, bucket):
     for key in ("k", "none"):
         await s3.refused("NoSuchKey", "GetObjectTorrent", Bucket=bucket, Key=key)
     await s3.refused("NoSuchBucket", "GetObjectTorrent", Bucket="none", Key="k")
-
-
-@pytest.mark.finding("RARE-ATTRIBUTES")
-async def test_a_composite_checksum_comes_without_the_number_of_parts(s3, whole):
-    """As AWS was measured: https://github.com/floci-io/floci/issues/3083"""
-    head = await s3("HeadObject", ChecksumMode="ENABLED", **whole)
-    found = await s3("GetObjectAttributes", ObjectAttributes=["Checksum"], **whole)
-    assert head["ChecksumCRC32"] == found["Checksum"]["ChecksumCRC32"] + "-3"
-    assert found["Checksum"]["ChecksumType"] == "COMPOSITE"
