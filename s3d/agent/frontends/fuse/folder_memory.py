@@ -232,17 +232,18 @@ class FolderMemory:
             if state.is_complete and self._clock() < state.until:
                 state.settle(name, entry)
 
-    def changed(self, bucket: str, key: str = "", *, is_removal: bool = False) -> None:
+    def changed(self, bucket: str, key: str = "", *, is_removal: bool = False) -> bool:
         """Something has changed at this key, or (key "") anywhere in the bucket.
 
-        Folders on the way to the key that are known stay known, unless it was a removal.
+        Folders on the way to the key that are known stay known, unless it was a removal. False:
+        nothing was known of the bucket.
         """
         if bucket not in self._of_bucket and ("", "") not in self._folders:
-            return
+            return False
         with self._lock:
             if not key:
                 self._changed_bucket(bucket)
-                return
+                return True
             components = key.split("/")
             prefix = ""
             for component in components[:-1]:
@@ -253,6 +254,7 @@ class FolderMemory:
             state = self._folders.get((bucket, prefix))
             if state is not None:
                 _note(state, components[-1])
+            return bucket in self._of_bucket
 
     def _changed_bucket(self, bucket: str) -> None:
         """The bucket, or the list of buckets: some operations change either."""

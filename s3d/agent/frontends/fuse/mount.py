@@ -66,6 +66,7 @@ class Mount:
         except TimeoutError as error:
             fusermount.unmount(self.folder, lazy=True)
             raise MountFailed(f"cannot mount at {self.folder}", str(error)) from error
+        self._operations.notify_changes(self.invalidate)
 
     def abandon(self) -> None:
         """It could not be started."""

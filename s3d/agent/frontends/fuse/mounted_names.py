@@ -143,11 +143,18 @@ class MountedNames:
         known = self._metadata.get(file.bucket, file.key)
         return None if known is None else known.link
 
-    def changed(self, bucket: str, key: str, *, is_removal: bool) -> None:
-        """Something has changed at this key, or (key "") anywhere in the bucket. On the loop."""
-        self._memory.changed(bucket, key, is_removal=is_removal)
+    def changed(self, bucket: str, key: str, *, is_removal: bool) -> bool:
+        """Something has changed at this key, or (key "") anywhere in the bucket. On the loop.
+
+        False: nothing was known of the bucket.
+        """
         if is_removal:
             self._kept.drop_above(bucket, key)
+        return self._memory.changed(bucket, key, is_removal=is_removal)
+
+    def path_of(self, bucket: str, key: str) -> str:
+        """The path of an object, or of a folder; "" for what the mount does not show."""
+        return self._directories.path_of(bucket, key)
 
     def _put(self, folder: FolderId, name: str, entry: Entry) -> None:
         """Remember an entry as that of this name."""
