@@ -88,6 +88,11 @@ class ParkedConflicts:
             remote_etag=remote_etag,
         )
 
+    async def keep_both(self, write: PendingWrite, key: str) -> None:
+        """Push a pending write to another key instead: that of a conflict copy."""
+        await self._index.write(partial(self._keep_both, write, key))
+        self._events.emit("queue.conflict_copy", write.subject, seq=write.seq, key=key)
+
     async def drop(self, write: PendingWrite, remote_etag: str) -> None:
         """Remove a pending write: the conflict policy prefers the remote's version."""
 
@@ -165,13 +170,28 @@ class ParkedConflicts:
         insert_conflict(tx, conflict, stored)
         for seq in (write.seq, *followers):
             journal_rows.drop(tx, seq, pushed=False)
-        following = journal_rows.oldest(tx, write.bucket, write.key)
-        if row.base.is_strict and following is not None:
-            seq, base = following
-            journal_rows.set_base(tx, seq, replace(base, etag=row.base.etag))
         journal_rows.restage(tx, write.bucket, write.key)
         tx.on_commit(partial(self._parked, write, conflict, followers))
         return conflict
+
+    def _keep_both(self, write: PendingWrite, key: str, tx: Transaction) -> None:
+        """Runs in the writer thread. Later writes of the key meet the same conflict."""
+        row = journal_rows.find(tx, write.seq)
+        if row is None or row.stored is None:
+            return
+        followers = _followers(tx, write)
+        last = journal_rows.find(tx, followers[-1]) if followers else row
+        staged = stage(tx, write.bucket, key, (last and last.stored) or row.stored)
+        kind = Kind.PUT if row.source is None else Kind.COPY
+        self._recorder.enter(tx, kind, staged, None, row.source)
+        for seq in (write.seq, *followers):
+            journal_rows.drop(tx, seq, pushed=False)
+        following = journal_rows.oldest(tx, write.bucket, write.key)
+        if following is not None:
+            seq, base = following
+            journal_rows.set_base(tx, seq, replace(base, etag=row.base.etag))
+        journal_rows.restage(tx, write.bucket, write.key)
+        tx.on_commit(partial(self._overtaken, write, followers))
 
     def _parked(self, write: PendingWrite, conflict: Conflict, followers: list[int]) -> None:
         self._add(conflict)

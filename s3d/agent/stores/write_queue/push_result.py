@@ -94,10 +94,6 @@ class PushResultHandler:
         self._gate.record_success()
         self._forget(write)
         await self._abandon(write)
-        if write.kind is Kind.COPY:
-            key = self._conflict_key(write.key)
-            await self._retry_until_saved(partial(self._journal.control.move, write, key))
-            return
         conflicts = self._journal.conflicts
         is_dropped = conflict.resolution is Resolution.DROP
         act = conflicts.drop if is_dropped else conflicts.park
@@ -105,10 +101,11 @@ class PushResultHandler:
             "the remote has a newer version: etag=%s dropped=%s seq=%d",
             conflict.remote_etag or "none", is_dropped, write.seq, extra=subject_fields(write),
         )  # fmt: skip
-        await self._retry_until_saved(partial(act, write, conflict.remote_etag))
-        if conflict.resolution is Resolution.KEEP_BOTH:
+        if conflict.resolution is Resolution.KEEP_BOTH or write.kind is Kind.COPY:
             key = self._conflict_key(write.key)
-            await self._retry_until_saved(partial(conflicts.force, write.seq, key))
+            await self._retry_until_saved(partial(conflicts.keep_both, write, key))
+            return
+        await self._retry_until_saved(partial(act, write, conflict.remote_etag))
 
     async def corrupt(self, write: PendingWrite, error: StagedDataCorrupt) -> None:
         """The staged bytes cannot be pushed."""

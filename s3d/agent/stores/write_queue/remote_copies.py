@@ -21,7 +21,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import BytesBody, Members, RequestContext, S3Request, S3Response
 from s3d.agent.s3.object_headers import TRANSFERABLE
-from s3d.agent.storage.records import ELSEWHERE, STANDARD, Description, ObjectRecord, Stored
+from s3d.agent.storage.records import ELSEWHERE, EMPTY, STANDARD, Description, ObjectRecord, Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.admission import Stage
@@ -35,6 +35,8 @@ MAX_COPY = 5 << 30
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
 _RENAME_MEMBERS = frozenset({"Bucket", "Key", "RenameSource", "ClientToken"})
 """Members of a RenameObject without conditions."""
+EMPTY_ETAG = '"d41d8cd98f00b204e9800998ecf8427e"'
+"""The MD5 of no bytes."""
 _ATTEMPTS = 3
 """Attempts while pushes change what is pending."""
 _HEADERS = tuple(name for name in TRANSFERABLE if name != "StorageClass")
@@ -150,7 +152,7 @@ class RemoteCopies:
         record = ObjectRecord(
             key=key,
             size=size,
-            etag=head["ETag"],
+            etag=head["ETag"] if size else EMPTY_ETAG,
             modified=head["LastModified"].timestamp(),
             storage_class=head.get("StorageClass") or STANDARD,
             description=Description(
@@ -159,7 +161,7 @@ class RemoteCopies:
                 tags=tags,
             ),
         )
-        return Stored(record, ELSEWHERE), record.etag
+        return Stored(record, ELSEWHERE if size else EMPTY), str(head["ETag"])
 
     # In the writer thread
 
@@ -178,8 +180,11 @@ class RemoteCopies:
         recorder = self._journal.recorder
         if at_remote is not None:
             stored, etag = at_remote
-            staged = stage(tx, bucket, new, stored)
-            recorder.enter(tx, Kind.COPY, _of(staged, context), None, CopySource(old, etag))
+            staged = _of(stage(tx, bucket, new, stored), context)
+            if stored.layout == EMPTY:  # some remotes do not copy the marker of a folder
+                recorder.enter(tx, Kind.PUT, staged)
+            else:
+                recorder.enter(tx, Kind.COPY, staged, None, CopySource(old, etag))
         else:
             stored, source = _newest(tx, rows[-1])
             etag = None
@@ -200,9 +205,13 @@ class RemoteCopies:
     ) -> None:
         if journal_rows.of_key(tx, bucket, record.key):
             raise _ChangedMeanwhile
-        staged = stage(tx, bucket, record.key, Stored(record, ELSEWHERE))
-        context = context.derive(replaces=None)
-        self._journal.recorder.enter(tx, Kind.COPY, _of(staged, context), source.etag, source)
+        context, layout = context.derive(replaces=None), ELSEWHERE if record.size else EMPTY
+        staged = _of(stage(tx, bucket, record.key, Stored(record, layout)), context)
+        recorder = self._journal.recorder
+        if layout == EMPTY:
+            recorder.enter(tx, Kind.PUT, staged, source.etag)
+        else:
+            recorder.enter(tx, Kind.COPY, staged, source.etag, source)
 
 
 def _of(change: JournalChange, context: RequestContext) -> JournalChange:

@@ -238,6 +238,17 @@ async def test_a_copy_of_an_object_whose_copy_waits(queue):
     assert await keys(queue.inner) == ["new", "third"]
 
 
+async def test_an_object_without_bytes_is_stored_again_and_not_copied(queue):
+    """Some remotes refuse to copy the marker of a folder."""
+    remote = Client(queue.inner)
+    await remote.put("bbb", "old/", b"", Metadata={"a": "b"})
+    await rename(queue, "old/", "new/")
+    assert kinds(queue) == [(Kind.PUT, "new/"), (Kind.DELETE, "old/")]
+    await pushed(queue)
+    assert await keys(queue.inner) == ["new/"]
+    assert (await remote("HeadObject", Bucket="bbb", Key="new/"))["Metadata"] == {"a": "b"}
+
+
 async def test_what_is_not_there_is_not_renamed(queue):
     here = Client(queue.store)
     await here.put("bbb", "deleted", b"")
@@ -283,6 +294,7 @@ async def check_replaced_source(rig: Rig, folder: Path) -> None:
                 await changed.wait()
         assert await rig.there.read("bbb", "old") == b"foreign"
         assert [write.key for write in queue.journal.pending] == ["new", "old"]
+        assert queue.journal.totals().blocked.files == 1  # so nobody waits for the deletion
 
 
 async def test_a_foreign_object_of_the_new_key_stays_and_the_copy_is_beside_it(queue):
