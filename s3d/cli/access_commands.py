@@ -128,6 +128,8 @@ def _no_proxy(endpoint: str, env: Mapping[str, str]) -> dict[str, str]:
 @target_argument(Names.OBJECT)
 @click.option(
     "--expires",
+    "--expires-in",
+    "expires",
     metavar="AGE",
     default="1h",
     show_default=True,
@@ -163,3 +165,6 @@ def presign_command(
         json_line(answer)
     else:
         click.echo(answer.url)
+        if {".", ".."} & set(target.key.split("/")):
+            note = "programs remove . and .. from URLs; for curl, add --path-as-is"
+            click.echo(f"s3d: {note}", err=True)

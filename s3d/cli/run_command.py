@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from shlex import quote
 from typing import Any, TypeVar
 
@@ -118,7 +117,10 @@ def run_agent(
 
     def announce(status: AgentStatus) -> None:
         nonlocal detached
-        _announce(places.socket, status)
+        home = other_home(session.flags)
+        if status.socket != str(places.socket):
+            home["S3D_SOCKET"] = status.socket
+        _announce(home, status)
         if detached is not None:
             logs.end_stream()
             detached()
@@ -134,9 +136,16 @@ def _text(value: str | bool | tuple[str, ...]) -> str:
     return value if isinstance(value, str) else ",".join(value)
 
 
-def _announce(usual: Path, status: AgentStatus) -> None:
-    """Print that the agent is ready. usual: the socket that the other commands use by default."""
-    lead = "" if status.socket == str(usual) else f"  export S3D_SOCKET={quote(status.socket)}\n"
+def other_home(flags: Mapping[str, str]) -> dict[str, str]:
+    """The variables with which other commands find an agent that has these flags."""
+    names = {"local_dir": "S3D_LOCAL_DIR", "socket": "S3D_SOCKET"}
+    paths = {names[flag]: flags[flag] for flag in names if flag in flags}
+    return {name: os.path.abspath(os.path.expanduser(path)) for name, path in paths.items()}
+
+
+def _announce(home: Mapping[str, str], status: AgentStatus) -> None:
+    """Print that the agent is ready. home: the variables with which other commands find it."""
+    lead = "".join(f"  export {name}={quote(value)}\n" for name, value in home.items())
     ready = READY.format(
         version=status.version,
         endpoint=status.endpoint,

@@ -8,7 +8,7 @@ import click
 
 from s3d.cli.completers import complete_transfer
 from s3d.cli.copying.transfer_progress import failure_text, named, progress
-from s3d.cli.output import fields, for_each, json_line, report
+from s3d.cli.output import fields, for_each, json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.text import count, moment, safe, size
 from s3d.shared.transfers import Transfer
@@ -42,7 +42,9 @@ def transfers_command(ctx: click.Context, /, *, as_json: bool) -> None:
 @pass_session
 def ls_command(session: Session, /, *, kind: str | None, state: str | None, as_json: bool) -> None:
     """List transfers, the oldest first. --json prints one per line."""
-    for transfer in session.transfers().all(kind or "", state or ""):
+    transfers = session.transfers().all(kind or "", state or "")
+    note_empty(transfers, "no transfers", as_json=as_json)
+    for transfer in transfers:
         if as_json:
             json_line(transfer)
         else:

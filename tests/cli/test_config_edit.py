@@ -19,7 +19,7 @@ def test_the_template_changes_nothing(tmp_path):
 def test_each_default_of_the_template_is_valid(tmp_path):
     file = tmp_path / "config.toml"
     lines = [
-        re.sub(r"^# (\w+ = (?!\"\").*)$", r"\1", line)
+        re.sub(r"^# ([\w.]+ = (?!\"\").*)$", r"\1", line)
         for line in template().partition(TAIL)[0].splitlines()
     ]
     file.write_text("\n".join(lines))

@@ -268,7 +268,10 @@ SQLITE_COMMIT = _histogram(
     "database",
 )  # fmt: skip
 DISK_FREE = _gauge(
-    "s3d_disk_free_bytes", "Bytes free for the agent on the file system of a folder.", "folder"
+    "s3d_disk_free_bytes",
+    "Bytes free for the agent on the file system of a folder, measured every 5 seconds; absent "
+    "while it has not answered for a minute.",
+    "folder",
 )
 LOOP_LAG = _histogram(
     "s3d_process_event_loop_lag_seconds", LAG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from s3d.cli.completers import complete_folder
-from s3d.cli.output import confirmed, fields, json_line, report
+from s3d.cli.output import confirmed, fields, json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.folder_text import SHOWN, folder_fields, folder_name, folder_row, show_plan
 from s3d.cli.sync.history_commands import (
@@ -81,7 +81,9 @@ def sync_command(ctx: click.Context, /, *, as_json: bool) -> None:
 @pass_session
 def ls_command(session: Session, /, *, as_json: bool) -> None:
     """List the sync folders. --json prints one per line."""
-    for folder in session.sync().folders():
+    folders = session.sync().folders()
+    note_empty(folders, "no sync folders; s3d sync add PATH BUCKET/PREFIX", as_json=as_json)
+    for folder in folders:
         if as_json:
             json_line(folder)
         else:

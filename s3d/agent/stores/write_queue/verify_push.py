@@ -219,6 +219,19 @@ async def compare_content(
         return same_etag(await etag_of(body, stored), stored.record.etag), etag
 
 
+async def check_pushed(
+    remote: S3Client, body_of: BodyOf, place: Members, stored: Stored, answer: Members
+) -> str:
+    """The remote's ETag of an object, by the answer of its write. Raises BadDigest."""
+    check, etag = compare_answer(stored.record, answer), str(answer.get("ETag", ""))
+    same = check is IntegrityCheck.SAME
+    if check is IntegrityCheck.UNKNOWN:
+        same, etag = await compare_content(remote, body_of, place, stored)
+    if not same:
+        raise S3Error("BadDigest", "the remote stored other bytes than were sent to it")
+    return etag or stored.record.etag
+
+
 async def etag_of(body: Body, stored: Stored) -> str:
     """The ETag that S3 gives these bytes when they are split into the stored object's parts."""
     ends = [part.size for part in stored.layout.parts] or [stored.record.size]
