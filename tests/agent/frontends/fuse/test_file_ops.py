@@ -192,6 +192,7 @@ async def test_a_file_that_is_removed_while_it_is_open_does_not_come_back(
     await asyncio.to_thread(work)
 
 
+@pytest.mark.rule("MOUNT-6")
 async def test_a_reader_sees_what_another_program_writes(world: World, fs: FileSystem) -> None:
     """As `tail -f` expects it."""
     path = f"/{BUCKET}/log"

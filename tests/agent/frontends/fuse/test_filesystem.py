@@ -26,6 +26,7 @@ async def test_nothing_can_be_asked_of_a_mount_that_has_ended(world: World, fs: 
         await asyncio.to_thread(fs.get_attributes, f"/{BUCKET}/file", None)
 
 
+@pytest.mark.rule("MOUNT-7")
 async def test_the_kernel_learns_what_other_clients_change(world: World, fs: FileSystem) -> None:
     notes: queue.Queue[str] = queue.Queue()
     fs.notify_changes(notes.put)
