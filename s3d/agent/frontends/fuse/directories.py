@@ -6,7 +6,7 @@ One look-up of a name that is not in memory:
    such look-ups in one folder, its first page is read instead, which answers for many names.
 3. -> thread: the answer is kept, unless the name has changed meanwhile.
 
-A listing reads its next page when its reader has used up the one before.
+A listing reads its second page when its reader has used up the first, and then one page ahead.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from s3d.agent.frontends.fuse.key_names import Form, name_of, parse_name
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.s3.address import MAX_KEY_SIZE
+from s3d.shared.control import Listing
 
 BUCKETS: FolderId = ("", "")
 """The root of a mount of all buckets."""
@@ -204,16 +205,33 @@ class Directories:
             yield self._buckets()
             return
         part = PartialListing(self._memory.begin(folder))
-        merger, cursor = PageMerger(folder[1]), ""
-        while True:
-            page = self._bridge.call(partial(self._requests.page, folder, beginning, cursor))
+        merger = PageMerger(folder[1])
+        first = self._bridge.call(partial(self._requests.page, folder, beginning, ""))
+        for page in self._following(folder, beginning, first):
             entries = [self._describe(folder, each) for each in merger.add(page)]
-            cursor = page.cursor
             if not beginning:
-                self._memory.add_page(folder, part, entries, is_last=not cursor)
+                self._memory.add_page(folder, part, entries, is_last=not page.cursor)
             yield entries
-            if not cursor:
-                return
+
+    def _following(self, folder: FolderId, beginning: str, page: Listing) -> Iterator[Listing]:
+        """A page, and those after it. Once a second one is needed, all are: then each is requested
+        while the one before is used."""
+        yield page
+        request = partial(self._requests.page, folder, beginning)
+        if page.cursor:
+            future = self._bridge.begin(partial(request, page.cursor))
+        while page.cursor:
+            try:
+                page = self._bridge.wait(future)
+            finally:
+                future.cancel()
+            if page.cursor:
+                future = self._bridge.begin(partial(request, page.cursor))
+            try:
+                yield page
+            except GeneratorExit:
+                future.cancel()
+                raise
 
     def _describe(self, folder: FolderId, entry: Entry) -> Entry:
         bucket, prefix = folder
