@@ -147,7 +147,7 @@ class Directories:
         """The entry of a name. Raises OSError ENOENT when there is none."""
         known = self._memory.find(folder, name)
         if known is None:
-            known = Known(self._request_entry(folder, name))
+            known = Known(self._request_or_recall(folder, name))
         if known.entry is None:
             raise no_entry(name)
         return known.entry
@@ -161,8 +161,27 @@ class Directories:
         if known is not None:
             yield from known
             return
-        for page in self._pages(folder):
+        pages = self._pages(folder)
+        try:
+            first = next(pages)
+        except OSError as error:
+            recalled = self._memory.listing(folder, outdated=True)
+            if error.errno != errno.EIO or recalled is None:
+                raise
+            yield from recalled
+            return
+        yield from first
+        for page in pages:
             yield from page
+
+    def _request_or_recall(self, folder: FolderId, name: str) -> Entry | None:
+        try:
+            return self._request_entry(folder, name)
+        except OSError as error:
+            recalled = self._memory.recall(folder, name)
+            if error.errno != errno.EIO or recalled is None:
+                raise
+            return recalled  # the remote is away
 
     def _request_entry(self, folder: FolderId, name: str) -> Entry | None:
         if folder == BUCKETS:
