@@ -13,7 +13,7 @@ from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.large_objects.part_upload import Moved, UploadPlan
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.s3.object_headers import TRANSFERABLE
+from s3d.agent.s3.object_headers import ENCRYPTION, TRANSFERABLE
 from s3d.agent.s3.part_sizes import MAX_SINGLE, PartSpan, plan_parts
 
 COPIED_PART = 512 << 20
@@ -59,10 +59,27 @@ async def copy_in_parts(
     tags = await client.tags(source.bucket, source.key)
     if tags:
         attributes["Tagging"] = urlencode(tags)
+    attributes |= await _encryption(client, place["Bucket"], head)
     attributes |= changed or {}
     parts = plan_parts(source.size, COPIED_PART)
     plan = UploadPlan(place, attributes, condition, parts, source.etag)
     return await transfers.upload(owner, plan, CopiedParts(source), moved, client=client)
+
+
+async def _encryption(client: S3Client, bucket: str, head: Members) -> Members:
+    """The members that encrypt a copy as its source is, if the bucket has no default of its own.
+
+    AWS has one for each bucket, which decides then. Of an embedded store, CopyObject does the same.
+    """
+    encryption = {name: head[name] for name in ENCRYPTION if head.get(name)}
+    if not encryption:
+        return {}
+    try:
+        await client.output("GetBucketEncryption", {"Bucket": bucket})
+    except S3Error as error:
+        if error.code == "ServerSideEncryptionConfigurationNotFoundError":
+            return encryption
+    return {}
 
 
 class CopiedParts:
