@@ -115,9 +115,14 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 def launch(
-    home: Path, *arguments: str, env: Mapping[str, str] = {}, **options: Any
+    home: Path,
+    *arguments: str,
+    env: Mapping[str, str] = {},
+    module: str = "s3d",
+    **options: Any,
 ) -> AgentProcess:
-    """Start `s3d run` and wait until it serves. Raises StartFailed."""
+    """Start `s3d run` and wait until it serves. module: what is run in place of s3d. Raises
+    StartFailed."""
     home.mkdir(mode=0o700, exist_ok=True)
     environ = environment(home, **env)
     with ExitStack() as closing:
@@ -126,7 +131,7 @@ def launch(
         ready.bind(f"{folder}/notify")
         log = closing.enter_context((home / "stderr").open("ab"))
         process = subprocess.Popen(
-            [sys.executable, "-m", "s3d", "run", *arguments],
+            [sys.executable, "-m", module, "run", *arguments],
             env={**environ, "NOTIFY_SOCKET": f"{folder}/notify"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -87,13 +87,6 @@ class Collector:
                     found += [_seen(service, span) for span in of_scope.spans]
         return found
 
-    def next_metrics(self) -> dict[str, Any]:
-        """Those of a request that was made from now on."""
-        before = len(self._of(ExportMetricsServiceRequest))
-        # The first one may have been taken before the call.
-        self.until(lambda: len(self._of(ExportMetricsServiceRequest)) > before + 1)
-        return self.metrics()
-
     def metrics(self) -> dict[str, Any]:
         """Name -> metric, of the last request."""
         last = self._of(ExportMetricsServiceRequest)[-1:]

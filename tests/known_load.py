@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from s3d.cli.client.unix_http import exchange
 from tests.agent_process import AgentProcess
+from tests.collector import attributes_of
 from tests.scrape import Scrape, parse
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -201,6 +202,35 @@ class KnownLoad:
             connection.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode() + b"x" * 50_000)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.counted.requests["PutObject", "aborted"] += 1
+
+
+CHANGING = ("s3d_process_", "s3d_control_")
+"""Metrics that change while nobody does anything."""
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+"""By name and labels."""
+
+
+def counts_of_text(agent: AgentProcess) -> Series:
+    """The counters and the counts of histograms of GET /metrics."""
+    found: Series = {}
+    for name, series in scrape(agent).samples.items():
+        if name.endswith(("_total", "_count")) and not name.startswith(CHANGING):
+            for pairs, value in series.items():
+                found[name.removesuffix("_count"), frozenset(pairs)] = value
+    return found
+
+
+def counts_of_otlp(metrics: dict[str, Any]) -> Series:
+    """The same of what a collector has received. metrics: Collector.metrics()."""
+    found: Series = {}
+    for name, metric in metrics.items():
+        kind = metric.WhichOneof("data")
+        if kind == "gauge" or name.startswith(CHANGING):
+            continue
+        for point in getattr(metric, kind).data_points:
+            value = point.count if kind == "histogram" else point.as_double
+            found[name, frozenset(attributes_of(point).items())] = value
+    return found
 
 
 def wait_until(is_so: Callable[[], Any], seconds: float = 30.0) -> None:

@@ -1,15 +1,15 @@
-"""s3d env, presign and completion: what the shell and other programs need to use s3d."""
+"""s3d env and presign: what other programs need to use s3d."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 import click
-from click.shell_completion import get_completion_class
 
+from s3d.cli.completers import complete_access_key
 from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
@@ -24,6 +24,11 @@ MAX_EXPIRES = 7 * 86400
 PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 FOREIGN = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 """Variables that would be used with our key, or would keep programs from our endpoint."""
+AWS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+       "AWS_REGION", "AWS_DEFAULT_REGION")  # fmt: skip
+RCLONE_NAMES = ("TYPE", "PROVIDER", "ENDPOINT", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION")
+RCLONE = tuple(f"RCLONE_CONFIG_S3D_{name}" for name in RCLONE_NAMES)
+"""The variables that s3d env sets; no_proxy is not among them, since others can have set it."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
@@ -32,11 +37,21 @@ ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 @click.option(
     "--rclone", is_flag=True, help='Print variables that define the rclone remote "s3d:".'
 )
-@click.option("--key", "name", metavar="NAME", default=DEFAULT_KEY, help="Of this access key.")
+@click.option(
+    "--key",
+    "name",
+    metavar="NAME",
+    default=DEFAULT_KEY,
+    help="Of this access key.",
+    shell_complete=complete_access_key,
+)
+@click.option("--unset", is_flag=True, help="Print the commands that remove the variables again.")
 @json_option
 @socket_option
 @pass_session
-def env_command(session: Session, /, *, shell: str, rclone: bool, name: str, as_json: bool) -> None:
+def env_command(
+    session: Session, /, *, shell: str, rclone: bool, name: str, unset: bool, as_json: bool
+) -> None:
     """Print the environment variables that point S3 programs to the agent.
 
     The variables contain your local access key and its secret. The command also works while the
@@ -48,7 +63,11 @@ def env_command(session: Session, /, *, shell: str, rclone: bool, name: str, as_
       s3d env --shell fish | source
       eval "$(s3d env --rclone)" && rclone ls s3d:photos
       eval "$(s3d env --key ci)"
+      eval "$(s3d env --unset)"
     """
+    if unset:
+        _print_unset(RCLONE if rclone else AWS, shell)
+        return
     config, places = session.load()
     endpoint = _endpoint(session, config.endpoint)
     key = key_named(load_keys(places, config), name)
@@ -58,12 +77,15 @@ def env_command(session: Session, /, *, shell: str, rclone: bool, name: str, as_
     if as_json:
         json_line(values)
         return
-    for name in FOREIGN if not rclone else ():
-        if name in os.environ:
-            click.echo(f"set -e {name}" if shell == "fish" else f"unset {name}")
+    _print_unset([name for name in FOREIGN if not rclone and name in os.environ], shell)
     form = "set -gx {} {}" if shell == "fish" else "export {}={}"
     for name, value in values.items():
         click.echo(form.format(name, shlex.quote(value)))
+
+
+def _print_unset(names: Iterable[str], shell: str) -> None:
+    for name in names:
+        click.echo(f"set -e {name}" if shell == "fish" else f"unset {name}")
 
 
 def _endpoint(session: Session, configured: str) -> str:
@@ -80,26 +102,14 @@ def _endpoint(session: Session, configured: str) -> str:
 
 
 def _aws(endpoint: str, key: AccessKey, region: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL_S3": endpoint,
-        "AWS_ENDPOINT_URL_STS": endpoint,
-        "AWS_ACCESS_KEY_ID": key.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": key.secret.reveal(),
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-    }
+    secret = key.secret.reveal()
+    values = (endpoint, endpoint, key.access_key_id, secret, region, region)
+    return dict(zip(AWS, values, strict=True))
 
 
 def _rclone(endpoint: str, key: AccessKey, region: str) -> dict[str, str]:
-    values = {
-        "TYPE": "s3",
-        "PROVIDER": "Other",
-        "ENDPOINT": endpoint,
-        "ACCESS_KEY_ID": key.access_key_id,
-        "SECRET_ACCESS_KEY": key.secret.reveal(),
-        "REGION": region,
-    }
-    return {f"RCLONE_CONFIG_S3D_{name}": value for name, value in values.items()}
+    values = ("s3", "Other", endpoint, key.access_key_id, key.secret.reveal(), region)
+    return dict(zip(RCLONE, values, strict=True))
 
 
 def _no_proxy(endpoint: str, env: Mapping[str, str]) -> dict[str, str]:
@@ -118,6 +128,8 @@ def _no_proxy(endpoint: str, env: Mapping[str, str]) -> dict[str, str]:
 @target_argument(Names.OBJECT)
 @click.option(
     "--expires",
+    "--expires-in",
+    "expires",
     metavar="AGE",
     default="1h",
     show_default=True,
@@ -153,23 +165,6 @@ def presign_command(
         json_line(answer)
     else:
         click.echo(answer.url)
-
-
-SHELLS = ("bash", "zsh", "fish")
-
-
-@click.command("completion")
-@click.argument("shell", type=click.Choice(SHELLS))
-@click.pass_context
-def completion_command(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes commands, buckets and keys in a shell.
-
-    \b
-    Examples:
-      eval "$(s3d completion bash)"      # in ~/.bashrc
-      eval "$(s3d completion zsh)"       # in ~/.zshrc
-      s3d completion fish > ~/.config/fish/completions/s3d.fish
-    """
-    kind = get_completion_class(shell)
-    assert kind is not None, "click knows the shells of SHELLS"
-    click.echo(kind(ctx.find_root().command, {}, "s3d", "_S3D_COMPLETE").source())
+        if {".", ".."} & set(target.key.split("/")):
+            note = "programs remove . and .. from URLs; for curl, add --path-as-is"
+            click.echo(f"s3d: {note}", err=True)

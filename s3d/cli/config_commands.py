@@ -1,17 +1,20 @@
-"""s3d config: show and check the configuration."""
+"""s3d config: show, check and change the configuration."""
 
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from s3d.cli.output import fields, json_line
+from s3d.cli.output import complain, confirmed, fields, json_line, report
 from s3d.cli.session import Session, json_option, pass_session
-from s3d.shared.config.rules import settings_of
+from s3d.shared.config.rules import FILE, settings_of
 from s3d.shared.config.schema import Config, json_value
+from s3d.shared.errors import S3dError
 from s3d.shared.paths import config_file
 from s3d.shared.text import count
 
@@ -29,13 +32,55 @@ class Shown(msgspec.Struct, frozen=True):
 
 @click.group("config")
 def config_command() -> None:
-    """Show and check the configuration.
+    """Show, check and change the configuration.
 
     \b
     Examples:
       s3d config show --origin
-      s3d config check
+      s3d config edit
     """
+
+
+@config_command.command("init")
+@pass_session
+def init_command(session: Session, /) -> None:
+    """Write a configuration file that explains every setting, and changes none.
+
+    \b
+    Example:
+      s3d config init
+    """
+    from s3d.cli.config_edit import init
+
+    path = config_file(os.environ, session.flags)
+    init(path)
+    report(f"wrote {path}; change it with: s3d config edit")
+
+
+@config_command.command("edit")
+@pass_session
+def edit_command(session: Session, /) -> None:
+    """Edit the configuration file with $VISUAL or $EDITOR. Only a valid file replaces the old one.
+
+    \b
+    Example:
+      EDITOR=nano s3d config edit
+    """
+    from s3d.cli.config_edit import edit
+    from s3d.shared.config.load import load_config
+
+    def check(file: Path) -> None:
+        load_config(file, os.environ, session.flags)
+
+    def again(error: S3dError) -> bool:
+        complain(error)
+        return sys.stdin.isatty() and confirmed("edit it again?")
+
+    path = config_file(os.environ, session.flags)
+    if edit(path, os.environ, check, again):
+        report(f"changed {path}; a running agent uses it after: s3d restart")
+    else:
+        report("nothing changed")
 
 
 @config_command.command("show")
@@ -103,7 +148,10 @@ def path_command(session: Session, /) -> None:
 
 
 def _line(item: Shown) -> str:
-    """The setting as a line of the configuration file; a comment when it is unset."""
+    """The setting as a line of the configuration file. It is a comment when it is unset, secret, or
+    cannot be set there."""
     if item.value is None:
         return f"# {item.setting} ="
-    return f"{item.setting} = {msgspec.json.encode(item.value).decode()}"
+    rule = settings_of(Config)[item.setting].rule
+    comment = "" if FILE in rule.sources and not rule.secret else "# "
+    return f"{comment}{item.setting} = {msgspec.json.encode(item.value).decode()}"

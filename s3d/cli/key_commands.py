@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from s3d.cli.completers import complete_access_key
 from s3d.cli.output import fields, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.access_key import DEFAULT_OWNER, check_name, check_scope
@@ -99,7 +100,7 @@ def list_command(session: Session, /, *, as_json: bool) -> None:
 
 
 @key_command.command("rotate")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_access_key)
 @click.option(
     "--grace",
     metavar="AGE",
@@ -126,7 +127,7 @@ def rotate_command(
 
 
 @key_command.command("revoke")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_access_key)
 @json_option
 @socket_option
 @pass_session

@@ -19,7 +19,7 @@ import click
 
 from s3d import __version__
 from s3d.cli.output import complain
-from s3d.cli.session import Session, socket_option
+from s3d.cli.session import COMPLETE, Session, socket_option
 from s3d.shared.errors import DeniedError, FullError, NotFoundError, S3dError, UsageError
 from s3d.shared.text import printable_path
 
@@ -27,6 +27,9 @@ INTERRUPTED = 130
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run_command", "Serve S3 on localhost"),
+    "start": ("background_commands", "Start the agent in the background"),
+    "stop": ("background_commands", "Stop the agent"),
+    "restart": ("background_commands", "Stop the agent, and start it in the background"),
     "status": ("status_command", "Show the agent, a bucket or an object"),
     "ls": ("object_commands", "List buckets or objects"),
     "stat": ("status_command", "Show an object with its metadata and tags"),
@@ -64,6 +67,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mount": ("mount_commands", "Show buckets as folders of a file system"),
     "umount": ("mount_commands", "Unmount such folders"),
     "filter": ("filter_commands", "Explain and test a filter"),
+    "doctor": ("doctor.doctor_commands", "Find out what is wrong, and what to do about it"),
     "check": ("diagnostic_commands", "Verify everything on the disk"),
     "migrate": ("migrate_command", "Copy the embedded store to the remote"),
     "env": ("access_commands", "Print the environment variables for S3 programs"),
@@ -75,10 +79,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fault": ("fault_commands", "Let requests fail on demand, in a store made for tests"),
     "requests": ("request_commands", "List the requests to a store made for tests"),
     "wait": ("request_commands", "Wait for a request to a store made for tests"),
-    "config": ("config_commands", "Show and check the configuration"),
-    "completion": ("access_commands", "Print a completion script for the shell"),
+    "config": ("config_commands", "Show, check and change the configuration"),
+    "man": ("man_command", "Print the manual page of a command"),
+    "completion": ("completion", "Print a completion script for the shell"),
 }
 """Name -> (module in s3d.cli, one line of help). The module defines NAME_command."""
+
+FAMILIAR = {
+    "copy": "cp", "upload": "cp", "download": "cp", "move": "mv", "rename": "mv",
+    "delete": "rm", "del": "rm", "remove": "rm", "list": "ls", "dir": "ls", "lsf": "ls",
+    "tree": "find", "size": "du", "mirror": "sync", "mkdir": "mb", "rmdir": "rb", "more": "cat",
+    "pipe": "put", "ps": "status", "share": "presign", "url": "presign", "tag": "set",
+    "log": "logs", "up": "start", "down": "stop", "edit": "config",
+}  # fmt: skip
+"""Words of other tools -> our commands."""
 
 OS_ERRORS: dict[int, type[S3dError]] = {
     errno.ENOENT: NotFoundError,
@@ -134,6 +148,10 @@ def cli(ctx: click.Context) -> None:
 def main() -> NoReturn:
     """Run the command line of this process, and exit with its exit code."""
     sys.excepthook = _unexpected
+    if COMPLETE in os.environ:
+        from s3d.cli.completion import register
+
+        register()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and so do we then
             signal.signal(number, _stop)
@@ -204,10 +222,26 @@ def _reader_gone() -> int:
 def _usage(error: click.ClickException) -> S3dError:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path.strip() if context else "s3d"
-    message = " ".join(error.format_message().split()).rstrip(".")
-    translated = UsageError(message[:1].lower() + message[1:], remedy=f"{command} --help")
+    name = getattr(error, "command_name", "")
+    message = " ".join((error.message if name else error.format_message()).split()).rstrip(".")
+    remedy = f"{command} --help"
+    if name and context is not None and (meant := meant_commands(name, context)):
+        remedy = f"did you mean {' or '.join(f'{command} {each}' for each in meant)}? {remedy}"
+    translated = UsageError(message[:1].lower() + message[1:], remedy=remedy)
     translated.__cause__ = error
     return translated
+
+
+def meant_commands(name: str, context: click.Context) -> list[str]:
+    """The commands of a group that somebody who typed name can have meant."""
+    from difflib import get_close_matches  # slow to import
+
+    if not isinstance(context.command, click.Group):
+        return []
+    names = context.command.list_commands(context)
+    if FAMILIAR.get(name) in names:
+        return [FAMILIAR[name]]
+    return get_close_matches(name, names, n=2)
 
 
 def _of_the_system(error: OSError) -> S3dError:

@@ -12,7 +12,7 @@ from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, parse_target
 from s3d.shared.config.mount_settings import DEFAULT_DIR
 from s3d.shared.errors import UsageError
-from s3d.shared.mounting import MountSpec, MountStatus
+from s3d.shared.mounting import MountSpec, mount_text, shown_part
 from s3d.shared.text import safe
 
 LIST = "ls"
@@ -63,7 +63,7 @@ def mount_command(
         json_line(status)
     else:
         shown = safe(status.dir)
-        report(f"mounted {_shown(status)} at {shown}; s3d umount {shown} ends it")
+        report(f"mounted {shown_part(status)} at {shown}; s3d umount {shown} ends it")
 
 
 def _list(session: Session, *, as_json: bool) -> None:
@@ -71,7 +71,7 @@ def _list(session: Session, *, as_json: bool) -> None:
         if as_json:
             json_line(status)
         else:
-            click.echo(mount_row(status))
+            click.echo(safe(mount_text(status)))
 
 
 @click.command("umount")
@@ -102,27 +102,6 @@ def umount_command(
             json_line(status)
         else:
             report(f"unmounted {safe(status.dir)}")
-
-
-def mount_row(status: MountStatus) -> str:
-    """One line of s3d mount ls."""
-    numbers = {
-        "open": status.open_files,
-        "pending": status.pending,
-        "held": status.held,
-        "failed": status.failed,
-        "in conflict": status.conflicts,
-    }
-    parts = [_shown(status), *(f"{number} {name}" for name, number in numbers.items() if number)]
-    if status.read_only:
-        parts.insert(1, "read-only")
-    if status.state != "mounted":
-        parts.append(f"{status.state}: {status.reason}".removesuffix(": "))
-    return safe(f"{status.dir}  {', '.join(parts)}")
-
-
-def _shown(status: MountStatus) -> str:
-    return f"{status.bucket}/{status.prefix}".rstrip("/") or "all buckets"
 
 
 def _absolute(folder: str) -> str:

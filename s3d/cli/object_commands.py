@@ -10,7 +10,7 @@ import msgspec
 
 from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.key_selection import Conditions, Selection, glob_of, selected
-from s3d.cli.output import for_each, json_line, report
+from s3d.cli.output import for_each, json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
@@ -90,7 +90,9 @@ def ls_command(
 
 
 def _list_buckets(client: ObjectClient, *, as_json: bool) -> None:
-    for bucket in client.buckets():
+    buckets = client.buckets()
+    note_empty(buckets, "no buckets; s3d mb BUCKET makes one", as_json=as_json)
+    for bucket in buckets:
         if as_json:
             json_line({"name": bucket.name, "created": bucket.created})
         else:

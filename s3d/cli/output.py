@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import IO, Any, TypeVar
 
 import click
@@ -59,6 +59,12 @@ def complain(error: S3dError) -> None:
 def report(done: str) -> None:
     """Print what a command has done."""
     click.echo(safe(done))
+
+
+def note_empty(rows: Sized, text: str, *, as_json: bool) -> None:
+    """Say on stderr that a list is empty, so that nobody takes it for a failure."""
+    if not rows and not as_json:
+        click.echo(safe(text), err=True)
 
 
 def for_each(targets: Iterable[T], act: Callable[[T], None]) -> int:

@@ -45,7 +45,9 @@ class Deletion(NamedTuple):
 @click.option("--version", metavar="ID", default="", help="Delete this version of one object.")
 @click.option("--all-versions", is_flag=True, help="Delete older versions and delete markers too.")
 @click.option("--no-glob", is_flag=True, help="Take * and ? as they are.")
-@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be deleted.")
+@click.option(
+    "-n", "--dry-run", "--dryrun", "dry_run", is_flag=True, help="Only show what would be deleted."
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @socket_option

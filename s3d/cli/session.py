@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+COMPLETE = "_S3D_COMPLETE"
+"""The variable with which the completion of a shell calls s3d."""
+COMPLETION_TIMEOUT = 2.0
+"""Seconds: who presses Tab does not wait for a remote that is away."""
+
+
 class Session:
     """One invocation of s3d. flags: setting -> text, from options before and after the command."""
 
@@ -43,6 +49,8 @@ class Session:
         """The running agent. The first call finds out whether one runs, as with the others."""
         from s3d.cli.client.control_client import ControlClient
 
+        if COMPLETE in os.environ:
+            return ControlClient(self._socket(), timeout=COMPLETION_TIMEOUT)
         return ControlClient(self._socket())
 
     def access_keys(self) -> AccessKeyClient:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from s3d.cli.mount_commands import mount_row
 from s3d.cli.output import fields, for_each, json_line
 from s3d.cli.pending_summary import amount, folder_left, is_clean, summary, waiting_for
 from s3d.cli.session import Session, json_option, pass_session, socket_option
@@ -16,6 +15,7 @@ from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheState, CacheStatus
 from s3d.shared.control import AgentStatus, BucketInfo, NotificationTargetStatus, ObjectStatus
 from s3d.shared.errors import PendingError, UsageError
+from s3d.shared.mounting import mount_text
 from s3d.shared.syncing import FolderStatus
 from s3d.shared.text import age, count, duration, moment, safe, size
 from s3d.shared.transfers import QueueStatus, RemoteStatus
@@ -153,7 +153,7 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
         yield "events", _target(target)
     yield from _not_syncing(status.sync)
     for mount in status.mounts:
-        yield "mount" if mount.state == "mounted" else "NOT MOUNTED", mount_row(mount)
+        yield "mount" if mount.state == "mounted" else "NOT MOUNTED", safe(mount_text(mount))
     for warning in status.warnings:
         yield "warning", warning
 

@@ -70,6 +70,8 @@ def complete_target(names: Names, ctx: click.Context, incomplete: str) -> list[C
     """Complete buckets, then keys level by level. Without an agent there are no completions."""
     from click.shell_completion import CompletionItem
 
+    if incomplete and SCHEME.startswith(incomplete) and incomplete != SCHEME:
+        return [CompletionItem(SCHEME)]
     scheme = SCHEME if incomplete.startswith(SCHEME) else ""
     bucket, slash, prefix = incomplete.removeprefix(SCHEME).partition("/")
     client = ctx.find_root().ensure_object(Session).objects

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import click
 
+from s3d.cli.completers import complete_transfer
 from s3d.cli.copying.transfer_progress import failure_text, named, progress
-from s3d.cli.output import fields, for_each, json_line, report
+from s3d.cli.output import fields, for_each, json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.text import count, moment, safe, size
 from s3d.shared.transfers import Transfer
@@ -41,7 +42,9 @@ def transfers_command(ctx: click.Context, /, *, as_json: bool) -> None:
 @pass_session
 def ls_command(session: Session, /, *, kind: str | None, state: str | None, as_json: bool) -> None:
     """List transfers, the oldest first. --json prints one per line."""
-    for transfer in session.transfers().all(kind or "", state or ""):
+    transfers = session.transfers().all(kind or "", state or "")
+    note_empty(transfers, "no transfers", as_json=as_json)
+    for transfer in transfers:
         if as_json:
             json_line(transfer)
         else:
@@ -49,7 +52,7 @@ def ls_command(session: Session, /, *, kind: str | None, state: str | None, as_j
 
 
 @transfers_command.command("show")
-@click.argument("id")
+@click.argument("id", shell_complete=complete_transfer)
 @json_option
 @socket_option
 @pass_session
@@ -79,7 +82,7 @@ def show_command(session: Session, /, id: str, *, as_json: bool) -> None:
 
 
 @transfers_command.command("pause")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_transfer)
 @socket_option
 @pass_session
 def pause_command(session: Session, /, ids: tuple[str, ...]) -> int:
@@ -88,7 +91,7 @@ def pause_command(session: Session, /, ids: tuple[str, ...]) -> int:
 
 
 @transfers_command.command("resume")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_transfer)
 @socket_option
 @pass_session
 def resume_command(session: Session, /, ids: tuple[str, ...]) -> int:
@@ -97,7 +100,7 @@ def resume_command(session: Session, /, ids: tuple[str, ...]) -> int:
 
 
 @transfers_command.command("retry")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_transfer)
 @socket_option
 @pass_session
 def retry_command(session: Session, /, ids: tuple[str, ...]) -> int:
@@ -106,7 +109,7 @@ def retry_command(session: Session, /, ids: tuple[str, ...]) -> int:
 
 
 @transfers_command.command("cancel")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_transfer)
 @socket_option
 @pass_session
 def cancel_command(session: Session, /, ids: tuple[str, ...]) -> int:

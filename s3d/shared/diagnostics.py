@@ -65,7 +65,7 @@ class Samples(msgspec.Struct, frozen=True):
     hit_ratio: list[float]
     """Share of the reads in that second that the cache answered; -1: there were none."""
     p50: float = 0.0
-    """Median latency of the last minute in seconds."""
+    """Median latency of the last minute in seconds; 0: there was no request."""
     p99: float = 0.0
     errors_4xx: int = 0
     """Errors of the last minute."""

@@ -203,13 +203,19 @@ ACCESS_LOGGER = "s3d.access"
 """One line for each request, at level debug."""
 
 
-def set_up(level: str, stream: TextIO, *, form: str = "text") -> None:
-    """Send every log line of the process to stream.
+EVERYTHING, WARNINGS = logging.NOTSET, logging.WARNING
+"""Levels of a stream."""
 
-    level: "info", or "info,LOGGER=LEVEL,...". form: text or json. What hide() names is masked, and
+
+def set_up(level: str, stream: TextIO, *, form: str = "text", least: int = logging.NOTSET) -> None:
+    """Send the log lines of the process to stream.
+
+    level: "info", or "info,LOGGER=LEVEL,...". form: text or json. least: level of the lines for
+    this stream; other handlers get them all. What hide() names is masked, and
     signatures, tokens and keys are masked by their names.
     """
     handler = logging.StreamHandler(stream)
+    handler.setLevel(least)
     handler.setFormatter(LineFormatter(as_json=form == "json"))
     root, *others = level.split(",")
     logging.basicConfig(level=root.strip().upper(), handlers=[handler], force=True)
@@ -220,6 +226,14 @@ def set_up(level: str, stream: TextIO, *, form: str = "text") -> None:
     for name, floor in CAPPED.items():
         logger = logging.getLogger(name)
         logger.setLevel(max(floor, logger.getEffectiveLevel()))
+
+
+def end_stream() -> None:
+    """Stop what set_up() has begun. Other handlers, such as that of the log file, continue."""
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
 
 
 class LineFormatter(logging.Formatter):

@@ -79,3 +79,28 @@ class PlaceList(msgspec.Struct, frozen=True):
     """The place of each path, in order; None: the path is in no mount of this agent."""
 
     places: list[ObjectPlace | None]
+
+
+def mount_text(status: MountStatus) -> str:
+    """A mount in one line, with what needs attention."""
+    numbers = {
+        "open": status.open_files,
+        "pending": status.pending,
+        "held": status.held,
+        "failed": status.failed,
+        "in conflict": status.conflicts,
+    }
+    parts = [
+        shown_part(status),
+        *(f"{number} {name}" for name, number in numbers.items() if number),
+    ]
+    if status.read_only:
+        parts.insert(1, "read-only")
+    if status.state != "mounted":
+        parts.append(f"{status.state}: {status.reason}".removesuffix(": "))
+    return f"{status.dir}  {', '.join(parts)}"
+
+
+def shown_part(status: MountStatus) -> str:
+    """What a mount shows."""
+    return f"{status.bucket}/{status.prefix}".rstrip("/") or "all buckets"

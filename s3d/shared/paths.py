@@ -106,6 +106,11 @@ class Places(msgspec.Struct, frozen=True):
         return self.state_dir / "agent.log"
 
     @property
+    def crash_log_file(self) -> Path:
+        """What an agent in the background writes to its standard error, such as a crash."""
+        return self.state_dir / "agent.stderr"
+
+    @property
     def access_log_file(self) -> Path:
         """The access log, unless the setting names another file."""
         return self.state_dir / "access.log"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from s3d.shared.caching import CacheEntry, CacheStatus, PinStatus
 from s3d.shared.control import API_MAJOR, AgentStatus, BucketInfo, Event, Hello
 from s3d.shared.diagnostics import LogLine, Samples
+from s3d.shared.mounting import MountStatus, mount_text
 from s3d.shared.syncing import Conflict, FolderStatus, HistoryRow
 from s3d.shared.transfers import QueueStatus, Transfer
 
@@ -181,7 +182,15 @@ class State:
             troubles.append(Trouble("offline", f"the remote: {remote.error}", "transfers"))
         if cache is not None and cache.trouble:
             troubles.append(Trouble("cache", cache.trouble, "cache"))
-        return troubles
+        return [*troubles, *map(_mount_trouble, filter(_needs_attention, self.status.mounts))]
+
+
+def _needs_attention(mount: MountStatus) -> bool:
+    return mount.state != "mounted" or bool(mount.failed or mount.conflicts)
+
+
+def _mount_trouble(mount: MountStatus) -> Trouble:
+    return Trouble("mount", mount_text(mount), "dashboard")
 
 
 def _failed_transfer(transfer: Transfer) -> Trouble:

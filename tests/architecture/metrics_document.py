@@ -24,8 +24,8 @@ exported over OTLP.
 
 - **Where.** `GET /metrics` on the agent's Unix socket, and at `S3D_ADMIN` when that is set.
 - **Formats.** The Prometheus text format 0.0.4, or OpenMetrics 1.0 for a client that asks for it
-  with `Accept: application/openmetrics-text`. In OpenMetrics, buckets have exemplars: the id of a
-  trace that was recorded.
+  with `Accept: application/openmetrics-text`. In OpenMetrics and over OTLP, buckets have exemplars:
+  the ids of the trace and the span of a request that was recorded.
 - **Labels.** No label has the key of an object in it. Up to {MAX_VALUES} buckets and sync folders
   have series of their own; all others share the value `{OTHER}`. A metric has at most
   {MAX_SERIES:,} series.
@@ -41,6 +41,7 @@ TITLES = {
     "queue": "The write queue",
     "cache": "The read cache",
     "sync": "Sync folders",
+    "mount": "Mounts",
     "transfers": "Transfers",
     "sqlite": "The databases",
     "disk": "The disks",

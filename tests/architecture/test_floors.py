@@ -41,6 +41,7 @@ SIBLINGS = {
 DOORS_OF_CLI = {
     "s3d.agent.app.agent",
     "s3d.agent.app.integrity_check",
+    "s3d.agent.app.remote_diagnosis",
     "s3d.agent.app.tracing",
     "s3d.tui.launch",
 }

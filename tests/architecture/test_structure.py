@@ -28,9 +28,9 @@ SMALL = {
     "s3d.agent.selection.filter_subject": "its floor keeps the filters from knowing the records",
     "s3d.agent.stores.change_events": "siblings share it, and must not import one another",
     "s3d.agent.stores.remote.owner": "asked before the remote is opened, on its own connection",
-    "s3d.agent.sync.reasons": "the texts of a plan, without its engine",
     "s3d.cli.client.access_key_client": "one part of the control API's client, as its siblings",
     "s3d.cli.tui_command": "one command, as its siblings",
+    "s3d.shared.findings": "a type that the command and its door into the agent share",
     "s3d.testing.pytest_plugin": "every pytest run loads it, so it holds the fixtures and no more",
 }
 """Module under source.SMALL_MODULE lines -> why it stands alone. At most MOST_SMALL."""

@@ -58,11 +58,12 @@ def test_the_example_files_are_right(tmp_path):
         assert tomllib.loads(example)
         file.write_text(example)
         found.append(load_config(file, {}, {}))
-    whole, filtered, synced, notified, declared = found
+    whole, filtered, synced, mounted, notified, declared = found
     assert whole.buckets == ("photos", "backup")
     assert len(filtered.write_queue.filter.terms) == 3
     assert [bucket.name for bucket in declared.declared_buckets] == ["photos"]
     assert [folder.prefix for folder in synced.sync_folders] == ["notes/"]
+    assert [mount.prefix for mount in mounted.mounts] == ["", "2026/"]
     assert [each.name for each in notified.notification_targets] == ["jobs", "builds"]
 
 

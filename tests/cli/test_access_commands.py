@@ -114,15 +114,18 @@ def test_presign_lasts_a_second_to_a_week(alone, expires):
     assert alone("presign", "b/k", "--expires", expires).code == 2
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_is_of_that_shell(alone, shell):
-    script = alone("completion", shell).out
-    assert f"_S3D_COMPLETE={shell}_complete" in script
-
-
-def test_bash_takes_the_script(alone):
-    script = alone("completion", "bash").out
-    done = subprocess.run(
-        ["bash", "-c", f"{script}\ncomplete -p s3d"], capture_output=True, text=True
-    )
-    assert "s3d" in done.stdout
+@pytest.mark.parametrize("options", [(), ("--rclone",), ("--shell", "fish")])
+def test_the_variables_can_be_removed_again(s3d, options):
+    shell = "fish" if "fish" in options else "bash"
+    set_them, remove = s3d("env", *options).out, s3d("env", "--unset", *options).out
+    before = {line.split("=")[0] for line in subprocess.run(
+        ["bash", "-c", "env"], env={"PATH": s3d.env["PATH"]}, capture_output=True, text=True
+    ).stdout.splitlines()}  # fmt: skip
+    if shell == "bash":
+        after = subprocess.run(
+            ["bash", "-c", f"{set_them}\n{remove}\nenv"],
+            env={"PATH": s3d.env["PATH"]}, capture_output=True, text=True, check=True,
+        ).stdout.splitlines()  # fmt: skip
+        assert {line.split("=")[0] for line in after} == before
+    else:
+        assert remove.splitlines()[0] == "set -e AWS_ENDPOINT_URL_S3"

@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 
 from s3d.cli.client.transfer_client import TransferClient
-from s3d.cli.mount_commands import mount_row
-from s3d.shared.mounting import MountStatus
 from tests.agent.frontends.fuse.kernel.mounts import child, clear, fails, needs_fuse
 from tests.agent_process import AgentProcess, environment, launch
 
@@ -31,7 +29,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def agent(home: Path) -> Iterator[AgentProcess]:
-    agent = launch(home, env={"S3D_BUCKETS": "bkt,other"})
+    """With one worker thread, so that a thread of it that waits for the mount stops everything."""
+    agent = launch(home, env={"S3D_BUCKETS": "bkt,other"}, module="tests.one_worker")
     yield agent
     agent.kill()
 
@@ -63,13 +62,6 @@ def test_without_an_agent_there_is_no_mount(tmp_path):
     for words in (["mount"], ["mount", "ls"], ["umount", "--all"]):
         done = subprocess.run([sys.executable, "-m", "s3d", *words], env=env, capture_output=True)
         assert done.returncode == 5
-
-
-def test_a_row_has_what_needs_attention():
-    status = MountStatus("/m", "bkt", "p/", read_only=True, failed=2, conflicts=1)
-    assert mount_row(status) == "/m  bkt/p, read-only, 2 failed, 1 in conflict"
-    failed = MountStatus("/m", state="failed", reason="why: what to do")
-    assert mount_row(failed) == "/m  all buckets, failed: why: what to do"
 
 
 @needs_fuse
@@ -136,6 +128,7 @@ def test_who_uses_a_mount_is_named(run, mount):
 
 
 @needs_fuse
+@pytest.mark.rule("MOUNT-4")
 def test_paths_in_a_mount_are_objects(run, mount, agent):
     """Every command that takes paths, with the files of the agent's own mount."""
     folder = mount / "bkt" / "own"
@@ -146,14 +139,16 @@ def test_paths_in_a_mount_are_objects(run, mount, agent):
     run("cp", "s3://other/a", f"{folder}/")
     run("sync", folder, "s3://other/synced")
     run("put", "other/put", folder / "b")
+    run("get", "other/put", folder / "got")
     listed = run("ls", "-r", "other").stdout
     for key in ("a", "copied/a", "synced/a", "synced/b", "put"):
         assert f"  {key}\n" in listed
-    assert sorted(os.listdir(folder)) == ["a", "b"]
+    assert sorted(os.listdir(folder)) == ["a", "b", "got"]
     assert {each.kind for each in TransferClient(agent.client).all()} <= {"copy", "move"}
 
 
 @needs_fuse
+@pytest.mark.rule("MOUNT-1")
 def test_a_busy_mount_outlives_a_killed_agent(tmp_path):
     own = tmp_path / "home"
     env = {"S3D_BUCKETS": "bkt", "S3D_FUSE_MOUNT": "true"}

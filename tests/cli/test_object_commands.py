@@ -128,3 +128,8 @@ def test_versions_are_in_listings_and_can_be_read(s3d, versioned):
     assert s3d("cp", f"s3://{versioned}/k", "old", "--version", oldest).code == 0
     assert (s3d.home / "old").read_text() == "one"
     assert "deleted" in s3d("ls", "--versions", f"{versioned}/k").out
+
+
+def test_an_id_that_no_version_has_is_explained(s3d, versioned):
+    done = s3d("restore", f"{versioned}/k", "BADID")
+    assert (done.code, "specified version does not exist" in done.err) == (3, True), done.err

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from s3d.cli.main import cli
-from s3d.cli.run_command import _announce
+from s3d.cli.run_command import _announce, other_home
 from s3d.shared.control import AgentStatus, StoreStatus
 from tests.agent_process import StartFailed, environment
 from tests.cli.conftest import S3D, Commands
@@ -35,7 +35,7 @@ def test_there_is_a_flag_for_every_setting_that_may_have_one():
 def test_the_ready_block_is_paste_ready(capsys):
     store = StoreStatus(buckets=0, objects=0, size=0, path="/home/me/store", free=1)
     _announce(
-        Path("/s"),
+        {},
         AgentStatus(
             version="1.2.3",
             pid=1,
@@ -54,6 +54,19 @@ def test_the_ready_block_is_paste_ready(capsys):
     )
     assert '\n  eval "$(s3d env)"\n' in shown.out
     assert shown.err == "warning: no authentication\n"
+
+
+@pytest.mark.finding("run-local-dir")
+def test_a_home_given_by_a_flag_is_named_for_the_other_commands():
+    assert other_home({"local_dir": "/x", "endpoint": "y"}) == {"S3D_LOCAL_DIR": "/x"}
+    assert other_home({}) == {}
+
+
+def test_signals_for_users_end_no_agent(agent):
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        agent.process.send_signal(number)
+    assert agent.client.hello().pid == agent.process.pid
+    assert agent.process.poll() is None
 
 
 def test_ready_goes_to_stdout_and_the_log_to_stderr(tmp_path, start_agent):

@@ -45,12 +45,8 @@ def test_text_of_a_target_is_what_was_typed():
 
 
 def complete(s3d, words: str) -> list[str]:
-    result = s3d(
-        _S3D_COMPLETE="bash_complete",
-        COMP_WORDS=f"s3d {words}",
-        COMP_CWORD=str(words.count(" ") + 1),
-    )
-    return [line.partition(",")[2] for line in result.out.splitlines() if line]
+    result = s3d(_S3D_COMPLETE="zsh_complete", COMP_LINE=f"s3d {words}")
+    return [line.split("\t")[1] for line in result.out.splitlines() if line]
 
 
 def test_buckets_and_keys_are_completed_by_the_agent(s3d, store):

@@ -44,3 +44,10 @@ def test_a_verb_that_does_not_fit_is_told(s3d, bucket, store):
         assert f"cannot {verb}" in done.err
     done = s3d("transfers", "cancel", "t99999")
     assert (done.code, "no such transfer" in done.err) == (3, True)
+
+
+def test_an_unknown_id_and_an_empty_list_are_explained(s3d):
+    assert "s3d transfers lists them" in s3d("transfers", "cancel", "t999").err
+    s3d("transfers", "clear")
+    shown = s3d("transfers", "ls", "--state", "waiting")
+    assert (shown.code, shown.out, shown.err) == (0, "", "no transfers\n")

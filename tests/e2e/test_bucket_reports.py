@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.agent_process import AgentProcess
+from tests.known_load import wait_until
 
 
 @pytest.mark.slow
@@ -49,3 +50,22 @@ def test_reports_and_logs_follow_the_clock(start_agent: Callable[..., AgentProce
     (log,) = [key for key in keys if key.startswith("log/")]
     body = s3.get_object(Bucket="reports", Key=log)["Body"].read().decode()
     assert " REST.PUT.OBJECT k " in body
+
+
+@pytest.mark.slow
+def test_a_kill_loses_no_record_of_an_access_log(start_agent: Callable[..., AgentProcess]) -> None:
+    agent = start_agent("--report-delay", "1h")
+    s3 = agent.s3()
+    for bucket in ("data", "reports"):
+        s3.create_bucket(Bucket=bucket)
+    enabled = {"TargetBucket": "reports", "TargetPrefix": "log/"}
+    s3.put_bucket_logging(Bucket="data", BucketLoggingStatus={"LoggingEnabled": enabled})
+    s3.put_object(Bucket="data", Key="k", Body=b"1")
+    spool = agent.places.store_dir / "access-logs"
+    wait_until(lambda: any(b" REST.PUT.OBJECT k " in each.read_bytes() for each in spool.glob("*")))
+    agent.kill()
+    s3 = start_agent("--report-delay", "1s").s3()
+    wait_until(lambda: "Contents" in s3.list_objects_v2(Bucket="reports"))
+    (log,) = s3.list_objects_v2(Bucket="reports")["Contents"]
+    body = s3.get_object(Bucket="reports", Key=log["Key"])["Body"].read().decode()
+    assert body.count(" REST.PUT.OBJECT k ") == 1

@@ -376,14 +376,14 @@ def test_the_setting_encrypts_every_object(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_aws_command_line(run: Run, bucket: str, tmp_path: Path) -> None:
+def test_the_aws_command_line(aws: Run, bucket: str, tmp_path: Path) -> None:
     """In parts, with a customer key in a file."""
     (tmp_path / "key").write_bytes(KEY)
     (tmp_path / "data").write_bytes(SIZES[8 << 20] + b"more")
     customer = ("--sse-c", "AES256", "--sse-c-key", f"fileb://{tmp_path}/key")
     place = f"s3://{bucket}/data"
-    run("aws", "s3", "cp", "--only-show-errors", *customer, tmp_path / "data", place)
-    run("aws", "s3", "cp", "--only-show-errors", *customer, place, tmp_path / "back")
+    aws("s3", "cp", "--only-show-errors", *customer, tmp_path / "data", place)
+    aws("s3", "cp", "--only-show-errors", *customer, place, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == (tmp_path / "data").read_bytes()
 
 

@@ -107,8 +107,14 @@ def test_a_latency_names_the_trace_of_a_request(
     named = {labels["trace_id"] for labels, _ in exemplars.values()}
     assert len(named) > 5
     collector.until(lambda: named <= {span.trace for span in collector.spans()})
-    durations = collector.next_metrics()[names.HTTP_DURATION.name].histogram.data_points
-    assert {each.trace_id.hex() for point in durations for each in point.exemplars} == named
+    collector.until(lambda: exemplars_of(collector) == named)
+
+
+def exemplars_of(collector: Collector) -> set[str]:
+    """Ids of traces in the latencies of requests."""
+    metric = collector.metrics().get(names.HTTP_DURATION.name)
+    points = [] if metric is None else metric.histogram.data_points
+    return {each.trace_id.hex() for point in points for each in point.exemplars}
 
 
 def test_every_text_has_every_metric_of_the_table_once(

@@ -271,3 +271,34 @@ def test_a_form_without_a_key_is_no_matter_of_its_policy(s3, wire, bucket):
 def test_the_expected_owner_is_an_account(wire, bucket, owner, answer):
     got = wire("GET", f"/{bucket}", x_amz_expected_bucket_owner=owner)
     assert (got.status, got.error["Code"]) == answer
+
+
+# ---------------------------------------------------------------- reads and writes
+
+
+@pytest.mark.finding("RARE-IF-RANGE")
+def test_a_download_that_continues_gets_no_bytes_of_another_object(s3, wire, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"0123456789")["ETag"]
+    same = wire("GET", f"/{bucket}/k", Range="bytes=5-", If_Range=etag)
+    assert (same.status, same.headers["content-range"]) == (206, "bytes 5-9/10")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"abcdefghij")
+    other = wire("GET", f"/{bucket}/k", Range="bytes=5-", If_Range=etag)
+    assert (other.status, other.headers["content-length"]) == (200, "10")
+    assert "content-range" not in other.headers
+
+
+@pytest.mark.finding("RARE-MD5")
+def test_a_wrong_md5_is_shown_beside_the_right_one(wire, bucket):
+    wrong = "AAAAAAAAAAAAAAAAAAAAAA=="
+    answer = wire("PUT", f"/{bucket}/k", b"x", Content_MD5=wrong)
+    assert (answer.status, answer.error["Code"]) == (400, "BadDigest")
+    assert answer.error["ExpectedDigest"] == wrong
+    assert answer.error["CalculatedDigest"] == "ndTkYSaMgDT1yFZOFVxnpg=="
+
+
+@pytest.mark.finding("RARE-BUCKET")
+def test_the_head_of_a_bucket_says_that_it_is_no_access_point(wire, bucket):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html"""
+    assert wire("HEAD", f"/{bucket}").headers["x-amz-access-point-alias"] == "false"
+    answer = wire("GET", "/?max-buckets=0")
+    assert answer.error["Message"] == "Argument max-buckets must be an integer between 1 and 10000"

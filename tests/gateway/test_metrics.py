@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -11,9 +16,17 @@ import pytest
 from s3d.agent.core import metric_names as names
 from s3d.cli.client.cache_client import CacheClient
 from s3d.shared.caching import CachePlace
+from tests.collector import Collector, open_collector
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
-from tests.known_load import KnownLoad, Relay, scrape, wait_until
+from tests.known_load import (
+    KnownLoad,
+    Relay,
+    counts_of_otlp,
+    counts_of_text,
+    scrape,
+    wait_until,
+)
 
 KIB = 1024
 SIZES = {f"k{number}": number * KIB for number in range(1, 13)}
@@ -24,18 +37,59 @@ def read(client: Any, bucket: str, key: str, **members: Any) -> int:
     return len(client.get_object(Bucket=bucket, Key=key, **members)["Body"].read())
 
 
-def test_requests_of_clients_are_counted_in_front_of_a_remote(
-    gateway: Gateway, new_bucket: str
+CLIENTS = 3
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with open_collector() as collector:
+        yield collector
+
+
+def test_a_load_has_the_same_numbers_everywhere(
+    gateway: Gateway, new_bucket: str, collector: Collector
 ) -> None:
-    agent = gateway.start()
-    with Relay(agent.endpoint) as relay:
-        load = KnownLoad(agent, relay)
-        load.run(f"{new_bucket}-counted")
-        found, status = scrape(agent), agent.client.status()
-        assert found.by_labels(names.HTTP_REQUESTS) == load.counted.requests
-        assert sum(found.by_labels(names.HTTP_SENT).values()) == relay.received
-        assert status.metrics["requests"] == sum(load.counted.requests.values())
-    gateway.drain()
+    """What clients at the same time have counted, while their writes are pushed and their reads are
+    cached, is in /metrics, in the status, and in the sums that a collector has."""
+    settings = {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", "S3D_PROBE": "false"}
+    agent = gateway.start(**collector.env(**settings))
+    with Relay(agent.endpoint) as relay, ThreadPoolExecutor(CLIENTS) as threads:
+        loads = [KnownLoad(agent, relay) for _ in range(CLIENTS)]
+        buckets = [f"{new_bucket}-{number}" for number in range(CLIENTS)]
+        list(threads.map(KnownLoad.run, loads, buckets))
+        gateway.drain()
+        sent = relay.received
+    requests = sum((load.counted.requests for load in loads), Counter[tuple[str, str]]())
+    received = sum((load.counted.sent for load in loads), Counter[str]())
+    assert requests.total() > 100
+
+    found = scrape(agent)
+    assert found.by_labels(names.HTTP_REQUESTS) == requests
+    assert sum(found.by_labels(names.HTTP_SENT).values()) == sent
+    assert sum(found.by_labels(names.HTTP_RECEIVED).values()) == received.total()
+
+    command = [sys.executable, "-m", "s3d", "status", "--json"]
+    status = json.loads(subprocess.check_output(command, env=agent.env))
+    shown = status["metrics"]
+    assert (shown["requests"], shown["sent"], shown["received"]) == (
+        requests.total(), sent, received.total()
+    )  # fmt: skip
+    for code in ("403", "404", "412", "416"):
+        assert shown[f"errors.{code}"] == sum(n for (_, c), n in requests.items() if c == code)
+    assert status["cache"]["hits"] == found.value(names.CACHE_HITS) > 0
+    assert status["cache"]["misses"] == found.value(names.CACHE_MISSES) > 0
+    assert status["cache"]["saved_requests"] == found.value(names.CACHE_SAVED_REQUESTS)
+    assert status["queue"]["waiting"]["files"] == 0
+    assert found.value(names.QUEUE_ACCEPTED, "put") >= 5 * CLIENTS
+
+    # Work in the background, such as the end of a cache fill, may come between the two.
+    collector.until(lambda: counts_of_otlp(collector.metrics()) == counts_of_text(agent))
+    exported = counts_of_otlp(collector.metrics())
+    assert {
+        (labels["operation"], labels["code"]): value
+        for (name, pairs), value in exported.items()
+        if name == names.HTTP_REQUESTS.name and (labels := dict(pairs))
+    } == requests
 
 
 def test_writes_are_counted_from_acknowledgement_to_arrival(

@@ -7,7 +7,6 @@ the request carried.
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import subprocess
 import sys
@@ -20,7 +19,8 @@ import pytest
 
 from s3d.cli.client.queue_client import QueueClient
 from tests.agent_process import AgentProcess, launch
-from tests.collector import Collector, SpanSeen, attributes_of, open_collector
+from tests.collector import Collector, SpanSeen, open_collector
+from tests.known_load import counts_of_otlp, counts_of_text
 
 pytestmark = pytest.mark.slow
 
@@ -252,37 +252,6 @@ def test_without_an_exporter_the_clients_own_context_goes_along(start_gateway, c
     assert at_remote(collector, "S3.PutObject", trace=trace_id).parent == CLIENT
 
 
-CHANGING = ("s3d_process_", "s3d_control_", "s3d_loop_", "s3d_event_loop")
-"""Metrics that change while nobody does anything."""
-Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def counts_of_text(agent: AgentProcess) -> Series:
-    """The counters and the counts of histograms of GET /metrics."""
-    with agent.client.send("GET", "/metrics") as answer:
-        text = answer.read().decode()
-    found: Series = {}
-    for name, labels, value in re.findall(
-        r"^(\w+(?:_total|_count))({.*})? (\S+)$", text, re.MULTILINE
-    ):
-        pairs = frozenset(re.findall(r'(\w+)="([^"]*)"', labels))
-        if not name.startswith(CHANGING):
-            found[name.removesuffix("_count"), pairs] = float(value)
-    return found
-
-
-def counts_of_otlp(metrics: dict[str, Any]) -> Series:
-    found: Series = {}
-    for name, metric in metrics.items():
-        kind = metric.WhichOneof("data")
-        if kind == "gauge" or name.startswith(CHANGING):
-            continue
-        for point in getattr(metric, kind).data_points:
-            value = point.count if kind == "histogram" else point.as_double
-            found[name, frozenset(attributes_of(point).items())] = value
-    return found
-
-
 def test_after_a_load_otlp_has_every_number_that_metrics_has(start_gateway, collector):
     agent = start_gateway(OTEL_TRACES_EXPORTER="none", OTEL_LOGS_EXPORTER="none")
     s3 = agent.s3()
@@ -296,9 +265,8 @@ def test_after_a_load_otlp_has_every_number_that_metrics_has(start_gateway, coll
     s3.list_objects_v2(Bucket="bucket", Prefix="load/")
     s3.delete_object(Bucket="bucket", Key="load/0")
     drain(agent)
-    shown = counts_of_text(agent)
-    sent = counts_of_otlp(collector.next_metrics())
-    assert sent == shown
+    collector.until(lambda: counts_of_otlp(collector.metrics()) == counts_of_text(agent))
+    sent = counts_of_otlp(collector.metrics())
     requests = {
         (labels["operation"], labels["code"]): value
         for (name, pairs), value in sent.items()

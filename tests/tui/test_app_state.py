@@ -2,6 +2,7 @@ import msgspec
 
 from s3d.shared.control import API_MAJOR, ApiVersion, Event, Hello
 from s3d.shared.diagnostics import LogLine, Samples
+from s3d.shared.mounting import MountStatus
 from s3d.tui.app_state import MAX_LOG_LINES, Link, State
 from s3d.tui.demo import DemoAgent
 
@@ -74,6 +75,17 @@ def test_what_needs_attention_names_the_tab_that_mends_it():
         ("failed", "transfers"),
         ("stopped", "sync"),
         ("conflict", "sync"),
+    ]
+
+
+def test_a_mount_that_failed_or_has_conflicts_needs_attention():
+    state = State()
+    mounts = [MountStatus("/a"), MountStatus("/b", state="failed", reason="why"),
+              MountStatus("/c", conflicts=1)]  # fmt: skip
+    state.status = msgspec.structs.replace(DemoAgent()._status(), mounts=mounts)
+    assert [(one.kind, one.text[:2], one.tab) for one in state.troubles()] == [
+        ("mount", "/b", "dashboard"),
+        ("mount", "/c", "dashboard"),
     ]
 
 

@@ -240,6 +240,9 @@ class Agent:
                 loop.add_signal_handler(signal.SIGHUP, self._on_signal, signal.SIGHUP)
             else:
                 loop.add_signal_handler(signal.SIGHUP, self._process.log_files.reopen)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):  # they would end the process
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, signal.SIG_IGN)
         if self._stdin is not None:
             loop.add_reader(self._stdin, self._on_input, self._stdin)
 

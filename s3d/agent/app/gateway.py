@@ -219,7 +219,10 @@ async def open_gateway(
             push_policy=layers.push_policy,
             events=events,
             migration=Migration(
-                partial(_embedded, places.store_dir), remote.without_probes, registry=registry
+                partial(_embedded, places.store_dir),
+                remote.without_probes,
+                maps=state.places.transfers_file.parent / "migration",
+                registry=registry,
             ),
             state=state,
             waiting=_waiting(config, places, state, target),

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from s3d.agent.app.stack import Stack
 from s3d.agent.core.events import Events
 from s3d.agent.core.own_mounts import OwnMounts
+from s3d.agent.core.telemetry import Registry
+from s3d.agent.frontends.fuse.folder_memory import TTL
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
 from s3d.agent.frontends.fuse.mounts import Mounts
 from s3d.agent.frontends.fuse.xattrs import AgentState
@@ -41,6 +43,9 @@ _TOTAL = 1 << 50
 """Bytes that df shows: the remote has no limit that s3d knows."""
 _FILES = 1 << 32
 _STATES = {PendingState.FAILED: "failed", PendingState.HELD: "held"}
+_TTL_OF_STORE = 60.0
+"""Seconds that a listing of the embedded store is believed: all writes pass this agent, but for
+those of lifecycle rules."""
 _MOST_COUNTED = 10_000
 """Writes that are counted for one mount."""
 
@@ -77,6 +82,7 @@ class MountedBuckets:
             is_local=self._is_local,
             states=self,
             size=self._size,
+            ttl=TTL if self._stack.gateway is not None else _TTL_OF_STORE,
         )
         self._open.append(opened)
         return opened
@@ -172,16 +178,24 @@ class MountedBuckets:
 
 
 def open_mounts(
-    buckets: MountedBuckets, own: OwnMounts, config: Config, places: Places, folders: Folders
+    buckets: MountedBuckets,
+    own: OwnMounts,
+    config: Config,
+    places: Places,
+    *,
+    folders: Folders,
+    registry: Registry,
 ) -> Mounts:
     """The mounts of the configuration; nothing is mounted yet."""
-    return Mounts(
+    mounts = Mounts(
         buckets.open,
         config.mounts,
         own,
         why_not=partial(why_no_mount, own_folders=_own_folders(places), folders=folders),
         count_writes=buckets.count_writes,
     )
+    mounts.report(registry)
+    return mounts
 
 
 def why_no_mount(folder: Path, *, own_folders: tuple[Path, ...], folders: Folders) -> str:

@@ -118,7 +118,7 @@ async def open_session(
         stack=stack,
         client=client,
         folders=folders,
-        mounts=open_mounts(mounted, own_mounts, config, places, folders),
+        mounts=open_mounts(mounted, own_mounts, config, places, folders=folders, registry=registry),
         own_mounts=own_mounts,
         transfers=transfers,
         endpoint=endpoint,

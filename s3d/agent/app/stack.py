@@ -51,6 +51,7 @@ from s3d.agent.stores.access.layer import AccessLayer
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.local.bucket_logs import BucketLogs
 from s3d.agent.stores.local.inventory import Inventory
+from s3d.agent.stores.local.log_spool import LogSpool
 from s3d.agent.stores.notifications.service import Notifications
 from s3d.agent.stores.read_cache.cache_status import cache_status
 from s3d.agent.stores.testing.store_mark import FoundMark, confirm, find_mark
@@ -192,7 +193,8 @@ async def build_stack(
         )
         client = S3Client(embedded.local)
         inventory = Inventory(embedded.index, client, now, config.report_delay)
-        logs = BucketLogs(embedded.index, client, now, config.report_delay)
+        spool = LogSpool(places.store_dir / "access-logs")
+        logs = BucketLogs(embedded.index, client, now, config.report_delay, spool=spool)
         embedded.local.on_setting = logs.changed
 
         async def catch_up() -> int:

@@ -80,6 +80,8 @@ def condition_support(capabilities: BackendCapabilities, bucket: str) -> Conditi
 
 
 async def _exclusion_reason(rules: UsePolicy, bucket: str, key: str, stored: Stored) -> str:
+    if rules.includes_all(stored.record.description.tags):
+        return ""
     return await rules.exclusion_reason(subject_of_record(bucket, key, stored))
 
 

@@ -8,7 +8,7 @@ own, which names the request that caused it as its parent.
 from __future__ import annotations
 
 import asyncio
-import uuid
+import os
 
 from s3d.agent.s3.messages import Body, Members, RequestContext, S3Request
 from s3d.agent.s3.model import operations
@@ -17,7 +17,7 @@ from s3d.agent.s3.trace_context import TraceContext
 
 def new_request_id() -> str:
     """16 hexadecimal digits in upper case, as S3 has them."""
-    return uuid.uuid4().hex[:16].upper()
+    return os.urandom(8).hex().upper()
 
 
 def background_context(

@@ -240,6 +240,15 @@ SYNC_DOWNLOAD_DELAY = _histogram(
     "folder",
 )  # fmt: skip
 
+# ---------------------------------------------------------------- mounts
+
+MOUNT_UP = _gauge("s3d_mount_up", "1: mounted; 0: mounting failed, or it was unmounted.", "folder")
+MOUNT_OPEN_FILES = _gauge("s3d_mount_open_files", "Files that programs have open.", "folder")
+MOUNT_OPERATIONS = _counter(
+    "s3d_mount_operations_total", "Operations of the kernel.", "folder", "operation"
+)
+MOUNT_ERRORS = _counter("s3d_mount_io_errors_total", "Operations that ended with EIO.", "folder")
+
 # ---------------------------------------------------------------- transfers
 
 TRANSFERS = _gauge("s3d_transfers_jobs", "Transfers that have not ended, by state.", "state")
@@ -259,7 +268,10 @@ SQLITE_COMMIT = _histogram(
     "database",
 )  # fmt: skip
 DISK_FREE = _gauge(
-    "s3d_disk_free_bytes", "Bytes free for the agent on the file system of a folder.", "folder"
+    "s3d_disk_free_bytes",
+    "Bytes free for the agent on the file system of a folder, measured every 5 seconds; absent "
+    "while it has not answered for a minute.",
+    "folder",
 )
 LOOP_LAG = _histogram(
     "s3d_process_event_loop_lag_seconds", LAG,

@@ -50,7 +50,6 @@ OF_EVENTS: Mapping[str, str] = {
     "queue.discarded": "discarded",
 }
 """Kinds of the event bus -> their names here."""
-_OWN_FIELDS = ("request", "trace")
 
 
 class _Header(msgspec.Struct):
@@ -161,8 +160,8 @@ def read_history(folder: Path, bucket: str, key: str) -> list[ObjectEvent]:
 
 
 def _line(at: float, what: str, subject: str, data: Mapping[str, Scalar]) -> HistoryLine:
-    request, trace = str(data.get("request") or ""), str(data.get("trace") or "")
-    kept = {name: value for name, value in data.items() if name not in _OWN_FIELDS}
+    kept = dict(data)
+    request, trace = str(kept.pop("request", "")), str(kept.pop("trace", ""))
     return HistoryLine(subject, round(at, 3), what, request, trace, kept)
 
 

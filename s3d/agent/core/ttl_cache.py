@@ -23,14 +23,19 @@ class TTLCache(Generic[K, V]):
         """size: entries at most. clock: seconds, of any origin."""
         self._clock = clock
         self._entries: TLRUCache[K, tuple[float, V]] = TLRUCache(size, _expiry, timer=clock)
+        self._is_unused = True
+        """Nothing was ever stored, as in most of these caches."""
 
     def get(self, key: K) -> V | None:
         """The value, unless it has expired or was never stored."""
+        if self._is_unused:
+            return None
         entry = self._entries.get(key)
         return None if entry is None else entry[1]
 
     def put(self, key: K, value: V, ttl: float) -> None:
         """Store a value for so many seconds, in the place of an older one."""
+        self._is_unused = False
         self._entries.pop(key, None)
         self._entries[key] = self._clock() + ttl, value
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 MAX_AGE = 7 * 86_400.0
 """Seconds after which an upload that has not been completed is aborted: its parts cost money."""
-_ABORT_PATIENCE = 5.0
+ABORT_PATIENCE = 5.0
 """Seconds that the store has to abort an upload. One that is away does not block a transfer."""
 _LOST_WINDOW = 60.0
 """Seconds around the beginning of an upload in which one at the store is taken for it."""
@@ -42,7 +42,7 @@ async def discard(client: S3Client, part_map: PartMap) -> None:
     for the next sweep()."""
     place: Members = {"Bucket": part_map.header["Bucket"], "Key": part_map.header["Key"]}
     try:
-        async with asyncio.timeout(_ABORT_PATIENCE):
+        async with asyncio.timeout(ABORT_PATIENCE):
             upload_id = part_map.parts.get(0)
             for each in [upload_id] if upload_id else await _lost(client, place, part_map):
                 await _abort(client, place | {"UploadId": each})

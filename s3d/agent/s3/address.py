@@ -87,11 +87,12 @@ def parse_query(raw_query: str) -> dict[str, str]:
 def parse_copy_source(source: str) -> tuple[str, str, str | None]:
     """(bucket, key, version id) of x-amz-copy-source: "[/]bucket/key[?versionId=id]", encoded.
 
-    Raises S3Error InvalidArgument, or as check_key does.
+    A plus sign is a space at AWS, as in a query and other than in the path of a request. Raises
+    S3Error InvalidArgument, or as check_key does.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#API_CopyObject_RequestSyntax
     """
     path, _, query = source.partition("?versionId=")
-    bucket, _, key = decode(path).removeprefix("/").partition("/")
+    bucket, _, key = decode(path.replace("+", " ")).removeprefix("/").partition("/")
     if not key or not _ADDRESSABLE.fullmatch(bucket):
         raise S3Error(
             "InvalidArgument",

@@ -17,6 +17,7 @@ from typing import Any
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import matches_any
+from s3d.agent.s3.scalars import read_time
 
 Current = tuple[str, float, int]
 """ETag, modification time (Unix seconds) and size (bytes) of an object."""
@@ -143,6 +144,20 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     if start >= stop:
         raise S3Error("InvalidRange", RangeRequested=header or "", ActualObjectSize=size)
     return start, stop - start
+
+
+def range_applies(validator: str | None, etag: str, modified: float) -> bool:
+    """Whether a Range counts, by the If-Range header beside it; None: there is none.
+
+    Only a strong entity tag or the very date of the object will do.
+    https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
+    """
+    if validator is None or validator == etag:
+        return True
+    try:
+        return read_time(validator).timestamp() == int(modified)
+    except ValueError:
+        return False
 
 
 def resolve_copy_range(header: str | None, size: int) -> tuple[int, int]:

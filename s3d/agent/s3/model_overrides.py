@@ -186,14 +186,18 @@ parameter is valid, and another empty header is ignored."""
 NEVER_EMPTY_HEADERS = frozenset({"x-amz-server-side-encryption"})
 """Request headers whose empty value is an error; other empty headers count as absent."""
 
+_CHOICE = {"x-amz-server-side-encryption": "ServerSideEncryption"}
 FURTHER_HEADERS: dict[str, dict[str, str]] = {
-    operation: {"x-amz-server-side-encryption": "ServerSideEncryption"}
-    for operation in ("GetObject", "HeadObject", "UploadPart")
+    "GetObject": _CHOICE | {"if-range": "IfRange"},
+    "HeadObject": _CHOICE | {"if-range": "IfRange"},
+    "UploadPart": _CHOICE,
 }
-"""Operation -> headers that its model lacks, and their members: the embedded store refuses them, as
-AWS does, and a remote decides for itself.
+"""Operation -> headers that its model lacks, and their members. A remote decides about them itself.
 
+The embedded store refuses the choice of an encryption, as AWS does. If-Range is of HTTP: without
+it, a program that continues a download would join two objects.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
 """
 
 BODY_REQUIRED = frozenset(

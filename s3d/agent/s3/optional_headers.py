@@ -92,7 +92,10 @@ def without(request: S3Request[Any], group: OptionalGroup) -> S3Request[Any]:
 def _is_in(request: S3Request[Any], group: OptionalGroup) -> bool:
     wire = request.wire
     if wire is None:
-        return any(_is_member(name, group) and value for name, value in request.input.items())
+        for name, value in request.input.items():
+            if name.startswith("Checksum") and value and _is_member(name, group):
+                return True
+        return False
     if any(_is_header(name, group) for name, _ in wire.headers):
         return True
     return "checksum" in wire.raw_query and _query(wire.raw_query, group) != wire.raw_query

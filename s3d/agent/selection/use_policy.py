@@ -39,6 +39,10 @@ class UsePolicy:
     policy: PolicyEngine | None = None
     """Decides on what the filter includes; both have to include an object."""
 
+    def includes_all(self, tags: Mapping[str, str]) -> bool:
+        """Whether an object with these tags is included, whatever else it is like."""
+        return self.policy is None and not self.filter.terms and self.tag not in tags
+
     async def exclusion_reason(self, subject: FilterSubject, *, overruled: bool = False) -> str:
         """Why the object is excluded; "" when it is included.
 

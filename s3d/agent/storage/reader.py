@@ -264,6 +264,12 @@ def highest_blob(reader: Reader) -> int:
     return int(reader.select("SELECT COALESCE(MAX(id), 0) FROM blobs", ()).fetchone()[0])
 
 
+def has_snapshots(reader: Reader) -> bool:
+    """Whether a snapshot was ever made in this index (snapshots.py)."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'snapshots'"
+    return reader.select(query, ()).fetchone() is not None
+
+
 def known_blobs(reader: Reader, ids: list[int]) -> set[int]:
     """Return the ids of a list that a row names."""
     query = "SELECT 1 FROM blobs WHERE id = ?"

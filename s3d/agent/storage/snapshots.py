@@ -1,9 +1,10 @@
 """Snapshots of everything in an index, and its reset: for stores that are made for tests.
 
 A blob never changes, so a snapshot copies rows and no bytes: the rows of TABLES go to tables of
-their own, with the name of the snapshot in front, and each blob gets as many further references as
-the copied rows have to it (snapshot_blobs). What of blobs.refs no snapshot has is therefore what
-the rows in use have, and neither a snapshot nor a reset has to decode a row.
+their own, with the name of the snapshot in front, and snapshot_blobs says how many references the
+copied rows have to each blob. blobs.refs are those of the rows in use; a blob without any stays as
+long as a snapshot names it. So no snapshot and no reset has to decode a row, and none writes the
+rows of blobs again, which contain the bytes of small objects.
 
 Each change is one action of the index, and so one transaction. The tables are made by the first
 snapshot; the index of any other store has none of them. Rows of the bucket "" are of the index
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from s3d.agent.core import failpoint
-from s3d.agent.storage.reader import Reader
+from s3d.agent.storage.reader import Reader, has_snapshots
 from s3d.agent.storage.tables import OBJECT_NAME, SOURCES, Source
 from s3d.agent.storage.transaction import Transaction
 
@@ -59,9 +60,7 @@ _SCHEMA = (
         for table in TABLES
     ),
 )
-_HELD = """(SELECT COALESCE(SUM(held.refs), 0) FROM snapshot_blobs AS held
-            WHERE held.blob = blobs.id)"""
-"""References that all snapshots have to a blob."""
+_IS_HELD = "EXISTS (SELECT 1 FROM snapshot_blobs AS held WHERE held.blob = blobs.id)"
 _OF_ONE = """(SELECT COALESCE(SUM(one.refs), 0) FROM snapshot_blobs AS one
               WHERE one.blob = blobs.id AND one.snapshot = ?)"""
 """References that one snapshot has to a blob."""
@@ -89,12 +88,6 @@ class Removed(NamedTuple):
     objects: int
 
 
-def has_snapshots(reader: Reader) -> bool:
-    """Whether a snapshot was ever made in this index."""
-    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'snapshots'"
-    return reader.select(query, ()).fetchone() is not None
-
-
 def snapshots(reader: Reader) -> list[Snapshot]:
     """All, by name."""
     if not has_snapshots(reader):
@@ -108,6 +101,7 @@ def save(tx: Transaction, name: str, now: float) -> Snapshot:
     tx.settle()  # the totals of earlier actions of the group, which are still in memory
     for statement in _SCHEMA:
         tx.run(statement, ())
+    tx.note_snapshot()
     _drop(tx, name)
     for table in TABLES:
         tx.run(
@@ -117,14 +111,9 @@ def save(tx: Transaction, name: str, now: float) -> Snapshot:
         )
     failpoint.hit("snapshot.copied")
     tx.run(
-        f"""INSERT INTO snapshot_blobs(blob, snapshot, refs)
-            SELECT id, ?, refs - {_HELD} AS live FROM blobs WHERE live > 0""",
+        """INSERT INTO snapshot_blobs(blob, snapshot, refs)
+           SELECT id, ?, refs FROM blobs WHERE refs > 0""",
         (name,),
-    )
-    tx.run(
-        f"""UPDATE blobs SET refs = refs + {_OF_ONE}
-            WHERE id IN (SELECT blob FROM snapshot_blobs WHERE snapshot = ?)""",
-        (name, name),
     )
     found = Snapshot(name, now, _count_buckets(tx), *tx.totals())
     tx.run("INSERT INTO snapshots(name, created, buckets, objects, size) VALUES (?, ?, ?, ?, ?)",
@@ -145,10 +134,7 @@ def restore(tx: Transaction, name: str, forget: Forget) -> Snapshot | None:
                 SELECT {table.columns} FROM {PREFIX}{table.name} WHERE snapshot = ?""",
             (name,),
         )
-    tx.run(
-        f"UPDATE blobs SET refs = {_HELD} + {_OF_ONE} WHERE refs <> {_HELD} + {_OF_ONE}",
-        (name, name),
-    )
+    tx.run(f"UPDATE blobs SET refs = {_OF_ONE} WHERE refs <> {_OF_ONE}", (name, name))
     return found
 
 
@@ -167,7 +153,7 @@ def reset(tx: Transaction, forget: Forget) -> Removed:
     _empty(tx, forget)
     failpoint.hit("snapshot.emptied")
     if has_snapshots(tx):
-        tx.run(f"UPDATE blobs SET refs = {_HELD} WHERE refs <> {_HELD}", ())
+        tx.run("UPDATE blobs SET refs = 0 WHERE refs <> 0", ())
     return removed
 
 
@@ -178,9 +164,7 @@ def _empty(tx: Transaction, forget: Forget) -> None:
     for table in TABLES:
         tx.run(f"DELETE FROM {table.name} {table.where}", ())
     tx.run("DELETE FROM events", ())
-    of_none = ""
-    if has_snapshots(tx):
-        of_none = "AND NOT EXISTS (SELECT 1 FROM snapshot_blobs WHERE blob = blobs.id)"
+    of_none = f"AND NOT {_IS_HELD}" if has_snapshots(tx) else ""
     files = tx.select(f"SELECT id FROM blobs WHERE data IS NULL {of_none}", ())
     tx.effects.freed += [blob for (blob,) in files]
     tx.run(f"DELETE FROM blobs {of_none.replace('AND', 'WHERE', 1)}", ())
@@ -190,17 +174,13 @@ def _empty(tx: Transaction, forget: Forget) -> None:
 
 def _drop(tx: Transaction, name: str) -> None:
     """Nothing for a snapshot that does not exist."""
-    only = f"""refs > 0 AND refs = {_OF_ONE}"""
-    named = "id IN (SELECT blob FROM snapshot_blobs WHERE snapshot = ?)"
-    files = tx.select(
-        f"SELECT id FROM blobs WHERE {named} AND data IS NULL AND {only}", (name, name)
-    )
-    tx.effects.freed += [blob for (blob,) in files]
-    tx.run(f"DELETE FROM blobs WHERE {named} AND {only}", (name, name))
-    tx.run(f"UPDATE blobs SET refs = refs - {_OF_ONE} WHERE {named}", (name, name))
     for table in TABLES:
         tx.run(f"DELETE FROM {PREFIX}{table.name} WHERE snapshot = ?", (name,))
     tx.run("DELETE FROM snapshot_blobs WHERE snapshot = ?", (name,))
+    unnamed = f"refs = 0 AND NOT {_IS_HELD}"
+    files = tx.select(f"SELECT id FROM blobs WHERE {unnamed} AND data IS NULL", ())
+    tx.effects.freed += [blob for (blob,) in files]
+    tx.run(f"DELETE FROM blobs WHERE {unnamed}", ())
     tx.run("DELETE FROM snapshots WHERE name = ?", (name,))
 
 

@@ -17,11 +17,11 @@ from s3d.agent.storage import annotation_rows, event_rows, generation
 from s3d.agent.storage.disk import LOST
 from s3d.shared.errors import UsageError
 
-LAYOUT = 6
+LAYOUT = 7
 """2: totals has the generation (generation.py). 3: records name the owners of buckets, objects and
 uploads; an s3d that does not know them would enforce no policy, so it must refuse the file. They
 name the data keys of encrypted blobs, too. 4: the table of annotations. 5: that of events. 6: an
-annotation may be encrypted."""
+annotation may be encrypted. 7: the references of blobs leave out those of snapshots."""
 _FURTHER = 1_000
 """user_version is LAYOUT + _FURTHER times the layout of the further tables."""
 
@@ -45,9 +45,22 @@ CREATE TABLE parts(upload TEXT, number INTEGER, record BLOB NOT NULL,
 -- data is NULL when the bytes lie in a file named by the id.
 CREATE TABLE blobs(id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB);
 """
-_UPGRADES = {1: generation.UPGRADE, 2: "", 3: annotation_rows.UPGRADE, 4: event_rows.UPGRADE, 5: ""}
+_UPGRADES = {
+    1: generation.UPGRADE,
+    2: "",
+    3: annotation_rows.UPGRADE,
+    4: event_rows.UPGRADE,
+    5: "",
+    6: "",
+}
 """From a layout of _TABLES to the next; a new file takes the same way. Records are positional and
 their new fields have defaults, so layouts 3 and 6 change no row."""
+_COUNTED_SNAPSHOTS = 6
+"""The last layout in which blobs.refs had the references of snapshots, too."""
+_LEAVE_OUT_SNAPSHOTS = """
+UPDATE blobs SET refs = refs -
+    (SELECT COALESCE(SUM(held.refs), 0) FROM snapshot_blobs AS held WHERE held.blob = blobs.id);
+"""
 
 
 class Source(NamedTuple):
@@ -114,6 +127,8 @@ def prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) -
         )
     steps = [] if layout else [_TABLES]
     steps += [_UPGRADES[old] for old in range(layout or 1, LAYOUT)]
+    if 0 < layout <= _COUNTED_SNAPSHOTS and _has_table(connection, "snapshot_blobs"):
+        steps.append(_LEAVE_OUT_SNAPSHOTS)
     if tables is not None and not further:
         steps.append(tables.sql)
     elif tables is not None:
@@ -123,3 +138,8 @@ def prepare(connection: sqlite3.Connection, path: Path, tables: Tables | None) -
         steps = ["BEGIN;", *steps, f"PRAGMA user_version = {number}; COMMIT;"]
         connection.executescript("\n".join(steps))
     return not layout
+
+
+def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (name,)).fetchone() is not None

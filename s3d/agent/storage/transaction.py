@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from s3d.agent.storage.reader import Execute, Reader
+from s3d.agent.storage.reader import Execute, Reader, has_snapshots
 from s3d.agent.storage.records import (
     NULL_VERSION,
     BucketRecord,
@@ -23,6 +23,9 @@ from s3d.agent.storage.records import (
     UploadRecord,
     encode,
 )
+
+_DROP = "DELETE FROM blobs WHERE id = ? AND refs = 1"
+_DROP_UNLESS_HELD = f"{_DROP} AND NOT EXISTS (SELECT 1 FROM snapshot_blobs WHERE blob = id)"
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class Transaction(Reader):
         self._totals: dict[str, list[int]] = {}
         self._bucket_is_gone = False
         """Its row of the totals may have had the highest generation."""
+        self._has_snapshots: bool | None = None
+        """None: not looked up yet."""
 
     def roll_back(self) -> None:
         """Drop all notes and cached records after a rollback."""
@@ -60,6 +65,11 @@ class Transaction(Reader):
         self._buckets.clear()
         self._totals.clear()
         self._bucket_is_gone = False
+        self._has_snapshots = None
+
+    def note_snapshot(self) -> None:
+        """From now on, snapshots may name blobs."""
+        self._has_snapshots = True
 
     def forget_buckets(self) -> None:
         """Drop all cached records and totals: statements of the caller have replaced the rows."""
@@ -210,9 +220,13 @@ class Transaction(Reader):
         return True
 
     def decref(self, layout: Layout) -> None:
-        """Drop one reference to each extent's blob, and each blob that has none left."""
+        """Drop one reference to each extent's blob, and each blob that neither a row nor a snapshot
+        names any more."""
+        if self._has_snapshots is None:
+            self._has_snapshots = has_snapshots(self)
+        drop = _DROP_UNLESS_HELD if self._has_snapshots else _DROP
         for extent in layout.extents:
-            dropped = self.run("DELETE FROM blobs WHERE id = ? AND refs = 1", (extent.blob,))
+            dropped = self.run(drop, (extent.blob,))
             if dropped.rowcount == 0:
                 self.run("UPDATE blobs SET refs = refs - 1 WHERE id = ?", (extent.blob,))
             elif not layout.inline:

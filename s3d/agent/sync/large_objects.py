@@ -25,7 +25,7 @@ from s3d.agent.large_objects.sparse_file import Update
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.sync.interfaces import ConcurrentChange, Content
-from s3d.agent.sync.store_errors import translate_errors
+from s3d.agent.sync.reasons import translate_errors
 from s3d.shared.control import ObjectInfo
 
 PART = ".part"

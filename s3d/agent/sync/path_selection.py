@@ -14,7 +14,7 @@ from s3d.agent.core.path_names import RESERVED
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, is_folder
-from s3d.agent.sync.store_errors import translate_errors
+from s3d.agent.sync.reasons import translate_errors
 from s3d.shared.control import ObjectInfo
 from s3d.shared.filters.expression import EVERYTHING, Filter, Verdict
 from s3d.shared.filters.terms import Attributes, FilterSubject

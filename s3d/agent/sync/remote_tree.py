@@ -35,7 +35,7 @@ from s3d.agent.sync.interfaces import (
 )
 from s3d.agent.sync.large_objects import LargeObjects
 from s3d.agent.sync.path_state import RemoteEntry, fits
-from s3d.agent.sync.store_errors import PASSING, translate_errors
+from s3d.agent.sync.reasons import PASSING, translate_errors
 from s3d.shared.control import ObjectInfo
 
 MTIME, MODE = "mtime", "mode"

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.local_tree import FolderTree
@@ -21,6 +22,19 @@ _PART = re.compile(r"\.s3d-[0-9a-f]{16}\.part")
 
 class NotTransferable(Exception):
     """This object cannot be moved: str() says why."""
+
+
+def make_folder(path: Path, umask: int) -> None:
+    """Make a folder and those above it with the user's umask, not that of this process.
+
+    Raises OSError. For a thread.
+    """
+    missing = [path, *path.parents]
+    while missing and missing[-1].exists():
+        missing.pop()
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777 & ~umask)
 
 
 def is_part(path: str) -> bool:

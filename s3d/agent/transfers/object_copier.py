@@ -8,21 +8,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlencode
 
 from s3d.agent.core.client import S3Client, payload
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.large_objects.part_transfers import PartTransfers
+from s3d.agent.large_objects.part_upload import UploadPlan
 from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, Members
 from s3d.agent.s3.object_headers import TRANSFERABLE
+from s3d.agent.transfers.stored_parts import StoredParts
 
-ABORT_PATIENCE = 5.0
-"""Seconds that the remote has to abort an upload which will not be completed."""
+OWNER = "migration"
+"""Of the uploads; there is one migration at a time."""
 EXISTS = "ObjectAlreadyExists"
 """An error code of s3d: the target has another object with this key."""
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
@@ -44,6 +45,8 @@ class ObjectCopier:
 
     source: ObjectStore
     target: ObjectStore
+    parts: PartTransfers
+    """Sends objects in parts to the target."""
 
     async def copy(self, bucket: str, key: str) -> CopyResult:
         """Raises S3Error: EXISTS, BadDigest when what arrived is not what was sent, and others."""
@@ -60,7 +63,7 @@ class ObjectCopier:
             headers["Tagging"] = urlencode({tag["Key"]: tag["Value"] for tag in tags})
         parts = _PARTS.fullmatch(head["ETag"])
         if parts:
-            await self._in_parts(place, headers, int(parts[1]))
+            await self._in_parts(place, headers, head, int(parts[1]))
         else:
             await self._at_once(place, headers, head)
         there = await self._look(place)
@@ -101,30 +104,15 @@ class ObjectCopier:
                 raise
             await S3Client(self.target).output("PutObject", members, await self._read(place))
 
-    async def _in_parts(self, place: Members, headers: Members, count: int) -> None:
-        """With the same parts, so that the ETag is the same."""
-        made = await S3Client(self.target).output("CreateMultipartUpload", place | headers)
-        upload = place | {"UploadId": made["UploadId"]}
-        async with self._aborted_unless_complete(upload):
-            parts = []
-            for number in range(1, count + 1):
-                body = await self._read(place | {"PartNumber": number})
-                part = upload | {"PartNumber": number, "ContentLength": body.size}
-                sent = await S3Client(self.target).output("UploadPart", part, body)
-                parts.append({"PartNumber": number, "ETag": sent["ETag"]})
-            whole = upload | {"MultipartUpload": {"Parts": parts}}
-            await S3Client(self.target).output("CompleteMultipartUpload", whole)
-
-    @asynccontextmanager
-    async def _aborted_unless_complete(self, upload: Members) -> AsyncIterator[None]:
-        """Leave no parts behind, also when the migration is cancelled: they would be paid for and
-        never be found. A remote that does not respond does not block the cancellation."""
+    async def _in_parts(self, place: Members, headers: Members, head: Members, count: int) -> None:
+        """With the same parts, so that the ETag is the same. After a crash the next migration
+        continues; an upload that is cancelled is aborted: its parts would cost money."""
+        source = StoredParts(self.source, place, head["ETag"])
+        plan = UploadPlan(place, headers, {}, await source.spans(count), head["ETag"])
         try:
-            yield
-        except BaseException:
-            with suppress(S3Error, TimeoutError):
-                async with asyncio.timeout(ABORT_PATIENCE):
-                    await S3Client(self.target).output("AbortMultipartUpload", upload)
+            await self.parts.upload(OWNER, plan, source, lambda size: None)
+        except asyncio.CancelledError:
+            await self.parts.abandon(OWNER, place)
             raise
 
     async def _read(self, members: Members) -> Body:

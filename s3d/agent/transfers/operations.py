@@ -21,6 +21,7 @@ from s3d.agent.transfers.large_files import LargeFiles
 from s3d.agent.transfers.local_files import (
     NotTransferable,
     is_there,
+    make_folder,
     remove_unchanged,
     same_file,
     write_atomically,
@@ -130,7 +131,7 @@ class Operations:
         if not path or why:
             raise NotTransferable(why or "the key has no file name below the folder")
         root = Path(request.to_path)
-        root.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(make_folder, root, self._umask)
         tree = FolderTree(root, own=False, umask=self._umask)
         try:
             etag = await self._fetch(job, tree, path, item, moved)

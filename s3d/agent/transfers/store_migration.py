@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -21,6 +22,7 @@ from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, state_witho
 from s3d.agent.core.jobs import JobEngine, JobPolicy, first_error
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.transfers.object_copier import CopyResult, ObjectCopier
@@ -64,9 +66,12 @@ class Migration:
         target: ObjectStore,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         *,
+        maps: Path,
         registry: Registry | None = None,
     ) -> None:
+        """maps: folder of the part maps of uploads that have not been completed."""
         self._open, self._target = open_source, target
+        self._parts = PartTransfers(S3Client(target), maps)
         self._progress = MigrationStatus()
         """Without the state and the failures, which the job has."""
         self._job: MigrationJob | None = None
@@ -121,7 +126,9 @@ class Migration:
 
     async def run(self) -> None:
         """Until cancelled."""
-        await self._engine.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._parts.abort_old_uploads(), name="abort old uploads")
+            await self._engine.run()
 
     def _log_end(self, job: MigrationJob) -> None:
         if job.state in ENDED:
@@ -131,7 +138,7 @@ class Migration:
         """Raises S3dError if the embedded store cannot be opened; S3Error."""
         with self._open() as source:
             buckets = await self._count_objects(S3Client(source), job.request.buckets)
-            copier = ObjectCopier(source, self._target)
+            copier = ObjectCopier(source, self._target, self._parts)
             for bucket in buckets:
                 try:
                     if job.request.delete_source:

@@ -9,8 +9,7 @@ import click
 
 from s3d.cli.copying.copy_options import Carrying, carry_out, carrying, new_object, shared_options
 from s3d.cli.copying.copy_requests import CopyOptions, Source, check_places, copy_requests
-from s3d.cli.copying.mounted_places import as_objects
-from s3d.cli.copying.place import Place, check_source, complete_place, parse_place
+from s3d.cli.copying.place import Place, as_objects, check_source, complete_place, parse_place
 from s3d.cli.copying.streams import copy_stream
 from s3d.cli.key_selection import glob_of, no_match
 from s3d.cli.selection_options import RuledCommand

@@ -61,9 +61,9 @@ def check_places(sources: Sequence[Place], to: Place) -> None:
     """Raises UsageError when no side is in S3."""
     for source in sources:
         if not source.bucket and not to.bucket:
-            example = (
-                source if "/" in source.key and not source.key.startswith("/") else "BUCKET/KEY"
-            )
+            meant = to if source.exists() else source  # the hint is about what does not exist
+            is_like_one = "/" in meant.key and not meant.key.startswith("/")
+            example = meant if is_like_one else "BUCKET/KEY"
             raise UsageError("bad usage", f"neither {source} nor {to} is in S3",
                              f"a place in S3 begins with {SCHEME}: {SCHEME}{example}")  # fmt: skip
 

@@ -17,8 +17,7 @@ from s3d.cli.copying.copy_options import (
     shared_options,
 )
 from s3d.cli.copying.copy_requests import COPY, DOWNLOAD, UPLOAD, folder_base
-from s3d.cli.copying.mounted_places import as_objects
-from s3d.cli.copying.place import Place, check_source, complete_place, parse_place
+from s3d.cli.copying.place import Place, as_objects, check_source, complete_place, parse_place
 from s3d.cli.key_selection import folder_prefix
 from s3d.cli.output import complain, json_line
 from s3d.cli.selection_options import RuledCommand, rule_options

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from s3d.cli.client.mount_client import is_in_a_mount
+from s3d.cli.session import Session
 from s3d.cli.target import SCHEME, Names, Target, complete_target
 from s3d.shared.errors import NotFoundError, UsageError
+from s3d.shared.mounting import ObjectPlace
 from s3d.shared.text import printable_path
 
 if TYPE_CHECKING:
@@ -88,4 +92,28 @@ def complete_place(
 
     if incomplete.startswith(SCHEME):
         return complete_target(Names.EITHER, ctx, incomplete)
-    return [CompletionItem(incomplete, type="file")]
+    found = [CompletionItem(SCHEME)] if SCHEME.startswith(incomplete) else []
+    return [*found, CompletionItem(incomplete, type="file")]
+
+
+def as_objects(session: Session, places: Sequence[Place]) -> list[Place]:
+    """The same places, where those in a mount of the agent are in S3, so that it copies objects and
+    never reads its own mount. Raises UsageError for a mount of all buckets itself."""
+    mounted = [
+        one for one in places if not one.bucket and not one.is_stream and is_in_a_mount(one.path)
+    ]
+    if not mounted:
+        return list(places)
+    shown = session.mounts().locate([one.path for one in mounted])
+    objects = dict(zip(mounted, shown, strict=True))
+    return [_object(one, objects.get(one)) for one in places]
+
+
+def _object(place: Place, shown: ObjectPlace | None) -> Place:
+    """shown: what it is; None: it is in no mount of this agent."""
+    if shown is None:
+        return place
+    if not shown.bucket:
+        raise UsageError("bad usage", f"{place} has all buckets", "name one of them")
+    is_folder = place.is_folder_name or place.is_folder()
+    return Place(shown.bucket, f"{shown.key}/" if shown.key and is_folder else shown.key)

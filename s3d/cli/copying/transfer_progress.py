@@ -9,7 +9,7 @@ import click
 from s3d.cli.client.control_client import ERRORS
 from s3d.cli.client.transfer_client import TransferClient
 from s3d.cli.output import StatusLine, complain, json_line, report
-from s3d.shared.errors import S3dError
+from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.text import age, count, safe, size
 from s3d.shared.transfers import LOCAL_CODES, Transfer, TransferError
 
@@ -62,9 +62,13 @@ def report_end(transfer: Transfer, output: Output) -> int:
     kind = S3dError if error is None else ERRORS.get(error.code, S3dError)
     if not output.as_json:
         why = transfer.state if error is None else failure_text(error)
-        if failed:
+        if failed == 1 and not transfer.files_done:
+            what = named(transfer)
+        elif failed:
             why = f"{count(failed, 'object')} failed" + (f"; {why}" if failed == 1 else "")
         hint = f"s3d transfers retry {transfer.id} moves the failed objects again"
+        if kind in (NotFoundError, UsageError) and failed <= 1:
+            hint = ""  # another attempt fails, too
         complain(kind(safe(what), safe(why), hint))
         for failure in transfer.failures[:SHOWN_FAILURES] if failed > 1 else ():
             click.echo(f"  {safe(failure_text(failure))}", err=True)

@@ -11,6 +11,7 @@ import click
 from s3d.cli.client.queue_client import QueueClient
 from s3d.cli.client.remote_client import FormerRemoteClient
 from s3d.cli.client.unix_http import BLOCK
+from s3d.cli.completers import complete_write
 from s3d.cli.get_put_commands import STDIO, destination
 from s3d.cli.output import confirmed, fields, for_each, json_line, report
 from s3d.cli.pending_summary import CLEAN, amount, summary
@@ -89,7 +90,7 @@ def ls_command(
 
 
 @queue_command.command("show")
-@click.argument("write", metavar=WRITE)
+@click.argument("write", metavar=WRITE, shell_complete=complete_write)
 @remote_option
 @json_option
 @socket_option
@@ -111,7 +112,7 @@ def show_command(session: Session, /, write: str, *, remote: str | None, as_json
 
 
 @queue_command.command("pause")
-@click.argument("writes", metavar=f"[{WRITE}]...", nargs=-1)
+@click.argument("writes", metavar=f"[{WRITE}]...", nargs=-1, shell_complete=complete_write)
 @socket_option
 @pass_session
 def pause_command(session: Session, /, writes: tuple[str, ...]) -> int:
@@ -123,7 +124,7 @@ def pause_command(session: Session, /, writes: tuple[str, ...]) -> int:
 
 
 @queue_command.command("resume")
-@click.argument("writes", metavar=f"[{WRITE}]...", nargs=-1)
+@click.argument("writes", metavar=f"[{WRITE}]...", nargs=-1, shell_complete=complete_write)
 @socket_option
 @pass_session
 def resume_command(session: Session, /, writes: tuple[str, ...]) -> int:
@@ -135,7 +136,7 @@ def resume_command(session: Session, /, writes: tuple[str, ...]) -> int:
 
 
 @queue_command.command("retry")
-@click.argument("writes", metavar=f"{WRITE}...", nargs=-1)
+@click.argument("writes", metavar=f"{WRITE}...", nargs=-1, shell_complete=complete_write)
 @click.option("--as", "as_key", metavar="KEY", help="Push it to this key of its bucket instead.")
 @click.option("--all", "all_", is_flag=True, help="All writes that have failed or are delayed.")
 @click.option(
@@ -192,7 +193,9 @@ def retry_command(
 
 
 @queue_command.command("discard")
-@click.argument("writes", metavar=f"{WRITE}...", nargs=-1, required=True)
+@click.argument(
+    "writes", metavar=f"{WRITE}...", nargs=-1, required=True, shell_complete=complete_write
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @remote_option
 @socket_option
@@ -225,7 +228,7 @@ def discard_command(
 
 
 @queue_command.command("export")
-@click.argument("write", metavar=WRITE)
+@click.argument("write", metavar=WRITE, shell_complete=complete_write)
 @click.argument("file", type=click.Path())
 @remote_option
 @socket_option
@@ -246,7 +249,7 @@ def export_command(session: Session, /, write: str, file: str, *, remote: str | 
 
 
 @queue_command.command("priority")
-@click.argument("write", metavar=WRITE)
+@click.argument("write", metavar=WRITE, shell_complete=complete_write)
 @click.argument("priority", type=int)
 @socket_option
 @pass_session

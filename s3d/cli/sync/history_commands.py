@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from s3d.cli.completers import complete_folder
 from s3d.cli.output import json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.folder_text import folder_name
@@ -15,7 +16,7 @@ from s3d.shared.text import moment, safe, size
 
 
 @click.command("conflicts")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @json_option
 @socket_option
 @pass_session
@@ -76,7 +77,7 @@ def diff_command(session: Session, /, copy: Path, *, as_json: bool) -> None:
 
 
 @click.command("history")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @json_option
 @socket_option

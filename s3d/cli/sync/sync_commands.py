@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from s3d.cli.output import confirmed, fields, json_line, report
+from s3d.cli.completers import complete_folder
+from s3d.cli.output import confirmed, fields, json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.folder_text import SHOWN, folder_fields, folder_name, folder_row, show_plan
 from s3d.cli.sync.history_commands import (
@@ -80,7 +81,9 @@ def sync_command(ctx: click.Context, /, *, as_json: bool) -> None:
 @pass_session
 def ls_command(session: Session, /, *, as_json: bool) -> None:
     """List the sync folders. --json prints one per line."""
-    for folder in session.sync().folders():
+    folders = session.sync().folders()
+    note_empty(folders, "no sync folders; s3d sync add PATH BUCKET/PREFIX", as_json=as_json)
+    for folder in folders:
         if as_json:
             json_line(folder)
         else:
@@ -88,7 +91,7 @@ def ls_command(session: Session, /, *, as_json: bool) -> None:
 
 
 @sync_command.command("status")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @json_option
 @socket_option
 @pass_session
@@ -109,7 +112,7 @@ def status_command(session: Session, /, folder: str | None, *, as_json: bool) ->
 
 
 @sync_command.command("plan")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @click.option("--all", "everything", is_flag=True, help="Show every path.")
 @json_option
 @socket_option
@@ -129,7 +132,7 @@ def plan_command(
 
 
 @sync_command.command("now")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @json_option
 @socket_option
 @pass_session
@@ -154,7 +157,7 @@ def now_command(session: Session, /, folder: str | None, *, as_json: bool) -> No
 
 
 @sync_command.command("pause")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @socket_option
 @pass_session
 def pause_command(session: Session, /, folder: str | None) -> None:
@@ -164,7 +167,7 @@ def pause_command(session: Session, /, folder: str | None) -> None:
 
 
 @sync_command.command("resume")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @socket_option
 @pass_session
 def resume_command(session: Session, /, folder: str | None) -> None:
@@ -174,7 +177,7 @@ def resume_command(session: Session, /, folder: str | None) -> None:
 
 
 @sync_command.command("approve")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @socket_option
 @pass_session
@@ -190,7 +193,7 @@ def approve_command(session: Session, /, folder: str | None, *, yes: bool) -> No
 
 
 @sync_command.command("restore")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=complete_folder)
 @socket_option
 @pass_session
 def restore_command(session: Session, /, folder: str | None) -> None:
@@ -200,7 +203,7 @@ def restore_command(session: Session, /, folder: str | None) -> None:
 
 
 @sync_command.command("rm")
-@click.argument("folder")
+@click.argument("folder", shell_complete=complete_folder)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @socket_option
 @pass_session

@@ -56,6 +56,11 @@ class Timetable(msgspec.Struct, frozen=True):
 
     entries: tuple[tuple[int, int | None], ...] = ((0, None),)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the rate is the same at every time of day."""
+        return len(self.entries) == 1
+
     def rate_at(self, minute: int) -> int | None:
         """The rate at a minute of the day (0 to 1439); before the first entry, the last one."""
         at = minute % _DAY

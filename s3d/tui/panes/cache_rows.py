@@ -109,15 +109,15 @@ def gauge_lines(cache: CacheStatus, state: State, width: int, glyphs: Glyphs) ->
         f"{size(cache.max_size)} {cache.size / limit:.0%}",
         f"{glyphs.full} clean {size(clean)}   {glyphs.half} pinned {size(pinned)}   "
         f"pending writes {size(pending)} (in the queue, never evicted)",
-        f"hits {hit_share(cache):.0%} {spark(ratios, 20, glyphs)} evicted {cache.evictions:,}   "
+        f"hits {hit_share(cache)} {spark(ratios, 20, glyphs)} evicted {cache.evictions:,}   "
         f"S3-FIFO, revalidated after {age(cache.max_age)}",
     ]
 
 
-def hit_share(cache: CacheStatus) -> float:
-    """The share of reads that the cache has answered, 0 to 1."""
+def hit_share(cache: CacheStatus) -> str:
+    """The share of reads that the cache has answered, as text; "-" before the first read."""
     reads = cache.hits + cache.misses
-    return cache.hits / reads if reads else 0.0
+    return f"{cache.hits / reads:.0%}" if reads else "-"
 
 
 def freed_size(entries: Iterable[CacheEntry], places: Sequence[CachePlace]) -> int:

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from s3d.shared.caching import CacheStatus
+from s3d.shared.mounting import mount_text
 from s3d.shared.text import age, count, duration, safe, size
 from s3d.shared.transfers import QueueStatus
 from s3d.tui.draw import gauge, spark
@@ -116,7 +117,7 @@ class DashboardPane(Pane):
 
     def _draw_download(self) -> None:
         cache = self.state.cache
-        text = f"from the cache {hit_share(cache):.0%}" if cache is not None else ""
+        text = f"from the cache {hit_share(cache)}" if cache is not None else ""
         self._draw_rate("download", self.state.download_rates, text)
 
     def _draw_rate(self, name: str, rates: list[float], text: str, middle: str = "") -> None:
@@ -165,7 +166,7 @@ class DashboardPane(Pane):
         rate = samples.requests[-1] if samples.requests else 0.0
         target = "the embedded store" if status.remote is None else status.remote.url
         box.put(
-            f"{rate:,.0f} requests/s  p50 {duration(samples.p50)}  p99 {duration(samples.p99)}",
+            f"{rate:,.0f} requests/s  p50 {_latency(samples.p50)}  p99 {_latency(samples.p99)}",
             f"last minute: 4xx {samples.errors_4xx:,}  5xx {samples.errors_5xx:,}",
             safe(f"{status.endpoint}  before {target}"),
         )
@@ -174,7 +175,14 @@ class DashboardPane(Pane):
         box = self.query_one("#folders", Box)
         width = max(box.size.width - 4, 60)
         lines = [folder_line(folder, width, self.glyphs) for folder in self.state.folders]
-        box.put(*(lines or ["No folder is synced. 5, then n: add one."]))
+        lines = lines or ["No folder is synced. 5, then n: add one."]
+        mounts = [] if self.state.status is None else self.state.status.mounts
+        box.put(*lines, *(safe(f"mount  {mount_text(each)}") for each in mounts))
+
+
+def _latency(seconds: float) -> str:
+    """ "-" when there was no request in the last minute."""
+    return duration(seconds) if seconds else "-"
 
 
 def _saved(cache: CacheStatus) -> str:

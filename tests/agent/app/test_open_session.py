@@ -70,4 +70,4 @@ async def test_an_embedded_store_has_no_tasks_of_a_remote(session):
 
 
 def test_the_control_api_starts_when_the_endpoint_has_its_address_and_readiness_comes_last():
-    assert [row.name for row in FRONTENDS] == ["http", "control", "admin"]
+    assert [row.name for row in FRONTENDS] == ["http", "control", "fuse", "admin"]

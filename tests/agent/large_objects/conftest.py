@@ -47,7 +47,7 @@ class Counting:
         self.fails(request)
         if request.op.name == "UploadPart":
             self.parts.append(request.input["PartNumber"])
-        if request.op.name == "GetObject":
+        if request.input.get("Range"):
             self.parts.append(int(request.input["Range"].partition("=")[2].partition("-")[0]))
         return await self.inner.call(request)
 

@@ -166,6 +166,7 @@ def test_a_bad_bucket_name_is_refused(name: str) -> None:
         ("bucket/key?versionId=v1", ("bucket", "key", "v1")),
         ("bucket/key?versionId=", ("bucket", "key", None)),
         ("bucket%2Fkey", ("bucket", "key", None)),
+        ("bucket/a+b%2Bc?versionId=v+1", ("bucket", "a b+c", "v+1")),
     ],
 )
 def test_copy_source(source: str, parts: tuple[str, str, str | None]) -> None:

@@ -14,6 +14,7 @@ from s3d.agent.s3.conditions import (
     check_delete,
     check_read,
     check_write,
+    range_applies,
     resolve_copy_range,
 )
 from s3d.agent.s3.errors import S3Error
@@ -31,6 +32,26 @@ def code_of(function, *arguments):
         return function(*arguments)
     except S3Error as error:
         return error.code
+
+
+@pytest.mark.finding("RARE-IF-RANGE")
+@pytest.mark.parametrize(
+    ("validator", "applies"),
+    [
+        (None, True),
+        (ETAG, True),
+        ('"other"', False),
+        (f"W/{ETAG}", False),
+        ("Tue, 14 Nov 2023 22:13:20 GMT", True),
+        ("Tue, 14 Nov 2023 22:13:21 GMT", False),
+        ("Tue, 14 Nov 2023 22:13:19 GMT", False),
+        ("nonsense", False),
+        ("", False),
+    ],
+)
+def test_a_range_of_another_object_is_no_range(validator, applies):
+    """RFC 9110 section 13.1.5."""
+    assert range_applies(validator, ETAG, MODIFIED) is applies
 
 
 READ = [

@@ -126,3 +126,18 @@ async def test_a_policy_is_not_asked_without_tags_that_can_be_had_later():
     rules = UsePolicy("push", Filter(), Tags(away).of, policy=Policy(AssertionError("not asked")))
     with pytest.raises(S3Error, match="away"):
         await rules.exclusion_reason(FilterSubject(bucket="b", key="k"))
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "all_of_them"),
+    [
+        ("", {}, True),
+        ("", {"other": "x"}, True),
+        ("", {UPLOAD: "false"}, False),
+        ("b", {}, False),
+    ],
+)
+def test_whether_all_objects_are_included_without_a_look_at_them(text, tags, all_of_them):
+    assert UsePolicy("push", Filter.parse(text), Tags({}).of, UPLOAD).includes_all(tags) is (
+        all_of_them
+    )

@@ -7,6 +7,7 @@ import random
 import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from time import perf_counter
 
@@ -19,6 +20,7 @@ from s3d.agent.s3.messages import StreamBody
 from s3d.agent.storage import snapshots
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.event_rows import add_event, waiting_events
+from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Layout, ObjectRecord, Stored, decode_layout, decode_part
 from s3d.agent.storage.store_check import StoreCheck
 from s3d.agent.storage.tables import prepare
@@ -80,7 +82,8 @@ def rows(index, query):
 
 
 def counted(index):
-    """The references that all rows have, by their layouts; and those that blobs say."""
+    """The references that the rows in use have, by their layouts; and those that blobs say. A blob
+    that only a snapshot names has none."""
     tables = {name for (name,) in rows(index, "SELECT name FROM sqlite_master")}
     references: Counter[int] = Counter()
     for table, column, decode in (
@@ -91,7 +94,8 @@ def counted(index):
         for name in (table, f"snapshot_{table}"):
             if name in tables:
                 for (value,) in rows(index, f"SELECT {column} FROM {name}"):
-                    references.update(extent.blob for extent in decode(value).extents)
+                    for extent in decode(value).extents:
+                        references[extent.blob] += name == table
     return dict(references), dict(rows(index, "SELECT id, refs FROM blobs"))
 
 
@@ -281,6 +285,34 @@ async def test_the_sweep_of_a_later_start_spares_what_only_a_snapshot_names(inde
     assert (await LocalStore(index, Blobs(blobs.folder, ephemeral=True)).sweep()).removed == 1
     await restore(index, "base")
     assert await Client(again).read("bucket", "large") == b"x" * LARGE
+
+
+async def test_an_index_of_layout_6_counts_the_references_of_snapshots_no_more(tmp_path):
+    path = tmp_path / "index.sqlite"
+    index = Index.open(path, ephemeral=True)
+    s3 = Client(LocalStore(index, Blobs(tmp_path / "blobs", ephemeral=True)))
+    await s3("CreateBucket", Bucket="bucket")
+    await s3.put("bucket", "small", b"1")
+    await save(index, "one")
+    await save(index, "two")
+    await s3.put("bucket", "small", b"2")
+    index.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE blobs SET refs = refs + (SELECT count(*) FROM snapshot_blobs WHERE blob = id)"
+        )
+        assert sorted(connection.execute("SELECT refs FROM blobs")) == [(1,), (2,)]
+        connection.execute("PRAGMA user_version = 6")
+    index = Index.open(path, ephemeral=True)
+    references, said = counted(index)
+    assert references == said
+    assert sorted(said.values()) == [0, 1]
+    await drop(index, "one")
+    await restore(index, "two")
+    assert (
+        await Client(LocalStore(index, Blobs(tmp_path / "blobs"))).read("bucket", "small") == b"1"
+    )
+    index.close()
 
 
 async def test_a_thousand_objects_are_saved_and_restored_quickly(index, s3):

@@ -3,8 +3,9 @@ import os
 
 import pytest
 
-from s3d.agent.sync.interfaces import PathBlocked
-from s3d.agent.sync.reasons import reason_of, refusing
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked, Unavailable
+from s3d.agent.sync.reasons import reason_of, refusing, translate_errors
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,28 @@ def test_an_error_of_the_system_is_a_reason(number, reason):
     assert reason_of(error) == reason
     with pytest.raises(PathBlocked, match=reason), refusing():
         raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (S3Error("PreconditionFailed"), ConcurrentChange),
+        (S3Error("NoSuchKey"), ConcurrentChange),
+        (S3Error("NoSuchBucket"), Unavailable),
+        (S3Error("SlowDown"), Unavailable),
+        (S3Error("InvalidAccessKeyId"), Unavailable),
+        (S3Error("AccessDenied"), PathBlocked),
+        (S3Error("EntityTooLarge"), PathBlocked),
+        (ConnectionError("lost"), Unavailable),
+        (TimeoutError(), Unavailable),
+    ],
+)
+def test_an_error_of_the_store(error, meaning):
+    with pytest.raises(meaning), translate_errors():
+        raise error
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied", "PreconditionFailed"])
+def test_an_error_about_no_single_object_is_about_all(code):
+    with pytest.raises(Unavailable), translate_errors(all_or_nothing=True):
+        raise S3Error(code)

@@ -6,7 +6,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.local_files import same_file, write_atomically
+from s3d.agent.transfers.local_files import make_folder, same_file, write_atomically
 
 
 @pytest.fixture
@@ -58,3 +58,9 @@ async def test_what_a_crash_has_left_is_taken_away_when_it_comes_again(tree, tmp
     await write_atomically(tree, "f", BytesBody(b"whole"), 1.0, 0o644, lambda size: None, "t1")
     assert (tmp_path / "f").read_bytes() == b"whole"
     assert list(tmp_path.glob(".s3d-*")) == []
+
+
+def test_folders_get_the_umask_that_is_given(tmp_path):
+    make_folder(tmp_path / "a" / "b", 0o027)
+    make_folder(tmp_path / "a", 0o077)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b")] == [0o750] * 2

@@ -2,7 +2,9 @@ import asyncio
 
 import pytest
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Layer
+from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.transfers.object_copier import EXISTS, CopyResult, ObjectCopier, same
@@ -30,12 +32,18 @@ def opened(tmp_path, request):
 
 
 @pytest.fixture
-async def stores(opened, there):
+def parts_to(tmp_path):
+    """Transfers in parts to a store."""
+    return lambda store: PartTransfers(S3Client(store), tmp_path / "maps")
+
+
+@pytest.fixture
+async def stores(opened, there, parts_to):
     """ObjectCopier, and clients of source and target; both have bucket bbb."""
     source = opened("here")
     for store in (source, there):
         await Client(store)("CreateBucket", Bucket="bbb")
-    return ObjectCopier(source, there), Client(source), Client(there.inner)
+    return ObjectCopier(source, there, parts_to(there)), Client(source), Client(there.inner)
 
 
 async def test_an_object_arrives_with_all_that_it_has(stores):
@@ -174,11 +182,11 @@ class Watched(Layer):
 
 @pytest.mark.finding("Q13")
 @pytest.mark.parametrize("stuck", [("UploadPart",), ("CompleteMultipartUpload",)])
-async def test_a_migration_that_is_cancelled_leaves_no_upload(stores, there, stuck):
+async def test_a_migration_that_is_cancelled_leaves_no_upload(stores, there, stuck, parts_to):
     copier, here, client = stores
     await put_in_parts(here)
     source, target = Watched(copier.source), Stuck(there, *stuck)
-    task = asyncio.ensure_future(ObjectCopier(source, target).copy("bbb", "k"))  # noqa: TID251
+    task = asyncio.ensure_future(ObjectCopier(source, target, parts_to(target)).copy("bbb", "k"))  # noqa: TID251
     await target.reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -189,26 +197,26 @@ async def test_a_migration_that_is_cancelled_leaves_no_upload(stores, there, stu
 
 @pytest.mark.finding("Q13")
 async def test_a_remote_that_is_silent_does_not_keep_a_migration_from_ending(
-    stores, there, monkeypatch
+    stores, there, monkeypatch, parts_to
 ):
-    monkeypatch.setattr("s3d.agent.transfers.object_copier.ABORT_PATIENCE", 0.01)
+    monkeypatch.setattr("s3d.agent.large_objects.begun_uploads.ABORT_PATIENCE", 0.01)
     copier, here, _ = stores
     await put_in_parts(here)
     target = Stuck(there, "AbortMultipartUpload")
     there.fail("UploadPart", refusal(403, "AccessDenied"))
     with pytest.raises(S3Error, match="AccessDenied"):
-        await ObjectCopier(copier.source, target).copy("bbb", "k")
+        await ObjectCopier(copier.source, target, parts_to(target)).copy("bbb", "k")
 
 
 @pytest.mark.finding("Q13")
 @pytest.mark.parametrize("code", ["AccessDenied", "NotImplemented"])
-async def test_a_copy_that_is_refused_closes_what_it_read(stores, there, code):
+async def test_a_copy_that_is_refused_closes_what_it_read(stores, there, code, parts_to):
     copier, here, _ = stores
     source = Watched(copier.source)
     await here("PutObject", Bucket="bbb", Key="k", Body=b"data")
     there.fail("PutObject", refusal(403 if code == "AccessDenied" else 501, code), 2)
     with pytest.raises(S3Error):
-        await ObjectCopier(source, there).copy("bbb", "k")
+        await ObjectCopier(source, there, parts_to(there)).copy("bbb", "k")
     assert source.bodies
     assert all(body.closed for body in source.bodies)
 

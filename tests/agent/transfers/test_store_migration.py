@@ -1,6 +1,7 @@
 import asyncio
 import math
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,13 +16,13 @@ from tests.contract.client import Client
 class Move:
     """A migration between two stores in this process."""
 
-    def __init__(self, source, remote: Remote) -> None:
+    def __init__(self, source, remote: Remote, maps: Path) -> None:
         self.source = source
         self.remote = remote
         self.here = Client(source)
         self.there = Client(remote.inner)
         self.pauses: list[float] = []
-        self.migration = Migration(self.opened, remote, self.pause)
+        self.migration = Migration(self.opened, remote, self.pause, maps=maps)
 
     async def pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -58,7 +59,7 @@ def move(tmp_path):
     near, far = (open_embedded(tmp_path / name, ephemeral=True) for name in ("near", "far"))
     remote = Remote(far.local)
     remote.gate.set()
-    yield Move(near.local, remote)
+    yield Move(near.local, remote, tmp_path / "maps")
     near.close()
     far.close()
 

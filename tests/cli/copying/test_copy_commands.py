@@ -258,3 +258,17 @@ def test_json_is_one_transfer_a_line(s3d, bucket, store, tmp_path):
 def test_a_path_that_looks_like_an_object_is_explained(s3d, bucket):
     done = s3d("cp", f"{bucket}/key", "x")
     assert (done.code, f"s3://: s3://{bucket}/key" in done.err) == (2, True)
+
+
+def test_folders_are_made_with_the_umask_of_the_user(s3d, bucket, store, tmp_path):
+    store("d/k")
+    (tmp_path / "own").mkdir()
+    assert s3d("cp", "-r", f"s3://{bucket}", "new/deep").code == 0
+    modes = {(tmp_path / name).stat().st_mode for name in ("own", "new", "new/deep", "new/deep/d")}
+    assert len(modes) == 1
+
+
+def test_one_object_that_is_missing_needs_no_retry(s3d, bucket):
+    done = s3d("mv", f"s3://{bucket}/none", f"s3://{bucket}/other")
+    assert (done.code, "hint" in done.err) == (3, False)
+    assert done.err.startswith(f"s3d: move {bucket}/none to {bucket}/other: NoSuchKey: ")

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from s3d.cli.copying import mounted_places
-from s3d.cli.copying.mounted_places import as_objects
-from s3d.cli.copying.place import Place
+from s3d.cli.copying import place
+from s3d.cli.copying.place import Place, as_objects
 from s3d.shared.errors import UsageError
 from s3d.shared.mounting import ObjectPlace
 
@@ -27,9 +26,7 @@ class Mounts:
 def folder(tmp_path, monkeypatch) -> str:
     (tmp_path / "bkt" / "d").mkdir(parents=True)
     (tmp_path / "bkt" / "k").touch()
-    monkeypatch.setattr(
-        mounted_places, "is_in_a_mount", lambda path: path.startswith(str(tmp_path))
-    )
+    monkeypatch.setattr(place, "is_in_a_mount", lambda path: path.startswith(str(tmp_path)))
     return str(tmp_path)
 
 

@@ -45,6 +45,11 @@ def test_before_the_first_time_of_the_day_yesterdays_last_rate_holds(
     assert Timetable(((480, 5), (1080, 7))).rate_at(minute) == rate
 
 
+def test_a_rate_may_be_the_same_all_day():
+    assert Timetable().is_constant
+    assert not Timetable(((480, 5), (1080, 7))).is_constant
+
+
 @pytest.mark.parametrize(
     "text", ["off", "512KiB", "08:00 1MiB, 18:00 off", "00:30 1500, 12:00 3GiB"]
 )

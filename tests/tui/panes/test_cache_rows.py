@@ -1,3 +1,5 @@
+from msgspec.structs import replace
+
 from s3d.shared.caching import CachePlace
 from s3d.tui import demo_values as values
 from s3d.tui.app_state import State
@@ -45,4 +47,10 @@ def test_the_gauge_says_how_full_it_is():
     lines = gauge_lines(cache, state(), 20, UNICODE)
     assert "7.1 GiB of 10 GiB 71%" in lines[0]
     assert "never evicted" in lines[1]
-    assert f"hits {hit_share(cache):.0%}" in lines[2]
+    assert f"hits {hit_share(cache)} " in lines[2]
+
+
+def test_a_share_of_no_reads_is_a_dash():
+    assert hit_share(replace(state().cache, hits=0, misses=0)) == "-"
+    assert hit_share(replace(state().cache, hits=0, misses=5)) == "0%"
+    assert hit_share(replace(state().cache, hits=3, misses=1)) == "75%"

@@ -1,3 +1,6 @@
+from msgspec.structs import replace
+
+from s3d.shared.mounting import MountStatus
 from tests.tui.conftest import loaded, screen
 
 
@@ -20,6 +23,16 @@ async def test_enter_leads_to_where_it_is_mended(opened):
         assert "[5 Sync" in screen(pilot.app)
 
 
+async def test_mounts_are_below_the_sync_folders(opened):
+    async with opened() as pilot:
+        state = pilot.app.state
+        mounts = [MountStatus("/home/me/S3", pending=2)]
+        state.status = replace(state.status, mounts=mounts)
+        pilot.app.pane.draw()
+        await pilot.pause()
+        assert "mount  /home/me/S3  all buckets, 2 pending" in screen(pilot.app)
+
+
 async def test_before_an_answer_nothing_is_made_up(opened):
     async with opened() as pilot:
         pilot.app.workers.cancel_group(pilot.app, "feed")  # or it answers in between
@@ -30,6 +43,19 @@ async def test_before_an_answer_nothing_is_made_up(opened):
         await pilot.pause()
         assert "Nothing needs attention." in screen(pilot.app)
         assert "No folder is synced" in screen(pilot.app)
+
+
+async def test_what_was_not_measured_is_a_dash(opened):
+    async with opened() as pilot:
+        pilot.app.workers.cancel_group(pilot.app, "feed")
+        await pilot.pause()
+        state = pilot.app.state
+        state.samples = replace(state.samples, p50=0.0, p99=0.0)
+        state.status = replace(state.status, cache=replace(state.cache, hits=0, misses=0))
+        pilot.app.pane.draw()
+        await pilot.pause()
+        assert "p50 -  p99 -" in screen(pilot.app)
+        assert "from the cache -" in screen(pilot.app)
 
 
 async def test_keys_pause_all_and_copy_the_endpoint(opened):

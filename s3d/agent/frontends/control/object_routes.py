@@ -195,7 +195,12 @@ class ObjectRoutes:
     async def restore(self, call: Call) -> web.Response:
         """Copy an older version over the current one."""
         version = call.required("version")
-        await self._objects.restore(call.bucket, call.key, version)
+        try:
+            await self._objects.restore(call.bucket, call.key, version)
+        except S3Error as error:
+            if error.code != "InvalidArgument":  # an id that no version can have
+                raise
+            raise S3Error("NoSuchVersion", Key=call.key, VersionId=version) from error
         info = await self._objects.head(call.bucket, call.key)
         if info is None:
             raise S3Error("NoSuchKey", Key=call.key)

@@ -201,7 +201,7 @@ class TransferRoutes:
     def _find(self, call: Call) -> PendingWrite:
         seq = sequence_of(call.segment("id"))
         if seq is None:  # the id of a job, which may be given where there is no queue
-            raise _gone()
+            raise _gone("s3d transfers lists them; the oldest that have ended are forgotten")
         journal = self._queue.journal
         write = journal.pending.get(seq)
         conflict = journal.conflicts.get(seq)
@@ -258,8 +258,10 @@ _PHRASES = {"priority": "change the priority of"}
 """Action of a route -> its words in an error, where they differ."""
 
 
-def _gone() -> ControlError:
-    hint = "it may have been pushed already; s3d queue ls lists the pending writes"
+_PUSHED = "it may have been pushed already; s3d queue ls lists the pending writes"
+
+
+def _gone(hint: str = _PUSHED) -> ControlError:
     return ControlError(404, control.NO_SUCH_TRANSFER, "no such transfer", hint)
 
 

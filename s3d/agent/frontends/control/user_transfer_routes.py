@@ -173,4 +173,6 @@ def _line(row: PlannedTransfer) -> bytes:
 
 
 def _wrong_state(action: str, kind: str, state: str) -> ControlError:
-    return ControlError(409, control.WRONG_STATE, f"cannot {action} a {kind} in state {state}")
+    article = "an" if kind[0] in "aeiou" else "a"
+    title = f"cannot {action} {article} {kind} in state {state}"
+    return ControlError(409, control.WRONG_STATE, title)

@@ -21,7 +21,7 @@ from s3d.agent.frontends.fuse.errnos import errno_of, no_entry
 from s3d.agent.frontends.fuse.folder_entries import Entry, PageMerger, folder_entry
 from s3d.agent.frontends.fuse.folder_memory import FolderId, FolderMemory, Known, PartialListing
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
-from s3d.agent.frontends.fuse.key_names import Form, parse_name
+from s3d.agent.frontends.fuse.key_names import Form, name_of, parse_name
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.s3.address import MAX_KEY_SIZE
@@ -103,6 +103,15 @@ class Directories:
             component = entry.component
         bucket, prefix = folder
         return bucket, f"{prefix}{component}/"
+
+    def path_of(self, bucket: str, key: str) -> str:
+        """The path of an object, unless a folder hides it, or of a folder, whose key ends with a
+        slash; "" for what the mount does not show."""
+        root_bucket, root = self._root
+        if root_bucket not in ("", bucket) or not key.startswith(root) or not (bucket and key):
+            return ""
+        names = [name_of(each) for each in key[len(root) :].removesuffix("/").split("/")]
+        return "/" + "/".join(names if root_bucket else [bucket, *names])
 
     def folder_for(self, path: str) -> FolderId:
         """The id of a folder that is to be made at this path; its prefix is "" for a bucket.

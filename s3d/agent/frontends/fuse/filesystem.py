@@ -14,12 +14,14 @@ from collections.abc import Callable
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.frontends.fuse.change_notifier import ChangeNotifier
 from s3d.agent.frontends.fuse.directories import BUCKETS, Directories
 from s3d.agent.frontends.fuse.file_ops import FileOps
 from s3d.agent.frontends.fuse.folder_memory import TTL, FolderId, FolderMemory
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
 from s3d.agent.frontends.fuse.fs_ops import Attributes, FileSystemSize
-from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.kernel.interrupts import is_interrupted
+from s3d.agent.frontends.fuse.loop_bridge import LoopBridge, is_own_call
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
 from s3d.agent.frontends.fuse.name_changes import NameChanges
@@ -52,7 +54,7 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         seconds that a listing is believed. links: whether to show symbolic links."""
         client = S3Client(store)
         metadata = MetadataMemory(links=links)
-        self._bridge = bridge = LoopBridge(loop)
+        self._bridge = bridge = LoopBridge(loop, is_interrupted=is_interrupted)
         memory = FolderMemory(ttl)
         directories = Directories(FolderRequests(client, metadata), bridge, memory, metadata, root)
         opener = ObjectOpener(client, is_local=is_local, spawn=bridge.start)
@@ -61,7 +63,7 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         NameOps.__init__(self, names, changes)
         FileOps.__init__(self, names, OpenReaders(opener, bridge, metadata), written)
         AttributeOps.__init__(self, names, changes, Xattrs(client, bridge, states, changes), size)
-        self.changed = names.changed
+        self._notifier = ChangeNotifier()
 
     def get_attributes(self, path: str, handle: int | None) -> Attributes:
         """path "": of an open file that was removed."""
@@ -69,7 +71,19 @@ class FileSystem(NameOps, FileOps, AttributeOps):
             return self.attributes_of_open(handle)
         return NameOps.get_attributes(self, path, handle)
 
+    def changed(self, bucket: str, key: str, *, is_removal: bool) -> None:
+        """Something has changed at this key, or (key "") anywhere in the bucket. On the loop."""
+        if not self._names.changed(bucket, key, is_removal=is_removal) or is_own_call.get():
+            return
+        path = self._names.path_of(bucket, key)
+        if path:
+            self._notifier.put(path)
+
+    def notify_changes(self, notify: Callable[[str], None]) -> None:
+        self._notifier.start(notify)
+
     def close(self) -> None:
         """The mount has ended."""
+        self._notifier.close()
         self.close_files()
         self._bridge.close()

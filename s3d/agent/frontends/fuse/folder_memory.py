@@ -63,6 +63,7 @@ class _Folder:
         "is_large",
         "lookups",
         "names",
+        "stale",
         "until",
         "weight",
     )
@@ -73,7 +74,9 @@ class _Folder:
         self.forgotten = changes
         """Answers to requests that began before this change are not kept."""
         self.changed: dict[str, int] = {}
-        """Names that have changed since the listing, and their last change."""
+        """Names that have changed, and their last change."""
+        self.stale: set[str] = set()
+        """Names of which the listing is outdated."""
         self.names: dict[str, tuple[float, Entry | None]] = {}
         """Looked up one by one, and until when that is believed."""
         self.entries: dict[str, Entry] = {}
@@ -91,8 +94,8 @@ class _Folder:
 
     def forget(self) -> None:
         self.changes += 1
-        self.forgotten = self.changes
-        self.changed.clear()
+        self._forget_changes()
+        self.stale.clear()
         self.names.clear()
         self.entries = {}
         self.until = 0.0
@@ -102,8 +105,23 @@ class _Folder:
         self.changes += 1
         self.changed[name] = self.changes
         self.names.pop(name, None)
-        if len(self.changed) > _MOST_SINGLE:
+        self.stale.add(name)
+        if len(self.stale) > _MOST_SINGLE:
             self.forget()
+        elif len(self.changed) > _MOST_SINGLE:
+            self._forget_changes()
+
+    def settle(self, name: str, entry: Entry | None) -> None:
+        """The listing shows what is known of a name."""
+        self.stale.discard(name)
+        if entry is None:
+            self.entries.pop(name, None)
+        else:
+            self.entries[name] = entry
+
+    def _forget_changes(self) -> None:
+        self.forgotten = self.changes
+        self.changed.clear()
 
     def is_current(self, begun: int, name: str) -> bool:
         """Whether nothing has happened to the name since a request began."""
@@ -135,7 +153,7 @@ class FolderMemory:
             single = state.names.get(name)
             if single is not None and now < single[0]:
                 return Known(single[1])
-            if now >= state.until or name in state.changed:
+            if now >= state.until or name in state.stale:
                 return None
             entry = state.entries.get(name)
             return Known(entry) if entry is not None or state.is_complete else None
@@ -147,17 +165,12 @@ class FolderMemory:
             now = self._clock()
             if state is None or not state.is_complete or now >= state.until:
                 return None
-            entries = state.entries
-            if state.changed:
-                singles = [(name, state.names.get(name)) for name in state.changed]
-                if any(single is None or now >= single[0] for _, single in singles):
+            for name in list(state.stale):
+                single = state.names.get(name)
+                if single is None or now >= single[0]:
                     return None
-                entries = dict(entries)
-                for name, single in singles:
-                    entries.pop(name, None)
-                    if single is not None and single[1] is not None:
-                        entries[name] = single[1]
-            return list(entries.values())
+                state.settle(name, single[1])
+            return list(state.entries.values())
 
     def begin(self, folder: FolderId) -> int:
         """To be called before a request about a folder: the number for the methods below."""
@@ -194,11 +207,21 @@ class FolderMemory:
             state.is_complete, state.is_large = is_last, not is_last
             state.lookups = 0
             state.until = self._clock() + self.ttl + _TTL_OF_ENTRY * len(part.entries)
+            # What has changed meanwhile may be missing in the page, or be in it as it was.
+            newer = [name for name, at in state.changed.items() if at > part.begun]
+            for name in newer:
+                single = state.names.get(name)
+                if single is not None:
+                    state.settle(name, single[1])
             if is_last:
-                state.changed = {n: at for n, at in state.changed.items() if at > part.begun}
-                state.names = {n: known for n, known in state.names.items() if n in state.changed}
+                state.stale.intersection_update(newer)
+                state.names = {name: state.names[name] for name in newer if name in state.names}
             self._weigh(state)
             self._make_room()
+
+    def put_empty(self, folder: FolderId) -> None:
+        """The mount itself has made this folder."""
+        self.add_page(folder, PartialListing(self.begin(folder)), [], is_last=True)
 
     def put(self, folder: FolderId, name: str, entry: Entry | None) -> None:
         """The mount itself has made this entry, or (None) removed the name."""
@@ -206,34 +229,32 @@ class FolderMemory:
             state = self._use(folder)
             state.note(name)
             self._put(state, name, entry)
+            if state.is_complete and self._clock() < state.until:
+                state.settle(name, entry)
 
-    def changed(self, bucket: str, key: str = "", *, is_removal: bool = False) -> None:
+    def changed(self, bucket: str, key: str = "", *, is_removal: bool = False) -> bool:
         """Something has changed at this key, or (key "") anywhere in the bucket.
 
-        Folders on the way to the key that are known stay known, unless it was a removal.
+        Folders on the way to the key that are known stay known, unless it was a removal. False:
+        nothing was known of the bucket.
         """
         if bucket not in self._of_bucket and ("", "") not in self._folders:
-            return
+            return False
         with self._lock:
             if not key:
                 self._changed_bucket(bucket)
-                return
+                return True
             components = key.split("/")
             prefix = ""
             for component in components[:-1]:
                 state = self._folders.get((bucket, prefix))
-                if state is not None and (is_removal or not self._has_folder(state, component)):
+                if state is not None and (is_removal or not _has_folder(state, name_of(component))):
                     _note(state, component)
                 prefix += component + "/"
             state = self._folders.get((bucket, prefix))
             if state is not None:
                 _note(state, components[-1])
-
-    def _has_folder(self, state: _Folder, component: str) -> bool:
-        name = name_of(component)
-        single = state.names.get(name)
-        entry = state.entries.get(name) if single is None else single[1]
-        return entry is not None and entry.is_folder
+            return bucket in self._of_bucket
 
     def _changed_bucket(self, bucket: str) -> None:
         """The bucket, or the list of buckets: some operations change either."""
@@ -277,5 +298,13 @@ class FolderMemory:
 
 def _note(state: _Folder, component: str) -> None:
     """The object, or the folder, with this component has changed."""
-    state.note(name_of(component))
-    state.note(name_of(component, hidden=True))
+    name, hidden = name_of(component), name_of(component, hidden=True)
+    if _has_folder(state, name) or hidden in state.entries or hidden in state.names:
+        state.note(hidden)
+    state.note(name)
+
+
+def _has_folder(state: _Folder, name: str) -> bool:
+    single = state.names.get(name)
+    entry = state.entries.get(name) if single is None else single[1]
+    return entry is not None and entry.is_folder

@@ -12,7 +12,7 @@ other exception is a bug and becomes EIO. No method takes longer than CALL_LIMIT
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 CALL_LIMIT = 5.0
@@ -118,6 +118,10 @@ class FsOps(Protocol):
     def remove_xattr(self, path: str, name: str) -> None: ...
 
     def size(self) -> FileSystemSize: ...
+
+    def notify_changes(self, notify: Callable[[str], None]) -> None:
+        """notify: to be called with the path of whatever another client changes; it may wait for
+        an operation of the mount."""
 
     def close(self) -> None:
         """The mount has ended: what is open is flushed and forgotten."""

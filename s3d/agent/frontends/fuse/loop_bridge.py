@@ -16,6 +16,7 @@ import errno
 import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,6 +25,9 @@ from s3d.agent.frontends.fuse.fs_ops import CALL_LIMIT
 from s3d.agent.frontends.fuse.kernel.interrupts import is_interrupted
 
 T = TypeVar("T")
+
+is_own_call: ContextVar[bool] = ContextVar("is_own_call", default=False)
+"""Whether the task that is running on the loop works for a mount."""
 
 _LOOK = 0.1
 """Seconds between two looks whether the caller has been killed."""
@@ -84,7 +88,7 @@ class LoopBridge:
         """
         if self._closed or self._loop.is_closed():
             raise OSError(errno.ENOTCONN, "the mount has ended")
-        future = asyncio.run_coroutine_threadsafe(work(), self._loop)
+        future = asyncio.run_coroutine_threadsafe(_of_mount(work), self._loop)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
         return future
@@ -106,6 +110,11 @@ class LoopBridge:
                     raise
             if self._is_interrupted():
                 raise OSError(errno.EINTR, os.strerror(errno.EINTR))
+
+
+async def _of_mount(work: Callable[[], Awaitable[T]]) -> T:
+    is_own_call.set(True)
+    return await work()
 
 
 async def _within(work: Callable[[], Awaitable[T]], seconds: float) -> T:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from s3d.agent.frontends.fuse.fs_ops import FsOps
@@ -65,6 +66,7 @@ class Mount:
         except TimeoutError as error:
             fusermount.unmount(self.folder, lazy=True)
             raise MountFailed(f"cannot mount at {self.folder}", str(error)) from error
+        self._operations.notify_changes(self.invalidate)
 
     def abandon(self) -> None:
         """It could not be started."""
@@ -77,6 +79,15 @@ class Mount:
     def open_paths(self) -> list[str]:
         """Files that programs have open, as paths within the mount."""
         return [] if self._binding is None else self._binding.open_paths()
+
+    def counts(self) -> Mapping[str, int]:
+        """How often the kernel has called each operation."""
+        return {} if self._binding is None else self._binding.counts()
+
+    @property
+    def io_errors(self) -> int:
+        """How many operations ended with EIO."""
+        return 0 if self._binding is None else self._binding.io_errors
 
     def invalidate(self, path: str) -> None:
         """Another client has changed a path of it."""

@@ -91,19 +91,19 @@ class MountedNames:
         name = name_of(component, hidden=is_hidden)
         self._memory.put(folder, name, _entry_of(name, component, file))
 
-    def note_made(self, path: str, entry: Entry | None = None) -> None:
-        """The mount has made a folder, or (entry) another name; only its component may differ."""
+    def note_folder(self, path: str) -> None:
+        """The mount has made a folder."""
         folder, name = self._directories.locate(path)
-        component = parse_name(name).text if folder[0] else name
-        made = folder_entry(component) if entry is None else entry
-        self._memory.put(folder, name, made._replace(name=name, component=component))
+        self._put(folder, name, folder_entry(""))
+        self._memory.put_empty(self._directories.folder_in(folder, name))
 
     def note_removed(self, path: str, was: Resolved) -> None:
         """The mount has removed a name, or has moved it away."""
         folder, name = self._directories.locate(path)
-        self._memory.put(folder, name, None)
         if was.entry.is_folder:
-            self._kept.drop((was.bucket, was.key))
+            self._kept.drop((was.bucket, was.key))  # it may have hidden an object
+        else:
+            self._memory.put(folder, name, None)
         if folder[0]:
             self._kept.keep(folder)
 
@@ -114,7 +114,8 @@ class MountedNames:
         else:
             self._metadata.move(was.bucket, was.key, new_key)
         self.note_removed(old, was)
-        self.note_made(new, was.entry._replace(etag=""))  # a copy may have another one
+        entry = was.entry._replace(etag="")  # a copy may have another one
+        self._put(*self._directories.locate(new), entry)
 
     def note_attributes(
         self, path: str, was: Resolved, etag: str, *, mode: int | None, mtime_ns: int | None
@@ -130,7 +131,8 @@ class MountedNames:
         )
         self._metadata.put(was.bucket, was.key, after)
         entry = was.entry._replace(etag=etag)
-        self.note_made(path, self._metadata.describe(was.bucket, was.key, entry))
+        described = self._metadata.describe(was.bucket, was.key, entry)
+        self._put(*self._directories.locate(path), described)
 
     def forget(self, file: Resolved) -> None:
         """What is remembered of a file, or of a folder and all that is below it."""
@@ -141,11 +143,23 @@ class MountedNames:
         known = self._metadata.get(file.bucket, file.key)
         return None if known is None else known.link
 
-    def changed(self, bucket: str, key: str, *, is_removal: bool) -> None:
-        """Something has changed at this key, or (key "") anywhere in the bucket. On the loop."""
-        self._memory.changed(bucket, key, is_removal=is_removal)
+    def changed(self, bucket: str, key: str, *, is_removal: bool) -> bool:
+        """Something has changed at this key, or (key "") anywhere in the bucket. On the loop.
+
+        False: nothing was known of the bucket.
+        """
         if is_removal:
             self._kept.drop_above(bucket, key)
+        return self._memory.changed(bucket, key, is_removal=is_removal)
+
+    def path_of(self, bucket: str, key: str) -> str:
+        """The path of an object, or of a folder; "" for what the mount does not show."""
+        return self._directories.path_of(bucket, key)
+
+    def _put(self, folder: FolderId, name: str, entry: Entry) -> None:
+        """Remember an entry as that of this name."""
+        component = parse_name(name).text if folder[0] else name
+        self._memory.put(folder, name, entry._replace(name=name, component=component))
 
     def _written_at(self, folder: FolderId, name: str) -> WrittenFile | None:
         if not folder[0]:

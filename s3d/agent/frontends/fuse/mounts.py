@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from s3d.agent.core import metric_names as names
 from s3d.agent.core.own_mounts import MountedPlace, OwnMounts
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.fs_ops import FsOps
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
 from s3d.agent.frontends.fuse.key_names import Form, parse_name
@@ -176,6 +178,34 @@ class Mounts:
             open_files=0 if mount is None else len(mount.open_paths()),
             **self._count_writes(config.bucket, config.prefix),
         )
+
+    def report(self, registry: Registry) -> None:
+        """Have the metrics of the mounts computed."""
+        registry.computed(
+            names.MOUNT_UP,
+            lambda: {(each.dir,): float(each.state == "mounted") for each in self.statuses()},
+        )
+        registry.computed(
+            names.MOUNT_OPEN_FILES,
+            lambda: {(str(folder),): len(mount.open_paths()) for folder, mount in self._mounts()},
+        )
+        registry.computed(
+            names.MOUNT_OPERATIONS,
+            lambda: {
+                (str(folder), operation): count
+                for folder, mount in self._mounts()
+                for operation, count in mount.counts().items()
+            },
+        )
+        registry.computed(
+            names.MOUNT_ERRORS,
+            lambda: {(str(folder),): mount.io_errors for folder, mount in self._mounts()},
+        )
+
+    def _mounts(self) -> Iterator[tuple[Path, Mount]]:
+        for folder, row in self._rows.items():
+            if row.mount is not None:
+                yield folder, row.mount
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -40,7 +40,7 @@ class NameOps:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         folder = self._names.folder_for(path)
         self._changes.make_folder(*folder)
-        self._names.note_made(path)
+        self._names.note_folder(path)
 
     def remove_directory(self, path: str) -> None:
         folder = self._names.resolve(path)

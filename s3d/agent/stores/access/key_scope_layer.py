@@ -59,6 +59,9 @@ class KeyScopeLayer(Layer):
             return
         if not op.name or (request.wire is not None and _is_ambiguous(request.wire)):
             raise S3Error("AccessDenied")
+        if "+" in str(request.input.get("CopySource") or ""):
+            # A space for AWS, and itself for other remotes; programs send either encoded.
+            raise S3Error("AccessDenied", "Encode the plus sign in x-amz-copy-source as %2B.")
         for need in needs_of(op.name, op.scope, request.input):
             if not self._allows(principal, need, request):
                 raise S3Error("AccessDenied")

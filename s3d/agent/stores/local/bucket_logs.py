@@ -1,7 +1,8 @@
 """Writes the access logs of buckets: the endpoint hands in the records, log objects are put later.
 
-Records wait in memory: a crash loses those of the last minutes. S3 delivers its logs on a best
-effort, too. Nothing is recorded while no bucket has a log.
+Records wait in memory, and in files (log_spool.py), from which the next start takes those that a
+crash has left. S3 delivers its logs on a best effort, too: a record may be lost, or come twice.
+Nothing is recorded while no bucket has a log.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from s3d.agent.s3.messages import BytesBody
 from s3d.agent.storage.bucket_access import canonical_id
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
+from s3d.agent.stores.local.log_spool import LogSpool, SpooledRecord
 from s3d.agent.stores.local.lookup import decode_setting
 from s3d.shared.access_key import DEFAULT_OWNER, owner_named
 
@@ -55,21 +57,27 @@ class BucketLogs:
         client: S3Client,
         clock: Callable[[], float],
         delay: float,
+        *,
+        spool: LogSpool,
     ) -> None:
         """client: of the store. clock: Unix seconds. delay: seconds between two deliveries."""
         self._index = index
         self._client = client
         self._clock = clock
         self._delay = max(delay, _SHORTEST)
+        self._spool = spool
         self._log_of = index.per_bucket(_read_log)
         self._waiting: dict[tuple[str, LogTarget], list[str]] = {}
         self._count = 0
         self._start: Callable[[Put], None] | None = None
 
     async def start(self, start: Callable[[Put], None]) -> None:
-        """start: has each request recorded from now on. It is called once, when a bucket has a
-        log."""
+        """Take what a crash has left. start: has each request recorded from now on; it is called
+        once, when a bucket has a log."""
         self._start = start
+        for record in await asyncio.to_thread(self._spool.load):
+            self._count += 1
+            self._waiting.setdefault((record.bucket, record.target), []).append(record.line)
         for bucket in await self._index.read_in_thread(Reader.buckets):
             self.changed(LOGGING, bucket.name)
 
@@ -95,6 +103,7 @@ class BucketLogs:
         self._count += 1
         line = format_record(record._replace(bucket_owner=log.owner))
         self._waiting.setdefault((record.bucket, log.target), []).append(line)
+        self._spool.put(SpooledRecord(record.bucket, log.target, line))
 
     async def run(self) -> None:
         """Until cancelled; then what waits is written."""
@@ -108,6 +117,14 @@ class BucketLogs:
     async def deliver(self) -> int:
         """Write what waits; how many log objects were written."""
         waiting, self._waiting, self._count = self._waiting, {}, 0
+        if not waiting:
+            return 0
+        sealed = self._spool.seal()
+        written = await self._write(waiting)
+        await asyncio.to_thread(sealed.discard)
+        return written
+
+    async def _write(self, waiting: dict[tuple[str, LogTarget], list[str]]) -> int:
         written = 0
         for (bucket, target), lines in waiting.items():
             log = self._log_of(bucket)

@@ -83,7 +83,7 @@ class BucketOps:
     @operation("HeadBucket")
     def head_bucket(self, request: S3Request[Members]) -> Completed[Members]:
         record = self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
-        return Completed(S3Response({"BucketRegion": record.region}))
+        return Completed(S3Response({"BucketRegion": record.region, "AccessPointAlias": False}))
 
     @operation("GetBucketLocation")
     def get_bucket_location(self, request: S3Request[Members]) -> Completed[Members]:
@@ -166,7 +166,7 @@ def _limit(requested: int | None) -> int:
     if not 1 <= requested <= _MAX_BUCKETS:
         raise S3Error(
             "InvalidArgument",
-            f"max-buckets must be between 1 and {_MAX_BUCKETS}",
+            f"Argument max-buckets must be an integer between 1 and {_MAX_BUCKETS}",
             ArgumentName="max-buckets",
             ArgumentValue=requested,
         )

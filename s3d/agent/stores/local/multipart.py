@@ -16,6 +16,7 @@ from s3d.agent.core.store import operation
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.checksums import COMPOSITE
 from s3d.agent.s3.conditions import check_write
+from s3d.agent.s3.encryption import SSE_C
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.event_names import CREATED_MULTIPART
 from s3d.agent.s3.messages import Members, S3Request, S3Response
@@ -188,7 +189,7 @@ class MultipartOps:
             request,
             algorithm=upload.checksum_algorithm,
             must_be_sent=upload.checksum_kind == COMPOSITE,
-            default=self._default_checksum,
+            default=default_of_parts(upload, self._default_checksum),
             inline=0,
             key=key,
             part=number,
@@ -248,6 +249,15 @@ class MultipartOps:
             tx, bucket, record, layout, context=request.context, event=CREATED_MULTIPART
         )
         return _answer(bucket, completed)
+
+
+def default_of_parts(upload: UploadRecord, default: str) -> str:
+    """The checksum that is computed of parts without one: none with SSE-C.
+
+    As AWS was measured: https://github.com/localstack/localstack/pull/12401
+    """
+    encryption = upload.encryption
+    return "" if encryption is not None and encryption.method == SSE_C else default
 
 
 def check_part_number(input: Mapping[str, Any]) -> int:

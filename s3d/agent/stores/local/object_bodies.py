@@ -83,7 +83,7 @@ async def receive(
     draft = await blobs.receive(body, hashes, inline=inline, encryptor=encryptor)
     try:
         if promised_md5 not in (None, md5.digest()):
-            raise S3Error("BadDigest", "The Content-MD5 you specified did not match what we got.")
+            raise _bad_md5(promised_md5, md5.digest())
         checksum = Checksum(algorithm, hasher.b64()) if hasher else None
         if body.trailers:
             promised = checksums.expected(input, body.trailers)
@@ -120,6 +120,15 @@ def hides_md5(key: WriteKey | None) -> bool:
 def opaque_etag() -> str:
     """An ETag that says nothing about the bytes, in the form of an MD5 as AWS's."""
     return f'"{secrets.token_hex(16)}"'
+
+
+def _bad_md5(promised: bytes | None, computed: bytes) -> S3Error:
+    return S3Error(
+        "BadDigest",
+        "The Content-MD5 you specified did not match what we received.",
+        ExpectedDigest=base64.b64encode(promised or b"").decode(),
+        CalculatedDigest=base64.b64encode(computed).decode(),
+    )
 
 
 def _promised_md5(input: Mapping[str, Any]) -> bytes | None:

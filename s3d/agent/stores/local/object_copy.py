@@ -49,7 +49,7 @@ from s3d.agent.stores.local.lookup import (
     find_bucket,
     find_upload,
 )
-from s3d.agent.stores.local.multipart import PartWriter, check_part_number
+from s3d.agent.stores.local.multipart import PartWriter, check_part_number, default_of_parts
 from s3d.agent.stores.local.object_bodies import (
     Received,
     look_and_open,
@@ -127,14 +127,14 @@ class CopyOps:
             self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
             chosen = self._keys.of_copy(request, source.record)
             key = None if chosen is None else await self._keys.of_write(chosen)
-            known = source.record.checksum
+            known, default = source.record.checksum, self._default_checksum
             algorithm = input.get("ChecksumAlgorithm") or (known.algorithm if known else "")
             if is_shared(source, key):
-                content: _Content = await share(
-                    source, body, algorithm, key, default=self._default_checksum
-                )
+                content: _Content = await share(source, body, algorithm, key, default=default)
             else:
-                content = await self._written(request, body, algorithm, key)
+                content = await self._written(
+                    request, body, key, algorithm=algorithm, default=default
+                )
         given = self._keys.described(given, chosen)
         annotated = await self._annotated(input, source, content)
         copy = partial(self._copy, request, given, source, content, annotated)
@@ -154,12 +154,13 @@ class CopyOps:
         source, body = self._open(input)
         async with aclosing(body):
             algorithm = upload.checksum_algorithm
+            default = default_of_parts(upload, self._default_checksum)
             if is_shared(source, key) and not source.stored.layout.inline and source.span[1]:
-                content: _Content = await share(
-                    source, body, algorithm, key, default=self._default_checksum
-                )
+                content: _Content = await share(source, body, algorithm, key, default=default)
             else:
-                content = await self._written(request, body, algorithm, key, part=number)
+                content = await self._written(
+                    request, body, key, algorithm=algorithm, default=default, part=number
+                )
             part = await self._parts.put(request, number, content, content.discard)
         result = {"ETag": part.etag, "LastModified": moment(part.modified)}
         if part.checksum is not None:
@@ -178,9 +179,10 @@ class CopyOps:
         self,
         request: S3Request[Members],
         body: Body,
-        algorithm: str,
         key: WriteKey | None,
         *,
+        algorithm: str,
+        default: str,
         part: int = 0,
     ) -> Received:
         """The bytes of the source, written again; part: for a multipart object, in a file."""
@@ -190,7 +192,7 @@ class CopyOps:
             self._blobs,
             plain,
             algorithm=algorithm,
-            default=self._default_checksum,
+            default=default,
             inline=inline,
             key=key,
             part=part,

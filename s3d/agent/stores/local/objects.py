@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.address import check_key
-from s3d.agent.s3.conditions import byte_range, check_delete, check_write
+from s3d.agent.s3.conditions import byte_range, check_delete, check_write, range_applies
 from s3d.agent.s3.encryption import CustomerKey
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.event_names import CREATED_POST, CREATED_PUT
@@ -335,7 +335,9 @@ def _admit(request: S3Request[Members], description: Description, reader: Reader
 
 def _span(input: Mapping[str, Any], stored: Stored, output: Members) -> ByteRange | None:
     """The bytes that Range or PartNumber selects; None: the whole object."""
-    header, number = input.get("Range"), input.get("PartNumber")
+    header, number, record = input.get("Range"), input.get("PartNumber"), stored.record
+    if header and not range_applies(input.get("IfRange"), record.etag, record.modified):
+        header = None
     if number is None:
         return byte_range(header, stored.record.size) if header else None
     if header:

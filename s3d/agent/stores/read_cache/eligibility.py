@@ -17,8 +17,9 @@ from s3d.agent.core.object_info import whole_size
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, RequestContext, S3Request
-from s3d.agent.selection.filter_subject import subject_of_response
+from s3d.agent.selection.filter_subject import subject_of_record, subject_of_response
 from s3d.agent.selection.use_policy import UsePolicy
+from s3d.agent.storage.records import Stored
 from s3d.shared.filters.terms import FilterSubject
 from s3d.shared.logs import log_fields
 
@@ -73,6 +74,16 @@ class Eligibility:
             return False
         subject = subject_of_response(bucket, key, members, whole_size(members), tags)
         return await self.takes(subject, pinned=mark == PIN)
+
+    async def takes_pushed(self, bucket: str, key: str, stored: Stored) -> bool:
+        """Whether an object that was pushed may be cached."""
+        tags = stored.record.description.tags
+        mark = tags.get(TAG)
+        if mark == NONE:
+            return False
+        if self.rules is None or self.rules.includes_all(tags):
+            return True
+        return await self.takes(subject_of_record(bucket, key, stored), pinned=mark == PIN)
 
     async def takes(self, subject: FilterSubject, *, pinned: bool) -> bool:
         """What the filter says, unless a tag has pinned it, and the policy; what they cannot

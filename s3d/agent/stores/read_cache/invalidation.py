@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -153,7 +152,8 @@ Name = tuple[str, str]
 class Entries(Protocol):
     """Cached state that writes invalidate. key "": all objects of the bucket."""
 
-    def forget(self, bucket: str, key: str) -> None: ...
+    def forget(self, bucket: str, key: str) -> None:
+        """Drop what is cached, and do as superseded()."""
 
     def mark_stale(self, bucket: str, key: str) -> None: ...
 
@@ -178,7 +178,8 @@ class Invalidation:
     on_unknown: Callable[[S3Request[Any]], None]
     count: int = 0
     """Incremented at the start and end of each write: earlier responses may be outdated."""
-    _under_way: Counter[Name] = field(default_factory=Counter)
+    _under_way: dict[Name, int] = field(default_factory=dict)
+    """Writes of each name."""
 
     def is_under_way(self, name: Name) -> bool:
         """Whether the object, or all of its bucket, is being written."""
@@ -228,22 +229,26 @@ class Invalidation:
         return ended
 
     def _begin(self, names: list[Name]) -> None:
-        self._under_way.update(names)
         self.count += 1
         for name in names:
+            self._under_way[name] = self._under_way.get(name, 0) + 1
             self.entries.superseded(*name)
 
     def _end(self, names: list[Name], effect: Effect) -> None:
-        self._under_way -= Counter(names)
+        for name in names:
+            left = self._under_way.pop(name) - 1
+            if left:
+                self._under_way[name] = left
         self._apply(names, effect)
 
     def _apply(self, names: list[Name], effect: Effect) -> None:
         self.count += 1
         for name in names:
-            self.entries.superseded(*name)
             if effect is Effect.FORGET:
                 self.entries.forget(*name)
-            elif effect is Effect.DOUBT:
+                continue
+            self.entries.superseded(*name)
+            if effect is Effect.DOUBT:
                 self.entries.mark_stale(*name)
 
 

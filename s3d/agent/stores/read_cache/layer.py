@@ -37,12 +37,11 @@ from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
 from s3d.agent.stores.read_cache.cache_counters import CacheCounters
 from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.eligibility import NONE, PIN, TAG, Eligibility, cache_tag_in
+from s3d.agent.stores.read_cache.eligibility import Eligibility, cache_tag_in
 from s3d.agent.stores.read_cache.entry import Entry
 from s3d.agent.stores.read_cache.fill import FillCoordinator
 from s3d.agent.stores.read_cache.invalidation import (
@@ -182,9 +181,7 @@ class Cache(Layer):
         self._lists.wrote(pushed.bucket, [Change(pushed.key, row_of(pushed))])
         if not self._tasks.is_open or self.fills.is_resting:
             return
-        mark = pushed.stored.record.description.tags.get(TAG)
-        subject = subject_of_record(pushed.bucket, pushed.key, pushed.stored)
-        if mark != NONE and await self.eligibility.takes(subject, pinned=mark == PIN):
+        if await self.eligibility.takes_pushed(pushed.bucket, pushed.key, pushed.stored):
             self.forget(pushed.bucket, pushed.key)
             await adopt(self.catalog, pushed)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import aiohttp
 from aioboto3.session import Session
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore import UNSIGNED
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -186,7 +188,31 @@ def _config(connection: RemoteConnection, target: Target) -> AioConfig:
         connect_timeout=timeouts.connect,
         read_timeout=timeouts.work,
         max_pool_connections=POOL,
+        http_session_cls=VerifyingSession,
     )
+
+
+class VerifyingSession(AIOHTTPSession):
+    """Connections to a server are made only with a certificate of its name, as in http_transport.
+
+    aiobotocore 2.25 loads the trusted certificates and then compares no host name, so any
+    certificate of a trusted authority passes for the remote. Behind a proxy it verifies nothing.
+    https://github.com/aio-libs/aiobotocore/blob/2.25.1/aiobotocore/httpsession.py
+    """
+
+    def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
+        """Called for each session. proxy_url: None for a direct connection."""
+        return aiohttp.TCPConnector(
+            limit=self._max_pool_connections,
+            ssl=_trust(self._verify),
+            **self._connector_args,
+        )
+
+
+def _trust(verify: bool | str) -> ssl.SSLContext | bool:
+    """verify: as botocore has it: a file of certificates to trust, True for those of the system, or
+    False for plain HTTP, where it has no meaning."""
+    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else True
 
 
 class _Provider:

@@ -16,7 +16,7 @@ from yarl import URL
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.stores.remote.addressing import Target
+from s3d.agent.stores.remote.addressing import Location, Target
 from s3d.agent.stores.remote.client_span import ClientSpans, note_response
 from s3d.agent.stores.remote.error_mapping import MAX_ERROR_SIZE, is_refusal, read_refusal
 from s3d.agent.stores.remote.http_transport import (
@@ -39,7 +39,7 @@ CONTINUE_PAUSE = 600.0
 INLINE_SIZE = 64 * 1024
 """Bytes of a body that is written to the socket in one piece."""
 
-Sign = Callable[[RemoteRequest], Awaitable[tuple[Target, list[tuple[str, str]]]]]
+Sign = Callable[[RemoteRequest], Awaitable[tuple[Target, Location, list[tuple[str, str]]]]]
 """Returns the endpoint and the signed headers. Raises Unreachable."""
 
 
@@ -112,9 +112,8 @@ class HttpClient:
     async def _send(
         self, request: RemoteRequest, session: aiohttp.ClientSession, data: Any, *, expect: bool
     ) -> aiohttp.ClientResponse:
-        target, headers = await self._sign(request)
+        target, location, headers = await self._sign(request)
         headers += self._spans.headers(request.trace)
-        location = target.locate(request.bucket, request.key)
         url = f"{target.scheme}://{location.host}{location.raw_path}"
         if request.raw_query:
             url = f"{url}?{request.raw_query}"

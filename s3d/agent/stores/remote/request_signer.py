@@ -9,7 +9,7 @@ from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.signing import sign
-from s3d.agent.stores.remote.addressing import AWS, Target
+from s3d.agent.stores.remote.addressing import AWS, Location, Target
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_messages import RemoteRequest
@@ -49,8 +49,10 @@ class RequestSigner:
 
     async def sign(
         self, request: RemoteRequest, now: float
-    ) -> tuple[Target, list[tuple[str, str]]]:
-        """The endpoint, and the headers with host, date and signature. now: Unix seconds.
+    ) -> tuple[Target, Location, list[tuple[str, str]]]:
+        """The endpoint, the address, and the headers with host, date and signature.
+
+        now: Unix seconds.
 
         Raises Unreachable.
         """
@@ -63,7 +65,7 @@ class RequestSigner:
         signed = tuple(each for each in headers if is_signed(each[0]))
         wire = WireRequest(request.method, location.raw_path, request.raw_query, signed)
         signer = Signer(key.access_key, key.secret_key, region)
-        return target, headers + list(sign(wire, request.payload, signer, now).items())
+        return target, location, headers + list(sign(wire, request.payload, signer, now).items())
 
     async def set_region(self, bucket: str, region: str) -> bool:
         """Use another region for a bucket; False when the name is not a region, or is the one in

@@ -300,5 +300,5 @@ class Mover:
         )
 
 
-def _ignore(size: int) -> None:
+def _ignore(size: int, *, is_there: bool = False) -> None:
     pass

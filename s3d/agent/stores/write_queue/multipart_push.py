@@ -136,7 +136,7 @@ class MultipartPush:
         self._md5s[part.number] = md5
         etag = self._existing_etag(part, md5)
         if etag:
-            self._on_sent(part.size)
+            self._on_sent(part.size, is_there=True)
         else:
             etag = await self._send(part, md5)
         self._upload.parts[part.number] = etag

@@ -56,11 +56,11 @@ from s3d.agent.stores.write_queue.pushed import (
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport, RemoteConditions
 from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
+from s3d.agent.stores.write_queue.split_push import PushSplitter
 from s3d.agent.stores.write_queue.verify_push import (
     BodyOf,
-    IntegrityCheck,
     OnSent,
-    compare_answer,
+    check_pushed,
     compare_content,
     copied_etag,
     count_small,
@@ -83,7 +83,10 @@ class _Job(NamedTuple):
     write: PendingWrite
     remote: S3Client
     """All requests of this push have one request id, and name the client's as their parent."""
-    stored: Stored | None
+    etag: str
+    """The ETag that the client was given; NO_OBJECT for a delete."""
+    sent: Stored | None
+    """The object as the remote will have it, see split_push.py."""
     base: Base
     is_unresolved: bool
     """An earlier push of this key may have succeeded without an answer."""
@@ -95,9 +98,9 @@ class _Job(NamedTuple):
         return {"Bucket": self.write.bucket, "Key": self.write.key}
 
     @property
-    def etag(self) -> str:
-        """The ETag that the client was given; NO_OBJECT for a delete."""
-        return NO_OBJECT if self.stored is None else self.stored.record.etag
+    def sent_etag(self) -> str:
+        """The ETag that the remote should give it; NO_OBJECT for a delete."""
+        return NO_OBJECT if self.sent is None else self.sent.record.etag
 
 
 class PushExecutor:
@@ -126,6 +129,7 @@ class PushExecutor:
         self._journal = journal
         self._remote = remote
         self._body_of = body_of
+        self._splitter = PushSplitter(body_of)
         self._throttle = throttle
         self._clock = clock
         self._adopt = adopt
@@ -159,15 +163,18 @@ class PushExecutor:
         *,
         is_unresolved: bool,
     ) -> Pushed:
-        stored = row.stored
-        todo = push_plan.plan(write.kind, write.bucket, write.key, stored, row.source)
+        stored = sent = row.stored
+        if stored is not None and write.kind is Kind.PUT:
+            sent = await self._splitter.as_sent(write.seq, stored)
+        todo = push_plan.plan(write.kind, write.bucket, write.key, sent, row.source)
         is_conditional = write.kind is not Kind.COPY and await self._conditions.are_supported(
             write.bucket, todo
         )
         if is_unresolved:
             self._journal.outcomes.note_support(write, is_conditional=is_conditional)
         base = self._journal.outcomes.base_of(write, row)
-        job = _Job(write, remote, stored, base, is_unresolved, is_conditional)
+        etag = NO_OBJECT if stored is None else stored.record.etag
+        job = _Job(write, remote, etag, sent, base, is_unresolved, is_conditional)
         if base.pushed_etag is not None:
             verified = await self._verify_pushed(job, base.pushed_etag)
             if verified is not None:
@@ -184,13 +191,13 @@ class PushExecutor:
             answer = await self._send_on_condition(job, todo, expected, on_sent)
         except AlreadyThere as there:
             return self._result(job, there.etag)._replace(was_there=True)
-        if stored is None:
+        if sent is None:
             return self._result(job, NO_OBJECT)
         if write.kind is Kind.COPY:
-            return self._result(job, copied_etag(stored.record, answer, await self._head(job)))
-        etag = await self._check_integrity(job, stored, answer)
+            return self._result(job, copied_etag(sent.record, answer, await self._head(job)))
+        etag = await check_pushed(remote, self._body_of, job.place, sent, answer)
         if self._adopt is not None:
-            await self._adopt(write.bucket, write.key, etag, stored)
+            await self._adopt(write.bucket, write.key, etag, sent)
         return self._result(job, etag)
 
     async def abandon(self, write: PendingWrite) -> None:
@@ -253,7 +260,7 @@ class PushExecutor:
             return None
         remote = state_of(head)
         states.note(write.bucket, write.key, remote.etag)
-        if job.stored is not None and is_ours_likely and is_our_write(job.stored, head):
+        if job.sent is not None and is_ours_likely and is_our_write(job.sent, head):
             raise AlreadyThere(remote.etag)
         comparison = push_plan.compare(
             job.base,
@@ -288,16 +295,16 @@ class PushExecutor:
 
     def _our_states(self, job: _Job) -> list[str]:
         ours = list(self._journal.outcomes.unresolved_etags(job.write))
-        return [*ours, job.etag] if job.is_unresolved and job.etag else ours
+        return [*ours, job.sent_etag] if job.is_unresolved and job.sent_etag else ours
 
     async def _has_our_bytes(self, job: _Job, head: Members) -> bool:
         """Whether our bytes are there, with an ETag of the remote. Raises AlreadyThere."""
-        if job.stored is None or head.get("ContentLength") != job.stored.record.size:
+        if job.sent is None or head.get("ContentLength") != job.sent.record.size:
             return False
         if job.write.kind is Kind.COPY:
             return False
-        same, etag = await compare_content(job.remote, self._body_of, job.place, job.stored)
-        if same and is_our_write(job.stored, head, same_bytes=True):
+        same, etag = await compare_content(job.remote, self._body_of, job.place, job.sent)
+        if same and is_our_write(job.sent, head, same_bytes=True):
             raise AlreadyThere(etag)
         return same
 
@@ -319,7 +326,7 @@ class PushExecutor:
         except S3Error as error:
             if has_unknown_outcome(error) and job.write.kind is not Kind.TAGS:
                 expected = None if todo is plain else condition
-                self._journal.outcomes.mark_unresolved(job.write, expected, job.etag)
+                self._journal.outcomes.mark_unresolved(job.write, expected, job.sent_etag)
                 states.undo_unknown(*place, before)
             raise
 
@@ -346,16 +353,6 @@ class PushExecutor:
             on_sent=on_sent,
         )
         return await parts.push(row.upload)
-
-    async def _check_integrity(self, job: _Job, stored: Stored, answer: Members) -> str:
-        """The remote's ETag. Raises BadDigest."""
-        check, etag = compare_answer(stored.record, answer), str(answer.get("ETag", ""))
-        same = check is IntegrityCheck.SAME
-        if check is IntegrityCheck.UNKNOWN:
-            same, etag = await compare_content(job.remote, self._body_of, job.place, stored)
-        if not same:
-            raise S3Error("BadDigest", "the remote stored other bytes than were sent to it")
-        return etag or stored.record.etag
 
     def _result(self, job: _Job, etag: str) -> Pushed:
         now = self._clock.now()

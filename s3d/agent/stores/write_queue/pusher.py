@@ -315,16 +315,17 @@ class PushProgress:
         self.size = RateMeter()
         self._emitted_at = float("-inf")
 
-    def add(self, size: int) -> None:
-        """This many further bytes are being sent."""
+    def add(self, size: int, *, is_there: bool = False) -> None:
+        """See OnSent."""
         now = self._traffic.clock.steady()
-        self._traffic.size.add(size, now)
-        self._traffic.sent.add(size)
+        sent = 0 if is_there else size
+        self._traffic.size.add(sent, now)
+        self._traffic.sent.add(sent)
         self.sent += size
         write = self._write
         if write.size <= SMALL:
             return
-        self.size.add(size, now)
+        self.size.add(sent, now)
         if now - self._emitted_at >= EVENT_INTERVAL:
             self._emitted_at = now
             self._traffic.events.emit(

@@ -94,7 +94,10 @@ class RemoteGate:
     def record_success(self) -> None:
         """A push succeeded."""
         self._limit.record_success()
-        self.record_outcome(None)
+        if self.suspected_trouble:
+            self.record_outcome(None)
+        else:
+            self._breaker.record_answer()
 
     def record_outcome(self, error: S3Error | None) -> None:
         """Take note of the outcome of a push or of a probe."""
@@ -282,7 +285,8 @@ class PushThrottle:
     @property
     def rate(self) -> int | None:
         """Bytes a second at this time of day; None: no limit."""
-        return self.timetable.rate_at(self._clock.minute())
+        minute = 0 if self.timetable.is_constant else self._clock.minute()
+        return self.timetable.rate_at(minute)
 
     async def admit(self, size: int) -> None:
         """Return when this many bytes may be sent."""

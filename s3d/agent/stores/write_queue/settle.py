@@ -107,7 +107,10 @@ def places_of(request: S3Request[Any]) -> list[Place]:
         return []
     places = [(request.bucket, request.key)] if request.bucket else []
     if input.get("CopySource"):
-        places.append(parse_copy_source(input["CopySource"])[:2])
+        source = str(input["CopySource"])
+        places.append(parse_copy_source(source)[:2])
+        if "+" in source:  # a space for AWS, and itself for some other remotes
+            places.append(parse_copy_source(source.replace("+", "%2B"))[:2])
     if input.get("RenameSource"):
         sources = parse_rename_source(str(input["RenameSource"]), request.bucket)
         places += [(request.bucket, key) for key in sources]

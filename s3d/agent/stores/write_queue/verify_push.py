@@ -33,9 +33,6 @@ from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 BodyOf = Callable[[Layout], Body]
 """Opens the staged bytes of a layout; the caller closes the body. Raises InternalError for files
 that are lost."""
-OnSent = Callable[[int], None]
-"""Called with the number of further bytes that are being sent."""
-
 SMALL = 256 << 10
 """Up to this size (bytes) a payload is read into memory first, so that it can be sent again."""
 _INLINE = 64 << 10
@@ -54,6 +51,13 @@ class Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
     def digest(self) -> bytes: ...
+
+
+class OnSent(Protocol):
+    """Called as a push proceeds."""
+
+    def __call__(self, size: int, *, is_there: bool = False) -> None:
+        """size: further bytes that are being sent; is_there: or that the remote has already."""
 
 
 class StagedDataCorrupt(S3Error):
@@ -213,6 +217,19 @@ async def compare_content(
         return ours == head[f"Checksum{algorithm}"], etag
     async with aclosing(payload(await remote.call("GetObject", place))) as body:
         return same_etag(await etag_of(body, stored), stored.record.etag), etag
+
+
+async def check_pushed(
+    remote: S3Client, body_of: BodyOf, place: Members, stored: Stored, answer: Members
+) -> str:
+    """The remote's ETag of an object, by the answer of its write. Raises BadDigest."""
+    check, etag = compare_answer(stored.record, answer), str(answer.get("ETag", ""))
+    same = check is IntegrityCheck.SAME
+    if check is IntegrityCheck.UNKNOWN:
+        same, etag = await compare_content(remote, body_of, place, stored)
+    if not same:
+        raise S3Error("BadDigest", "the remote stored other bytes than were sent to it")
+    return etag or stored.record.etag
 
 
 async def etag_of(body: Body, stored: Stored) -> str:

@@ -87,7 +87,7 @@ async def moving(control, gate_places, tmp_path):
     def opened():
         yield control.stack.embedded.local
 
-    migration = Migration(opened, far.local)
+    migration = Migration(opened, far.local, maps=tmp_path / "maps")
     async with served(gate_places, MigrationRoutes(migration).routes()) as client:
         yield control, migration, client
     far.close()

@@ -258,3 +258,13 @@ async def test_times_and_modes_of_metadata_are_kept_when_a_listing_follows(
     entry = (await asyncio.to_thread(mounted.directories.resolve, "/d/run")).entry
     assert entry.mode == FILE_MODE
     assert entry.mtime_ns > 1_700_000_000_000_000_000
+
+
+async def test_the_path_of_a_key(world: World) -> None:
+    everything, part = Mounted(world, BUCKETS), Mounted(world, (BUCKET, "p/"))
+    assert everything.directories.path_of("b", "d/e") == "/b/d/e"
+    assert everything.directories.path_of("b", "x//y/") == "/b/x/%s3d-name/y"
+    assert everything.directories.path_of("b", "") == ""
+    assert part.directories.path_of(BUCKET, "p/q") == "/q"
+    assert part.directories.path_of(BUCKET, "other") == ""
+    assert part.directories.path_of("other", "p/q") == ""

@@ -170,3 +170,22 @@ async def test_a_hidden_object_can_be_written(world: World, fs: FileSystem) -> N
     await asyncio.to_thread(fs.release, opened.handle)
     assert await asyncio.to_thread(read_file, fs, path) == b"Object"
     assert await asyncio.to_thread(read_file, fs, f"/{BUCKET}/a/b") == b"below"
+
+
+async def test_a_file_that_is_removed_while_it_is_open_does_not_come_back(
+    world: World, fs: FileSystem
+) -> None:
+    path = f"/{BUCKET}/file"
+
+    def work() -> None:
+        opened = fs.create(path, os.O_RDWR, 0o644)
+        fs.write(opened.handle, b"data", 0)
+        fs.unlink(path)
+        fs.flush(opened.handle)
+        fs.release(opened.handle)
+        with pytest.raises(FileNotFoundError):
+            fs.get_attributes(path, None)
+        write_file(fs, path, b"another")
+        assert read_file(fs, path) == b"another"
+
+    await asyncio.to_thread(work)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import queue
 
 import pytest
 
@@ -21,3 +23,23 @@ async def test_nothing_can_be_asked_of_a_mount_that_has_ended(world: World, fs: 
     await asyncio.to_thread(fs.close)
     with pytest.raises(OSError, match="the mount has ended"):
         await asyncio.to_thread(fs.get_attributes, f"/{BUCKET}/file", None)
+
+
+async def test_the_kernel_learns_what_other_clients_change(world: World, fs: FileSystem) -> None:
+    notes: queue.Queue[str] = queue.Queue()
+    fs.notify_changes(notes.put)
+    await world.put("d/file")
+    await asyncio.to_thread(fs.get_attributes, f"/{BUCKET}/d/file", None)
+
+    def write() -> None:
+        opened = fs.open(f"/{BUCKET}/d/file", os.O_RDWR)
+        fs.write(opened.handle, b"by the mount", 0)
+        fs.flush(opened.handle)
+        fs.release(opened.handle)
+
+    await asyncio.to_thread(write)
+    await world.put("d/file", b"by another client")
+    assert await asyncio.to_thread(notes.get, timeout=10) == f"/{BUCKET}/d/file"
+    await world.client.delete(BUCKET, "d/file")
+    assert await asyncio.to_thread(notes.get, timeout=10) == f"/{BUCKET}/d/file"
+    assert notes.empty()

@@ -63,8 +63,7 @@ def test_a_listing_that_was_begun_before_a_change_lacks_the_changed_name(
     assert memory.find(D, "a") is None
     assert memory.listing(D) is None
     memory.add(D, memory.begin(D), "a", file("a", 2))
-    memory.add(D, memory.begin(D), "a%s3d-object", None)
-    assert memory.listing(D) == [file("b"), file("a", 2)]
+    assert sorted(memory.listing(D) or []) == [file("a", 2), file("b")]
 
 
 def test_a_change_of_the_bucket_forgets_all_of_it(memory: FolderMemory) -> None:
@@ -146,3 +145,38 @@ def test_a_folder_is_searched_when_more_than_a_few_names_are_looked_up(
     part = PartialListing(memory.begin(D))
     memory.add_page(D, part, [file("a")], is_last=False)
     assert [memory.is_searched(D) for _ in range(4)] == [False] * 4
+
+
+def test_the_object_that_a_folder_hides_changes_with_it(memory: FolderMemory) -> None:
+    hidden = file("a")._replace(name="a%s3d-object")
+    listed(memory, folder_entry("a"))
+    memory.changed("b", "d/a")
+    assert memory.find(D, "a%s3d-object") is None
+    listed(memory, folder_entry("a"), hidden)
+    memory.changed("b", "d/a/b", is_removal=True)
+    assert memory.find(D, "a") is None
+    assert memory.find(D, "a%s3d-object") is None
+
+
+def test_writes_of_the_mount_do_not_wear_a_listing_out(
+    memory: FolderMemory, clock: ManualClock
+) -> None:
+    memory.ttl = 60.0
+    memory.put_empty(D)
+    for n in range(5_000):
+        memory.changed("b", f"d/{n}")
+        memory.put(D, str(n), file(str(n)))
+        clock.now += 0.001
+    assert memory.find(D, "none") == Known(None)
+    assert memory.find(D, "0") == Known(file("0"))
+    assert len(memory.listing(D) or []) == 5_000
+
+
+def test_what_the_mount_makes_during_a_listing_is_in_it(memory: FolderMemory) -> None:
+    part = PartialListing(memory.begin(D))
+    memory.add_page(D, part, [file("a"), file("b")], is_last=False)
+    memory.put(D, "new", file("new"))
+    memory.put(D, "b", None)
+    memory.put(D, "z", file("z", 2))
+    memory.add_page(D, part, [file("z", 1)], is_last=True)
+    assert sorted(memory.listing(D) or []) == [file("a"), file("new"), file("z", 2)]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.core import metric_names as names
 from s3d.agent.core.own_mounts import OwnMounts
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
 from s3d.agent.frontends.fuse.key_names import name_of
 from s3d.agent.frontends.fuse.mounts import Mounts, place_of
@@ -63,6 +65,21 @@ async def test_the_configured_ones_are_mounted_at_the_start(mounts, tmp_path):
     assert (status.pending, status.conflicts) == (2, 1)
     await mounts.stop()
     assert os.listdir(tmp_path / "one") == []
+
+
+@needs_fuse
+async def test_its_operations_are_counted(mounts, tmp_path):
+    registry = Registry()
+    mounts.report(registry)
+    await mounts.start()
+    folder = str(tmp_path / "one")
+    await asyncio.to_thread((tmp_path / "one" / "a").write_text, "x")
+    assert registry.values(names.MOUNT_UP) == {(folder,): 1}
+    assert registry.values(names.MOUNT_OPERATIONS)[folder, "create"] == 1
+    assert registry.values(names.MOUNT_OPERATIONS)[folder, "write"] == 1
+    assert registry.values(names.MOUNT_ERRORS) == {(folder,): 0}
+    with (tmp_path / "one" / "b").open("w"):
+        assert registry.values(names.MOUNT_OPEN_FILES)[(folder,)] >= 1
 
 
 @needs_fuse

@@ -108,6 +108,7 @@ async def test_inside_its_prefix_a_key_may_do_everything(layer, operation, membe
         ("PutObject", {"Key": "secret"}),
         ("DeleteObject", {"Key": "secret"}),
         ("CopyObject", {"Key": "team/c", "CopySource": "bucket/secret"}),
+        ("CopyObject", {"Key": "team/c", "CopySource": "bucket/team/a+b"}),
         ("CopyObject", {"Key": "team/c", "CopySource": "other/team/a"}),
         ("CopyObject", {"Key": "team/c", "CopySource": "bucket/team/../secret"}),
         ("CopyObject", {"Key": "secret", "CopySource": "bucket/team/a"}),

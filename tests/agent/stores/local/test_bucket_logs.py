@@ -10,14 +10,20 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.s3.access_log_record import AccessRecord
 from s3d.agent.stores.local import bucket_logs as module
 from s3d.agent.stores.local.bucket_logs import BucketLogs
+from s3d.agent.stores.local.log_spool import LogSpool
 from tests.agent.frontends.http.wire import opened
 
 RECORD = AccessRecord(time=1.0, operation="REST.GET.OBJECT", request_id="R", bucket="bucket")
 
 
+def new_logs(index, local, folder) -> BucketLogs:
+    spool = LogSpool(folder / "spool")
+    return BucketLogs(index, S3Client(local), lambda: 1_700_000_000.0, 60.0, spool=spool)
+
+
 @pytest.fixture
-def logs(index, local) -> BucketLogs:
-    logs = BucketLogs(index, S3Client(local), lambda: 1_700_000_000.0, 60.0)
+def logs(index, local, tmp_path) -> BucketLogs:
+    logs = new_logs(index, local, tmp_path)
     local.on_setting = logs.changed
     return logs
 
@@ -80,6 +86,24 @@ async def test_a_stop_writes_what_waits(s3, bucket, logs):
         logs.add(RECORD)
         running.cancel()
     assert len(await lines(s3)) == 1
+
+
+async def test_a_crash_loses_no_record(s3, bucket, index, local, logs, tmp_path):
+    await configure(s3, bucket)
+    logs.add(RECORD)
+    assert await logs.deliver() == 1
+    for key in ("one", "two"):
+        logs.add(RECORD._replace(key=key))
+    logs._spool.seal()._writer.close()  # the thread has written them
+    again = new_logs(index, local, tmp_path)
+    await again.start(lambda put: None)
+    again.add(RECORD._replace(key="three"))
+    assert await again.deliver() == 1
+    assert [line.split()[8] for line in await lines(s3)][1:] == ["one", "two", "three"]
+    assert list((tmp_path / "spool").iterdir()) == []
+    last = new_logs(index, local, tmp_path)
+    await last.start(lambda put: None)
+    assert await last.deliver() == 0
 
 
 async def test_records_that_wait_are_bounded(monkeypatch, s3, bucket, logs, caplog):

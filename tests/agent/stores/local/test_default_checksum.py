@@ -126,3 +126,14 @@ async def test_a_staging_area_computes_none(index, blobs):
     await s3("CreateBucket", Bucket="bucket")
     await s3.put("bucket", "k", SMALL)
     assert await shown(s3, "k") == {}
+
+
+async def test_an_upload_with_a_customer_key_has_none(s3, bucket):
+    created = await s3("CreateMultipartUpload", Bucket=bucket, Key="m", **customer())
+    upload = {"Bucket": bucket, "Key": "m", "UploadId": created["UploadId"], **customer()}
+    await s3.put(bucket, "source", LARGE)
+    one = await s3("UploadPart", PartNumber=1, Body=LARGE, **upload)
+    copied = await s3("UploadPartCopy", PartNumber=2, CopySource=f"{bucket}/source", **upload)
+    assert "ChecksumCRC64NVME" not in one
+    await complete(s3, upload, one["ETag"], copied["CopyPartResult"]["ETag"])
+    assert await shown(s3, "m", **customer()) == {}

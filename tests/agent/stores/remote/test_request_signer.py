@@ -38,7 +38,7 @@ async def test_another_remote_keeps_its_endpoint() -> None:
 async def test_a_signature_covers_the_host_and_the_token() -> None:
     request = RemoteRequest(operations()["GetObject"], "GET", "bucket", "k")
     request.headers.append(("user-agent", "x"))
-    target, headers = await signer("http://h", token="T").sign(request, 0.0)
+    target, _, headers = await signer("http://h", token="T").sign(request, 0.0)
     found = dict(headers)
     assert (target.url, found["host"], found["x-amz-security-token"]) == ("http://h", "h", "T")
     assert "host;" in found["authorization"]

@@ -79,6 +79,7 @@ async def test_after_a_failure_only_the_missing_parts_are_sent(rig: Rig) -> None
     await rig.pushed()
     assert await is_there(rig, etag)
     assert rig.remote.names().count("UploadPart") == len(SIZES)
+    assert rig.journal.metrics.sent.value == sum(SIZES)
     assert rig.remote.names().count("CreateMultipartUpload") == 1
 
 

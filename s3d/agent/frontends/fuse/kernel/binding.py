@@ -15,6 +15,7 @@ import errno
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from s3d.agent.core.log_limit import LimitedLogger
@@ -77,6 +78,10 @@ class Binding:
         self._nodes = NodeTable()
         self._active: dict[int, CallInThread] = {}
         """unique of a request -> the call that works on it."""
+        self._counts: list[Counter[int]] = []
+        """Of each thread: operation -> how often it was called."""
+        self.io_errors = 0
+        """How often EIO was the answer."""
         self._initialised = threading.Event()
         self._is_closed = False
         self._threads = RequestThreads(device, self._make_handler)
@@ -102,6 +107,11 @@ class Binding:
         self._threads.start()
         if not self._initialised.wait(timeout):
             raise TimeoutError("the kernel has not begun to use the file system")
+
+    def counts(self) -> Mapping[str, int]:
+        """How often each operation was called, by its name in lower case."""
+        total = sum(map(Counter.copy, self._counts), Counter[int]())
+        return {Operation(number).name.lower(): count for number, count in total.items()}
 
     @property
     def ended(self) -> threading.Event:
@@ -136,16 +146,19 @@ class Binding:
         self._threads.send([OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0), body])
 
     def _make_handler(self) -> Callable[[memoryview], None]:
-        call = CallInThread()
+        call, counts = CallInThread(), Counter[int]()
+        self._counts.append(counts)
 
         def handle(message: memoryview) -> None:
             request = parse(message)
             call.begin(request.unique, request.thread)
             self._active[request.unique] = call
             try:
-                number, reply = self._result(request)
+                number, reply = self._result(request, counts)
             finally:
                 del self._active[request.unique]
+            if number == errno.EIO:
+                self.io_errors += 1
             if reply is not None:
                 pieces = reply if isinstance(reply, tuple) else (reply,)
                 size = OUT_HEADER.size + sum(map(len, pieces))
@@ -153,13 +166,14 @@ class Binding:
 
         return handle
 
-    def _result(self, request: KernelRequest) -> tuple[int, Reply]:
+    def _result(self, request: KernelRequest, counts: Counter[int]) -> tuple[int, Reply]:
         """The errno (0: success) and what to answer."""
         if self._is_closed:
             return errno.ENOTCONN, None if request.operation in _UNANSWERED else b""
         handler = self._handlers.get(request.operation)
         if handler is None:
             return errno.ENOSYS, b""  # the kernel remembers that, and does what it can without us
+        counts[request.operation] += 1
         try:
             return 0, handler(request)
         except OSError as error:

@@ -13,7 +13,7 @@ import stat
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from s3d.agent.frontends.fuse.fs_ops import (
     Attributes,
@@ -255,6 +255,9 @@ class MemoryFs:
 
     def size(self) -> FileSystemSize:
         return FileSystemSize(total=1 << 40, free=1 << 39, files=1 << 20, files_free=1 << 19)
+
+    def notify_changes(self, notify: Callable[[str], None]) -> None:
+        return None
 
     def close(self) -> None:
         self.open_files.clear()

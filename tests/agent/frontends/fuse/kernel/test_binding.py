@@ -79,6 +79,7 @@ BLOCKING = {
 }
 
 
+@pytest.mark.rule("MOUNT-3")
 @pytest.mark.parametrize("method", BLOCKING)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_blocked_process_can_be_killed(folder, files, method, number):

@@ -24,6 +24,7 @@ def test_the_size_of_the_file_system(folder):
     assert shown.f_namemax == 255
 
 
+@pytest.mark.rule("MOUNT-2")
 def test_a_file_that_was_removed_lives_on_in_its_descriptors(tmp_path, files):
     """Without attributes in the kernel's cache, so every fstat() arrives here."""
     with mounted(tmp_path, files, valid=0), (tmp_path / "a").open("w+b") as file:

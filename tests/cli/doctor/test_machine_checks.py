@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from s3d.cli.doctor.machine_checks import (
+    check_files,
+    check_mounts,
+    check_proxy,
+    check_watches,
+    mounts_of_s3d,
+)
+from s3d.shared.findings import Level
+
+
+def test_a_low_limit_of_open_files_is_named() -> None:
+    assert check_files((256, resource.RLIM_INFINITY)).level is Level.OK
+    found = check_files((256, 512))
+    assert (found.level, "512 files" in found.text) == (Level.FAIL, True)
+    assert "ulimit -Hn" in found.remedy
+
+
+def test_few_watches_matter_only_with_sync_folders(tmp_path: Path) -> None:
+    (tmp_path / "max_user_watches").write_text("100\n")
+    (found,) = check_watches(has_folders=True, limits=tmp_path)
+    assert (found.level, "only 100 folders" in found.text) == (Level.WARN, True)
+    assert "max_user_watches=" in found.remedy
+    (found,) = check_watches(has_folders=False, limits=tmp_path)
+    assert found.level is Level.OK
+    assert [*check_watches(has_folders=True, limits=tmp_path / "hidden")] == []
+
+
+def test_without_an_instance_of_inotify_nothing_is_watched() -> None:
+    """The descriptors of this process run out first: the answer is the same."""
+    code = (
+        "import resource; from s3d.cli.doctor.machine_checks import check_watches;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3));"
+        "print(*check_watches(has_folders=True))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "no more folders can be watched: Too many open files" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("env", "level"),
+    [
+        ({}, Level.OK),
+        ({"https_proxy": "http://p:1"}, Level.OK),
+        ({"HTTP_PROXY": "http://p:1"}, Level.WARN),
+        ({"all_proxy": "http://p:1", "NO_PROXY": "example.org"}, Level.WARN),
+        ({"http_proxy": "http://p:1", "no_proxy": "localhost,127.0.0.1"}, Level.OK),
+        ({"http_proxy": "http://p:1", "NO_PROXY": "*"}, Level.OK),
+    ],
+)
+def test_a_proxy_that_takes_localhost_is_named(env: dict[str, str], level: Level) -> None:
+    found = check_proxy(env, "127.0.0.1")
+    assert found.level is level
+    if level is Level.WARN:
+        assert "http://p:1" in found.text
+        assert found.remedy.endswith('127.0.0.1"')
+
+
+def test_the_mounts_of_s3d_are_in_the_table_of_the_system(tmp_path: Path) -> None:
+    table = tmp_path / "mounts"
+    table.write_text(
+        "proc /proc proc rw 0 0\n"
+        "s3d /home/me/My\\040S3 fuse.s3d rw 0 0\n"
+        "other /mnt fuse.sshfs rw 0 0\nbroken\n"
+    )
+    assert mounts_of_s3d(table) == [Path("/home/me/My S3")]
+    assert mounts_of_s3d(tmp_path / "none") == []
+
+
+def test_without_fusermount3_nothing_can_be_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (found,) = check_mounts([tmp_path], [])
+    assert (found.level, "fusermount3" in found.text) == (Level.FAIL, True)
+    assert "fuse3" in found.remedy
+    assert [*check_mounts([], [])] == []
+
+
+SERVE = """
+import sys, mfusepy
+class Nothing(mfusepy.Operations):
+    def getattr(self, path, fh=None):
+        return {"st_mode": 0o40755, "st_nlink": 2}
+    def init(self, path):
+        print("mounted", flush=True)
+mfusepy.FUSE(Nothing(), sys.argv[1], foreground=True, fsname="s3d", subtype="s3d")
+"""
+
+
+@pytest.mark.skipif(
+    which("fusermount3") is None or not Path("/dev/fuse").exists(), reason="needs FUSE"
+)
+def test_a_mount_whose_agent_is_dead_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "a mount"
+    folder.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, folder], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        try:
+            assert server.stdout.readline() == "mounted\n"
+            assert folder in mounts_of_s3d()
+            (found,) = check_mounts([], [folder])
+            assert found.level is Level.OK
+            server.send_signal(signal.SIGKILL)
+            server.wait()
+            (found,) = check_mounts([], [folder])
+            assert (found.level, str(folder) in found.text) == (Level.FAIL, True)
+            assert "not connected" in found.text
+            assert found.remedy.startswith(f"fusermount3 -uz {folder}")
+        finally:
+            server.kill()
+            subprocess.run(["fusermount3", "-uz", folder], check=True)
