@@ -29,8 +29,10 @@ from s3d.agent.transfers.local_files import NotTransferable, part_of, publish
 from s3d.agent.transfers.new_attributes import DIRECTIVES
 from s3d.agent.transfers.source_file import SourceFile
 from s3d.agent.transfers.transfer_status import TransferJob
-from s3d.shared import text
 
+PAST_QUEUE = (
+    "what is larger than the write queue (S3D_WRITE_QUEUE_MAX_SIZE) is sent to the remote itself"
+)
 ATTEMPTS = 3
 """Downloads of an object that is replaced meanwhile, or whose bytes do not match its checksum."""
 
@@ -60,7 +62,7 @@ class LargeFiles:
         """Whether an object is too large for the write queue; then the transfer says so."""
         is_past = self._is_too_large(size)
         if is_past:
-            job.note(f"larger than the write queue ({text.size(size)}): sent to the remote itself")
+            job.note(PAST_QUEUE)
         return is_past
 
     async def upload(
