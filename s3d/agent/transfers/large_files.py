@@ -25,7 +25,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.local_files import NotTransferable, part_of, publish
+from s3d.agent.transfers.local_files import part_of, publish
 from s3d.agent.transfers.new_attributes import DIRECTIVES
 from s3d.agent.transfers.source_file import SourceFile
 from s3d.agent.transfers.transfer_status import TransferJob
@@ -81,10 +81,9 @@ class LargeFiles:
         self, job: TransferJob, item: Item, place: Members, changed: Members, moved: Moved
     ) -> None:
         """Copy an object of over 5 GiB. changed: what is not that of the source, as members of
-        CopyObject. Raises S3Error, NotTransferable."""
-        if job.request.version:
-            raise NotTransferable("an older version of more than 5 GiB cannot be copied")
-        source = CopySource(job.request.bucket, item.key, item.size, item.etag)
+        CopyObject. Raises S3Error."""
+        version = job.request.version
+        source = CopySource(job.request.bucket, item.key, item.size, item.etag, version)
         changed = {name: changed[name] for name in changed if name not in DIRECTIVES}
         async with self._aborted_if_cancelled(job, place):
             await copy_in_parts(
