@@ -27,6 +27,20 @@ class CopySource(NamedTuple):
     key: str
     size: int
     etag: str
+    version: str = ""
+    """Its version id; "" for the newest."""
+
+    @property
+    def members(self) -> Members:
+        """The version as members of a read."""
+        read: Members = {"Bucket": self.bucket, "Key": self.key, "IfMatch": self.etag}
+        return read | ({"VersionId": self.version} if self.version else {})
+
+    @property
+    def text(self) -> str:
+        """As CopySource of a copy."""
+        version = f"?versionId={quote(self.version)}" if self.version else ""
+        return f"{self.bucket}/{quote(self.key)}{version}"
 
 
 def needs_parts(size: int) -> bool:
@@ -51,12 +65,11 @@ async def copy_in_parts(
     members of CreateMultipartUpload that are not those of the source. Raises S3Error,
     PreconditionFailed when the source is another one by now.
     """
-    read: Members = {"Bucket": source.bucket, "Key": source.key, "IfMatch": source.etag}
-    head = await client.output("HeadObject", read)
+    head = await client.output("HeadObject", source.members)
     if head["ETag"] != source.etag:
         raise S3Error("PreconditionFailed", "The object was replaced meanwhile.")
     attributes = {name: head[name] for name in (*TRANSFERABLE, "Metadata") if head.get(name)}
-    tags = await client.tags(source.bucket, source.key)
+    tags = await client.tags(source.bucket, source.key, version=source.version)
     if tags:
         attributes["Tagging"] = urlencode(tags)
     attributes |= await _encryption(client, place["Bucket"], head)
@@ -87,7 +100,7 @@ class CopiedParts:
 
     def __init__(self, source: CopySource) -> None:
         self._source: Members = {
-            "CopySource": f"{source.bucket}/{quote(source.key)}",
+            "CopySource": source.text,
             "CopySourceIfMatch": source.etag,
         }
 
