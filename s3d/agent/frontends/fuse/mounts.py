@@ -27,6 +27,10 @@ WriteCounts = Callable[[str, str], Mapping[str, Any]]
 """Counts of MountStatus for the writes below a bucket ("": all) and a prefix."""
 
 
+_THREADS = 8
+"""Mounts that are stopped at once; threads are made when they are needed."""
+
+
 class _Row(NamedTuple):
     """A mount, or why there is none."""
 
@@ -59,7 +63,7 @@ class Mounts:
         self._grace = grace
         self._rows: dict[Path, _Row] = {}
         self._changing = asyncio.Lock()
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="mounts")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mounts")
         self._is_stopped = False
 
     async def start(self) -> str:
@@ -145,11 +149,13 @@ class Mounts:
             if self._is_stopped:
                 return
             self._is_stopped = True
-            rows = [row for row in self._rows.values() if row.mount is not None]
-            for row in rows:
-                assert row.mount is not None
-                await self._in_thread(partial(row.mount.stop, self._grace))
-                self._own.remove(row.mount.folder)
+            mounts = [mount for _, mount in self._mounts()]
+            async with asyncio.TaskGroup() as group:
+                for mount in mounts:
+                    work = self._in_thread(partial(mount.stop, self._grace))
+                    group.create_task(work, name="unmount")
+            for mount in mounts:
+                self._own.remove(mount.folder)
             self._rows.clear()
         self._threads.shutdown(wait=False)
 
