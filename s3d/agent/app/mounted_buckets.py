@@ -19,10 +19,8 @@ from s3d.agent.app.stack import Stack
 from s3d.agent.core.events import Events
 from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.frontends.fuse.folder_memory import TTL
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
 from s3d.agent.frontends.fuse.mounts import Mounts
-from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.stores.write_queue.pending_write import PendingState
@@ -36,6 +34,7 @@ from s3d.shared.paths import Places
 if TYPE_CHECKING:
     from s3d.agent.frontends.fuse.filesystem import FileSystem
     from s3d.agent.frontends.fuse.written_files import WrittenFiles
+    from s3d.agent.frontends.fuse.xattrs import AgentState
 
 STAGING = "mount"
 """Subfolder of the files that are being written, beside the blobs that they become."""
@@ -71,6 +70,7 @@ class MountedBuckets:
         """The file system of a mount."""
         # Imported here because it is large and most agents mount nothing.
         from s3d.agent.frontends.fuse.filesystem import FileSystem
+        from s3d.agent.frontends.fuse.folder_memory import TTL
 
         if self._written is None:
             self._written = self._open_written()
@@ -96,6 +96,8 @@ class MountedBuckets:
 
     def state_of(self, bucket: str, key: str) -> AgentState:
         """Of one object, for its extended attributes."""
+        from s3d.agent.frontends.fuse.xattrs import AgentState
+
         gateway = self._stack.gateway
         if gateway is None:
             return AgentState("clean", "cached", is_pinned=False)
