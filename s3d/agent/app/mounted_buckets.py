@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.stack import Stack
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.frontends.fuse.folder_memory import TTL
-from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
+from s3d.agent.frontends.fuse.fs_ops import FileSystemSize, FsOps
 from s3d.agent.frontends.fuse.mounts import Mounts
-from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.stores.write_queue.pending_write import PendingState
@@ -36,6 +35,7 @@ from s3d.shared.paths import Places
 if TYPE_CHECKING:
     from s3d.agent.frontends.fuse.filesystem import FileSystem
     from s3d.agent.frontends.fuse.written_files import WrittenFiles
+    from s3d.agent.frontends.fuse.xattrs import AgentState
 
 STAGING = "mount"
 """Subfolder of the files that are being written, beside the blobs that they become."""
@@ -53,11 +53,15 @@ _MOST_COUNTED = 10_000
 class MountedBuckets:
     """Opens file systems. Belongs to the loop."""
 
-    def __init__(self, stack: Stack, places: Places, events: Events) -> None:
+    def __init__(
+        self, stack: Stack, places: Places, events: Events, local_names: Sequence[str] = ()
+    ) -> None:
+        """local_names: patterns of names that stay on this machine."""
         here = stack.places(places)
         base = here.store_dir if stack.gateway is None else here.write_queue_dir
         self._folder = base / STAGING
         self._stack = stack
+        self._local_names = local_names
         self._written: WrittenFiles | None = None
         self._open: list[FileSystem] = []
         events.taps.append(self._note_change)
@@ -67,10 +71,12 @@ class MountedBuckets:
         if self._folder.is_dir() and any(os.scandir(self._folder)):
             self._written = self._open_written()
 
-    def open(self, config: MountConfig) -> FileSystem:
+    def open(self, config: MountConfig) -> FsOps:
         """The file system of a mount."""
         # Imported here because it is large and most agents mount nothing.
         from s3d.agent.frontends.fuse.filesystem import FileSystem
+        from s3d.agent.frontends.fuse.folder_memory import TTL
+        from s3d.agent.frontends.fuse.local_names import LocalNames
 
         if self._written is None:
             self._written = self._open_written()
@@ -85,7 +91,8 @@ class MountedBuckets:
             ttl=TTL if self._stack.gateway is not None else _TTL_OF_STORE,
         )
         self._open.append(opened)
-        return opened
+        place = self._folder / "local" / (config.bucket or ".") / config.prefix
+        return LocalNames(opened, place, self._local_names)
 
     async def close(self) -> None:
         """Hand over what is not in the stores yet. Mounts are stopped before."""
@@ -96,6 +103,8 @@ class MountedBuckets:
 
     def state_of(self, bucket: str, key: str) -> AgentState:
         """Of one object, for its extended attributes."""
+        from s3d.agent.frontends.fuse.xattrs import AgentState
+
         gateway = self._stack.gateway
         if gateway is None:
             return AgentState("clean", "cached", is_pinned=False)
@@ -144,12 +153,13 @@ class MountedBuckets:
 
     def _open_written(self) -> WrittenFiles:
         from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+        from s3d.agent.frontends.fuse.renames import Renames
         from s3d.agent.frontends.fuse.written_files import WrittenFiles
 
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         bridge = LoopBridge(asyncio.get_running_loop())
         written = WrittenFiles(self._folder, bridge, self._stack.top, free=self._free)
-        written.start()
+        written.start(Renames(S3Client(self._stack.top), bridge, written).resume)
         return written
 
     def _is_local(self, bucket: str, key: str, size: int) -> bool:

@@ -80,7 +80,7 @@ async def open_session(
         stack, config, places, events, umask=process.umask, registry=registry, own_mounts=own_mounts
     )
     closing.callback(folders.close)
-    mounted = MountedBuckets(stack, places, events)
+    mounted = MountedBuckets(stack, places, events, config.fuse.local_names)
     closing.push_async_callback(mounted.close)
     mounted.recover()
     file = stack.places(places).transfers_file
@@ -222,7 +222,7 @@ def control_routes(
         MigrationRoutes(None if gateway is None else gateway.migration),
         SyncFolderRoutes(session.folders, client, session.places.config_file),
         SyncActionRoutes(session.folders),
-        MountRoutes(session.mounts, session.own_mounts, session.places.config_file),
+        MountRoutes(session.mounts, session.own_mounts, client, session.places.config_file),
         AccessKeyRoutes(session.process.key_manager),
         AccessDecisionRoutes(stack.explain, session.process.keys),
         StoreControlRoutes(stack.controls),

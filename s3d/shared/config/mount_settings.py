@@ -13,6 +13,16 @@ from s3d.shared.config.rules import Given, Problem, Rule
 from s3d.shared.config.validators import parse_bool, parse_bucket, parse_path, parse_prefix
 
 DEFAULT_DIR = "~/S3"
+DEFAULT_LOCAL_NAMES = (".*.sw?", "4913", ".~lock.*", ".DS_Store", ".Trash-*")
+"""Temporary files of vim and LibreOffice, and what desktops keep in every folder."""
+
+
+def parse_local_names(text: str) -> tuple[str, ...]:
+    """Comma-separated patterns; "none": no name is local."""
+    names = tuple(name for name in (part.strip() for part in text.split(",")) if name)
+    if any("/" in name for name in names):
+        raise ValueError("a pattern is of a name, without /")
+    return () if names == ("none",) else names
 
 
 class FuseConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +36,13 @@ class FuseConfig(msgspec.Struct, frozen=True, kw_only=True):
         Path | None,
         Rule(f"Where to mount them; made if missing; unset: {DEFAULT_DIR}", parse_path),
     ] = None
+    local_names: Annotated[
+        tuple[str, ...],
+        Rule(
+            "Patterns of file names that stay on this machine, as *.tmp; of all mounts",
+            parse_local_names,
+        ),
+    ] = DEFAULT_LOCAL_NAMES
 
 
 class MountConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,9 +79,12 @@ class BackgroundWrites(Generic[F]):
         self._hand_over = hand_over
         self._wakeup = threading.Event()
         self._is_stopping = False
+        self._first: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="s3d mount writes", daemon=True)
 
-    def start(self) -> None:
+    def start(self, first: Callable[[], None] = lambda: None) -> None:
+        """first: the thread calls it once, before everything else."""
+        self._first = first
         self._thread.start()
 
     def wake(self) -> None:
@@ -96,6 +99,10 @@ class BackgroundWrites(Generic[F]):
             self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._first()
+        except Exception:
+            logger.exception("the mount cannot go on with what an earlier run has begun")
         while not self._is_stopping:
             for file in self._files():
                 if not self._is_stopping and is_due(file, time.monotonic()):

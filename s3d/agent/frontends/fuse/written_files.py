@@ -62,15 +62,16 @@ class WrittenFiles:
         self._lock = threading.RLock()
         self._background = BackgroundWrites(self.files, partial(self._flush, may_defer=False))
 
-    def start(self) -> None:
-        """Take up the files of an earlier run, and hand them over in the background."""
+    def start(self, first: Callable[[], None] = lambda: None) -> None:
+        """Take up the files of an earlier run, and hand them over in the background. first: to be
+        done there before."""
         for record, ranges in self.journal.load():
             self._recover(record, OldBytes(record.old_end, ranges))
         needed = {file.staged.id for file in self.files()}
         for id in _ids_in(self._folder):
             if id not in needed:  # nobody was promised its bytes
                 (self._folder / str(id)).unlink(missing_ok=True)
-        self._background.start()
+        self._background.start(first)
 
     def create(self, place: Place, mode: int | None = None) -> WrittenFile:
         """Open a new file, of which nothing is known yet; release() it. Raises OSError."""

@@ -13,7 +13,13 @@ from functools import partial
 from s3d.agent.s3.errors import ERRORS, S3Error
 from s3d.agent.stores.write_queue.journal_history import UnresolvedPushes
 from s3d.agent.stores.write_queue.pending_index import PendingIndex
-from s3d.agent.stores.write_queue.pending_write import STUCK, PendingState, PendingWrite, PushError
+from s3d.agent.stores.write_queue.pending_write import (
+    STUCK,
+    Kind,
+    PendingState,
+    PendingWrite,
+    PushError,
+)
 from s3d.agent.stores.write_queue.push_scheduler import PushScheduler
 
 
@@ -73,7 +79,7 @@ class PendingWrites:
             # A write that was taken meanwhile stays until it is found to have no row.
             if seq not in self.claims.pushing:
                 self._forget(seq)
-                self._unblock_source(self.index.remove(seq))
+                self._unblock(self.index.remove(seq))
         self.index.add(write)
         head = self.index.of_key(write.bucket, write.key)[0]
         if head is not write and head.state is PendingState.VERIFYING:
@@ -126,22 +132,29 @@ class PendingWrites:
         """The write will not be pushed: state is HELD or FAILED."""
         self.index.set_state(write, state)
         self._waiters.failed(write, partial(_stuck_error, write))
+        self._unblock(write)
         self.changed(write)
 
     def drop(self, write: PendingWrite) -> None:
         """The write is not pending any more."""
         self.claims.pushing.discard(write.seq)
         self._forget(write.seq)
-        self._unblock_source(self.index.remove(write.seq))
+        self._unblock(self.index.remove(write.seq))
         if not self.index.of_key(write.bucket, write.key):
             self._waiters.emptied(write)
         self.changed(write)
 
-    def _unblock_source(self, removed: PendingWrite | None) -> None:
-        """A copy is not pending any more: the writes of its source may be pushed."""
-        if removed is not None and removed.source:
-            for source in self.index.of_key(removed.bucket, removed.source)[:1]:
-                self._offer(source)
+    def _unblock(self, removed: PendingWrite | None) -> None:
+        """Offer the writes that have waited for this one, which is not pending any more."""
+        if removed is None:
+            return
+        waiting = [removed.source] if removed.source else []
+        if removed.kind is Kind.DELETE:
+            parts = removed.key.split("/")
+            waiting += ["/".join(parts[:depth]) + "/" for depth in range(1, len(parts))]
+        for key in waiting:
+            for write in self.index.of_key(removed.bucket, key)[:1]:
+                self._offer(write)
 
     def _forget(self, seq: int) -> None:
         self.unresolved.forget(seq)
@@ -284,6 +297,8 @@ class SettleWaiters:
                 waiter.future.set_exception(error())
 
     def _of(self, write: PendingWrite) -> list[SettleWaiter]:
+        if not self._waiters:
+            return []
         return [
             waiter
             for waiter in self._waiters

@@ -12,7 +12,13 @@ from collections import Counter, deque
 from typing import Protocol
 
 from s3d.agent.stores.write_queue.pending_index import PendingIndex
-from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite, Place
+from s3d.agent.stores.write_queue.pending_write import (
+    STUCK,
+    Kind,
+    PendingState,
+    PendingWrite,
+    Place,
+)
 
 SIZE_PER_SECOND = 1 << 20
 """Bytes for which a write yields to writes that were accepted up to a second later."""
@@ -113,10 +119,19 @@ class PushScheduler:
             return None
         return write if self._index.of_key(write.bucket, write.key)[0] is write else None
 
+    def _has_deletion_below(self, write: PendingWrite) -> bool:
+        """Remotes with real folders keep one that has files when its marker is deleted."""
+        if write.kind is not Kind.DELETE or not write.key.endswith("/"):
+            return False
+        prefix = write.key.encode()
+        for key in self._index.deleted(write.bucket, prefix, prefix, 1):
+            return self._index.of_key(write.bucket, key)[0].state not in STUCK
+        return False
+
     def _is_pushable(self, write: PendingWrite) -> bool:
         """A parked write may have a time at which it is retried. A key that is to be copied waits
-        for its copies."""
-        if self._index.copies.of(write.bucket, write.key):
+        for its copies, and the deletion of a folder's marker for those of what is below it."""
+        if self._index.copies.of(write.bucket, write.key) or self._has_deletion_below(write):
             return write.state is PendingState.VERIFYING
         if write.state is PendingState.FAILED:
             return write.retry_at > 0

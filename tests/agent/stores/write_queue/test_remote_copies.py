@@ -114,6 +114,30 @@ async def test_the_old_key_is_deleted_only_after_the_copy(queue, monkeypatch):
     assert changes == [("CopyObject", "new"), ("DeleteObject", "old")]
 
 
+async def test_the_marker_of_a_folder_is_deleted_after_what_is_below_it(queue, monkeypatch):
+    """SeaweedFS keeps the folder otherwise."""
+    names = ["d/", "d/e/", "d/e/f", "d/g"]
+    for key in names:
+        etag = (await Client(queue.inner).put("bbb", key, b""))["ETag"]
+        queue.journal.remote_states.note("bbb", key, etag)
+    deleted: list[str] = []
+    call = queue.gate.inner.call
+
+    async def note(request):
+        if request.op.name == "DeleteObject":
+            deleted.append(request.key)
+            await asyncio.sleep(0)
+        return await call(request)
+
+    monkeypatch.setattr(queue.gate.inner, "call", note)
+    objects = [{"Key": key} for key in names]
+    await Client(queue.store)("DeleteObjects", Bucket="bbb", Delete={"Objects": objects})
+    await pushed(queue)
+    assert set(deleted) == set(names)
+    assert deleted[-1] == "d/"
+    assert deleted.index("d/e/f") < deleted.index("d/e/")
+
+
 async def test_a_new_object_of_the_old_key_waits_for_the_copy(queue):
     remote, here = Client(queue.inner), Client(queue.store)
     await remote.put("bbb", "old", b"data")
