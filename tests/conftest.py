@@ -1,7 +1,12 @@
 """What every test may ask for."""
 
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 pytest_plugins = ["tests.agent_process", "tests.peers.fixtures", "tests.skips"]
 
@@ -9,3 +14,14 @@ pytest_plugins = ["tests.agent_process", "tests.peers.fixtures", "tests.skips"]
 # which takes as long as the rest of its start, and pytest rewrites every test module in every run.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_mount_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An agent that was killed leaves its mount, and no folder of such a mount can be removed."""
+    yield
+    table, base = Path("/proc/mounts"), tmp_path_factory.getbasetemp()
+    rows = [line.split(" ") for line in table.read_text().splitlines()] if table.exists() else []
+    for _, folder, kind, *_ in rows:
+        if kind == "fuse.s3d" and Path(folder).is_relative_to(base):
+            subprocess.run(["fusermount3", "-uzq", folder], check=False)

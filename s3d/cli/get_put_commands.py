@@ -18,6 +18,7 @@ import msgspec
 from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.client.unix_http import BLOCK
 from s3d.cli.output import Progress, json_line, report
+from s3d.cli.pending_summary import after_writes, wait_option
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.tag_commands import pairs
 from s3d.cli.target import Names, Target, target_argument
@@ -193,6 +194,7 @@ def _headers(info: ObjectInfo) -> Mapping[str, str]:
 @click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, help="Set a tag.")
 @click.option("--metadata", metavar="NAME=VALUE", multiple=True, help="Set a metadata entry.")
 @click.option("--content-type", metavar="TYPE", help="MIME type; by default guessed from the name.")
+@wait_option
 @json_option
 @socket_option
 @pass_session
@@ -205,6 +207,7 @@ def put_command(
     tags: tuple[str, ...],
     metadata: tuple[str, ...],
     content_type: str | None,
+    wait: bool,
     as_json: bool,
 ) -> None:
     """Store FILE or stdin as an object.
@@ -235,6 +238,7 @@ def put_command(
         json_line(info)
     else:
         report(f"stored {target}, {size(info.size)}")
+    after_writes(session, wait=wait, quiet=True)
 
 
 def _full_key(target: Target, path: Path | None) -> Target:

@@ -17,6 +17,7 @@ from s3d.cli.key_selection import (
     selected,
 )
 from s3d.cli.output import Progress, confirmed, for_each, json_line, report
+from s3d.cli.pending_summary import after_writes, wait_option
 from s3d.cli.selection_options import Age, RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
@@ -49,13 +50,14 @@ class Deletion(NamedTuple):
     "-n", "--dry-run", "--dryrun", "dry_run", is_flag=True, help="Only show what would be deleted."
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@wait_option
 @json_option
 @socket_option
 @pass_session
 def rm_command(
     session: Session, /, targets: tuple[Target, ...], *, recursive: bool, rules: list[PathRule],
     older: float | None, version: str, all_versions: bool, no_glob: bool, dry_run: bool, yes: bool,
-    as_json: bool,
+    wait: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Delete objects. -r deletes all objects below a folder, or all of a bucket.
 
@@ -90,7 +92,9 @@ def rm_command(
         elif not delete_selected(client, target, chosen, plan, conditions) and target.key:
             raise no_match(client, target)
 
-    return for_each(targets, remove)
+    code = for_each(targets, remove)
+    after_writes(session, wait=wait, quiet=True)
+    return code
 
 
 def _delete(client: ObjectClient, target: Target, version: str, plan: Deletion) -> None:

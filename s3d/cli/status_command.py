@@ -52,11 +52,13 @@ LIMITATIONS = {
     is_flag=True,
     help="Print what is pending; exit code 6 unless everything is in sync.",
 )
+@click.option("--healthcheck", is_flag=True,
+              help="Print nothing; exit code 0 while the agent answers.")  # fmt: skip
 @json_option
 @socket_option
 @pass_session
 def status_command(
-    session: Session, /, target: Target | None, *, quiet: bool, as_json: bool
+    session: Session, /, target: Target | None, *, quiet: bool, healthcheck: bool, as_json: bool
 ) -> int:
     """Show the state of the agent, of a bucket, or of an object with its metadata and tags.
 
@@ -67,6 +69,9 @@ def status_command(
       s3d status photos
       s3d status photos/2026/cat.jpg --json
     """
+    if healthcheck:
+        session.client().hello()
+        return 0
     if quiet:
         return _quiet(session.client(), target, as_json=as_json)
     return _show(session, target, as_json=as_json)

@@ -256,23 +256,6 @@ def test_a_form_without_a_key_is_no_matter_of_its_policy(s3, wire, bucket):
     assert answer.error["ArgumentName"] == "key"
 
 
-# ---------------------------------------------------------------- the expected owner
-
-
-@pytest.mark.finding("RARE-OWNER")
-@pytest.mark.parametrize(
-    ("owner", "answer"),
-    [
-        ("me", (400, "InvalidBucketOwnerAWSAccountID")),
-        ("1234", (400, "InvalidBucketOwnerAWSAccountID")),
-        ("111122223333", (403, "AccessDenied")),
-    ],
-)
-def test_the_expected_owner_is_an_account(wire, bucket, owner, answer):
-    got = wire("GET", f"/{bucket}", x_amz_expected_bucket_owner=owner)
-    assert (got.status, got.error["Code"]) == answer
-
-
 # ---------------------------------------------------------------- reads and writes
 
 

@@ -70,6 +70,11 @@ class Gateway:
         left = status.left.files - status.verifying.files
         assert left == 0, (status, list(self.queue.transfers())[:5])
 
+    def check_no_conflicts(self) -> None:
+        """There is one writer, so nothing of it was taken for another's."""
+        status = self.queue.status()
+        assert status.conflict.files == 0, list(self.queue.transfers())[:5]
+
 
 def assert_no_uploads(client: Any, bucket: str) -> None:
     """Nobody's multipart upload is left over; the agent looks after that now and then."""

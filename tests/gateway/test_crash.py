@@ -92,6 +92,7 @@ class Campaign:
             self._network.come_back()
             settle(client, self._bucket, self._memories)
         self._gateway.drain()
+        self._gateway.check_no_conflicts()
         settle(self._remote, self._bucket, self._memories)
         seen = self._network.take_seen()
         self._seen += seen

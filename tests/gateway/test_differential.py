@@ -182,8 +182,7 @@ def compare(gateway: Gateway, network: Network, sides: list[Side], seeds: range)
         try:
             history.run()
             gateway.drain()
-            status = gateway.queue.status()
-            assert status.conflict.files == 0, list(gateway.queue.transfers())
+            gateway.check_no_conflicts()
             wanted = contents(direct)
             assert contents(behind) == wanted
         except BaseException:

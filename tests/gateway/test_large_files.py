@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,8 @@ PART = 5 << 20
 PARTS = 60
 SIZE = PARTS * PART
 IN_FLIGHT = 4
+PATIENCE = 180.0
+"""Seconds for what takes ten on a machine that does nothing else."""
 ENV = {"S3D_PART_SIZE": "5MiB", "S3D_FLUSH_TIMEOUT": "0", "S3D_WRITE_QUEUE": "false"}
 KILL_AT = 25
 """The request for a part in whose middle the agent dies."""
@@ -68,11 +71,10 @@ def parts_seen(network: Network, when: Callable[[Head], bool], name: str) -> Cou
 
 
 def finish(client: TransferClient, id: str) -> Transfer:
-    for _ in range(6):
-        transfer = client.get(id, wait="10")
-        if transfer.state not in ("waiting", "running"):
-            return transfer
-    raise AssertionError(transfer)
+    end = time.monotonic() + PATIENCE
+    while (transfer := client.get(id, wait="10")).state in ("waiting", "running"):
+        assert time.monotonic() < end, transfer
+    return transfer
 
 
 def interrupted(
@@ -83,7 +85,7 @@ def interrupted(
     network.take_seen()
     kill_at(network, agent, when)
     (transfer,) = TransferClient(agent.client).start(request)
-    assert agent.wait() == -signal.SIGKILL
+    assert agent.process.wait(PATIENCE) == -signal.SIGKILL
     network.come_back()
     return finish(TransferClient(gateway.start(**ENV).client), transfer.id)
 

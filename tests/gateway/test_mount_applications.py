@@ -271,7 +271,7 @@ def test_an_editor_saves_a_file(folder):
     assert os.listdir(folder) == ["v.txt"]
 
 
-@pytest.mark.rule("MOUNT-7")
+@pytest.mark.rule("MOUNT-10")
 def test_a_rename_is_seen_everywhere_at_once_and_reaches_the_remote(folder, agent, mount, remote):
     for number in range(20):
         (folder / f"{number}").write_text(str(number))
@@ -306,7 +306,7 @@ def test_what_was_closed_is_at_the_remote_and_nothing_else(folder, agent, mount,
     assert remote.get_object(Bucket=BUCKET, Key=f"{prefix}file")["Body"].read() == data
 
 
-@pytest.mark.rule("MOUNT-6")
+@pytest.mark.rule("MOUNT-9")
 def test_a_foreign_version_stays_and_ours_is_beside_it(folder, agent, mount, remote):
     key = f"{folder.relative_to(mount)}/doc.txt"
     (folder / "doc.txt").write_text("first")

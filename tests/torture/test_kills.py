@@ -65,6 +65,7 @@ class Cycles:
         with closing(agent.s3()) as client:
             settle(client, self._bucket, self._memories)
         self._gateway.drain(patience=180.0)
+        self._gateway.check_no_conflicts()
         settle(self._remote, self._bucket, self._memories)
         agent.kill()
 

@@ -101,7 +101,7 @@ class Way:
             self._kill_at(agent, when, self._chance.randrange(1, max(2, parts // (KILLS + 1))))
             if not number:
                 begin(agent)
-            assert agent.wait() == -signal.SIGKILL
+            assert agent.process.wait(PATIENCE) == -signal.SIGKILL
             self._network.come_back()
         agent = self._gateway.start(**self._env)
         end = time.monotonic() + PATIENCE

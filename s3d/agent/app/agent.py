@@ -198,7 +198,7 @@ class Agent:
             await self._until_end(gateway)
             if self._stopping.is_set():
                 logger.info("stopping")
-                longest = 2 * GRACE + self._config.flush_timeout + 5
+                longest = 3 * GRACE + self._config.flush_timeout + 5
                 self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(longest * 1e6)}")
             await session.endpoint.stop()
             await session.mounts.stop()

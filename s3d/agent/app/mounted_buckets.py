@@ -20,10 +20,8 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.frontends.fuse.folder_memory import TTL
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize, FsOps
 from s3d.agent.frontends.fuse.mounts import Mounts
-from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.stores.write_queue.pending_write import PendingState
@@ -37,6 +35,7 @@ from s3d.shared.paths import Places
 if TYPE_CHECKING:
     from s3d.agent.frontends.fuse.filesystem import FileSystem
     from s3d.agent.frontends.fuse.written_files import WrittenFiles
+    from s3d.agent.frontends.fuse.xattrs import AgentState
 
 STAGING = "mount"
 """Subfolder of the files that are being written, beside the blobs that they become."""
@@ -76,6 +75,7 @@ class MountedBuckets:
         """The file system of a mount."""
         # Imported here because it is large and most agents mount nothing.
         from s3d.agent.frontends.fuse.filesystem import FileSystem
+        from s3d.agent.frontends.fuse.folder_memory import TTL
         from s3d.agent.frontends.fuse.local_names import LocalNames
 
         if self._written is None:
@@ -103,6 +103,8 @@ class MountedBuckets:
 
     def state_of(self, bucket: str, key: str) -> AgentState:
         """Of one object, for its extended attributes."""
+        from s3d.agent.frontends.fuse.xattrs import AgentState
+
         gateway = self._stack.gateway
         if gateway is None:
             return AgentState("clean", "cached", is_pinned=False)

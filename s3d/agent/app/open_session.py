@@ -222,7 +222,7 @@ def control_routes(
         MigrationRoutes(None if gateway is None else gateway.migration),
         SyncFolderRoutes(session.folders, client, session.places.config_file),
         SyncActionRoutes(session.folders),
-        MountRoutes(session.mounts, session.own_mounts, session.places.config_file),
+        MountRoutes(session.mounts, session.own_mounts, client, session.places.config_file),
         AccessKeyRoutes(session.process.key_manager),
         AccessDecisionRoutes(stack.explain, session.process.keys),
         StoreControlRoutes(stack.controls),

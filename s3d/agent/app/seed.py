@@ -12,6 +12,7 @@ import asyncio
 import logging
 import mimetypes
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
+from s3d.agent.s3.part_sizes import MAX_OBJECT, MAX_SINGLE
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
@@ -41,8 +43,6 @@ _ROW = ("", "seed.begun")
 _AT_ONCE = 16
 """Objects that are stored at the same time."""
 _BLOCK = 1 << 20
-MOST = 5 << 30
-"""Bytes of an object that one PutObject can make."""
 
 
 class SeedFile(NamedTuple):
@@ -130,9 +130,33 @@ async def store_seed(index: Index, client: S3Client, seed: Seed) -> None:
 async def _store(client: S3Client, files: Iterator[SeedFile]) -> None:
     for file in files:
         attributes = ObjectAttributes(content_type=content_type_of(file.key))
-        body = StreamBody(_blocks(file.path), file.size)
-        await client.store(file.bucket, file.key, body, attributes)
+        if file.size > MAX_SINGLE:
+            await _store_parts(client, file, attributes)
+        else:
+            body = StreamBody(_blocks(file.path), file.size)
+            await client.store(file.bucket, file.key, body, attributes)
         failpoint.hit("seed.object")
+
+
+async def _store_parts(client: S3Client, file: SeedFile, attributes: ObjectAttributes) -> None:
+    """Store a file that is too large for one PutObject. A seed that is interrupted starts over, so
+    the part map is a temporary file."""
+    from s3d.agent.large_objects.file_source import FileSource  # most starts spare it
+    from s3d.agent.large_objects.part_transfers import PartTransfers
+    from s3d.agent.large_objects.part_upload import SourceChanged, UploadPlan
+
+    place = {"Bucket": file.bucket, "Key": file.key}
+    with tempfile.TemporaryDirectory() as folder:
+        transfers = PartTransfers(client, Path(folder))
+        parts = transfers.plan(file.size)
+        plan = UploadPlan(place, attributes.members(), {}, parts, "seed")
+        opened = await asyncio.to_thread(file.path.open, "rb")
+        with opened:
+            source = FileSource(opened.fileno(), parts)
+            try:
+                await transfers.upload("seed", plan, source, lambda size: None)
+            except SourceChanged as error:
+                raise S3Error("IncompleteBody", f"{file.path} has changed.") from error
 
 
 async def _blocks(path: Path) -> AsyncIterator[bytes]:
@@ -194,8 +218,8 @@ def _file(bucket: str, root: Path, path: Path) -> SeedFile:
         raise _unfit(path, error.strerror or str(error)) from error
     if not path.is_file():
         raise _unfit(path, "neither a file nor a folder")
-    if size > MOST:
-        raise _unfit(path, "larger than 5 GiB")
+    if size > MAX_OBJECT:
+        raise _unfit(path, "larger than the 48.8 TiB that S3 allows")
     return SeedFile(bucket, key, path, size)
 
 

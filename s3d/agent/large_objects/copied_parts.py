@@ -13,7 +13,7 @@ from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.large_objects.part_upload import Moved, UploadPlan
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
-from s3d.agent.s3.object_headers import TRANSFERABLE
+from s3d.agent.s3.object_headers import ENCRYPTION, TRANSFERABLE
 from s3d.agent.s3.part_sizes import MAX_SINGLE, PartSpan, plan_parts
 
 COPIED_PART = 512 << 20
@@ -27,6 +27,20 @@ class CopySource(NamedTuple):
     key: str
     size: int
     etag: str
+    version: str = ""
+    """Its version id; "" for the newest."""
+
+    @property
+    def members(self) -> Members:
+        """The version as members of a read."""
+        read: Members = {"Bucket": self.bucket, "Key": self.key, "IfMatch": self.etag}
+        return read | ({"VersionId": self.version} if self.version else {})
+
+    @property
+    def text(self) -> str:
+        """As CopySource of a copy."""
+        version = f"?versionId={quote(self.version)}" if self.version else ""
+        return f"{self.bucket}/{quote(self.key)}{version}"
 
 
 def needs_parts(size: int) -> bool:
@@ -51,18 +65,34 @@ async def copy_in_parts(
     members of CreateMultipartUpload that are not those of the source. Raises S3Error,
     PreconditionFailed when the source is another one by now.
     """
-    read: Members = {"Bucket": source.bucket, "Key": source.key, "IfMatch": source.etag}
-    head = await client.output("HeadObject", read)
+    head = await client.output("HeadObject", source.members)
     if head["ETag"] != source.etag:
         raise S3Error("PreconditionFailed", "The object was replaced meanwhile.")
     attributes = {name: head[name] for name in (*TRANSFERABLE, "Metadata") if head.get(name)}
-    tags = await client.tags(source.bucket, source.key)
+    tags = await client.tags(source.bucket, source.key, version=source.version)
     if tags:
         attributes["Tagging"] = urlencode(tags)
+    attributes |= await _encryption(client, place["Bucket"], head)
     attributes |= changed or {}
     parts = plan_parts(source.size, COPIED_PART)
     plan = UploadPlan(place, attributes, condition, parts, source.etag)
     return await transfers.upload(owner, plan, CopiedParts(source), moved, client=client)
+
+
+async def _encryption(client: S3Client, bucket: str, head: Members) -> Members:
+    """The members that encrypt a copy as its source is, if the bucket has no default of its own.
+
+    AWS has one for each bucket, which decides then. Of an embedded store, CopyObject does the same.
+    """
+    encryption = {name: head[name] for name in ENCRYPTION if head.get(name)}
+    if not encryption:
+        return {}
+    try:
+        await client.output("GetBucketEncryption", {"Bucket": bucket})
+    except S3Error as error:
+        if error.code == "ServerSideEncryptionConfigurationNotFoundError":
+            return encryption
+    return {}
 
 
 class CopiedParts:
@@ -70,7 +100,7 @@ class CopiedParts:
 
     def __init__(self, source: CopySource) -> None:
         self._source: Members = {
-            "CopySource": f"{source.bucket}/{quote(source.key)}",
+            "CopySource": source.text,
             "CopySourceIfMatch": source.etag,
         }
 

@@ -25,12 +25,14 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.local_files import NotTransferable, part_of, publish
+from s3d.agent.transfers.local_files import part_of, publish
 from s3d.agent.transfers.new_attributes import DIRECTIVES
 from s3d.agent.transfers.source_file import SourceFile
 from s3d.agent.transfers.transfer_status import TransferJob
-from s3d.shared import text
 
+PAST_QUEUE = (
+    "what is larger than the write queue (S3D_WRITE_QUEUE_MAX_SIZE) is sent to the remote itself"
+)
 ATTEMPTS = 3
 """Downloads of an object that is replaced meanwhile, or whose bytes do not match its checksum."""
 
@@ -60,7 +62,7 @@ class LargeFiles:
         """Whether an object is too large for the write queue; then the transfer says so."""
         is_past = self._is_too_large(size)
         if is_past:
-            job.note(f"larger than the write queue ({text.size(size)}): sent to the remote itself")
+            job.note(PAST_QUEUE)
         return is_past
 
     async def upload(
@@ -79,10 +81,9 @@ class LargeFiles:
         self, job: TransferJob, item: Item, place: Members, changed: Members, moved: Moved
     ) -> None:
         """Copy an object of over 5 GiB. changed: what is not that of the source, as members of
-        CopyObject. Raises S3Error, NotTransferable."""
-        if job.request.version:
-            raise NotTransferable("an older version of more than 5 GiB cannot be copied")
-        source = CopySource(job.request.bucket, item.key, item.size, item.etag)
+        CopyObject. Raises S3Error."""
+        version = job.request.version
+        source = CopySource(job.request.bucket, item.key, item.size, item.etag, version)
         changed = {name: changed[name] for name in changed if name not in DIRECTIVES}
         async with self._aborted_if_cancelled(job, place):
             await copy_in_parts(

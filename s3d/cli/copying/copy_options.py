@@ -10,7 +10,7 @@ import click
 
 from s3d.cli.copying.transfer_progress import Output, named, wait_for_end
 from s3d.cli.output import json_line, report
-from s3d.cli.pending_summary import amount
+from s3d.cli.pending_summary import after_writes, wait_option
 from s3d.cli.selection_options import rule_options
 from s3d.cli.session import F, Session, json_option, socket_option
 from s3d.cli.tag_commands import pairs
@@ -55,8 +55,7 @@ def shared_options(command: F) -> F:
                      help="Storage class of the new objects."),
         click.option("--detach", is_flag=True,
                      help="Do not wait for the end; s3d transfers shows the progress."),
-        click.option("--wait", is_flag=True,
-                     help="Wait until the remote has the writes; exit code 6 if it has not."),
+        wait_option,
         click.option("-q", "--quiet", "--only-show-errors", "--no-progress", "quiet", is_flag=True,
                      help="Print errors only."),
         json_option,
@@ -126,19 +125,6 @@ def carry_out(
         raise
     after_writes(session, wait=how.wait, quiet=how.output.quiet or how.output.as_json)
     return code, ended
-
-
-def after_writes(session: Session, *, wait: bool, quiet: bool = False) -> None:
-    """Say how much still waits for the remote; or wait for it, and raise PendingError."""
-    queue = session.client().status().queue
-    if queue is None or not queue.left.files:
-        return
-    if wait:
-        from s3d.cli.queue.push_commands import wait_for_remote
-
-        wait_for_remote(session)
-    elif not quiet:
-        click.echo(f"safe here; {amount(queue.left)} still to push: s3d drain", err=True)
 
 
 def show_plan(session: Session, requests: Iterable[TransferRequest], output: Output) -> int:

@@ -8,12 +8,13 @@ from typing import IO, cast
 from urllib.parse import quote, urlencode
 
 from s3d.cli.client.unix_http import BLOCK
-from s3d.cli.copying.copy_options import Carrying, after_writes
+from s3d.cli.copying.copy_options import Carrying
 from s3d.cli.copying.copy_requests import CopyOptions
 from s3d.cli.copying.place import Place
 from s3d.cli.copying.transfer_progress import Output
 from s3d.cli.get_put_commands import Counted, guessed_type
 from s3d.cli.output import Progress, json_line, report
+from s3d.cli.pending_summary import after_writes
 from s3d.cli.session import Session
 from s3d.shared.errors import UsageError
 from s3d.shared.text import size

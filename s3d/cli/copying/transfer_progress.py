@@ -54,6 +54,9 @@ def report_end(transfer: Transfer, output: Output) -> int:
     what = f"{named(transfer)}: {count(transfer.files_done, 'object')}, {size(transfer.done)}"
     if output.as_json:
         json_line(transfer)
+    elif not output.quiet:
+        for note in transfer.notes:
+            report(f"note: {safe(note)}")
     if transfer.state == "done":
         if not output.as_json and not output.quiet:
             report(what)

@@ -115,6 +115,7 @@ def _definition(config: Config, places: Places, *, listens: bool) -> Definition:
         env={name: os.environ[name] for name in PLACES if os.environ.get(name)},
         log=places.state_dir / "service.log",
         listening=listening,
+        mounts=bool(config.mounts),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from s3d.cli.client.sync_client import SyncClient
 from s3d.cli.filter_commands import Expression
 from s3d.cli.output import confirmed, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.sync.build_folders import IGNORE_FILE, build_folders, ignore
 from s3d.cli.sync.folder_text import SHOWN, show_plan
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.config.validators import SYNC_MODES
@@ -32,6 +34,8 @@ from s3d.shared.text import safe
 )
 @click.option("--interval", default="", metavar="AGE", help="How often s3d lists the bucket.")
 @click.option("--keep-mode", is_flag=True, help="Sync permission bits as well.")
+@click.option("--ignore-builds/--no-ignore-builds", default=True, show_default=True,
+              help="Leave out build folders, such as node_modules and target.")  # fmt: skip
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what the first pass would do.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -39,9 +43,12 @@ from s3d.shared.text import safe
 @pass_session
 def add_command(
     session: Session, /, path: Path, target: Target, *, mode: str, terms: Filter | None, name: str,
-    interval: str, keep_mode: bool, dry_run: bool, yes: bool, as_json: bool,
+    interval: str, keep_mode: bool, ignore_builds: bool, dry_run: bool, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Keep a folder in sync with BUCKET or BUCKET/PREFIX. The first pass deletes nothing.
+
+    Build folders, such as node_modules and target, are offered to be left out: their names are
+    added to .s3dignore in the folder. With --yes they are left out without a question.
 
     \b
     Example:
@@ -58,6 +65,8 @@ def add_command(
         keep_mode=keep_mode,
     )
     client = session.sync()
+    if ignore_builds and mode != "mirror" and path.is_dir():
+        _offer_to_ignore(path, yes=yes, dry_run=dry_run)
     name = name or path.name
     is_new = _is_new(client, name, spec)
     plan = client.validate(spec, name="" if is_new else name)
@@ -82,6 +91,19 @@ def add_command(
     else:
         made = "" if was_there else "created and "
         report(f"{made}syncing {path}; s3d sync status {status.name} shows the progress")
+
+
+def _offer_to_ignore(path: Path, *, yes: bool, dry_run: bool) -> None:
+    """Leave out build folders, after a question. What is printed goes to stderr."""
+    names = build_folders(path)
+    if not names:
+        return
+    shown = safe(", ".join(f"{name}/" for name in names))
+    if dry_run:
+        click.echo(f"  build folders that s3d offers to leave out: {shown}", err=True)
+    elif yes or (sys.stdin.isatty() and confirmed(f"Leave out build folders ({shown})?")):
+        ignore(path, names)
+        click.echo(f"  leaving out {shown}: see {safe(str(path / IGNORE_FILE))}", err=True)
 
 
 @click.command("check")

@@ -6,7 +6,10 @@ import os
 
 import pytest
 
+from s3d.agent.app import seed
+from s3d.agent.app.embedded import open_embedded
 from s3d.agent.app.seed import content_type_of, read_seed
+from s3d.agent.core.client import S3Client
 from s3d.shared.errors import UsageError
 from tests.agent_process import StartFailed
 
@@ -126,3 +129,16 @@ def test_content_types():
         ("a.JPG", "image/jpeg"),
     ):
         assert content_type_of(name) == kind
+
+
+async def test_a_file_that_is_too_large_for_one_request_is_stored_in_parts(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(seed, "MAX_SINGLE", 2_999_999)
+    embedded = open_embedded(tmp_path / "store", ephemeral=True)
+    client = S3Client(embedded.local)
+    await seed.store_seed(embedded.index, client, read_seed(folder))
+    found = await client.head("photos", "large.bin")
+    assert (found.size, found.etag[-3:]) == (3_000_000, '-1"')
+    assert "-" not in (await client.head("photos", "2026/a.jpg")).etag
+    embedded.close()

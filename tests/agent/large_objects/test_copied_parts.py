@@ -44,6 +44,25 @@ async def test_a_source_that_was_replaced_is_not_copied(transfers, store, data):
     assert (caught.value.code, await uploads_of(store)) == ("PreconditionFailed", [])
 
 
+@pytest.mark.finding("COPY-SSE")
+@pytest.mark.parametrize("has_default", [False, True])
+async def test_it_stays_encrypted_where_the_bucket_does_not_encrypt(
+    transfers, store, data, has_default
+):
+    """AWS always has a default, which must decide: it may name another key."""
+    kms = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1", "BucketKeyEnabled": True}
+    client = S3Client(store.inner)
+    source = {"Bucket": BUCKET, "Key": "source", **kms}
+    etag = (await client.output("PutObject", source, BytesBody(data)))["ETag"]
+    if has_default:
+        apply = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        setting = {"ServerSideEncryptionConfiguration": {"Rules": [apply]}}
+        await client.output("PutBucketEncryption", {"Bucket": BUCKET, **setting})
+    await copy(transfers, store, etag)
+    head = await client.output("HeadObject", PLACE)
+    assert (kms.items() <= head.items()) is not has_default
+
+
 def test_one_request_copies_up_to_five_gib():
     assert not needs_parts(5 << 30)
     assert needs_parts((5 << 30) + 1)

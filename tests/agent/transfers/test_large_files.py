@@ -159,6 +159,20 @@ async def test_a_copy_that_is_too_large_for_one_request_is_made_of_parts(world, 
     assert await world.read("b", "two") == DATA
 
 
+async def test_an_older_version_is_copied_in_parts(world, monkeypatch):
+    monkeypatch.setattr(copied_parts, "MAX_SINGLE", SIZE - 1)
+    monkeypatch.setattr(copied_parts, "COPIED_PART", PART)
+    status = {"VersioningConfiguration": {"Status": "Enabled"}}
+    await world.objects.output("PutBucketVersioning", {"Bucket": "one", **status})
+    members = {"Bucket": "one", "Key": "a", "Tagging": "t=1"}
+    old = await world.objects.output("PutObject", members, BytesBody(DATA))
+    await world.put("a", b"newer")
+    job = await world.do("copy", keys=["a"], to_bucket="two", as_key="b", version=old["VersionId"])
+    assert job.state == "done"
+    assert await world.read("b", "two") == DATA
+    assert await world.objects.tags("two", "b") == {"t": "1"}
+
+
 async def test_a_download_of_an_object_that_is_replaced_starts_over(world, tmp_path):
     await world.objects.put("one", "k", BytesBody(DATA))
     count = 0

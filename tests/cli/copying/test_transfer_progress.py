@@ -37,3 +37,11 @@ def test_the_end_lists_each_failure(capsys):
     assert "s3d transfers show t1 lists all" in shown
     assert report_end(transfer(state="done", files_done=1), Output(quiet=True)) == 0
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_end_has_the_notes(capsys):
+    ended = transfer(state="done", files_done=1, notes=["it went past the queue"])
+    assert report_end(ended, Output()) == 0
+    assert "note: it went past the queue\n" in "".join(capsys.readouterr())
+    report_end(ended, Output(quiet=True))
+    assert capsys.readouterr() == ("", "")

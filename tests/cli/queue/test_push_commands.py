@@ -56,3 +56,16 @@ def test_the_bandwidth_is_shown_set_and_taken_off(s3d):
 def test_a_timetable_is_one(s3d, timetable):
     result = s3d("bandwidth", timetable)
     assert (result.code, result.out) == (2, "")
+
+
+def test_commands_say_what_waits_and_can_wait_for_it(s3d, put, tmp_path):
+    target, _ = put("a")
+    (tmp_path / "f").write_text("x")
+    assert s3d("queue", "pause").code == 0
+    copied = s3d("cp", "f", f"s3://{target}-2")
+    assert (copied.code, "still to push: s3d drain" in copied.err) == (0, True)
+    assert s3d("cp", "f", f"s3://{target}-2", "--quiet").err == ""
+    for words in (("cp", "f", f"s3://{target}-3"), ("put", f"{target}-4", "f"), ("rm", target)):
+        waited = s3d(*words, "--wait")
+        assert (waited.code, "not drained" in waited.err) == (6, True), waited.err
+    assert s3d("queue", "resume").code == 0

@@ -43,6 +43,14 @@ def calls(service: Commands) -> list[str]:
     return [line.removeprefix("--user ") for line in lines if "show" not in line]
 
 
+def test_a_service_that_mounts_may_run_fusermount3(service: Commands) -> None:
+    unit = service.home / ".config" / "systemd" / "user" / "s3d.service"
+    service("service", "install")
+    assert "NoNewPrivileges=yes" in unit.read_text()
+    service("service", "install", S3D_FUSE_MOUNT="true")
+    assert "NoNewPrivileges" not in unit.read_text()
+
+
 def test_it_is_installed_shown_and_removed(service: Commands) -> None:
     unit = service.home / ".config" / "systemd" / "user" / "s3d.service"
     assert "(not installed)" in service("service").out

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 from aiohttp import web
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
@@ -33,6 +34,8 @@ from s3d.shared.mounting import (
 )
 
 _TABLE = "mount"
+_PATIENCE = 2.0
+"""Seconds that the look at a bucket may take."""
 
 
 class MountControl(Protocol):
@@ -48,8 +51,9 @@ class MountControl(Protocol):
 class MountRoutes:
     """file: the configuration file, where mounts are added and removed."""
 
-    def __init__(self, mounts: MountControl, own: OwnMounts, file: Path) -> None:
+    def __init__(self, mounts: MountControl, own: OwnMounts, objects: S3Client, file: Path) -> None:
         self._mounts = mounts
+        self._objects = objects
         self._own = own
         self._file = file
 
@@ -68,9 +72,20 @@ class MountRoutes:
     async def mount(self, call: Call) -> web.Response:
         spec = await call.body(MountSpec)
         config = mount_of(spec)
+        if config.bucket:
+            await self._check_bucket(config.bucket)
         status = await self._mounts.add(config)
         await asyncio.to_thread(self._write, str(config.dir), spec)
         return answer(msgspec.structs.replace(status, from_file=True), 201)
+
+    async def _check_bucket(self, bucket: str) -> None:
+        """Raises NoSuchBucket. A remote that does not answer is no obstacle."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._objects.output("HeadBucket", {"Bucket": bucket})
+        except (S3Error, TimeoutError) as error:
+            if isinstance(error, S3Error) and error.status == 404:
+                raise S3Error("NoSuchBucket", BucketName=bucket) from error
 
     async def unmount(self, call: Call) -> web.Response:
         request = await call.body(UnmountRequest)

@@ -14,8 +14,7 @@ from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, inode_of
 from s3d.agent.frontends.fuse.fs_ops import Attributes, OpenFile
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
-from s3d.agent.frontends.fuse.open_readers import OpenReaders
-from s3d.agent.frontends.fuse.read_handle import ReadHandle
+from s3d.agent.frontends.fuse.open_readers import OpenReaders, Reader
 from s3d.agent.frontends.fuse.written_file import WrittenFile
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 
@@ -29,9 +28,6 @@ class WriteHandle(NamedTuple):
     appends: bool
     """Whether every write goes to the end."""
 
-    def read(self, size: int, offset: int) -> bytes:
-        return self.file.read(size, offset)
-
 
 class FileOps:
     """Opens, reads, writes and closes files."""
@@ -40,7 +36,7 @@ class FileOps:
         self._names = names
         self._readers = readers
         self._written = written
-        self._handles: HandleTable[ReadHandle | WriteHandle] = HandleTable()
+        self._handles: HandleTable[Reader | WriteHandle] = HandleTable()
 
     def open(self, path: str, flags: int) -> OpenFile:
         file = self._names.resolve(path)
@@ -63,7 +59,17 @@ class FileOps:
         return self._open_written(self._written.create(place, mode), flags)
 
     def read(self, handle: int, size: int, offset: int) -> bytes:
-        return self._handles.get(handle).read(size, offset)
+        opened = self._handles.get(handle)
+        if isinstance(opened, WriteHandle):
+            return opened.file.read(size, offset)
+        if self._written.find(opened.place) is not None:
+            file = self._written.take(Place(*opened.place))
+            if file is not None:  # programs of one machine see what each of them writes
+                try:
+                    return file.read(size, offset)
+                finally:
+                    self._written.release(file)
+        return self._readers.read(opened, size, offset)
 
     def write(self, handle: int, data: bytes, offset: int) -> int:
         file, appends = self._writer(handle)
@@ -130,6 +136,7 @@ class FileOps:
         self._written.flush(file)
         if self._written.find(file.place) is file:  # otherwise it was removed while it was open
             self._names.note_written(file)
+            self._readers.stored(file.place, file.etag)
 
 
 class HandleTable(Generic[T]):

@@ -10,11 +10,12 @@ All of them call the stores through one LoopBridge.
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections import deque
 from collections.abc import Callable
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.fuse.change_notifier import ChangeNotifier
 from s3d.agent.frontends.fuse.directories import BUCKETS, Directories
 from s3d.agent.frontends.fuse.file_ops import FileOps
 from s3d.agent.frontends.fuse.folder_memory import TTL, FolderId, FolderMemory
@@ -31,6 +32,9 @@ from s3d.agent.frontends.fuse.open_readers import OpenReaders
 from s3d.agent.frontends.fuse.renames import Renames
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.frontends.fuse.xattrs import StateSource, Xattrs
+
+_MOST_PATHS = 1_000
+"""Paths that the kernel is to be told of; the oldest are dropped, since it asks again anyway."""
 
 
 class FileSystem(NameOps, FileOps, AttributeOps):
@@ -60,8 +64,9 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         opener = ObjectOpener(client, is_local=is_local, spawn=bridge.start)
         names = MountedNames(directories, written, memory=memory, metadata=metadata)
         changes = NameChanges(client, bridge, written, Renames(client, bridge, written))
-        NameOps.__init__(self, names, changes)
-        FileOps.__init__(self, names, OpenReaders(opener, bridge, metadata), written)
+        readers = OpenReaders(opener, bridge, metadata)
+        NameOps.__init__(self, names, changes, readers)
+        FileOps.__init__(self, names, readers, written)
         AttributeOps.__init__(self, names, changes, Xattrs(client, bridge, states, changes), size)
         self._notifier = ChangeNotifier()
 
@@ -87,3 +92,47 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         self._notifier.close()
         self.close_files()
         self._bridge.close()
+
+
+class ChangeNotifier:
+    """Tells the kernel which files another client has changed through this agent.
+
+    The kernel believes for a second what it knows of a file, and clips reads to the size that it
+    knows; a program that reads a file just after an S3 client has written it must see all of it.
+    Telling the kernel may wait for an operation of the mount, so neither the loop nor a FUSE thread
+    does it, but a thread of its own, which begins with the first path.
+    """
+
+    def __init__(self) -> None:
+        self._notify: Callable[[str], None] | None = None
+        self._paths: deque[str] = deque(maxlen=_MOST_PATHS)
+        self._wakeup = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def start(self, notify: Callable[[str], None]) -> None:
+        """From now on, call this with each path."""
+        self._notify = notify
+
+    def put(self, path: str) -> None:
+        """Something has changed at a path. From the loop."""
+        if self._notify is None or self._is_closed:
+            return
+        self._paths.append(path)
+        self._wakeup.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="s3d mount news", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """The mount has ended. Does not wait for the thread, which may wait for the kernel."""
+        self._is_closed = True
+        self._wakeup.set()
+
+    def _run(self) -> None:
+        assert self._notify is not None
+        while not self._is_closed:
+            self._wakeup.wait()
+            self._wakeup.clear()
+            while self._paths and not self._is_closed:
+                self._notify(self._paths.popleft())

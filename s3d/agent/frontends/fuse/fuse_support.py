@@ -63,7 +63,8 @@ def check_support(support: FuseSupport, *, allow_other: bool) -> None:
         (user and not support.is_setuid, f"{support.program} is not setuid",
          f"sudo chmod u+s {support.program}, which is its usual mode"),
         (user and support.no_new_privileges, f"this agent may not run {PROGRAM} as root",
-         "start it without NoNewPrivileges= and what implies it in its systemd unit"),
+         "[fuse] mount = true in the configuration file, then: s3d service install; a unit of your"
+         " own must not have NoNewPrivileges= or what implies it"),
         (user and allow_other and not support.allows_other,
          f"{FUSE_CONF} does not allow --allow-other",
          f"add the line user_allow_other to {FUSE_CONF}"),

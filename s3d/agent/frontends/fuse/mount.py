@@ -21,8 +21,6 @@ from s3d.shared.config.mount_settings import MountConfig
 
 logger = logging.getLogger(__name__)
 
-GRACE = 20.0
-"""Seconds that programs get to close the files that they write when the agent stops."""
 _START_TIMEOUT = 10.0
 
 
@@ -106,7 +104,7 @@ class Mount:
                 raise
         self.stop(0)
 
-    def stop(self, grace: float = GRACE) -> None:
+    def stop(self, grace: float) -> None:
         """Unmount in any case. New programs find the empty folder at once; those that write get
         some seconds to close their files. grace: those seconds."""
         binding = self._binding

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.own_mounts import MountedPlace, OwnMounts
@@ -16,15 +16,23 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.fs_ops import FsOps
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
 from s3d.agent.frontends.fuse.key_names import Form, parse_name
-from s3d.agent.frontends.fuse.mount import GRACE, Mount
 from s3d.shared.config.mount_settings import MountConfig
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.mounting import MountStatus
 
+if TYPE_CHECKING:
+    from s3d.agent.frontends.fuse.mount import Mount
+
 logger = logging.getLogger(__name__)
 
+GRACE = 20.0
+"""Seconds that programs get to close the files that they write when the agent stops."""
 WriteCounts = Callable[[str, str], Mapping[str, Any]]
 """Counts of MountStatus for the writes below a bucket ("": all) and a prefix."""
+
+
+_THREADS = 8
+"""Mounts that are stopped at once; threads are made when they are needed."""
 
 
 class _Row(NamedTuple):
@@ -59,7 +67,7 @@ class Mounts:
         self._grace = grace
         self._rows: dict[Path, _Row] = {}
         self._changing = asyncio.Lock()
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="mounts")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mounts")
         self._is_stopped = False
 
     async def start(self) -> str:
@@ -111,6 +119,9 @@ class Mounts:
             raise UsageError(f"cannot mount at {folder}", why, "choose another folder")
 
     async def _start(self, config: MountConfig) -> Mount:
+        # Imported here because most agents mount nothing.
+        from s3d.agent.frontends.fuse.mount import Mount
+
         mount = Mount(config, self._open_file_system(config))
         try:
             await self._in_thread(mount.start)
@@ -145,11 +156,13 @@ class Mounts:
             if self._is_stopped:
                 return
             self._is_stopped = True
-            rows = [row for row in self._rows.values() if row.mount is not None]
-            for row in rows:
-                assert row.mount is not None
-                await self._in_thread(partial(row.mount.stop, self._grace))
-                self._own.remove(row.mount.folder)
+            mounts = [mount for _, mount in self._mounts()]
+            async with asyncio.TaskGroup() as group:
+                for mount in mounts:
+                    work = self._in_thread(partial(mount.stop, self._grace))
+                    group.create_task(work, name="unmount")
+            for mount in mounts:
+                self._own.remove(mount.folder)
             self._rows.clear()
         self._threads.shutdown(wait=False)
 

@@ -14,6 +14,7 @@ from s3d.agent.frontends.fuse.fs_ops import Attributes, DirectoryEntry, FileSyst
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
 from s3d.agent.frontends.fuse.name_changes import NameChanges
+from s3d.agent.frontends.fuse.open_readers import OpenReaders
 from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.xattrs import REFRESH, Xattrs
 
@@ -21,9 +22,10 @@ from s3d.agent.frontends.fuse.xattrs import REFRESH, Xattrs
 class NameOps:
     """Look-ups and listings, and changes of them."""
 
-    def __init__(self, names: MountedNames, changes: NameChanges) -> None:
+    def __init__(self, names: MountedNames, changes: NameChanges, readers: OpenReaders) -> None:
         self._names = names
         self._changes = changes
+        self._readers = readers
         self._started_ns = time.time_ns()
         """Shown as the time of folders that have none."""
 
@@ -55,7 +57,9 @@ class NameOps:
         file = self._names.resolve(path)
         if file.entry.is_folder:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        self._changes.unlink(Place(file.bucket, file.key))
+        place = Place(file.bucket, file.key)
+        self._readers.keep(place)
+        self._changes.unlink(place)
         self._names.note_removed(path, file)
 
     def rename(self, old: str, new: str, flags: int) -> None:
@@ -71,7 +75,9 @@ class NameOps:
             key = target.key
         elif source.entry.is_folder:
             key += "/"
+        self._readers.keep((bucket, key))
         self._changes.rename(Rename(bucket, source.key, key), flags, replaces=target is not None)
+        self._readers.move(bucket, source.key, key)
         self._names.note_moved(old, source, new, key)
 
     def symlink(self, path: str, target: str) -> None:

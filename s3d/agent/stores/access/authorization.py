@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,7 +39,6 @@ from s3d.agent.stores.access.condition_keys import ConditionKeys
 
 _OF_TARGETS = OF_OBJECTS.keys() | OF_OWN_OBJECTS
 """Actions for which the owner and the list of the object count."""
-_ACCOUNT = re.compile(r"[0-9]{12}")
 _OF_TAGS = frozenset({"s3:GetObjectTagging", "s3:GetObjectVersionTagging"})
 
 
@@ -225,7 +223,7 @@ class Authorization:
 
     def check_expected_owner(self, request: S3Request[Any]) -> None:
         """Raises AccessDenied when the bucket, or that of a copy's source, has another owner than
-        the request expects, and InvalidBucketOwnerAWSAccountID for what is no account.
+        the request expects.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
         """
@@ -235,8 +233,6 @@ class Authorization:
             source = parse_copy_source(input["CopySource"])[0]
             expected[source] = input["ExpectedSourceBucketOwner"]
         for bucket, account in expected.items():
-            if account is not None and not _ACCOUNT.fullmatch(account):
-                raise S3Error("InvalidBucketOwnerAWSAccountID")
             access = self.bucket(bucket) if account is not None else None
             if access is not None:
                 owner = self._owners.find(access.owner)

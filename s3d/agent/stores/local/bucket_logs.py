@@ -120,36 +120,46 @@ class BucketLogs:
         if not waiting:
             return 0
         sealed = self._spool.seal()
-        written = await self._write(waiting)
-        await asyncio.to_thread(sealed.discard)
-        return written
-
-    async def _write(self, waiting: dict[tuple[str, LogTarget], list[str]]) -> int:
-        written = 0
+        written, again = 0, 0
         for (bucket, target), lines in waiting.items():
-            log = self._log_of(bucket)
-            key = log_key(
-                target,
-                bucket,
-                self._clock(),
-                secrets.token_hex(8).upper(),
-                account=_ACCOUNT,
-                region=log.region if log is not None else "",
-            )
-            body = BytesBody("".join(f"{line}\n" for line in lines).encode())
-            members = {"Bucket": target.bucket, "Key": key, "ContentType": "text/plain"}
             try:
-                await self._client.call("PutObject", members, body)
+                await self._put(bucket, target, lines)
             except S3Error as error:
                 logger.warning(
                     "cannot write an access log bucket=%s target=%s reason=%s",
-                    bucket,
-                    target.bucket,
-                    error.message,
-                )
+                    bucket, target.bucket, error.message,
+                )  # fmt: skip
+                if error.status >= 500:  # such as a full disk
+                    again += self._take_back(bucket, target, lines)
             else:
                 written += 1
+        if again:
+            self._spool.keep(sealed)
+        await asyncio.to_thread(sealed.close if again else sealed.discard)
         return written
+
+    async def _put(self, bucket: str, target: LogTarget, lines: list[str]) -> None:
+        """Write one log object. Raises S3Error."""
+        log = self._log_of(bucket)
+        key = log_key(
+            target,
+            bucket,
+            self._clock(),
+            secrets.token_hex(8).upper(),
+            account=_ACCOUNT,
+            region=log.region if log is not None else "",
+        )
+        body = BytesBody("".join(f"{line}\n" for line in lines).encode())
+        members = {"Bucket": target.bucket, "Key": key, "ContentType": "text/plain"}
+        await self._client.call("PutObject", members, body)
+
+    def _take_back(self, bucket: str, target: LogTarget, lines: list[str]) -> int:
+        """Have lines written with the next delivery, as many as there is room for."""
+        lines = lines[: max(MAX_RECORDS - self._count, 0)]
+        if lines:
+            self._waiting[bucket, target] = lines + self._waiting.get((bucket, target), [])
+            self._count += len(lines)
+        return len(lines)
 
 
 def _read_log(reader: Reader, bucket: str) -> _Log | None:

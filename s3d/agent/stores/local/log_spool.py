@@ -3,7 +3,8 @@
 1. put() hands a record to the thread that appends it to the current file (core/log_writer.py): it
    costs a microsecond and never waits. After some milliseconds a crash of the agent loses nothing.
 2. Before records are delivered, seal() has later ones written to another file.
-3. Once they are delivered, discard() removes the sealed files.
+3. Once they are delivered, discard() removes the sealed files; keep() leaves them for the next
+   delivery.
 4. After a crash, load() returns what the files have. A record that was delivered just before the
    crash comes again.
 
@@ -81,6 +82,10 @@ class LogSpool:
             sealed.append(self._path)
         return Sealed(writer, sealed)
 
+    def keep(self, sealed: Sealed) -> None:
+        """The records of these files were not delivered: they are discarded with the next ones."""
+        self._sealed = [*sealed.files, *self._sealed]
+
     @property
     def _path(self) -> Path:
         return self._folder / f"v{VERSION}-{self._number}.jsonl"
@@ -96,14 +101,19 @@ class Sealed:
     """Files that get no further record."""
 
     def __init__(self, writer: LogWriter | None, files: list[Path]) -> None:
+        self.files = files
         self._writer = writer
-        self._files = files
+
+    def close(self) -> None:
+        """Write what the thread has not written yet; in a thread."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     def discard(self) -> None:
         """Remove the files; in a thread."""
-        if self._writer is not None:
-            self._writer.close()
-        for file in self._files:
+        self.close()
+        for file in self.files:
             try:
                 file.unlink(missing_ok=True)
             except OSError as error:

@@ -17,6 +17,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.job import ItemProgress, Job, JobFailure, JobState, state_without_queue
 from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.part_sizes import is_in_parts
 from s3d.agent.stores.read_cache.eligibility import PIN
 from s3d.agent.stores.read_cache.entry import UNCHECKED
 from s3d.agent.stores.read_cache.pins import SHORTEST, Pins, PinSchedule
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 CONCURRENCY = 4
 """Objects of one prefetch that are read at the same time."""
 _STEP = 8 << 20
-"""Bytes of a large object that are fetched at a time when the rate is limited."""
+"""Bytes of a large object that are fetched at a time."""
 MAX_QUEUED = 100
 """Maximum number of waiting prefetches, and of ended ones that stay listed."""
 
@@ -226,9 +227,13 @@ class PinManager:
         return "" if entry is not None and entry.is_whole else FULL
 
     async def _read(self, row: ObjectInfo, throttle: Throttle) -> None:
-        """Read the object through the cache, which stores it."""
+        """Read the object through the cache, which stores it.
+
+        A large object in parts is read in steps, each of which survives a crash. One whose ETag is
+        an MD5 is read at once, so that its bytes are compared with that.
+        """
         steps = [(0, row.size)]
-        if throttle.is_limited:
+        if throttle.is_limited or (is_in_parts(row.size) and "-" in row.etag):
             steps = [(at, min(_STEP, row.size - at)) for at in range(0, row.size, _STEP)] or steps
         for start, size in steps:
             await throttle.admit(size)

@@ -128,6 +128,8 @@ class Admission:
 
     def admit_waiting(self) -> None:
         """Admit the writes whose turn it is: there may be more room than before."""
+        if not self._growing and not self._waiting:
+            return
         self._admit(self._growing, lambda claim: self._lacks(claim.size))
         if not self._growing:
             self._admit(self._waiting, lambda claim: bool(self._obstacle(claim.files, claim.size)))

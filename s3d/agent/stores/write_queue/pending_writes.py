@@ -297,6 +297,8 @@ class SettleWaiters:
                 waiter.future.set_exception(error())
 
     def _of(self, write: PendingWrite) -> list[SettleWaiter]:
+        if not self._waiters:
+            return []
         return [
             waiter
             for waiter in self._waiters

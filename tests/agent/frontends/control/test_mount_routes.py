@@ -8,7 +8,7 @@ import pytest
 
 from s3d.cli.client.mount_client import MountClient
 from s3d.shared.config.load import load_config
-from s3d.shared.errors import S3dError
+from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.mounting import MountSpec, ObjectPlace
 from tests.agent.frontends.fuse.kernel.mounts import needs_fuse
 from tests.agent_process import launch
@@ -16,7 +16,7 @@ from tests.agent_process import launch
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory):
-    agent = launch(tmp_path_factory.mktemp("agent") / "home")
+    agent = launch(tmp_path_factory.mktemp("agent") / "home", env={"S3D_BUCKETS": "bkt"})
     yield agent
     agent.kill()
 
@@ -53,6 +53,12 @@ def test_paths_are_located_without_a_look_at_them(mounts, tmp_path):
         ObjectPlace("bkt", "p/x"),
         None,
     ]
+
+
+def test_a_bucket_that_does_not_exist_is_refused(mounts, tmp_path):
+    with pytest.raises(NotFoundError, match="bucket does not exist"):
+        mounts.mount(MountSpec(str(tmp_path / "m"), "none"))
+    assert mounts.list() == []
 
 
 @pytest.mark.parametrize("path", ["relative", ""])

@@ -146,6 +146,7 @@ async def test_what_is_remembered_expires(mounted: Mounted) -> None:
     assert await mounted.count(mounted.names, "/d") == [LIST]
 
 
+@pytest.mark.rule("MOUNT-7")
 async def test_changes_through_the_agent_are_seen_at_once(mounted: Mounted) -> None:
     await mounted.world.put("d/one")
     await asyncio.to_thread(mounted.names, "/d")
@@ -170,6 +171,7 @@ async def test_a_new_file_does_not_make_its_folders_unknown(mounted: Mounted) ->
     assert await asyncio.to_thread(mounted.exists, "/new")
 
 
+@pytest.mark.rule("MOUNT-5")
 async def test_odd_keys_are_readable_at_exactly_one_path(mounted: Mounted) -> None:
     for key in ODD_KEYS:
         await mounted.world.put(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -42,11 +43,11 @@ async def test_the_page_cache_is_kept_for_the_same_version_only(
     await world.put("file", b"two")
     third = await opened()
     assert (third.direct_io, third.keep_cache) == (True, False)
-    assert [fs.read(each.handle, 3, 0) for each in (first, second, third)] == [
-        b"one",
-        b"one",
-        b"two",
-    ]
+    assert fs.read(first.handle, 3, 0) == b"one"
+    assert fs.read(third.handle, 3, 0) == b"two"
+    with pytest.raises(OSError, match="file") as caught:  # nothing of it was read in time
+        await asyncio.to_thread(fs.read, second.handle, 3, 0)
+    assert caught.value.errno == errno.ESTALE
     for each in (first, second, third):
         fs.release(each.handle)
     fourth = await opened()
@@ -187,5 +188,25 @@ async def test_a_file_that_is_removed_while_it_is_open_does_not_come_back(
             fs.get_attributes(path, None)
         write_file(fs, path, b"another")
         assert read_file(fs, path) == b"another"
+
+    await asyncio.to_thread(work)
+
+
+@pytest.mark.rule("MOUNT-6")
+async def test_a_reader_sees_what_another_program_writes(world: World, fs: FileSystem) -> None:
+    """As `tail -f` expects it."""
+    path = f"/{BUCKET}/log"
+
+    def work() -> None:
+        write_file(fs, path, b"one\n")
+        reading = fs.open(path, os.O_RDONLY)
+        assert fs.read(reading.handle, 100, 0) == b"one\n"
+        writing = fs.open(path, os.O_WRONLY | os.O_APPEND)
+        fs.write(writing.handle, b"two\n", 0)
+        assert fs.read(reading.handle, 100, 0) == b"one\ntwo\n"
+        fs.flush(writing.handle)
+        fs.release(writing.handle)
+        assert fs.read(reading.handle, 100, 4) == b"two\n"
+        fs.release(reading.handle)
 
     await asyncio.to_thread(work)

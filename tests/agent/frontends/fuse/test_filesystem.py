@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import threading
 
 import pytest
 
-from s3d.agent.frontends.fuse.filesystem import FileSystem
+from s3d.agent.frontends.fuse.filesystem import ChangeNotifier, FileSystem
 from s3d.agent.frontends.fuse.fs_ops import FsOps
 from tests.agent.frontends.fuse.conftest import BUCKET, SIZE, World
 
@@ -25,6 +26,7 @@ async def test_nothing_can_be_asked_of_a_mount_that_has_ended(world: World, fs: 
         await asyncio.to_thread(fs.get_attributes, f"/{BUCKET}/file", None)
 
 
+@pytest.mark.rule("MOUNT-7")
 async def test_the_kernel_learns_what_other_clients_change(world: World, fs: FileSystem) -> None:
     notes: queue.Queue[str] = queue.Queue()
     fs.notify_changes(notes.put)
@@ -43,3 +45,33 @@ async def test_the_kernel_learns_what_other_clients_change(world: World, fs: Fil
     await world.client.delete(BUCKET, "d/file")
     assert await asyncio.to_thread(notes.get, timeout=10) == f"/{BUCKET}/d/file"
     assert notes.empty()
+
+
+def test_each_path_is_told_in_another_thread() -> None:
+    notes: queue.Queue[tuple[str, int]] = queue.Queue()
+    notifier = ChangeNotifier()
+    notifier.put("/nobody-listens-yet")
+    notifier.start(lambda path: notes.put((path, threading.get_ident())))
+    for path in ("/a", "/b"):
+        notifier.put(path)
+    told = [notes.get(timeout=10) for _ in range(2)]
+    assert [path for path, _ in told] == ["/a", "/b"]
+    assert threading.get_ident() not in {thread for _, thread in told}
+    notifier.close()
+
+
+def test_a_kernel_that_makes_the_thread_wait_makes_nobody_else_wait() -> None:
+    blocked, released = threading.Event(), threading.Event()
+
+    def wait(path: str) -> None:
+        blocked.set()
+        released.wait(10)
+
+    notifier = ChangeNotifier()
+    notifier.start(wait)
+    notifier.put("/a")
+    assert blocked.wait(10)
+    for n in range(5_000):
+        notifier.put(f"/{n}")
+    notifier.close()
+    released.set()

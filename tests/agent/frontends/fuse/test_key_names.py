@@ -23,6 +23,7 @@ COMPONENTS = st.one_of(
 )
 
 
+@pytest.mark.rule("MOUNT-5")
 @given(COMPONENTS, st.booleans())
 def test_a_name_is_read_back_as_its_component(component: str, hidden: bool) -> None:
     name = name_of(component, hidden=hidden)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
+
 import pytest
 
 from s3d.agent.frontends.fuse.directories import Resolved
@@ -35,11 +39,11 @@ async def test_the_requests_of_open(
     await world.put("file", b"x" * size)
     file = await resolved(world, "file")
     opening = readers(world, is_local=is_local)
-    (handle, cache), operations = await world.count(opening.open, file)
+    (reader, cache), operations = await world.count(opening.open, file)
     assert operations == asked
-    assert (handle.size, handle.etag) == (size, file.entry.etag)
+    assert (reader.size, reader.etag) == (size, file.entry.etag)
     assert not cache.direct_io
-    opening.close(handle)
+    opening.close(reader)
 
 
 async def test_a_small_object_is_opened_as_it_is_now(world: World) -> None:
@@ -47,10 +51,65 @@ async def test_a_small_object_is_opened_as_it_is_now(world: World) -> None:
     file = await resolved(world, "file")
     await world.put("file", b"newer")
     opening = readers(world, is_local=False)
-    (handle, _), _ = await world.count(opening.open, file)
-    assert handle.read(10, 0) == b"newer"
-    assert handle.etag != file.entry.etag
-    opening.close(handle)
+    (reader, _), _ = await world.count(opening.open, file)
+    assert opening.read(reader, 10, 0) == b"newer"
+    assert reader.etag != file.entry.etag
+    opening.close(reader)
+
+
+async def test_what_the_kernel_still_has_is_not_requested_again(world: World) -> None:
+    await world.put("file", b"bytes")
+    file = await resolved(world, "file")
+    opening = readers(world, is_local=False)
+    (first, _), _ = await world.count(opening.open, file)
+    opening.close(first)
+    (second, cache), asked = await world.count(opening.open, file)
+    assert cache.keep_cache
+    assert asked == []
+    data, asked = await world.count(opening.read, second, 10, 0)
+    assert (data, asked) == (b"bytes", [GET])
+    opening.close(second)
+
+
+async def test_a_version_that_was_promised_and_is_gone_is_stale(world: World) -> None:
+    await world.put("file", b"bytes")
+    file = await resolved(world, "file")
+    opening = readers(world, is_local=False)
+    (first, _), _ = await world.count(opening.open, file)
+    opening.close(first)
+    (second, _), _ = await world.count(opening.open, file)
+    await world.put("file", b"other")
+    with pytest.raises(OSError, match="file") as caught:
+        await asyncio.to_thread(opening.read, second, 10, 0)
+    assert caught.value.errno == errno.ESTALE
+    opening.close(second)
+
+
+async def test_what_is_about_to_go_is_read_before(world: World) -> None:
+    await world.put("file", b"bytes")
+    file = await resolved(world, "file")
+    opening = readers(world, is_local=False)
+    (first, _), _ = await world.count(opening.open, file)
+    opening.close(first)
+    (second, _), _ = await world.count(opening.open, file)
+    await asyncio.to_thread(opening.keep, (BUCKET, "file"))
+    await world.client.delete(BUCKET, "file")
+    assert opening.read(second, 10, 0) == b"bytes"
+    opening.close(second)
+
+
+async def test_a_reader_goes_with_its_object(world: World) -> None:
+    data = os.urandom(3 << 20)
+    await world.put("d/file", data)
+    file = await resolved(world, "d/file")
+    opening = readers(world, is_local=False)
+    (reader, _), _ = await world.count(opening.open, file)
+    assert await asyncio.to_thread(opening.read, reader, 10, 0) == data[:10]
+    source = {"Bucket": BUCKET, "Key": "e/file", "RenameSource": f"/{BUCKET}/d/file"}
+    await world.client.output("RenameObject", source)
+    opening.move(BUCKET, "d/", "e/")
+    assert await asyncio.to_thread(opening.read, reader, 10, 2 << 20) == data[2 << 20 :][:10]
+    opening.close(reader)
 
 
 PLACE = ("b", "k")

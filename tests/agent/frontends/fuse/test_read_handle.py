@@ -112,6 +112,7 @@ async def test_reads_at_random_places_and_of_any_size_are_right(opening: Opening
     assert opening.budget.take(128 * MIB) == 128 * MIB
 
 
+@pytest.mark.rule("MOUNT-6")
 async def test_another_version_is_never_read_with_the_same_handle(opening: Opening) -> None:
     await opening.world.put("big", DATA)
     handle = await opening.open("big")

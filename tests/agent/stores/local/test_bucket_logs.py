@@ -8,6 +8,7 @@ import pytest
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.s3.access_log_record import AccessRecord
+from s3d.agent.storage.disk import Disk
 from s3d.agent.stores.local import bucket_logs as module
 from s3d.agent.stores.local.bucket_logs import BucketLogs
 from s3d.agent.stores.local.log_spool import LogSpool
@@ -94,16 +95,32 @@ async def test_a_crash_loses_no_record(s3, bucket, index, local, logs, tmp_path)
     assert await logs.deliver() == 1
     for key in ("one", "two"):
         logs.add(RECORD._replace(key=key))
-    logs._spool.seal()._writer.close()  # the thread has written them
+    logs._spool.seal().close()  # the thread has written them
     again = new_logs(index, local, tmp_path)
     await again.start(lambda put: None)
     again.add(RECORD._replace(key="three"))
     assert await again.deliver() == 1
-    assert [line.split()[8] for line in await lines(s3)][1:] == ["one", "two", "three"]
+    keys = [line.split()[8] for line in await lines(s3)]
+    assert [key for key in keys if key != "-"] == ["one", "two", "three"]
     assert list((tmp_path / "spool").iterdir()) == []
     last = new_logs(index, local, tmp_path)
     await last.start(lambda put: None)
     assert await last.deliver() == 0
+
+
+async def test_what_a_full_disk_has_refused_is_written_later(
+    s3, bucket, logs, tmp_path, monkeypatch
+):
+    await configure(s3, bucket)
+    logs.add(RECORD._replace(key="one"))
+    with monkeypatch.context() as full:
+        full.setattr(Disk, "has_free", lambda self, size: False)
+        assert await logs.deliver() == 0
+    logs.add(RECORD._replace(key="two"))
+    assert len(list((tmp_path / "spool").iterdir())) >= 1
+    assert await logs.deliver() == 1
+    assert [line.split()[8] for line in await lines(s3)] == ["one", "two"]
+    assert list((tmp_path / "spool").iterdir()) == []
 
 
 async def test_records_that_wait_are_bounded(monkeypatch, s3, bucket, logs, caplog):

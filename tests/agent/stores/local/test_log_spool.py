@@ -19,9 +19,7 @@ def folder(tmp_path):
 
 def crashed(spool: LogSpool) -> None:
     """The thread has written everything, and nothing was delivered."""
-    writer = spool.seal()._writer
-    assert writer is not None
-    writer.close()
+    spool.seal().close()
 
 
 def test_what_was_put_is_there_after_a_crash_and_in_order(folder):
@@ -47,6 +45,22 @@ def test_what_was_discarded_does_not_come_again_and_later_records_do(folder):
     assert again.load() == [record("later")]
     again.put(record("newest"))
     again.seal().discard()
+    assert list(folder.iterdir()) == []
+
+
+def test_what_was_kept_goes_with_the_next_files(folder):
+    spool = LogSpool(folder)
+    spool.put(record("one"))
+    sealed = spool.seal()
+    spool.keep(sealed)
+    sealed.close()
+    spool.put(record("two"))
+    crashed(spool)
+    assert LogSpool(folder).load() == [record("one"), record("two")]
+    spool = LogSpool(folder)
+    assert len(spool.load()) == 2
+    spool.keep(spool.seal())
+    spool.seal().discard()
     assert list(folder.iterdir()) == []
 
 

@@ -232,3 +232,36 @@ async def test_what_is_seen_in_a_listing_was_checked_when_it_began(tmp_path):
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+
+
+async def test_a_large_object_in_parts_is_brought_in_steps(rig, monkeypatch):
+    """What arrived before an interruption is not asked for again."""
+    part, step = 5 << 20, 2 << 20
+    monkeypatch.setattr("s3d.agent.stores.read_cache.prefetch.is_in_parts", lambda size: True)
+    monkeypatch.setattr("s3d.agent.stores.read_cache.prefetch._STEP", step)
+    upload = {"Bucket": "bbb", "Key": "large"}
+    upload["UploadId"] = (await rig.there("CreateMultipartUpload", **upload))["UploadId"]
+    parts = []
+    for number, size in ((1, part), (2, 7)):
+        sent = await rig.there("UploadPart", **upload, PartNumber=number, Body=b"x" * size)
+        parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+    await rig.there("CompleteMultipartUpload", **upload, MultipartUpload={"Parts": parts})
+    ranges = []
+    inner = rig.cache.inner.call
+
+    async def call(request):
+        if request.op.name == "GetObject":
+            ranges.append(request.input.get("Range"))
+            if len(ranges) == 3:
+                raise S3Error("AccessDenied")
+        return await inner(request)
+
+    monkeypatch.setattr(rig.cache.inner, "call", call)
+    for state in ("failed", "done"):
+        job = rig.pin_manager.prefetch(PrefetchRequest("bbb", "large"))
+        await job.ended.wait()
+        assert prefetch_status(job).state == state
+    starts = [int(each.removeprefix("bytes=").partition("-")[0]) for each in ranges]
+    assert starts == [0, step, 2 * step, 2 * step]
+    assert await Client(rig.cache).read("bbb", "large") == b"x" * (part + 7)
+    assert len(ranges) == 4

@@ -1,0 +1,116 @@
+"""The files of deploy/ for containers, without a container runtime."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes_validate import validate
+
+from s3d.shared.config.rules import settings_of
+from s3d.shared.config.schema import Config
+from tests.agent_process import AgentProcess, environment
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+KUBERNETES = "1.33"
+WORKLOADS = ("Pod", "DaemonSet", "Deployment")
+
+
+def documents(file: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+def containers(file: Path) -> list[dict[str, Any]]:
+    """The containers of s3d in a manifest."""
+    found = []
+    for document in documents(file):
+        if document["kind"] in WORKLOADS:
+            spec = document["spec"].get("template", document)["spec"]
+            found += [
+                each
+                for each in (*spec.get("initContainers", ()), *spec["containers"])
+                if each["name"] == "s3d"
+            ]
+    return found
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.stem)
+def test_kubernetes_accepts_a_manifest(file: Path) -> None:
+    for document in documents(file):
+        validate(document, KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.stem)
+def test_s3d_runs_without_root_and_writes_only_its_volume(file: Path) -> None:
+    (container,) = containers(file)
+    context = container["securityContext"]
+    assert context["readOnlyRootFilesystem"] is True
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert [mount["name"] for mount in container["volumeMounts"]]
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.stem)
+def test_there_is_time_to_drain_and_to_stop(file: Path) -> None:
+    for document in documents(file):
+        if document["kind"] in WORKLOADS:
+            spec = document["spec"].get("template", document)["spec"]
+            (container,) = containers(file)
+            command = container["lifecycle"]["preStop"]["exec"]["command"][-1]
+            drain = int(re.search(r"--timeout (\d+)s", command)[1])
+            assert drain + 60 < spec["terminationGracePeriodSeconds"]
+
+
+def variables() -> dict[str, str]:
+    """Those of the Dockerfile."""
+    text = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line.removeprefix("ENV ") for line in text.splitlines() if line.startswith("ENV ")]
+    return dict(word.split("=", 1) for line in lines for word in shlex.split(line))
+
+
+def test_every_variable_is_a_setting() -> None:
+    known = {setting.env for setting in settings_of(Config).values()}
+    named = set(variables()) - {"PATH"}
+    for file in MANIFESTS:
+        named |= {each["name"] for c in containers(file) for each in c.get("env", ())}
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    named |= {n for n in compose["services"]["s3d"]["environment"] if n.startswith("S3D_")}
+    assert named - known == set()
+
+
+def test_what_the_image_copies_exists() -> None:
+    for line in (DEPLOY / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            for source in line.split()[1:-1]:
+                assert (DEPLOY.parent / source).exists(), source
+
+
+@pytest.fixture
+def container(start_agent, tmp_path: Path) -> AgentProcess:
+    """The agent with the variables of the image, on free ports."""
+    env = variables() | {
+        "S3D_LOCAL_DIR": str(tmp_path / "data"),
+        "S3D_ENDPOINT": "http://0.0.0.0:0",
+        "S3D_ADMIN": "http://0.0.0.0:0",
+        "S3D_ACCESS_KEY_ID": "somekey",
+        "S3D_SECRET_ACCESS_KEY": "somesecret",
+    }
+    del env["PATH"]
+    return start_agent(home=tmp_path / "data", env=env)
+
+
+def test_its_health_is_checked_without_the_remote(container: AgentProcess, tmp_path: Path) -> None:
+    check = [sys.executable, "-m", "s3d", "status", "--healthcheck"]
+    done = subprocess.run(check, env=container.env, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    container.stop()
+    done = subprocess.run(check, env=environment(tmp_path / "data"), capture_output=True)
+    assert done.returncode == 5
