@@ -6,7 +6,7 @@ One look-up of a name that is not in memory:
    such look-ups in one folder, its first page is read instead, which answers for many names.
 3. -> thread: the answer is kept, unless the name has changed meanwhile.
 
-A listing reads its next page when its reader has used up the one before.
+A listing reads its second page when its reader has used up the first, and then one page ahead.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from s3d.agent.frontends.fuse.key_names import Form, name_of, parse_name
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.s3.address import MAX_KEY_SIZE
+from s3d.shared.control import Listing
 
 BUCKETS: FolderId = ("", "")
 """The root of a mount of all buckets."""
@@ -146,7 +147,7 @@ class Directories:
         """The entry of a name. Raises OSError ENOENT when there is none."""
         known = self._memory.find(folder, name)
         if known is None:
-            known = Known(self._request_entry(folder, name))
+            known = Known(self._request_or_recall(folder, name))
         if known.entry is None:
             raise no_entry(name)
         return known.entry
@@ -160,8 +161,27 @@ class Directories:
         if known is not None:
             yield from known
             return
-        for page in self._pages(folder):
+        pages = self._pages(folder)
+        try:
+            first = next(pages)
+        except OSError as error:
+            recalled = self._memory.listing(folder, outdated=True)
+            if error.errno != errno.EIO or recalled is None:
+                raise
+            yield from recalled
+            return
+        yield from first
+        for page in pages:
             yield from page
+
+    def _request_or_recall(self, folder: FolderId, name: str) -> Entry | None:
+        try:
+            return self._request_entry(folder, name)
+        except OSError as error:
+            recalled = self._memory.recall(folder, name)
+            if error.errno != errno.EIO or recalled is None:
+                raise
+            return recalled  # the remote is away
 
     def _request_entry(self, folder: FolderId, name: str) -> Entry | None:
         if folder == BUCKETS:
@@ -204,16 +224,33 @@ class Directories:
             yield self._buckets()
             return
         part = PartialListing(self._memory.begin(folder))
-        merger, cursor = PageMerger(folder[1]), ""
-        while True:
-            page = self._bridge.call(partial(self._requests.page, folder, beginning, cursor))
+        merger = PageMerger(folder[1])
+        first = self._bridge.call(partial(self._requests.page, folder, beginning, ""))
+        for page in self._following(folder, beginning, first):
             entries = [self._describe(folder, each) for each in merger.add(page)]
-            cursor = page.cursor
             if not beginning:
-                self._memory.add_page(folder, part, entries, is_last=not cursor)
+                self._memory.add_page(folder, part, entries, is_last=not page.cursor)
             yield entries
-            if not cursor:
-                return
+
+    def _following(self, folder: FolderId, beginning: str, page: Listing) -> Iterator[Listing]:
+        """A page, and those after it. Once a second one is needed, all are: then each is requested
+        while the one before is used."""
+        yield page
+        request = partial(self._requests.page, folder, beginning)
+        if page.cursor:
+            future = self._bridge.begin(partial(request, page.cursor))
+        while page.cursor:
+            try:
+                page = self._bridge.wait(future)
+            finally:
+                future.cancel()
+            if page.cursor:
+                future = self._bridge.begin(partial(request, page.cursor))
+            try:
+                yield page
+            except GeneratorExit:
+                future.cancel()
+                raise
 
     def _describe(self, folder: FolderId, entry: Entry) -> Entry:
         bucket, prefix = folder

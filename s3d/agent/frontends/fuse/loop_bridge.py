@@ -53,19 +53,22 @@ class LoopBridge:
         self._running: set[concurrent.futures.Future[Any]] = set()
         self._closed = False
 
-    def call(self, work: Callable[[], Awaitable[T]], limit: float | None = None) -> T:
-        """The result of work, which is called on the loop. limit: seconds, less than the usual.
+    def call(self, work: Callable[[], Awaitable[T]]) -> T:
+        """The result of work, which is called on the loop.
 
         Raises OSError: as errnos.os_error for what work raises; EIO when the time is over,
         EINTR for an interrupted operation, and ENOTCONN after close(). Work is cancelled
         then.
         """
-        seconds = self._limit if limit is None else min(limit, self._limit)
-        future = self.start(partial(_within, work, seconds))
+        future = self.begin(work)
         try:
-            return self.wait(future, seconds + _GRACE)
+            return self.wait(future, self._limit + _GRACE)
         finally:
             future.cancel()
+
+    def begin(self, work: Callable[[], Awaitable[T]]) -> concurrent.futures.Future[T]:
+        """As call(), but the caller does something else before it waits for the future."""
+        return self.start(partial(_within, work, self._limit))
 
     def wait(self, future: concurrent.futures.Future[T], limit: float = CALL_LIMIT) -> T:
         """The result of a future that another thread sets. Raises OSError as call() does."""
