@@ -143,7 +143,7 @@ class Binding:
             self._notify(NOTIFY_INVAL_ENTRY, head + encoded + b"\0")
 
     def _notify(self, code: int, body: bytes) -> None:
-        self._threads.send([OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0), body])
+        self._threads.notify([OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0), body])
 
     def _make_handler(self) -> Callable[[memoryview], None]:
         call, counts = CallInThread(), Counter[int]()
@@ -160,11 +160,18 @@ class Binding:
             if number == errno.EIO:
                 self.io_errors += 1
             if reply is not None:
-                pieces = reply if isinstance(reply, tuple) else (reply,)
-                size = OUT_HEADER.size + sum(map(len, pieces))
-                self._threads.send([OUT_HEADER.pack(size, -number, request.unique), *pieces])
+                self._answer(request, number, reply)
 
         return handle
+
+    def _answer(self, request: KernelRequest, number: int, reply: bytes) -> None:
+        """Send it. An answer that the kernel refuses is a bug, but nobody must wait for ever."""
+        head = OUT_HEADER.pack(OUT_HEADER.size + len(reply), -number, request.unique)
+        try:
+            self._threads.send([head, reply])
+        except OSError:
+            logger.exception("mount: the answer to operation %s was refused", request.operation)
+            self._threads.send([OUT_HEADER.pack(OUT_HEADER.size, -errno.EIO, request.unique)])
 
     def _result(self, request: KernelRequest, counts: Counter[int]) -> tuple[int, Reply]:
         """The errno (0: success) and what to answer."""
