@@ -15,6 +15,7 @@ import errno
 import logging
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -49,6 +50,8 @@ from s3d.agent.frontends.fuse.kernel.xattr_calls import XattrCalls
 
 logger = LimitedLogger(logging.getLogger(__name__))
 
+_LOOK = 0.2
+"""Seconds between two looks whether the file system has ended."""
 VALID = 1.0
 """Seconds for which the kernel answers look-ups and stat() itself."""
 _PAGE = 4096
@@ -124,7 +127,13 @@ class Binding:
 
     def wait_for_writers(self, timeout: float) -> bool:
         """Whether no file is open for writing, now or after some seconds."""
-        return self._nodes.wait_for_writers(timeout)
+        end = time.monotonic() + timeout
+        while not self._nodes.wait_for_writers(max(0.0, min(end - time.monotonic(), _LOOK))):
+            if self.ended.is_set():  # the kernel may have dropped the last RELEASE
+                return True
+            if time.monotonic() >= end:
+                return False
+        return True
 
     def close(self) -> None:
         """Whoever still uses the file system gets ENOTCONN from now on."""
