@@ -277,12 +277,10 @@ class FolderMemory:
                 self._weigh(state)
 
     def _put(self, state: _Folder, name: str, entry: Entry | None) -> None:
-        now = self._clock()
-        if len(state.names) >= _MOST_SINGLE:
-            state.names = {n: known for n, known in state.names.items() if now < known[0]}
-            while len(state.names) >= _MOST_SINGLE:
-                del state.names[next(iter(state.names))]
-        state.names[name] = now + self.ttl, entry
+        state.names.pop(name, None)
+        while len(state.names) >= _MOST_SINGLE:
+            del state.names[next(iter(state.names))]
+        state.names[name] = self._clock() + self.ttl, entry
         self._weigh(state)
 
     def _use(self, folder: FolderId) -> _Folder:
