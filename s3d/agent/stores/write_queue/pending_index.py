@@ -153,15 +153,13 @@ class PendingIndex:
     def _recount_blocked(self, write: PendingWrite) -> None:
         """Count again what is blocked of the key of a changed write, and of its source."""
         for key in (write.key, write.source) if write.source else (write.key,):
-            self._recount((write.bucket, key))
-
-    def _recount(self, place: Place) -> None:
-        writes = self.of_key(*place)
-        if any(each.state in STUCK for each in (*writes[:1], *self.copies.of(*place))):
-            sizes = [each.size for each in writes if each.state is PendingState.WAITING]
-            self._counters.block(place, Usage(len(sizes), sum(sizes)))
-        elif place in self._counters.blocked_of:
-            self._counters.block(place, None)
+            place = write.bucket, key
+            writes = self.of_key(*place)
+            if any(each.state in STUCK for each in (*writes[:1], *self.copies.of(*place))):
+                sizes = [each.size for each in writes if each.state is PendingState.WAITING]
+                self._counters.block(place, Usage(len(sizes), sum(sizes)))
+            elif place in self._counters.blocked_of:
+                self._counters.block(place, None)
 
 
 class PendingCopies:
