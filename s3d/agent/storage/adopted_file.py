@@ -35,14 +35,19 @@ class AdoptableFile:
 
     trailers: Mapping[str, str] = NO_TRAILERS
 
-    def __init__(self, path: Path, size: int, *, start: int = 0) -> None:
-        """size: bytes of the body, from the byte start on. Only a whole file can be linked."""
+    def __init__(self, path: Path, size: int, *, start: int = 0, data: bytes | None = None) -> None:
+        """size: bytes of the body, from the byte start on. Only a whole file can be linked. data:
+        the same bytes, if they are in memory already."""
         self.path = path
         self.size = size
         self.start = start
+        self._data = data
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises OSError, and EOFError for a file that is too short."""
+        if self._data is not None:
+            yield self._data
+            return
         fd = await asyncio.to_thread(os.open, self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             offset, end = self.start, self.start + self.size

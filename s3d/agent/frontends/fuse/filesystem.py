@@ -21,7 +21,6 @@ from s3d.agent.frontends.fuse.file_ops import FileOps
 from s3d.agent.frontends.fuse.folder_memory import TTL, FolderId, FolderMemory
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
 from s3d.agent.frontends.fuse.fs_ops import Attributes, FileSystemSize
-from s3d.agent.frontends.fuse.kernel.interrupts import is_interrupted
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge, is_own_call
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
@@ -58,7 +57,7 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         seconds that a listing is believed. links: whether to show symbolic links."""
         client = S3Client(store)
         metadata = MetadataMemory(links=links)
-        self._bridge = bridge = LoopBridge(loop, is_interrupted=is_interrupted)
+        self._bridge = bridge = LoopBridge(loop)
         memory = FolderMemory(ttl)
         directories = Directories(FolderRequests(client, metadata), bridge, memory, metadata, root)
         opener = ObjectOpener(client, is_local=is_local, spawn=bridge.start)

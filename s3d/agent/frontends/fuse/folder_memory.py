@@ -158,18 +158,31 @@ class FolderMemory:
             entry = state.entries.get(name)
             return Known(entry) if entry is not None or state.is_complete else None
 
-    def listing(self, folder: FolderId) -> list[Entry] | None:
-        """All entries of a folder; None: it has to be listed."""
+    def recall(self, folder: FolderId, name: str) -> Entry | None:
+        """What was known of a name last, for how long ever: the remote is away."""
+        with self._lock:
+            state = self._folders.get(folder)
+            if state is None:
+                return None
+            single = state.names.get(name)
+            if single is not None:
+                return single[1]
+            return None if name in state.stale else state.entries.get(name)
+
+    def listing(self, folder: FolderId, *, outdated: bool = False) -> list[Entry] | None:
+        """All entries of a folder; None: it has to be listed. outdated: the remote is away, so the
+        last complete listing will do."""
         with self._lock:
             state = self._folders.get(folder)
             now = self._clock()
-            if state is None or not state.is_complete or now >= state.until:
+            if state is None or not state.is_complete or (now >= state.until and not outdated):
                 return None
             for name in list(state.stale):
                 single = state.names.get(name)
-                if single is None or now >= single[0]:
+                if single is not None and (now < single[0] or outdated):
+                    state.settle(name, single[1])
+                elif not outdated:
                     return None
-                state.settle(name, single[1])
             return list(state.entries.values())
 
     def begin(self, folder: FolderId) -> int:

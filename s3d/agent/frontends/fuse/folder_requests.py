@@ -50,10 +50,14 @@ class FolderRequests:
         try:
             async with asyncio.TaskGroup() as group:
                 head = group.create_task(self._head(bucket, key))
-                below = group.create_task(self._client.page(bucket, key + "/", limit=1))
+                below = group.create_task(self._has_objects(bucket, key + "/"))
         except ExceptionGroup as errors:
             raise first_error(errors) from None
-        info, is_folder = head.result(), bool(below.result().objects)
+        info, is_folder = head.result(), below.result()
+        if isinstance(is_folder, S3Error):
+            if info is None:
+                raise is_folder
+            is_folder = False  # the remote is away, and the cache has the object
         if is_folder and not hidden:
             return self._metadata.describe(bucket, key + "/", folder_entry(component))
         if info is None or hidden != is_folder or not (component or info.size):
@@ -76,6 +80,15 @@ class FolderRequests:
                 return None  # or no bucket can have this name
             raise
         return folder_entry(name)
+
+    async def _has_objects(self, bucket: str, prefix: str) -> bool | S3Error:
+        """Whether there are objects below a prefix, or why the remote cannot say."""
+        try:
+            return bool((await self._client.page(bucket, prefix, limit=1)).objects)
+        except S3Error as error:
+            if error.status < 500:
+                raise
+            return error
 
     async def _note_all(self, bucket: str, keys: list[str]) -> None:
         """Learn the metadata of objects that may be symbolic links."""

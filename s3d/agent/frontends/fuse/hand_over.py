@@ -66,7 +66,11 @@ class ObjectWriter:
         self._new_conflict_key = new_conflict_key
 
     async def write_object(
-        self, place: Place, file: Path, size: int, attributes: ObjectAttributes, replaces: str
+        self,
+        place: Place,
+        file: AdoptableFile,
+        attributes: ObjectAttributes,
+        replaces: str,
     ) -> Written:
         """Store the file, which must not change any more. It may be removed afterwards.
 
@@ -75,13 +79,13 @@ class ObjectWriter:
         """
         for state in (replaces, ""):
             try:
-                return Written(place.key, await self._put(place, file, size, attributes, state))
+                return Written(place.key, await self._put(place, file, attributes, state))
             except S3Error as error:
                 if error.code not in _REPLACED and not (error.code == "NoSuchKey" and state):
                     raise
-            current = await S3Client(self._store, self._context(size)).head(*place)
+            current = await S3Client(self._store, self._context(file.size)).head(*place)
             if current is not None:
-                if same_etag(current.etag, await asyncio.to_thread(_md5_of, file)):
+                if same_etag(current.etag, await asyncio.to_thread(_md5_of, file.path)):
                     return Written(place.key, current.etag)  # it was stored before a crash
                 break
         copy = place._replace(key=self._new_conflict_key(place.key))
@@ -89,15 +93,15 @@ class ObjectWriter:
             "another writer has changed this object meanwhile; what the mount wrote is now %s",
             copy.key, extra=log_fields(bucket=place.bucket, key=place.key),
         )  # fmt: skip
-        return Written(copy.key, await self._put(copy, file, size, attributes, ""))
+        return Written(copy.key, await self._put(copy, file, attributes, ""))
 
     async def _put(
-        self, place: Place, file: Path, size: int, attributes: ObjectAttributes, replaces: str
+        self, place: Place, file: AdoptableFile, attributes: ObjectAttributes, replaces: str
     ) -> str:
-        client = S3Client(self._store, self._context(size).derive(replaces=replaces))
-        if size > MAX_PUT:
-            return await _upload_parts(client, place, file, size, attributes, replaces)
-        body: Body = AdoptableFile(file, size) if size else BytesBody(b"")
+        client = S3Client(self._store, self._context(file.size).derive(replaces=replaces))
+        if file.size > MAX_PUT:
+            return await _upload_parts(client, place, file, attributes, replaces)
+        body: Body = file if file.size else BytesBody(b"")
         etag, _ = await client.store(*place, body, attributes, if_match=replaces or IF_ABSENT)
         return etag
 
@@ -113,8 +117,7 @@ def time_limit(size: int) -> float:
 async def _upload_parts(
     client: S3Client,
     place: Place,
-    file: Path,
-    size: int,
+    file: AdoptableFile,
     attributes: ObjectAttributes,
     replaces: str,
 ) -> str:
@@ -124,8 +127,8 @@ async def _upload_parts(
     upload = of_object | {"UploadId": created["UploadId"]}
     try:
         parts = []
-        for number, start in enumerate(range(0, size, _PART), 1):
-            body = AdoptableFile(file, min(_PART, size - start), start=start)
+        for number, start in enumerate(range(0, file.size, _PART), 1):
+            body = AdoptableFile(file.path, min(_PART, file.size - start), start=start)
             part = upload | {"PartNumber": number, "ContentLength": body.size}
             answer = await client.output("UploadPart", part, body)
             parts.append({"PartNumber": number, "ETag": answer["ETag"]})

@@ -282,7 +282,11 @@ class LocalNames(LocalNameCalls):
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
 
 
-def _attributes(path: str, found: os.stat_result) -> Attributes:
+def _attributes(path: str, stat_result: os.stat_result) -> Attributes:
     return Attributes(
-        found.st_mode, found.st_size, found.st_mtime_ns, inode_of(path), found.st_nlink
+        stat_result.st_mode,
+        stat_result.st_size,
+        stat_result.st_mtime_ns,
+        inode_of(path),
+        stat_result.st_nlink,
     )

@@ -67,6 +67,10 @@ class LoopBridge:
         finally:
             future.cancel()
 
+    def begin(self, work: Callable[[], Awaitable[T]]) -> concurrent.futures.Future[T]:
+        """As call(), but the caller does something else before it waits for the future."""
+        return self.start(partial(_within, work, self._limit))
+
     def wait(self, future: concurrent.futures.Future[T], limit: float = CALL_LIMIT) -> T:
         """The result of a future that another thread sets. Raises OSError as call() does."""
         try:

@@ -27,6 +27,8 @@ from s3d.agent.frontends.fuse.written_attributes import (
     attributes_of_old,
 )
 from s3d.agent.frontends.fuse.written_file import WrittenFile
+from s3d.agent.storage.adopted_file import AdoptableFile
+from s3d.agent.storage.blobs import INLINE
 from s3d.agent.sync.remote_tree import MODE, read_mode
 
 logger = logging.getLogger(__name__)
@@ -252,7 +254,10 @@ class _ThreadedWriter:
     def write_object(
         self, place: Place, file: Path, size: int, attributes: ObjectAttributes, replaces: str
     ) -> Written:
-        work = partial(self._writer.write_object, place, file, size, attributes, replaces)
+        # Bytes that get into the index are read here, and not by visits of the loop to threads.
+        data = file.read_bytes() if size <= INLINE else None
+        body = AdoptableFile(file, size, data=data)
+        work = partial(self._writer.write_object, place, body, attributes, replaces)
         future = self._bridge.start(work)
         try:
             # It has a time limit of its own. The store may have taken the file even if this fails.

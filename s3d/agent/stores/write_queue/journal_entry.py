@@ -39,6 +39,10 @@ from s3d.agent.stores.write_queue.pending_writes import PendingWrites, PushClaim
 from s3d.agent.stores.write_queue.queue_metrics import QueueMetrics
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
 
+MOUNT_DELAY = 1.0
+"""Seconds before a file of the mount is pushed: programs remove, rename or describe many of them
+just after they have closed them."""
+
 
 class Change(Protocol):
     """A change of the staging store: a key has another object; stored None: it has none."""
@@ -180,6 +184,8 @@ class WriteRecorder:
         elif remote_etag is None:
             remote_etag = self._remote_states.shown(change.bucket, change.key, now)
         write = PendingWrite(0, kind, change.bucket, change.key, size, now)
+        if replaces is not None:
+            write.retry_at = now + MOUNT_DELAY
         write.source = "" if source is None or source.key == change.key else source.key
         origin = Origin.of(change.context)
         entered = insert(

@@ -49,6 +49,7 @@ def crash_and_restart(point: str, folder: Path) -> None:
         assert [name for name in os.listdir(folder / "staging") if name.isdigit()] == []
 
 
+@pytest.mark.rule("MOUNT-8")
 @pytest.mark.parametrize("point", ["mount.fsynced", "mount.handed_over"])
 def test_confirmed_writes_survive_a_kill(point, tmp_path):
     crash_and_restart(point, tmp_path)

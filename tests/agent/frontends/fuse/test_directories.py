@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.frontends.fuse.directories import BUCKETS, Directories
 from s3d.agent.frontends.fuse.folder_entries import FILE_MODE
 from s3d.agent.frontends.fuse.folder_memory import FolderMemory
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
-from s3d.agent.s3.messages import BytesBody
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import BytesBody, S3Request
 from tests.agent.frontends.fuse.conftest import BUCKET, World
 from tests.agent.manual_clock import ManualClock
 
@@ -270,3 +274,38 @@ async def test_the_path_of_a_key(world: World) -> None:
     assert part.directories.path_of(BUCKET, "p/q") == "/q"
     assert part.directories.path_of(BUCKET, "other") == ""
     assert part.directories.path_of("other", "p/q") == ""
+
+
+class Away(Layer):
+    """A remote that cannot be reached while is_away is set, but for what a cache answers."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        super().__init__(inner)
+        self.is_away = False
+        self.cached: set[str] = set()
+
+    def fallback(self, request: S3Request[Any]) -> Answer:
+        if self.is_away and request.key not in self.cached:
+            raise S3Error("ServiceUnavailable", "The remote is unreachable.")
+        return self.inner.call(request)
+
+
+async def test_what_was_known_last_answers_while_the_remote_is_away(world: World) -> None:
+    await world.put("d/known")
+    await world.put("d/cached")
+    away = Away(world.store)
+    world.client = S3Client(away)
+    mounted = Mounted(world)
+    await asyncio.to_thread(mounted.names, "/d")
+    await asyncio.to_thread(mounted.exists, "/d")
+    mounted.clock.now += 1_000
+    away.is_away = True
+    assert await asyncio.to_thread(mounted.names, "/d") == ["cached", "known"]
+    assert await asyncio.to_thread(mounted.exists, "/d/known")
+    mounted.memory.changed(BUCKET)
+    away.cached = {"d/cached"}
+    assert await asyncio.to_thread(mounted.exists, "/d/cached")
+    for call in (mounted.names, mounted.exists):
+        with pytest.raises(OSError, match="unreachable") as caught:
+            await asyncio.to_thread(call, "/d/unknown")
+        assert caught.value.errno == errno.EIO

@@ -10,6 +10,7 @@ import pytest
 from s3d.agent.core.object_info import PLAIN, ObjectAttributes
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place
+from s3d.agent.storage.adopted_file import AdoptableFile
 from s3d.agent.stores.write_queue.admission import Limits
 from tests.contract.client import Client
 from tests.contract.conftest import local
@@ -66,7 +67,9 @@ async def write(
     store: ObjectStore, folder: Path, data: bytes, replaces: str = ""
 ) -> tuple[str, str]:
     file = staged(folder, data)
-    written = await writer(store).write_object(PLACE, file, len(data), PLAIN, replaces)
+    written = await writer(store).write_object(
+        PLACE, AdoptableFile(file, len(data)), PLAIN, replaces
+    )
     file.unlink()
     return written
 
@@ -74,7 +77,9 @@ async def write(
 async def test_a_new_file_becomes_an_object_with_its_attributes(store, tmp_path):
     attributes = ObjectAttributes("text/plain", {"mtime": "1.5"})
     file = staged(tmp_path, LARGE)
-    key, etag = await writer(store).write_object(PLACE, file, len(LARGE), attributes, "")
+    key, etag = await writer(store).write_object(
+        PLACE, AdoptableFile(file, len(LARGE)), attributes, ""
+    )
     file.unlink()
     found = await Client(store)("GetObject", Bucket="bbb", Key=PLACE.key)
     assert (key, found.body, found["ETag"]) == (PLACE.key, LARGE, etag)
