@@ -86,9 +86,11 @@ class Pair:
 
     def _look_up(self, path: str) -> None:
         """The kernel looks up the folders of a path first."""
-        above = path.rpartition("/")[0]
-        if above and not self.mounted.get_attributes(above, None).mode & 0o040000:
-            raise NotADirectoryError(errno.ENOTDIR, above)
+        parts = path.split("/")
+        for depth in range(2, len(parts)):
+            above = "/".join(parts[:depth])
+            if not self.mounted.get_attributes(above, None).mode & 0o040000:
+                raise NotADirectoryError(errno.ENOTDIR, above)
 
     def _handle(self) -> tuple[int, int] | None:
         return self.random.choice(self.open) if self.open else None
@@ -167,6 +169,8 @@ class Pair:
 
     def _rename(self) -> None:
         old, new = self.path(), self.path()
+        if new.startswith(old) or old.startswith(new):
+            return  # the kernel refuses it
         self.both(
             f"rename {old} {new}",
             lambda: (self._look_up(old), self._look_up(new), self.mounted.rename(old, new, 0))[2],
