@@ -12,6 +12,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,16 +141,25 @@ class MountedBuckets:
         if gateway is None or gateway.queue is None:
             return {}
         journal = gateway.queue.journal
-        counts = dict.fromkeys(("pending", "held", "failed", "conflicts"), 0)
-        buckets = [bucket] if bucket else journal.pending.buckets()
-        for each in buckets:
-            for number, write in enumerate(journal.pending.under(each, prefix.encode())):
-                counts[_STATES.get(write.state, "pending")] += number < _MOST_COUNTED
-        counts["conflicts"] = sum(
-            bucket in ("", one.write.bucket) and one.write.key.startswith(prefix)
+        if not bucket:
+            held, failed = (
+                journal.pending.usage(state).files
+                for state in (PendingState.HELD, PendingState.FAILED)
+            )
+            return {
+                "pending": len(journal.pending) - held - failed,
+                "held": held,
+                "failed": failed,
+                "conflicts": journal.conflicts.usage.files,
+            }
+        counts = dict.fromkeys(("pending", "held", "failed"), 0)
+        for write in islice(journal.pending.under(bucket, prefix.encode()), _MOST_COUNTED):
+            counts[_STATES.get(write.state, "pending")] += 1
+        conflicts = sum(
+            one.write.bucket == bucket and one.write.key.startswith(prefix)
             for one in journal.conflicts
         )
-        return counts
+        return {**counts, "conflicts": conflicts}
 
     def _open_written(self) -> WrittenFiles:
         from s3d.agent.frontends.fuse.loop_bridge import LoopBridge

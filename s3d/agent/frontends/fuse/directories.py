@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
@@ -27,6 +28,10 @@ from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.s3.address import MAX_KEY_SIZE
 from s3d.shared.control import Listing
 
+_PATIENCE = 2.0
+"""Seconds that a look-up waits for the remote when it can answer from what was known last."""
+_REST = 5.0
+"""Seconds after a failure in which such a look-up does not ask the remote."""
 BUCKETS: FolderId = ("", "")
 """The root of a mount of all buckets."""
 
@@ -64,6 +69,7 @@ class Directories:
         self._memory = memory
         self._metadata = metadata
         self._root = root
+        self._away_until = 0.0
 
     def resolve(self, path: str) -> Resolved:
         """What a path stands for. Raises OSError ENOENT when there is nothing."""
@@ -161,11 +167,15 @@ class Directories:
         if known is not None:
             yield from known
             return
-        pages = self._pages(folder)
+        recalled = self._memory.listing(folder, outdated=True)
+        if recalled is not None and self._is_away:
+            yield from recalled
+            return
+        pages = self._pages(folder, limit=None if recalled is None else _PATIENCE)
         try:
             first = next(pages)
         except OSError as error:
-            recalled = self._memory.listing(folder, outdated=True)
+            self._note_failure(error)
             if error.errno != errno.EIO or recalled is None:
                 raise
             yield from recalled
@@ -174,58 +184,75 @@ class Directories:
         for page in pages:
             yield from page
 
+    @property
+    def _is_away(self) -> bool:
+        """Whether the remote has given no answer just now."""
+        return time.monotonic() < self._away_until
+
+    def _note_failure(self, error: OSError) -> None:
+        if error.errno == errno.EIO:
+            self._away_until = time.monotonic() + _REST
+
     def _request_or_recall(self, folder: FolderId, name: str) -> Entry | None:
+        """The entry as a request tells it; while the remote is away, as it was known last."""
+        recalled = self._memory.recall(folder, name)
+        if recalled is not None and self._is_away:
+            return recalled
         try:
-            return self._request_entry(folder, name)
+            return self._request_entry(folder, name, None if recalled is None else _PATIENCE)
         except OSError as error:
-            recalled = self._memory.recall(folder, name)
+            self._note_failure(error)
             if error.errno != errno.EIO or recalled is None:
                 raise
-            return recalled  # the remote is away
+            return recalled
 
-    def _request_entry(self, folder: FolderId, name: str) -> Entry | None:
+    def _request_entry(self, folder: FolderId, name: str, limit: float | None) -> Entry | None:
         if folder == BUCKETS:
-            return self._request_bucket(name)
+            return self._request_bucket(name, limit)
         form, text = parse_name(name)
         if form is Form.CUT:
-            pages = self._pages(folder, text)
+            pages = self._pages(folder, text, limit=limit)
             return next((each for page in pages for each in page if each.name == name), None)
         if self._memory.is_searched(folder):
-            next(self._pages(folder))
+            next(self._pages(folder, limit=limit))
             known = self._memory.find(folder, name)
             if known is not None:
                 return known.entry
         begun = self._memory.begin(folder)
         hidden = form is Form.HIDDEN
-        entry = self._bridge.call(partial(self._requests.look_up, folder, text, hidden=hidden))
+        entry = self._bridge.call(
+            partial(self._requests.look_up, folder, text, hidden=hidden), limit
+        )
         self._memory.add(folder, begun, name, entry)
         return entry
 
-    def _request_bucket(self, name: str) -> Entry | None:
+    def _request_bucket(self, name: str, limit: float | None) -> Entry | None:
         try:
-            return next((each for each in self._buckets() if each.name == name), None)
+            return next((each for each in self._buckets(limit) if each.name == name), None)
         except OSError as error:
             if errno_of(error) != errno.EACCES:
                 raise
         begun = self._memory.begin(BUCKETS)
-        entry = self._bridge.call(partial(self._requests.bucket, name))
+        entry = self._bridge.call(partial(self._requests.bucket, name), limit)
         self._memory.add(BUCKETS, begun, name, entry)
         return entry
 
-    def _buckets(self) -> list[Entry]:
+    def _buckets(self, limit: float | None) -> list[Entry]:
         part = PartialListing(self._memory.begin(BUCKETS))
-        entries = self._bridge.call(self._requests.buckets)
+        entries = self._bridge.call(self._requests.buckets, limit)
         self._memory.add_page(BUCKETS, part, entries, is_last=True)
         return entries
 
-    def _pages(self, folder: FolderId, beginning: str = "") -> Iterator[list[Entry]]:
-        """The entries by pages; those of a whole folder are kept."""
+    def _pages(
+        self, folder: FolderId, beginning: str = "", *, limit: float | None = None
+    ) -> Iterator[list[Entry]]:
+        """The entries by pages; those of a whole folder are kept. limit: seconds for the first."""
         if folder == BUCKETS:
-            yield self._buckets()
+            yield self._buckets(limit)
             return
         part = PartialListing(self._memory.begin(folder))
         merger = PageMerger(folder[1])
-        first = self._bridge.call(partial(self._requests.page, folder, beginning, ""))
+        first = self._bridge.call(partial(self._requests.page, folder, beginning, ""), limit)
         for page in self._following(folder, beginning, first):
             entries = [self._describe(folder, each) for each in merger.add(page)]
             if not beginning:

@@ -165,7 +165,9 @@ class FolderMemory:
             if state is None:
                 return None
             single = state.names.get(name)
-            return state.entries.get(name) if single is None else single[1]
+            if single is not None:
+                return single[1]
+            return None if name in state.stale else state.entries.get(name)
 
     def listing(self, folder: FolderId, *, outdated: bool = False) -> list[Entry] | None:
         """All entries of a folder; None: it has to be listed. outdated: the remote is away, so the

@@ -53,16 +53,17 @@ class LoopBridge:
         self._running: set[concurrent.futures.Future[Any]] = set()
         self._closed = False
 
-    def call(self, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of work, which is called on the loop.
+    def call(self, work: Callable[[], Awaitable[T]], limit: float | None = None) -> T:
+        """The result of work, which is called on the loop. limit: seconds, less than the usual.
 
         Raises OSError: as errnos.os_error for what work raises; EIO when the time is over,
         EINTR for an interrupted operation, and ENOTCONN after close(). Work is cancelled
         then.
         """
-        future = self.begin(work)
+        seconds = self._limit if limit is None else min(limit, self._limit)
+        future = self.start(partial(_within, work, seconds))
         try:
-            return self.wait(future, self._limit + _GRACE)
+            return self.wait(future, seconds + _GRACE)
         finally:
             future.cancel()
 

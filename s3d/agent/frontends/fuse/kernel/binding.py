@@ -15,6 +15,7 @@ import errno
 import logging
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -49,6 +50,8 @@ from s3d.agent.frontends.fuse.kernel.xattr_calls import XattrCalls
 
 logger = LimitedLogger(logging.getLogger(__name__))
 
+_LOOK = 0.2
+"""Seconds between two looks whether the file system has ended."""
 VALID = 1.0
 """Seconds for which the kernel answers look-ups and stat() itself."""
 _PAGE = 4096
@@ -124,7 +127,13 @@ class Binding:
 
     def wait_for_writers(self, timeout: float) -> bool:
         """Whether no file is open for writing, now or after some seconds."""
-        return self._nodes.wait_for_writers(timeout)
+        end = time.monotonic() + timeout
+        while not self._nodes.wait_for_writers(max(0.0, min(end - time.monotonic(), _LOOK))):
+            if self.ended.is_set():  # the kernel may have dropped the last RELEASE
+                return True
+            if time.monotonic() >= end:
+                return False
+        return True
 
     def close(self) -> None:
         """Whoever still uses the file system gets ENOTCONN from now on."""
@@ -143,7 +152,7 @@ class Binding:
             self._notify(NOTIFY_INVAL_ENTRY, head + encoded + b"\0")
 
     def _notify(self, code: int, body: bytes) -> None:
-        self._threads.send([OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0), body])
+        self._threads.notify([OUT_HEADER.pack(OUT_HEADER.size + len(body), code, 0), body])
 
     def _make_handler(self) -> Callable[[memoryview], None]:
         call, counts = CallInThread(), Counter[int]()
@@ -160,11 +169,18 @@ class Binding:
             if number == errno.EIO:
                 self.io_errors += 1
             if reply is not None:
-                pieces = reply if isinstance(reply, tuple) else (reply,)
-                size = OUT_HEADER.size + sum(map(len, pieces))
-                self._threads.send([OUT_HEADER.pack(size, -number, request.unique), *pieces])
+                self._answer(request, number, reply)
 
         return handle
+
+    def _answer(self, request: KernelRequest, number: int, reply: bytes) -> None:
+        """Send it. An answer that the kernel refuses is a bug, but nobody must wait for ever."""
+        head = OUT_HEADER.pack(OUT_HEADER.size + len(reply), -number, request.unique)
+        try:
+            self._threads.send([head, reply])
+        except OSError:
+            logger.exception("mount: the answer to operation %s was refused", request.operation)
+            self._threads.send([OUT_HEADER.pack(OUT_HEADER.size, -errno.EIO, request.unique)])
 
     def _result(self, request: KernelRequest, counts: Counter[int]) -> tuple[int, Reply]:
         """The errno (0: success) and what to answer."""

@@ -73,7 +73,14 @@ class FileCalls:
     def _get_attributes(self, request: KernelRequest) -> bytes:
         flags, _, handle = GETATTR_IN.unpack_from(request.body)
         path, open_handle = self._place(request.node, handle if flags & GETATTR_FH else None)
-        return self._replies.attributes(self._operations.get_attributes(path, open_handle))
+        if not path:
+            return self._replies.attributes(self._operations.get_attributes(path, open_handle))
+        return self._nodes.at(
+            request.node,
+            lambda path: self._replies.attributes(
+                self._operations.get_attributes(path, open_handle)
+            ),
+        )
 
     def _set_attributes(self, request: KernelRequest) -> bytes:
         """The owner stays the user of the mount, whatever chown() says. The kernel lets only root
@@ -109,7 +116,7 @@ class FileCalls:
 
     def _open(self, request: KernelRequest) -> bytes:
         flags, _ = OPEN_IN.unpack_from(request.body)
-        file = self._operations.open(self._nodes.path(request.node), flags)
+        file = self._nodes.at(request.node, lambda path: self._operations.open(path, flags))
         self._nodes.opened(request.node, file.handle, writes=is_written(flags))
         return opened(file, flags)
 

@@ -59,11 +59,13 @@ class NameCalls:
 
     def _look_up(self, request: KernelRequest) -> bytes:
         (name,) = names(request.body)
-        return self._entry(request.node, name, self._nodes.child_path(request.node, name))
+        return self._entry(request.node, name)
 
-    def _entry(self, parent: int, name: str, path: str) -> bytes:
+    def _entry(self, parent: int, name: str) -> bytes:
         """Look the name up for the kernel."""
-        attributes = self._operations.get_attributes(path, None)
+        attributes = self._nodes.at(
+            parent, lambda path: self._operations.get_attributes(path, None), name
+        )
         node = self._nodes.look_up(parent, name, attributes.mode)
         return self._replies.entry(node, attributes)
 
@@ -104,20 +106,20 @@ class NameCalls:
             self._operations.flush(file.handle)
         finally:
             self._operations.release(file.handle)
-        return self._entry(request.node, name, path)
+        return self._entry(request.node, name)
 
     def _make_directory(self, request: KernelRequest) -> bytes:
         mode, _ = MKDIR_IN.unpack_from(request.body)
         (name,) = names(request.body, MKDIR_IN.size)
         path = self._nodes.child_path(request.node, name)
         self._operations.make_directory(path, stat.S_IMODE(mode))
-        return self._entry(request.node, name, path)
+        return self._entry(request.node, name)
 
     def _symlink(self, request: KernelRequest) -> bytes:
         name, target = names(request.body)
         path = self._nodes.child_path(request.node, name)
         self._operations.symlink(path, target)
-        return self._entry(request.node, name, path)
+        return self._entry(request.node, name)
 
     def _read_link(self, request: KernelRequest) -> bytes:
         return encode_name(self._operations.read_link(self._nodes.path(request.node)))
@@ -149,9 +151,12 @@ class NameCalls:
         if flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         old, new = names(request.body, offset)
-        self._operations.rename(
-            self._nodes.child_path(request.node, old), self._nodes.child_path(folder, new), flags
+        path, new_path = (
+            self._nodes.child_path(request.node, old),
+            self._nodes.child_path(folder, new),
         )
         is_exchange = bool(flags & RENAME_EXCHANGE)
-        self._nodes.rename((request.node, old), (folder, new), exchange=is_exchange)
+        with self._nodes.moving(path):
+            self._operations.rename(path, new_path, flags)
+            self._nodes.rename((request.node, old), (folder, new), exchange=is_exchange)
         return b""

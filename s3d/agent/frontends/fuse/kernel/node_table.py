@@ -10,8 +10,13 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 from s3d.agent.frontends.fuse.kernel.protocol import ROOT_NODE
+
+T = TypeVar("T")
 
 
 class Node:
@@ -43,6 +48,9 @@ class NodeTable:
         self._writers: set[int] = set()
         """Handles of files that are open for writing."""
         self._written = threading.Condition(self._lock)
+        self._moving: list[str] = []
+        """The old paths of renames that the file system carries out now."""
+        self._moved = threading.Condition(self._lock)
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -62,6 +70,35 @@ class NodeTable:
     def child_path(self, number: int, name: str) -> str:
         above = self.path(number)
         return f"/{name}" if above == "/" else f"{above}/{name}"
+
+    def at(self, number: int, call: Callable[[str], T], name: str = "") -> T:
+        """Call with the path of a node, or with that of a name in it, and return the result.
+
+        A rename is done by the file system before the table knows. What is not there meanwhile is
+        looked for again under its new path.
+        """
+        path = self.child_path(number, name) if name else self.path(number)
+        try:
+            return call(path)
+        except FileNotFoundError:
+            with self._lock:
+                self._moved.wait_for(lambda: not any(is_within(path, one) for one in self._moving))
+            new = self.child_path(number, name) if name else self.path(number)
+            if new == path:
+                raise
+            return call(new)
+
+    @contextmanager
+    def moving(self, path: str) -> Iterator[None]:
+        """The file system renames this path, and then rename() follows."""
+        with self._lock:
+            self._moving.append(path)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._moving.remove(path)
+                self._moved.notify_all()
 
     def look_up(self, parent: int, name: str, mode: int) -> int:
         """The number of a name that exists; the kernel counts it once more from now on."""
@@ -165,3 +202,8 @@ class NodeTable:
         if node.parent is not None:
             self._by_name.pop((node.parent.number, node.name), None)
             node.parent = None
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies in it."""
+    return path == folder or path.startswith(f"{folder}/")

@@ -174,8 +174,8 @@ class KernelRequest(NamedTuple):
     """Valid until the request is answered."""
 
 
-Reply = bytes | tuple[bytes, ...] | None
-"""What follows the header of an answer, whole or in pieces; None: the kernel expects no answer."""
+Reply = bytes | None
+"""What follows the header of an answer; None: the kernel expects no answer."""
 
 
 def parse(message: memoryview) -> KernelRequest:

@@ -35,6 +35,9 @@ class RequestThreads:
         self._lock = threading.Lock()
         self._threads = 0
         self._idle = 0
+        self._users = 0
+        """Of the descriptor, which is closed by the last one: its number may be another file then.
+        The threads, and those that send a notification."""
         self.ended = threading.Event()
         """The file system was unmounted: there are no more requests."""
 
@@ -45,6 +48,7 @@ class RequestThreads:
 
     def _start_thread(self) -> None:
         self._threads += 1
+        self._users += 1
         self._idle += 1
         # Daemon threads: one that is blocked in /dev/fuse must not keep the process alive.
         threading.Thread(target=self._run, name=f"mount-{self._threads}", daemon=True).start()
@@ -64,9 +68,9 @@ class RequestThreads:
             with self._lock:
                 self._threads -= 1
                 self._idle -= 1
-                is_last = not self._threads
-            if is_last:
-                os.close(self._device)
+                has_ended = not self._threads
+            self._leave()
+            if has_ended:
                 self.ended.set()
 
     def _receive(self, buffer: memoryview) -> int | None:
@@ -86,12 +90,29 @@ class RequestThreads:
             if not self._idle and self._threads < MOST_THREADS:
                 self._start_thread()
 
+    def _leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                os.close(self._device)
+
+    def notify(self, pieces: list[bytes]) -> None:
+        """Write a notification, from any thread, unless the file system was unmounted."""
+        with self._lock:
+            if not self._threads:
+                return
+            self._users += 1
+        try:
+            self.send(pieces)
+        finally:
+            self._leave()
+
     def send(self, pieces: list[bytes]) -> None:
-        """Write an answer or a notification."""
+        """Write an answer, from one of the threads. Raises OSError: the kernel refuses it."""
         # ENOENT: the request was given up. ENODEV: unmounted.
         with contextlib.suppress(FileNotFoundError):
             try:
                 os.writev(self._device, pieces)
             except OSError as error:
-                if error.errno not in (errno.ENODEV, errno.EBADF):
+                if error.errno != errno.ENODEV:
                     raise

@@ -220,6 +220,7 @@ class MemoryFs:
                 replaced.links = 0
             del source.names[name]
             target.names[other] = entry
+        self._block("rename")
 
     def set_mode(self, path: str, mode: int) -> None:
         entry = self._find(path)

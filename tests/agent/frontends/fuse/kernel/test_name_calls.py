@@ -3,6 +3,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,26 @@ def test_a_file_that_becomes_a_folder(tmp_path, files):
         files.make_directory("/a", 0o700)
         (tmp_path / "a" / "b").touch()
         assert os.listdir(tmp_path / "a") == ["b"]
+
+
+@pytest.mark.parametrize("opens", [False, True])
+def test_a_file_is_there_while_its_folder_is_renamed(tmp_path, files, opens):
+    """The file system has renamed it, and the binding does not know yet."""
+    with mounted(tmp_path, files, valid=0), ThreadPoolExecutor(2) as threads:
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "x").write_text("1")
+        folder = os.open(tmp_path / "a", os.O_DIRECTORY)
+        descriptor = os.open("x", os.O_RDONLY, dir_fd=folder)
+        files.blocks.add("rename")
+        renaming = threads.submit(os.rename, tmp_path / "a", tmp_path / "b")
+        assert files.is_blocked.wait(10)
+        files.calls.clear()
+        look = (lambda: os.open("x", os.O_RDONLY, dir_fd=folder)) if opens else None
+        looking = threads.submit(look or (lambda: os.fstat(descriptor).st_size))
+        while not files.calls["get_attributes"]:
+            assert not looking.done()
+        files.unblock()
+        assert looking.result(10) > 0
+        renaming.result(10)
+        for each in (descriptor, folder, *([looking.result()] if opens else [])):
+            os.close(each)

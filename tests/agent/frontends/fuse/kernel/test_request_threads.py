@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import threading
 
-from tests.agent.frontends.fuse.kernel.mounts import needs_fuse
+from tests.agent.frontends.fuse.kernel.mounts import mounted, needs_fuse
 
 pytestmark = needs_fuse
 
@@ -30,3 +30,15 @@ BLOCKING = {
     "read_directory": "os.listdir(os.path.dirname(sys.argv[1]))",
     "flush": "file = open(sys.argv[1], 'ab'); file.write(b'1'); file.close()",
 }
+
+
+def test_a_notification_after_the_end_reaches_no_other_file(tmp_path, files):
+    with mounted(tmp_path, files) as binding:
+        (tmp_path / "a").touch()
+    numbers = [os.open("/dev/null", os.O_RDWR) for _ in range(8)]
+    pipe, closing = os.pipe()
+    binding.invalidate("/a")
+    os.close(closing)
+    assert os.read(pipe, 1) == b""
+    for number in (*numbers, pipe):
+        os.close(number)
