@@ -18,7 +18,7 @@ import msgspec
 from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.client.unix_http import BLOCK
 from s3d.cli.output import Progress, json_line, report
-from s3d.cli.pending_summary import after_writes, wait_option
+from s3d.cli.queue.push_commands import after_writes, wait_option
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.tag_commands import pairs
 from s3d.cli.target import Names, Target, target_argument

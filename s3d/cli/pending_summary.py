@@ -1,41 +1,17 @@
-"""Pending writes and changes in words, and the option to wait until they are pushed."""
+"""Pending writes and changes in words, for s3d status, drain and queue."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from s3d.shared.text import age, count, safe, size
 
 if TYPE_CHECKING:
-    from s3d.cli.session import F, Session
     from s3d.shared.syncing import FolderStatus
     from s3d.shared.transfers import QueueStatus, Totals, WaitingRemote
 
 CLEAN = "clean"
 CONFLICTS = "s3d queue ls --state conflict"
-
-
-def wait_option(command: F) -> F:
-    """Add --wait to a command that writes; it ends with after_writes()."""
-    text = "Wait until the remote has every pending write; exit code 6 if it has not."
-    return click.option("--wait", is_flag=True, help=text)(command)
-
-
-def after_writes(session: Session, *, wait: bool, quiet: bool = False) -> None:
-    """Say how much is still to be pushed; or wait for it, and raise PendingError."""
-    if quiet and not wait:
-        return
-    queue = session.client().status().queue
-    if queue is None or not queue.left.files:
-        return
-    if wait:
-        from s3d.cli.queue.push_commands import wait_for_remote
-
-        wait_for_remote(session)
-    else:
-        click.echo(f"safe here; {amount(queue.left)} still to push: s3d drain", err=True)
 
 
 def amount(share: Totals) -> str:

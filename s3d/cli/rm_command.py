@@ -17,7 +17,7 @@ from s3d.cli.key_selection import (
     selected,
 )
 from s3d.cli.output import Progress, confirmed, for_each, json_line, report
-from s3d.cli.pending_summary import after_writes, wait_option
+from s3d.cli.queue.push_commands import after_writes, wait_option
 from s3d.cli.selection_options import Age, RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument

@@ -28,11 +28,19 @@ def object_uri(bucket: str, key: str = "") -> str:
 
 
 def copy_command(sources: Sequence[str], target: str, existing: str, verb: str = "cp") -> str:
-    """s3d cp or mv. Sources that end with / are copied with all that is below them."""
-    recursive = "-r" if any(source.endswith("/") for source in sources) else ""
+    """s3d cp or mv. Sources that end with / are copied with all that is below them.
+
+    With -r every source is a folder, so objects and folders together are two commands.
+    """
     skip = "--skip-existing" if existing == "skip" else ""
-    shown = [*sources[:SHOWN_SOURCES], *(["..."] if len(sources) > SHOWN_SOURCES else [])]
-    return command(verb, recursive, skip, *shown, target)
+    folders = [source for source in sources if source.endswith("/")]
+    objects = [source for source in sources if not source.endswith("/")]
+    commands = [
+        command(verb, recursive, skip, *_shown(some), target)
+        for recursive, some in (("", objects), ("-r", folders))
+        if some
+    ]
+    return " && ".join(commands)
 
 
 def upload_command(path: str, bucket: str, prefix: str, existing: str) -> str:
@@ -47,10 +55,20 @@ def upload_command(path: str, bucket: str, prefix: str, existing: str) -> str:
     return copy_command([path], target, existing)
 
 
-def remove_command(bucket: str, keys: Sequence[str], *, recursive: bool) -> str:
-    """s3d rm. recursive: some of the keys are prefixes."""
-    uris = [object_uri(bucket, key) for key in keys[:SHOWN_SOURCES]]
-    return command("rm", "-r" if recursive else "", *uris)
+def remove_command(bucket: str, keys: Sequence[str]) -> str:
+    """s3d rm. Keys that end with / are prefixes, and are deleted with all that is below them."""
+    folders = [object_uri(bucket, key) for key in keys if key.endswith("/")]
+    objects = [object_uri(bucket, key) for key in keys if not key.endswith("/")]
+    commands = [
+        command("rm", recursive, *_shown(some))
+        for recursive, some in (("", objects), ("-r", folders))
+        if some
+    ]
+    return " && ".join(commands)
+
+
+def _shown(sources: Sequence[str]) -> list[str]:
+    return [*sources[:SHOWN_SOURCES], *(["..."] if len(sources) > SHOWN_SOURCES else [])]
 
 
 def tag_command(bucket: str, key: str, changed: Mapping[str, str], removed: Sequence[str]) -> str:

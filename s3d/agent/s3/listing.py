@@ -62,10 +62,12 @@ def roll_up(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
     bounded by the number of items given, however many keys they stand for. A limit of 0 gives an
     empty page that is not truncated, as with AWS.
     """
+    if not query.delimiter:
+        return _in_a_row(fetch, query)
     page: Page[T, P] = Page(query.after)
     group = _common_prefix(query.after[0], query)
     at = query.after if group is None else _behind(group, query.after)
-    ahead = _LOOK_AHEAD if query.delimiter else query.limit + 1
+    ahead = _LOOK_AHEAD
     while query.limit > 0:
         size = min(ahead, query.limit - len(page) + 1)
         batch = fetch(at, size)
@@ -86,8 +88,19 @@ def roll_up(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
         if len(batch) < size:
             return page
         at = batch[-1][0] if group is None else _behind(group, batch[-1][0])
-        if query.delimiter:
-            ahead = max(_LOOK_AHEAD, 2 * (len(page) - given))
+        ahead = max(_LOOK_AHEAD, 2 * (len(page) - given))
+    return page
+
+
+def _in_a_row(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
+    """As roll_up, without a delimiter: the entries of one fetch, of which none needs a look."""
+    page: Page[T, P] = Page(query.after)
+    batch = fetch(query.after, query.limit + 1) if query.limit > 0 else []
+    given = batch[: query.limit]
+    if given:
+        page.entries = [entry for _, entry in given]
+        page.next = given[-1][0]
+        page.truncated = len(batch) > query.limit
     return page
 
 

@@ -81,6 +81,10 @@ def _check_options(request: TransferRequest) -> None:
             raise _wrong(f"{name} is for one key or file")
     if request.as_key and request.kind == UPLOAD:
         check_key(request.as_key)
+    if request.if_match and request.kind != UPLOAD:
+        raise _wrong("if_match is for an upload")
+    if request.version and (request.kind not in (COPY, DOWNLOAD) or request.delete_source):
+        raise _wrong("version is for a copy or download")
     if request.links not in LINKS:
         raise _wrong(f"links must be one of {', '.join(LINKS)}")
     if request.delete_source and request.kind not in (UPLOAD, DOWNLOAD):

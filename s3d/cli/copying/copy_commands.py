@@ -27,8 +27,8 @@ def _places_and_options(*, recursive: str) -> Callable[[F], F]:
         click.option("--skip-existing", "--no-overwrite", "skip_existing", is_flag=True,
                      help="Do not replace what exists."),
         click.option("--if-match", metavar="ETAG", default="",
-                     help="Replace only the object with this ETag."),
-        click.option("--version", metavar="ID", default="", help="This version of one object."),
+                     help="Of an upload: replace only the object with this ETag."),
+        click.option("--version", metavar="ID", default="", help="Copy this version of an object."),
         click.option("--no-glob", is_flag=True, help="Take * and ? as they are."),
         shared_options,
     )  # fmt: skip

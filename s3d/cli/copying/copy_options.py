@@ -10,7 +10,7 @@ import click
 
 from s3d.cli.copying.transfer_progress import Output, named, wait_for_end
 from s3d.cli.output import json_line, report
-from s3d.cli.pending_summary import after_writes, wait_option
+from s3d.cli.queue.push_commands import after_writes, wait_option
 from s3d.cli.selection_options import rule_options
 from s3d.cli.session import F, Session, json_option, socket_option
 from s3d.cli.tag_commands import pairs

@@ -52,6 +52,10 @@ def copy_requests(
                          "end the prefix with /")  # fmt: skip
     if several and (options.version or options.if_match):
         raise UsageError("bad usage", "--version and --if-match are for a single object")
+    if options.if_match and (sources[0].place.bucket or not to.bucket):
+        raise UsageError("bad usage", "--if-match is for uploads")
+    if options.version and (options.move or not sources[0].place.bucket):
+        raise UsageError("bad usage", "--version is for cp of an object")
     single = len(sources) == 1 and sources[0].glob is None
     requests = [_request(source, to, options, single=single) for source in sources]
     return [*_joined(requests)]

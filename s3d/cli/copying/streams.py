@@ -14,7 +14,7 @@ from s3d.cli.copying.place import Place
 from s3d.cli.copying.transfer_progress import Output
 from s3d.cli.get_put_commands import Counted, guessed_type
 from s3d.cli.output import Progress, json_line, report
-from s3d.cli.pending_summary import after_writes
+from s3d.cli.queue.push_commands import after_writes
 from s3d.cli.session import Session
 from s3d.shared.errors import UsageError
 from s3d.shared.text import size

@@ -12,9 +12,8 @@ import click
 from s3d.cli.client.control_client import ControlClient
 from s3d.cli.client.queue_client import QueueClient
 from s3d.cli.output import StatusLine, fields, json_line, report
-from s3d.cli.pending_summary import CLEAN, folder_left, is_clean, is_moving, summary
-from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.shared.config.values import parse_timetable
+from s3d.cli.pending_summary import CLEAN, amount, folder_left, is_clean, is_moving, summary
+from s3d.cli.session import F, Session, json_option, pass_session, socket_option
 from s3d.shared.errors import PendingError, UsageError
 from s3d.shared.text import parse_age, size
 from s3d.shared.transfers import QueueStatus
@@ -59,6 +58,25 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
         raise PendingError("not drained", "; ".join(folders), "s3d sync status shows why")
     if not as_json:
         report(CLEAN)
+
+
+def wait_option(command: F) -> F:
+    """Add --wait to a command that writes; it ends with after_writes()."""
+    text = "Wait until the remote has every pending write; exit code 6 if it has not."
+    return click.option("--wait", is_flag=True, help=text)(command)
+
+
+def after_writes(session: Session, *, wait: bool, quiet: bool = False) -> None:
+    """Say how much is still to be pushed; or wait for it, and raise PendingError."""
+    if quiet and not wait:
+        return
+    queue = session.client().status().queue
+    if queue is None or not queue.left.files:
+        return
+    if wait:
+        wait_for_remote(session)
+    else:
+        click.echo(f"safe here; {amount(queue.left)} still to push: s3d drain", err=True)
 
 
 def wait_for_remote(
@@ -190,6 +208,8 @@ def bandwidth_command(session: Session, /, timetable: str | None, *, as_json: bo
       s3d bandwidth 2MiB
       s3d bandwidth "08:00 512KiB, 18:00 off"
     """
+    from s3d.shared.config.values import parse_timetable  # slow to import
+
     client = session.queue()
     if timetable is None:
         answer = client.bandwidth()

@@ -55,7 +55,8 @@ class ObjectTransfers:
                 "download", chosen.bucket, chosen.keys, chosen.prefixes, base=chosen.base,
                 to_path=self._local_path(folder), existing=existing,
             )  # fmt: skip
-            self._start(request, "downloads", copy_command(_uris(chosen), folder, existing))
+            target = f"{folder.rstrip('/')}/"  # without a slash, it could be the new name
+            self._start(request, "downloads", copy_command(_uris(chosen), target, existing))
 
         self._host.prompts.fill_in("Download", fields, start, details=str(chosen), verb="downloads")
 
@@ -151,7 +152,7 @@ class ObjectTransfers:
     def _confirm_delete(self, chosen: Selection, what: str, *, is_many: bool) -> None:
         def start() -> None:
             request = TransferRequest("delete", chosen.bucket, chosen.keys, chosen.prefixes)
-            cli = remove_command(chosen.bucket, chosen.names, recursive=bool(chosen.prefixes))
+            cli = remove_command(chosen.bucket, chosen.names)
             self._start(request, "deletes", cli)
 
         typed = chosen.bucket if is_many else ""

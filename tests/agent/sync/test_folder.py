@@ -205,7 +205,7 @@ class Away(Layer):
 @pytest.mark.finding("F3")
 @pytest.mark.rule("SYNC-2")
 async def test_a_404_alone_deletes_no_file(settings, root, objects):
-    away = Away(objects._store)
+    away = Away(objects.target)
     await objects.put(BUCKET, "a", BytesBody(b"1"))
     await objects.put(BUCKET, "b", BytesBody(b"1"))
     folder = SyncFolder(replace(settings(), objects=S3Client(away, bypass_cache=True)))

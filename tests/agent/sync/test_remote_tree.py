@@ -160,7 +160,7 @@ class FolderByFolder(Layer):
 async def test_a_listing_that_is_not_in_order_is_not_believed(objects):
     for key in "abc":
         await objects.put(BUCKET, key, BytesBody(b""))
-    store = Shuffled(objects._store, ["a", "c", "b"])
+    store = Shuffled(objects.target, ["a", "c", "b"])
     with pytest.raises(Unavailable, match="order"):
         await listed(BucketTree(S3Client(store, bypass_cache=True), BUCKET, ""))
 
@@ -172,7 +172,7 @@ async def test_a_listing_in_another_order_is_sorted(objects, monkeypatch, order)
     keys = ["src.tar.gz", "src/a", "src-b", "z", "a"]
     for key in keys:
         await objects.put(BUCKET, f"p/{key}", BytesBody(b""))
-    tree = FolderByFolder(objects._store)
+    tree = FolderByFolder(objects.target)
     remote_tree = BucketTree(S3Client(tree, bypass_cache=True), BUCKET, "p/", order=lambda: order)
     assert await listed(remote_tree) == sorted(keys)
 
@@ -181,7 +181,7 @@ async def test_a_listing_in_another_order_is_sorted(objects, monkeypatch, order)
 async def test_a_key_that_is_listed_twice_makes_no_listing(objects):
     for key in "ab":
         await objects.put(BUCKET, key, BytesBody(b""))
-    store = Shuffled(objects._store, ["b", "a", "b"])
+    store = Shuffled(objects.target, ["b", "a", "b"])
     with pytest.raises(Unavailable, match="twice"):
         await listed(
             BucketTree(S3Client(store, bypass_cache=True), BUCKET, "", order=lambda: "other")
@@ -225,7 +225,7 @@ async def test_only_a_bucket_with_versions_knows_what_it_held(objects, remote_tr
     await remote_tree.put("a", content(b"2"), FileAttributes(), stored.etag)
     assert not await remote_tree.landed("a", first.sha256, first.etag)
     enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
-    await objects._store.call(S3Request(operations()["PutBucketVersioning"], enabled))
+    await objects.target.call(S3Request(operations()["PutBucketVersioning"], enabled))
     remote_tree = BucketTree(objects, BUCKET, "p/")
     second = await remote_tree.look("a")
     third = content(b"3")
@@ -251,8 +251,8 @@ class Unconditional:
 @pytest.mark.parametrize("deed", ["put", "delete"])
 async def test_what_was_overwritten_unseen_is_kept_where_there_are_versions(objects, content, deed):
     enabled = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
-    await objects._store.call(S3Request(operations()["PutBucketVersioning"], enabled))
-    loose = S3Client(Unconditional(objects._store), bypass_cache=True)
+    await objects.target.call(S3Request(operations()["PutBucketVersioning"], enabled))
+    loose = S3Client(Unconditional(objects.target), bypass_cache=True)
     remote_tree = BucketTree(
         loose, BUCKET, "p/", level=lambda: "B", beside=lambda path: path + " aside"
     )

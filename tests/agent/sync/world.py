@@ -407,9 +407,9 @@ class FakeRemoteTree:
         assert found is not None
         return found
 
-    async def landed(self, path: str, sha256: str, md5: str) -> bool:
+    async def landed(self, path: str, sha256: str, etag: str) -> bool:
         await self._reach("versions")
-        return any(md5 == old.etag.strip('"') for old in self.past.get(path, ()))
+        return any(etag == old.etag.strip('"') for old in self.past.get(path, ()))
 
     async def _reach(self, name: str) -> None:
         await Tick(name)

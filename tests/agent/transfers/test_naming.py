@@ -4,6 +4,7 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.transfers.naming import name_of, parts_of, target_of
+from s3d.shared.transfer_options import SyncRules
 from s3d.shared.transfers import TransferRequest as Request
 
 
@@ -42,6 +43,14 @@ def test_names_lose_what_is_above():
         (Request("copy", "bucket", [], ["a/"], to_bucket="bucket", base="a/", to_prefix="a/b/"),
          "into itself"),
         (Request("copy", "bucket", ["a", "b"], to_bucket="other", as_key="c"), "for one key"),
+        (Request("copy", "bucket", ["a"], to_bucket="other", if_match="e"), "for an upload"),
+        (Request("move", "bucket", ["a"], to_bucket="other", version="v"), "copy or download"),
+        (Request("upload", "bucket", paths=["/a"], links="copy"), "links must be"),
+        (Request("delete", "bucket", ["a"], delete_source=True), "delete_source is"),
+        (Request("delete", "bucket", [], ["a"], glob="a"), "no wildcard"),
+        (Request("delete", "bucket", [], ["a/"], sync=SyncRules()), "sync is for"),
+        (Request("copy", "bucket", [], ["a/b/"], to_bucket="bucket", base="a/b/", to_prefix="a/",
+                 sync=SyncRules(delete=True)), "below the target"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_told(request_, why):

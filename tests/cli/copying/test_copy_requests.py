@@ -73,6 +73,9 @@ def test_what_contradicts_itself_is_refused():
         ({}, ["s3://a/k", "s3://a/l"]),
         ({"version": "v"}, ["s3://a/k", "s3://a/l"]),
         ({}, ["s3://a/"]),
+        ({"if_match": "e"}, ["s3://a/k"]),
+        ({"version": "v"}, ["file"]),
+        ({"version": "v", "move": True}, ["s3://a/k"]),
     ):
         with pytest.raises(UsageError):
             copy_requests(

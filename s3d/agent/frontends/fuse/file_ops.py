@@ -80,6 +80,8 @@ class FileOps:
             self._writer(handle).file.truncate(size)
             return
         resolved = self._names.resolve(path)
+        if resolved.entry.is_folder:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         file = self._written.open(Place(resolved.bucket, resolved.key), truncate=size == 0)
         try:
             file.truncate(size)

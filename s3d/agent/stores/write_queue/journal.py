@@ -228,16 +228,11 @@ class Journal:
         For a key: raises S3Error when the remote refuses or cannot take it. For a bucket (key ""):
         held and parked writes, also those that are parked meanwhile, are skipped.
         """
-        await self._end_verifications(bucket, key)
         await self._writes.settled(bucket, key)
-        await self._end_verifications(bucket, key)  # of the writes that were waited for
 
-    async def _end_verifications(self, bucket: str, key: str) -> None:
-        """Let the request that follows take the place of verifications of its key.
-
-        The request is newer than all that may still arrive. key "": no write follows.
-        """
-        for write in self.pending.writes(bucket, key) if key else ():
+    async def end_verifications(self, bucket: str, key: str) -> None:
+        """The remote is to carry out a write of the key next: its result is what reads return."""
+        for write in self.pending.writes(bucket, key):
             if write.state is PendingState.VERIFYING:
                 row = await self.load(write)
                 if row is not None:

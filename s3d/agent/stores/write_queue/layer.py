@@ -41,6 +41,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.listings import ListOps
 from s3d.agent.stores.write_queue.multipart import MultipartOps, UploadListOps
 from s3d.agent.stores.write_queue.objects import CopyOps, DeleteOps, ObjectOps
+from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.remote_buckets import KeyRules, KnownBuckets
 from s3d.agent.stores.write_queue.remote_copies import RemoteCopies
@@ -119,7 +120,7 @@ class BucketOps:
     async def delete_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
         """Raises BucketNotEmpty also when the remote has refused writes of the bucket."""
         await self._settler.settle(request.bucket)
-        if self._journal.pending.writes(request.bucket):
+        if not all(map(_is_verified_delete, self._journal.pending.writes(request.bucket))):
             message = "The write queue holds writes for this bucket that are not pushed yet."
             raise S3Error("BucketNotEmpty", message, BucketName=request.bucket)
         response = await self._settler.inner.call(request)
@@ -136,3 +137,9 @@ class BucketOps:
         response = await self._settler.forward(request)
         self._stage.forget(request.bucket)
         return response
+
+
+def _is_verified_delete(write: PendingWrite) -> bool:
+    """Whether it is a deletion that the remote has carried out, and that a late request of an
+    object may undo: without its bucket, the remote refuses such a request."""
+    return write.state is PendingState.VERIFYING and write.kind is Kind.DELETE

@@ -207,7 +207,7 @@ class DeleteOps:
     ) -> Members:
         """Let the remote carry out the deletions that only it can decide."""
         for key in dict.fromkeys(str(one["Key"]) for one in forwarded):
-            await self._settler.settle(request.bucket, key)
+            await self._settler.settle(request.bucket, key, before_write=True)
         members = {**request.input, "Delete": {**requested, "Objects": forwarded}}
         response = await self._settler.inner.call(request.replace(input=members, body=None))
         return dict(response.output)

@@ -138,7 +138,7 @@ class RemoteCopies:
         copy, newest = self.pending(bucket, old), pending.newest(bucket, old)
         if copy is not None and (copy is not newest or pending.copies.of(bucket, new)):
             # Otherwise two copies would wait for each other, or tags for a copy of another key.
-            await self._settler.settle(bucket, old)
+            await self._settler.settle(bucket, old, before_write=True)
             newest = pending.newest(bucket, old)
         return None if newest is not None else await self._head(bucket, old, context)
 

@@ -64,16 +64,19 @@ class Settler:
             return self._forward_settled(places, request)
         return self.inner.call(with_remote_etags(request, self._journal.alias))
 
-    async def settle(self, bucket: str, key: str = "") -> None:
+    async def settle(self, bucket: str, key: str = "", *, before_write: bool = False) -> None:
         """Return when the remote has what is pending now: of a key, or (key "") of a bucket.
 
-        Raises ServiceUnavailable when that takes too long, and for a key the error with which the
-        remote refuses it.
+        before_write: the remote is to carry out a write of this key next. Otherwise writes that
+        are verified stay so, since an older request may still arrive. Raises ServiceUnavailable
+        when that takes too long, and for a key the error with which the remote refuses it.
         """
         if self._journal.paused and self._journal.pending.writes(bucket, key):
             message = "This request has to wait for pending writes, and the queue is paused."
             raise S3Error("ServiceUnavailable", message)
         await self._pusher.push_now(bucket, key, timeout=self._max_wait)
+        if before_write and key:
+            await self._journal.end_verifications(bucket, key)
 
     async def _forward_locked(self, request: S3Request[Any]) -> S3Response[Any]:
         async with self.key_locks.hold((request.bucket, request.key)):
@@ -82,8 +85,9 @@ class Settler:
     async def _forward_settled(
         self, places: list[Place], request: S3Request[Any]
     ) -> S3Response[Any]:
+        written = places_written(request)
         for place in places:
-            await self.settle(*place)
+            await self.settle(*place, before_write=place in written)
         return await self.inner.call(with_remote_etags(request, self._journal.alias))
 
 
@@ -102,8 +106,8 @@ def places_of(request: S3Request[Any]) -> list[Place]:
     """
     op, input = request.op, request.input
     is_version = input.get("VersionId") not in (None, "", NULL_VERSION)
-    reads = op.name != "" and op.access in ("read", "list")
-    if reads and (is_version or (not request.key and op.name not in _OF_OBJECTS)):
+    is_object_missing = not request.key and op.name not in _OF_OBJECTS
+    if _is_read(request) and (is_version or is_object_missing):
         return []
     places = [(request.bucket, request.key)] if request.bucket else []
     if input.get("CopySource"):
@@ -115,6 +119,18 @@ def places_of(request: S3Request[Any]) -> list[Place]:
         sources = parse_rename_source(str(input["RenameSource"]), request.bucket)
         places += [(request.bucket, key) for key in sources]
     return places
+
+
+def places_written(request: S3Request[Any]) -> list[Place]:
+    """Keys that the request may change."""
+    if _is_read(request):
+        return []
+    return places_of(request.replace(input={**request.input, "CopySource": ""}))
+
+
+def _is_read(request: S3Request[Any]) -> bool:
+    """Whether it is known to change nothing."""
+    return request.op.name != "" and request.op.access in ("read", "list")
 
 
 def with_remote_etags(request: S3Request[Any], alias_of: AliasOf) -> S3Request[Any]:

@@ -11,10 +11,13 @@ from typing import Any, TypeVar
 
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.agent.stores.change_events import ChangeEvents
+from s3d.shared.control import Event
 from tests.contract.client import Client
 from tests.contract.queued import Queue, queue_before
 
@@ -30,6 +33,8 @@ class StoreThread:
         self.folder = folder
         self.store = store
         self.bridge = LoopBridge(loop)
+        self.events = Events()
+        """What changes in the store."""
         self.queue: Queue | None = None
         """The write queue before the remote; None: the store is an embedded one."""
         self.remote = Client(store)
@@ -108,7 +113,9 @@ def running_store(folder: Path, *, queued: bool = False) -> Iterator[StoreThread
     opening = (queued_store if queued else embedded_store)(folder)
     try:
         store, queue = run(opening.__aenter__())
-        made = StoreThread(loop, store, folder)
+        events = Events()
+        made = StoreThread(loop, ChangeEvents(store, events), folder)
+        made.events = events
         if queue is not None:
             made.queue, made.remote = queue, Client(queue.inner)
         made.run(lambda: S3Client(store).create_bucket(BUCKET))
@@ -129,6 +136,23 @@ def written_files(world: StoreThread, folder: Path, **settings: Any) -> Iterator
         yield files
     finally:
         files.close()
+
+
+@contextmanager
+def noting_changes(world: StoreThread, changed: Callable[..., object]) -> Iterator[None]:
+    """Tell the file system of a mount what changes in the store, as the agent does."""
+
+    def note(event: Event) -> None:
+        if event.kind == "store.changed":
+            bucket, _, key = event.subject.partition("/")
+            is_removal = str(event.data["operation"]).startswith("Delete")
+            changed(bucket, key, is_removal=is_removal)
+
+    world.events.taps.append(note)
+    try:
+        yield
+    finally:
+        world.events.taps.remove(note)
 
 
 def place(key: str) -> Place:

@@ -1,7 +1,12 @@
 """What the write queue names, and what it leaves to the settle rule."""
 
+import time
+
+import pytest
+
+from s3d.agent.stores.write_queue.journal_history import UnresolvedPush
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.pending_write import PushError
+from s3d.agent.stores.write_queue.pending_write import PendingState, PushError
 
 NAMED = {
     "AbortMultipartUpload",
@@ -64,6 +69,21 @@ async def test_a_bucket_with_a_parked_write_stays(s3, queue, bucket):
     await queue.journal.outcomes.park(write.seq, PushError("AccessDenied"))
     await s3.refused("BucketNotEmpty", "DeleteBucket", Bucket=bucket)
     assert await s3.read(bucket, "k") == b"data"
+
+
+@pytest.mark.parametrize(("deletes", "refusal"), [(True, ""), (False, "BucketNotEmpty")])
+async def test_a_deletion_that_is_verified_does_not_keep_its_bucket(
+    s3, queue, there, bucket, deletes, refusal
+):
+    push = UnresolvedPush(time.time() + 900, None)
+    queue.journal._writes.unresolved.add((bucket, "k"), "another", push)
+    await s3.put(bucket, "k", b"data")
+    if deletes:
+        await s3("DeleteObject", Bucket=bucket, Key="k")
+    await queue.pusher.push_now(bucket, "k", timeout=5)
+    await there("DeleteObject", Bucket=bucket, Key="k")  # a late request has undone the write
+    assert queue.journal.pending.newest(bucket, "k").state is PendingState.VERIFYING
+    assert await s3.code("DeleteBucket", Bucket=bucket) == refusal
 
 
 async def test_making_the_bucket_sends_parked_writes_on_their_way(s3, queue, there):

@@ -1,5 +1,6 @@
 """The settle rule."""
 
+import time
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, WireRequest
 from s3d.agent.s3.model import UNKNOWN, operations
 from s3d.agent.s3.request_headers import opaque
-from s3d.agent.stores.write_queue.journal_history import EtagAlias
+from s3d.agent.stores.write_queue.journal_history import EtagAlias, UnresolvedPush
 from s3d.agent.stores.write_queue.objects import requires_remote
+from s3d.agent.stores.write_queue.pending_write import PendingState
 from s3d.agent.stores.write_queue.settle import places_of, with_remote_etags
 
 AT = {"Bucket": "bbb", "Key": "k"}
@@ -114,3 +116,29 @@ async def test_a_request_that_is_not_understood_is_never_answered_by_the_queue(
     with pytest.raises(S3Error, match="NotImplemented"):  # what the remote says to it
         await queue.store.call(S3Request(op, {"Bucket": bucket, "Key": "k"}))
     assert await there.read(bucket, "k") == b"data"
+
+
+async def verify(s3, queue, bucket):
+    """A pushed write that an older request may still replace at the remote."""
+    push = UnresolvedPush(time.time() + 900, None)
+    queue.journal._writes.unresolved.add((bucket, "k"), "another", push)
+    await s3.put(bucket, "k", b"1")
+    await queue.pusher.push_now(bucket, "k", timeout=5)
+    return queue.journal.pending.newest(bucket, "k")
+
+
+@pytest.mark.finding("S3")
+@pytest.mark.rule("ORD-3")
+async def test_a_read_at_the_remote_does_not_end_the_verification_of_a_write(s3, queue, bucket):
+    write = await verify(s3, queue, bucket)
+    assert write.state is PendingState.VERIFYING
+    await s3("GetObjectAcl", Bucket=bucket, Key="k")
+    assert queue.journal.pending.newest(bucket, "k") is write
+
+
+async def test_a_write_at_the_remote_takes_the_place_of_one_that_is_verified(s3, queue, bucket):
+    await verify(s3, queue, bucket)
+    etag = (await s3("HeadObject", Bucket=bucket, Key="k"))["ETag"]
+    await s3("PutObject", Bucket=bucket, Key="k", Body=b"2", IfMatch=etag)
+    assert queue.journal.pending.newest(bucket, "k") is None
+    assert await s3.read(bucket, "k") == b"2"
