@@ -168,11 +168,12 @@ def test_a_remote_that_is_away_shows_in_the_metrics(
             client.put_object(Bucket=new_bucket, Key=f"k{number}", Body=b"x")
         wait_until(lambda: scrape(agent).value(names.QUEUE_BLOCKED, "away") == 1)
         found = scrape(agent)
-        assert found.value(names.QUEUE_FAILURES, "unreachable") >= 5
         outcomes = Counter[str]()
         for (_, code), number in found.by_labels(names.REMOTE_REQUESTS).items():
             outcomes[code] += int(number)
+        # Five requests in a row open the circuit breaker; one of them can be a probe.
         assert outcomes["unreachable"] >= 5
+        assert 4 <= found.value(names.QUEUE_FAILURES, "unreachable") <= outcomes["unreachable"]
         assert found.value(names.REMOTE_UP) == 0
         assert found.by_labels(names.QUEUE_ARRIVAL, "_count") == {(): 0}
         network.come_back()
