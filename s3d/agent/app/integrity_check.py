@@ -225,9 +225,9 @@ def check_at_rest(places: Places, *, repair: bool, show: Callable[[CheckLine], N
             async for line in lines:
                 show(line)
 
-    os.umask(0o077)
-    private_folder(places.state_dir)
     with ExitStack() as locks:
+        locks.callback(os.umask, os.umask(0o077))
+        private_folder(places.state_dir)
         locks.enter_context(only_one(places.lock_file, places.socket))
         for folder, usual in (
             (places.write_queue_dir, places.data_dir),

@@ -41,6 +41,7 @@ class FuseConfig(msgspec.Struct, frozen=True, kw_only=True):
         Rule(
             "Patterns of file names that stay on this machine, as *.tmp; of all mounts",
             parse_local_names,
+            many=True,
         ),
     ] = DEFAULT_LOCAL_NAMES
 

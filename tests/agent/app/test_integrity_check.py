@@ -237,3 +237,17 @@ async def test_a_damaged_identity_is_shown(places):
     file.write_bytes(b"")
     (damage,), _ = await found_by(places, repair=True)
     assert (damage.place, damage.name) == ("state", str(file))
+
+
+def test_the_umask_is_as_before(tmp_path):
+    """The command goes on after the check, and writes files of the user."""
+    before = os.umask(0o022)
+    try:
+        check_at_rest(
+            find_places(load_config(None, {}, {"local_dir": str(tmp_path)}), {}),
+            repair=False,
+            show=print,
+        )
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)

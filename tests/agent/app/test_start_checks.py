@@ -138,7 +138,7 @@ class Endpoint:
     def __init__(self, error: OSError | None = None) -> None:
         self._error = error
 
-    async def start(self, host: str, port: int) -> tuple[str, int]:
+    async def start(self, host: str, port: int, listener: object) -> tuple[str, int]:
         if self._error is not None:
             raise self._error
         return host, port or 7

@@ -95,6 +95,8 @@ class LoopBridge:
         future = asyncio.run_coroutine_threadsafe(_of_mount(work), self._loop)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
+        if self._closed:  # since the look above: close() has not seen this one
+            future.cancel()
         return future
 
     def close(self) -> None:

@@ -108,9 +108,10 @@ def _clear_dead(folder: Path) -> None:
 
 
 def is_dead(folder: Path) -> bool:
-    """Whether nobody answers for what is mounted there."""
+    """Whether nobody answers for what is mounted there. The kernel may answer stat() for a dead
+    file system from its cache; statvfs() always asks."""
     try:
-        os.stat(folder)
+        os.statvfs(folder)
     except OSError as error:
         return error.errno == errno.ENOTCONN
     return False
