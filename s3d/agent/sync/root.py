@@ -42,8 +42,12 @@ def open_root(path: Path, baseline: Baseline, remote: str, umask: int) -> tuple[
     if not path.is_dir():
         if known and not path.is_symlink():
             raise RootGone(f"{path} does not exist: is its disk mounted?")
-        path.mkdir(0o777 & ~umask, parents=True)
-        path.chmod(0o777 & ~umask)
+        try:
+            path.mkdir(0o777 & ~umask, parents=True)
+            path.chmod(0o777 & ~umask)
+        except FileExistsError:
+            if not path.is_dir():  # else the user has made it at this moment
+                raise
     tree = FolderTree(path, umask=umask)
     try:
         is_first = not _is_known(tree, baseline, remote)

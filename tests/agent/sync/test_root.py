@@ -82,3 +82,24 @@ def test_some_folders_cannot_be_synced(tmp_path, path, why):
         own=[tmp_path / "own"],
     )
     assert (why in found) if why else found == ""
+
+
+def test_a_folder_that_the_user_makes_at_the_same_moment_is_the_one(
+    tmp_path, baseline, monkeypatch
+):
+    path = tmp_path / "made"
+    look = Path.is_dir
+    seen = []
+
+    def is_dir(self: Path) -> bool:
+        found = look(self)
+        if self == path and not seen:
+            seen.append(found)
+            path.mkdir(0o700)
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    tree, is_first = open_root(path, baseline, "remote", 0o022)
+    tree.close()
+    assert (seen, is_first) == ([False], True)
+    assert path.stat().st_mode & 0o777 == 0o700

@@ -16,7 +16,7 @@ from s3d.agent.frontends.fuse.fuse_support import check_support, find_support
 from s3d.agent.frontends.fuse.kernel import fusermount
 from s3d.agent.frontends.fuse.kernel.binding import VALID, Binding
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
-from s3d.agent.frontends.fuse.mount_folder import Holder, holders, prepare
+from s3d.agent.frontends.fuse.mount_folder import Holder, holders, mounts_at, prepare
 from s3d.shared.config.mount_settings import MountConfig
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,8 @@ class Mount:
                 users = list(holders(self.folder))
                 if users or "busy" in str(error):
                     raise InUse(self.folder, users) from error
-                raise
+                if mounts_at(self.folder):  # else somebody has unmounted it at this moment
+                    raise
         self.stop(0)
 
     def stop(self, grace: float) -> None:

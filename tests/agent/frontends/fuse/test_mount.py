@@ -96,6 +96,13 @@ def test_what_others_have_unmounted_ends_quietly(mount, folder, files):
     assert files.is_closed
 
 
+def test_an_unmount_by_others_at_the_same_moment_is_no_failure(mount, folder, files, monkeypatch):
+    os.system(f"fusermount3 -u {folder}")
+    monkeypatch.setattr(Mount, "is_mounted", True)  # the thread has not seen the end yet
+    mount.unmount()
+    assert files.is_closed
+
+
 def test_a_folder_that_is_not_empty_is_refused(tmp_path, files):
     (tmp_path / "x").touch()
     with pytest.raises(MountFailed, match="not empty"):
