@@ -93,9 +93,11 @@ def test_a_busy_mount_is_killed_again_and_again(
     gateway.drain()
     expected.check(lambda key: remote.get_object(Bucket=new_bucket, Key=key)["Body"].read())
     gateway.agent.stop()
-    usual = statistics.median(starts)
-    print(f"{KILLS} kills, {len(expected.closed)} files, usable after {usual:.1f} s")
-    assert usual < USABLE
+    usual, slowest = statistics.median(starts), max(starts)
+    print(
+        f"{KILLS} kills, {len(expected.closed)} files, usable after {usual:.1f} s, {slowest:.1f} s"
+    )
+    assert slowest < USABLE
 
 
 def busy(folder: Path, seed: int, lines: int, kill: Callable[[], None]) -> Iterator[list[str]]:
