@@ -33,7 +33,7 @@ from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.frontends.fuse.xattrs import StateSource, Xattrs
 
 _MOST_PATHS = 1_000
-"""Paths that the kernel is to be told of; the oldest are dropped, since it asks again anyway."""
+"""Paths that the kernel is to forget; the oldest are dropped, since it asks again anyway."""
 
 
 class FileSystem(NameOps, FileOps, AttributeOps):

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
+"""Flags of renameat2(2)."""
 CALL_LIMIT = 5.0
 """Seconds after which an operation that waits for the remote fails with EIO."""
 

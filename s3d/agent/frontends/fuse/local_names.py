@@ -18,13 +18,13 @@ from pathlib import Path
 
 from s3d.agent.frontends.fuse.folder_entries import inode_of
 from s3d.agent.frontends.fuse.fs_ops import (
+    RENAME_NOREPLACE,
     Attributes,
     DirectoryEntry,
     FileSystemSize,
     FsOps,
     OpenFile,
 )
-from s3d.agent.frontends.fuse.renames import RENAME_NOREPLACE
 
 _FIRST_HANDLE = 1 << 62
 """Greater than the handles of any other FsOps."""

@@ -16,10 +16,11 @@ import msgspec
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import background_context
 from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.frontends.fuse.fs_ops import RENAME_NOREPLACE
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.old_version import describe
-from s3d.agent.frontends.fuse.renames import RENAME_NOREPLACE, Renames
+from s3d.agent.frontends.fuse.renames import Renames
 from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.written_attributes import (
     WrittenAttributes,

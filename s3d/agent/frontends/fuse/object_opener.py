@@ -1,7 +1,7 @@
 """Requests for the bytes of an object, always of one version of it. Belongs to the loop.
 
-The version is told by the ETag of each answer, and not by an If-Match: the read cache would have to
-forward a condition on an object that it does not hold.
+The version is known by the ETag of each answer, and not by an If-Match: the read cache would have
+to forward a condition on an object that it does not hold.
 """
 
 from __future__ import annotations

@@ -36,8 +36,6 @@ MAX_COPIES = 200
 _AT_ONCE = 32
 _LIMIT = 120.0
 """Seconds that the rename of a large folder may take."""
-RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
-"""Flags of renameat2(2)."""
 
 
 class Renames:

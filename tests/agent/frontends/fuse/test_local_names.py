@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.frontends.fuse.filesystem import FileSystem
-from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
+from s3d.agent.frontends.fuse.fs_ops import RENAME_NOREPLACE, FileSystemSize
 from s3d.agent.frontends.fuse.local_names import LocalNames
-from s3d.agent.frontends.fuse.renames import RENAME_NOREPLACE
 from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.shared.config.mount_settings import DEFAULT_LOCAL_NAMES, parse_local_names
 from tests.agent.frontends.fuse.store_thread import (

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.frontends.fuse.fs_ops import RENAME_EXCHANGE, RENAME_NOREPLACE
 from s3d.agent.frontends.fuse.name_changes import NameChanges
-from s3d.agent.frontends.fuse.renames import RENAME_EXCHANGE, RENAME_NOREPLACE, Renames
+from s3d.agent.frontends.fuse.renames import Renames
 from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.written_attributes import read_link
 from s3d.agent.frontends.fuse.written_files import WrittenFiles

@@ -136,7 +136,7 @@ class Binding:
         return True
 
     def close(self) -> None:
-        """Whoever still uses the file system gets ENOTCONN from now on."""
+        """Programs that still use the file system get ENOTCONN from now on."""
         self._is_closed = True
 
     def invalidate(self, path: str) -> None:

@@ -1,8 +1,8 @@
 """Whether the program that made a system call was killed while a thread of the mount works on it.
 
 The kernel lets no process die before its operation is answered, and announces a signal with
-INTERRUPT. Whoever waits on behalf of a program looks at is_interrupted() while it waits, and ends
-the operation with EINTR.
+INTERRUPT. A thread that waits on behalf of a program looks at is_interrupted() while it waits, and
+ends the operation with EINTR.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 
-from s3d.agent.frontends.fuse.fs_ops import FsOps
+from s3d.agent.frontends.fuse.fs_ops import RENAME_EXCHANGE, RENAME_NOREPLACE, FsOps
 from s3d.agent.frontends.fuse.kernel.node_table import NodeTable
 from s3d.agent.frontends.fuse.kernel.protocol import (
     BATCH_FORGET_IN,
@@ -25,9 +25,6 @@ from s3d.agent.frontends.fuse.kernel.protocol import (
     names,
 )
 from s3d.agent.frontends.fuse.kernel.replies import ReplyWriter, is_written, opened
-
-RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
-"""Flags of renameat2(2)."""
 
 Handler = Callable[[KernelRequest], Reply]
 
