@@ -75,9 +75,9 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield check_files()
     yield from check_watches(has_folders=bool(config.sync_folders))
     yield check_proxy(os.environ, urlsplit(config.endpoint).hostname or "localhost")
-    is_running, finding = _agent(session, places)
+    served, finding = _agent(session, places)
     yield finding
-    yield check_endpoint(config, is_running=is_running)
+    yield check_endpoint(config, served=served)
     yield from check_mounts(_mount_folders(config), mounts_of_s3d())
     if config.remote:
         from s3d.agent.app.remote_diagnosis import diagnose_remote
@@ -85,19 +85,20 @@ def _findings(session: Session) -> Iterator[Finding]:
         yield from diagnose_remote(config)
 
 
-def _agent(session: Session, places: Places) -> tuple[bool, Finding]:
-    """Whether an agent runs, and of which version."""
+def _agent(session: Session, places: Places) -> tuple[str, Finding]:
+    """The URL of the endpoint of the running agent, or ""; and what was found of it."""
     try:
-        version = session.client().hello().agent
+        hello = session.client().hello()
     except NotRunningError:
-        return False, ok("agent", f"none runs at {places.socket}; to start one: s3d run")
+        return "", ok("agent", f"none runs at {places.socket}; to start one: s3d run")
     except S3dError as error:
-        return True, fail("agent", str(error), error.remedy or "s3d logs")
+        return str(places.socket), fail("agent", str(error), error.remedy or "s3d logs")
+    version = hello.agent
     if version != __version__:
-        return True, warn(
+        return hello.endpoint, warn(
             "agent", f"{version} runs, and this command is {__version__}", "s3d restart"
         )
-    return True, ok("agent", f"{version} runs at {places.socket}")
+    return hello.endpoint, ok("agent", f"{version} runs at {places.socket}")
 
 
 def _mount_folders(config: Config) -> list[Path]:

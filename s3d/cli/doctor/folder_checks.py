@@ -62,10 +62,11 @@ def check_secrets(places: Places) -> Iterator[Finding]:
             yield ok("credentials", f"{path} is private")
 
 
-def check_endpoint(config: Config, *, is_running: bool) -> Finding:
-    """Whether the endpoint's port is free, or is the agent's."""
-    if is_running:
-        return ok("endpoint", f"the agent serves {config.endpoint}")
+def check_endpoint(config: Config, *, served: str) -> Finding:
+    """Whether the endpoint's port is free, or is the agent's. served: the URL on which a running
+    agent serves; "": none runs."""
+    if served:
+        return ok("endpoint", f"the agent serves {served}")
     host = "127.0.0.1" if config.host == "localhost" else config.host
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import json
 
+from tests.agent_process import AgentProcess
 from tests.cli.conftest import Commands
 
 
-def test_with_an_agent_all_is_well(s3d: Commands) -> None:
+def test_with_an_agent_all_is_well(s3d: Commands, serving: AgentProcess) -> None:
     done = s3d("doctor", "--json")
     found = {each["check"]: each for each in json.loads(done.out)}
     assert (done.code, found["agent"]["level"], found["endpoint"]["level"]) == (0, "ok", "ok")
+    assert found["endpoint"]["text"] == f"the agent serves {serving.endpoint}"
     assert {"settings", "disk", "credentials", "open files", "proxy"} <= found.keys()
 
 

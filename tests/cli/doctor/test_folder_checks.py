@@ -75,13 +75,13 @@ def test_a_port_that_another_program_has_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         config = Config(endpoint=f"http://127.0.0.1:{port}")
-        found = check_endpoint(config, is_running=False)
+        found = check_endpoint(config, served="")
         assert (found.level, f"port {port}" in found.text) == (Level.FAIL, True)
         assert "S3D_ENDPOINT" in found.remedy
-        assert check_endpoint(config, is_running=True).level is Level.OK
-    assert check_endpoint(config, is_running=False).level is Level.OK
+        assert "http://x:1" in check_endpoint(config, served="http://x:1").text
+    assert check_endpoint(config, served="").level is Level.OK
 
 
 def test_an_address_of_another_machine_is_named() -> None:
-    found = check_endpoint(Config(endpoint="http://192.0.2.1:33333"), is_running=False)
+    found = check_endpoint(Config(endpoint="http://192.0.2.1:33333"), served="")
     assert (found.level, "192.0.2.1" in found.text) == (Level.FAIL, True)
