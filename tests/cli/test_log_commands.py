@@ -1,8 +1,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -87,6 +89,30 @@ def test_following_goes_on_in_the_file_when_the_agent_is_killed(tmp_path):
         process.send_signal(signal.SIGTERM)
         again.kill()
         again.process.stdout.close()
+
+
+def test_a_connection_that_a_dying_agent_closes_means_that_no_agent_runs(killed):
+    # The kernel closes the connections of a killed process before its listening socket.
+    path = killed.home / "home/run/agent.sock"
+    path.unlink(missing_ok=True)
+
+    def close_three_connections():
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            listener.settimeout(10)
+            listening.set()
+            for _ in range(3):
+                listener.accept()[0].close()
+
+    listening = threading.Event()
+    dying = threading.Thread(target=close_three_connections)
+    dying.start()
+    assert listening.wait(10)
+    result = killed("logs", "-n", "1")
+    dying.join()
+    assert (result.code, "agent.log" in result.err) == (0, True), result
+    assert "transfer failed" in result.out
 
 
 def test_without_any_log_the_agent_is_missed(alone):

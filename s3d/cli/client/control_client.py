@@ -7,6 +7,7 @@ connection. The package must import quickly: no asyncio, aiohttp, botocore or te
 from __future__ import annotations
 
 import io
+import select
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from s3d import __version__
-from s3d.cli.client.unix_http import Answer, NotHTTP, exchange
+from s3d.cli.client.unix_http import Answer, ConnectionClosed, NotHTTP, exchange
 from s3d.shared import control
 from s3d.shared.control import AgentStatus, Event, Hello, Problem
 from s3d.shared.errors import (
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 TIMEOUT = 60.0
 """Seconds that a single read or write may take."""
+LONGEST_EXIT = 10.0
+"""Seconds that a process which ends may still hold its socket."""
+EXIT_POLL = 0.05
 CHECK_TIMEOUT = 600.0
 """Seconds for one page of a check: the agent may have to read a file of 5 GiB for it."""
 
@@ -72,6 +76,10 @@ _BY_STATUS: dict[int, type[S3dError]] = {
 }
 
 
+class ConnectionClosedError(S3dError):
+    """The agent closed the connection without a complete answer, perhaps because it ended."""
+
+
 class Page(Protocol):
     """One page of a long answer."""
 
@@ -92,7 +100,19 @@ class ControlClient:
         self._timeout = timeout
 
     def hello(self) -> Hello:
-        return self.request("GET", "/v1/hello", Hello)
+        """Who serves the socket. An agent that is just ending counts as one that does not run.
+
+        The kernel closes the connections of a killed process before the socket on which the process
+        listened. A connection made between the two is accepted, and closed without an answer.
+        """
+        deadline = time.monotonic() + LONGEST_EXIT
+        while True:
+            try:
+                return self.request("GET", "/v1/hello", Hello)
+            except ConnectionClosedError:
+                if time.monotonic() > deadline:
+                    raise
+                select.select([], [], [], EXIT_POLL)
 
     def status(self) -> AgentStatus:
         return self.request("GET", "/v1/status", AgentStatus)
@@ -247,7 +267,7 @@ def _connection_error(socket: Path, error: OSError) -> S3dError:
         return S3dError(
             "the agent does not answer", str(socket), "read its log with: s3d logs --file"
         )
-    if isinstance(error, NotHTTP):
+    if isinstance(error, NotHTTP) and not isinstance(error, ConnectionClosed):
         return S3dError(
             "the answer is not valid HTTP",
             f"{socket}: {error}",
@@ -255,4 +275,4 @@ def _connection_error(socket: Path, error: OSError) -> S3dError:
         )
     reason = error.strerror or str(error) or type(error).__name__
     hint = "read its log with: s3d logs --file"
-    return S3dError("the agent closed the connection", reason, hint)
+    return ConnectionClosedError("the agent closed the connection", reason, hint)

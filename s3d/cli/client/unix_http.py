@@ -23,6 +23,10 @@ class NotHTTP(ConnectionError):
     """The answer is not valid HTTP/1.1, or it ends too early."""
 
 
+class ConnectionClosed(NotHTTP):
+    """The server closed the connection before it began a line of its answer."""
+
+
 class Answer(io.RawIOBase):
     """An answer: its head, and its body as a file. Header names are in lower case."""
 
@@ -166,8 +170,8 @@ def _headers(stream: io.BufferedReader) -> dict[str, str]:
 
 def _line(stream: io.BufferedReader) -> str:
     line = stream.readline(LONGEST_LINE + 2)
+    if not line:
+        raise ConnectionClosed("the answer is not complete")
     if not line.endswith(b"\n"):
-        raise NotHTTP(
-            "a line of the head is too long" if line else "the connection ended too early"
-        )
+        raise NotHTTP("a line of the head is too long, or cut off")
     return line.decode("latin-1").rstrip("\r\n")
