@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import logging
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
 from s3d.agent.core.histogram_bounds import Bounds
@@ -86,22 +86,30 @@ class Histogram:
 
     def observe(self, value: float, span: TraceContext | None = None) -> None:
         """span: the recorded one that the observation belongs to, if there is one."""
-        index = bisect_left(self._edges, value)
-        self.counts[index] += 1
+        self.counts[bisect_left(self._edges, value)] += 1
         self.sum += value
         if span is not None:
-            self.set_exemplar(index, value, span)
+            self.set_exemplar(value, span)
 
-    def set_exemplar(self, index: int, value: float, span: TraceContext) -> None:
-        """Remember the span of an observation. index: of its counted bucket."""
-        self.exemplars[index] = Exemplar(span, value, time.time())
+    def observe_all(self, values: Collection[float]) -> None:
+        """Add many observations: faster than one at a time."""
+        if not values:
+            return
+        ordered, edges = sorted(values), self._edges
+        below = 0
+        for index in range(bisect_left(edges, ordered[0]), len(edges)):
+            within = bisect_right(ordered, edges[index], below)
+            self.counts[index] += within - below
+            below = within
+            if below == len(ordered):
+                break
+        else:
+            self.counts[-1] += len(ordered) - below
+        self.sum += sum(ordered)
 
-    def merge(self, counts: list[int], total: float) -> None:
-        """Add many observations. counts: by the counted buckets. total: the sum of the values."""
-        for index, count in enumerate(counts):
-            if count:
-                self.counts[index] += count
-        self.sum += total
+    def set_exemplar(self, value: float, span: TraceContext) -> None:
+        """Remember the span of an observation."""
+        self.exemplars[bisect_left(self._edges, value)] = Exemplar(span, value, time.time())
 
 
 class Distribution(NamedTuple):
@@ -297,6 +305,9 @@ class _NoHistogram(Histogram):
     __slots__ = ()
 
     def observe(self, value: float, span: TraceContext | None = None) -> None:
+        pass
+
+    def observe_all(self, values: Collection[float]) -> None:
         pass
 
 

@@ -1,9 +1,15 @@
+from random import Random
+
+import pytest
+
 from s3d.agent.core import metric_names as names
+from s3d.agent.core.metric_names import HTTP_DURATION
 from s3d.agent.core.telemetry import (
     MAX_SERIES,
     MAX_VALUES,
     OTHER,
     Distribution,
+    Histogram,
     NoRegistry,
     Registry,
 )
@@ -49,12 +55,24 @@ def test_a_histogram_counts_up_to_and_with_its_bounds():
     assert (value.observations, round(value.sum, 4)) == (5, 10.1021)
 
 
+def test_many_observations_at_a_time_count_as_each_by_itself():
+    random = Random(7)
+    for size in (0, 1, 2, 50, 3_000):
+        values = [random.choice((0.0, 0.001, 10 ** random.uniform(-6, 2))) for _ in range(size)]
+        each, together = Histogram(HTTP_DURATION.bounds), Histogram(HTTP_DURATION.bounds)
+        for value in values:
+            each.observe(value)
+        together.observe_all(values)
+        assert together.counts == each.counts
+        assert together.sum == pytest.approx(each.sum)
+
+
 def test_the_counted_buckets_are_summed_over_the_labels():
     registry = Registry()
-    assert sum(registry.bucket_counts(names.HTTP_DURATION)) == 0
+    assert sum(registry.bucket_counts(HTTP_DURATION)) == 0
     for operation in ("GetObject", "PutObject"):
-        registry.histogram(names.HTTP_DURATION, operation).observe(0.001)
-    counts = registry.bucket_counts(names.HTTP_DURATION)
+        registry.histogram(HTTP_DURATION, operation).observe(0.001)
+    counts = registry.bucket_counts(HTTP_DURATION)
     assert (sum(counts), max(counts)) == (2, 2)
 
 
@@ -64,13 +82,13 @@ def span(digit):
 
 def test_an_exemplar_is_the_last_one_of_its_exported_bucket():
     registry = Registry()
-    cell = registry.histogram(names.HTTP_DURATION, "GetObject")
+    cell = registry.histogram(HTTP_DURATION, "GetObject")
     cell.observe(0.0002)
-    assert distribution(registry, names.HTTP_DURATION).exemplars == {}
+    assert distribution(registry, HTTP_DURATION).exemplars == {}
     cell.observe(0.00025, span("a"))
     cell.observe(0.00013, span("b"))
     cell.observe(99.0, span("c"))
-    exemplars = distribution(registry, names.HTTP_DURATION).exemplars
+    exemplars = distribution(registry, HTTP_DURATION).exemplars
     assert {at: each.span.trace_id[0] for at, each in exemplars.items()} == {1: "b", 20: "c"}
 
 
@@ -127,7 +145,7 @@ def test_a_value_that_cannot_be_computed_hides_no_other(caplog):
 def test_a_registry_that_counts_nothing_takes_every_call():
     registry = NoRegistry()
     registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add()
-    registry.histogram(names.HTTP_DURATION, "GetObject").observe(1.0, span("a"))
+    registry.histogram(HTTP_DURATION, "GetObject").observe(1.0, span("a"))
     registry.gauge(names.QUEUE_OLDEST).set(1.0)
     registry.computed(names.QUEUE_WRITES, lambda: {("held",): 1.0})
     assert registry.collect() == []

@@ -11,7 +11,7 @@ import pytest
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.histogram_bounds import REQUEST
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
+from s3d.agent.frontends.http.endpoint_counters import MOST_DURATIONS, EndpointCounters
 from s3d.agent.s3.trace_context import TraceContext
 
 
@@ -44,6 +44,19 @@ def test_counts_by_operation_and_status() -> None:
         ("GetObject", "aborted"): 1,
     }
     assert registry.histogram(names.HTTP_DURATION, "GetObject").sum == 0.75
+
+
+def test_many_requests_between_two_readings_are_all_counted() -> None:
+    registry = Registry()
+    counters = EndpointCounters(registry)
+    number = 2 * MOST_DURATIONS + 3
+    for _ in range(number):
+        counters.count(exchange("GetObject", 200), 0.25)
+    for _ in range(2):  # a second reading adds nothing
+        assert registry.values(names.HTTP_REQUESTS) == {("GetObject", "200"): number}
+        assert registry.values(names.HTTP_DURATION) == {("GetObject",): number}
+        assert registry.values(names.HTTP_SENT) == {("GetObject",): 5 * number}
+        assert registry.values(names.HTTP_RECEIVED) == {("GetObject",): 3 * number}
 
 
 def test_outcomes_of_one_operation_that_alternate_are_counted_apart() -> None:
