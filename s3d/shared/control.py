@@ -17,7 +17,7 @@ from s3d.shared.syncing import FolderStatus
 from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer, WaitingRemote
 
 API_MAJOR = 1
-API_MINOR = 5
+API_MINOR = 6
 
 Scalar = str | int | float | bool | None
 

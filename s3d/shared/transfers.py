@@ -187,6 +187,10 @@ class Transfer(msgspec.Struct, frozen=True):
     """Of a conflict: the ETag at the remote; "" when the key was deleted there."""
     failures: list[TransferError] = []
     """In GET /v1/transfers/{id}: the first 1,000 objects that failed."""
+    actions: list[str] | None = None
+    """The actions of POST /v1/transfers/{id}:ACTION that it allows now; None: not known."""
+    stopping: str = ""
+    """Of a running push: pause or discard once the parts that are being sent have arrived."""
     notes: list[str] = []
     """What the user should know, such as that an object was too large for the write queue."""
 

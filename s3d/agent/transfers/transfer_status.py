@@ -20,6 +20,15 @@ STATES = {
     JobState.CANCELLED: "cancelled",
 }
 """State of a job -> state of its Transfer."""
+ACTIONS = {
+    JobState.QUEUED: ("pause", "retry", "cancel"),
+    JobState.RUNNING: ("pause", "cancel"),
+    JobState.PAUSED: ("resume", "cancel"),
+    JobState.FAILED: ("retry", "cancel"),
+    JobState.DONE: (),
+    JobState.CANCELLED: (),
+}
+"""State of a job -> the actions of the control API that it allows."""
 
 
 def source_of(request: TransferRequest) -> str:
@@ -58,6 +67,7 @@ def transfer_of(
         remaining=left / rate if rate else None,
         target=_target(request),
         source=printable_path(source) + _others(request) if request.kind == UPLOAD else "",
+        actions=list(ACTIONS[job.state]),
         notes=list(job.notes),
         failures=[transfer_error(each) for each in job.failures] if with_failures else [],
     )

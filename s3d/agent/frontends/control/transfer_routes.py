@@ -28,6 +28,7 @@ from s3d.agent.stores.write_queue.queue_status import (
     PUSH,
     STATES,
     QueueParts,
+    actions_of,
     transfer_of,
     transfer_of_conflict,
 )
@@ -38,9 +39,7 @@ PLACE = frozenset({"bucket", "prefix", "key"})
 MAX_PRIORITY = 1_000
 """Highest priority; its negative is the lowest."""
 
-WAITING, PUSHING = PendingState.WAITING, PendingState.PUSHING
-HELD, FAILED = PendingState.HELD, PendingState.FAILED
-VERIFYING, CONFLICT = PendingState.VERIFYING, PendingState.CONFLICT
+CONFLICT = PendingState.CONFLICT
 
 ENDINGS = ("done", "cancelled")
 """States of jobs only: a push that ends is not pending any more."""
@@ -56,21 +55,21 @@ class TransferRoutes:
 
     def routes(self) -> list[Route]:
         one = "/v1/transfers/{id}"
-        verbs: dict[str, tuple[Verb, set[PendingState]]] = {
-            "retry": (self.retry, {WAITING, FAILED, CONFLICT}),
-            "discard": (self.discard, {WAITING, HELD, FAILED, CONFLICT}),
-            "export": (self.export, {WAITING, PUSHING, HELD, FAILED, VERIFYING, CONFLICT}),
-            "priority": (self.priority, {WAITING, HELD, FAILED}),
-            "pause": (self.pause, {WAITING}),
-            "resume": (self.resume, {HELD}),
-            "cancel": (self.cancel, set()),
+        verbs: dict[str, Verb] = {
+            "retry": self.retry,
+            "discard": self.discard,
+            "export": self.export,
+            "priority": self.priority,
+            "pause": self.pause,
+            "resume": self.resume,
+            "cancel": self.cancel,
         }
         return [
             *self._user_transfers.routes(),
             Route("GET", "/v1/transfers", self.list, PLACE | {"kind", "state", "cursor", "limit"}),
             *(
-                Route("POST", f"{one}:{verb}", self._on_one(verb, *what))
-                for verb, what in verbs.items()
+                Route("POST", f"{one}:{verb}", self._on_one(verb, act))
+                for verb, act in verbs.items()
             ),
             Route("GET", one, self.show, frozenset({"wait"})),
         ]
@@ -142,8 +141,8 @@ class TransferRoutes:
         journal = self._queue.journal
         if write.state is CONFLICT:
             await journal.conflicts.discard(write.seq)
-        else:
-            await journal.control.discard(write.seq)
+        elif not await journal.control.discard(write.seq):
+            raise _not_allowed("discard", write)
         return web.Response(status=204)
 
     async def export(self, call: Call, write: PendingWrite) -> web.StreamResponse:
@@ -173,27 +172,26 @@ class TransferRoutes:
 
     async def pause(self, call: Call, write: PendingWrite) -> web.Response:
         """Hold a write, and with it the later ones of its key."""
-        await self._queue.journal.control.hold(write.seq)
-        return answer(transfer_of(write))
+        if not await self._queue.journal.control.hold(write.seq):
+            raise _not_allowed("pause", write)
+        return answer(transfer_of(write, self._queue))
 
     async def cancel(self, call: Call, write: PendingWrite) -> web.Response:
         raise _wrong_state("a pending write cannot be cancelled, only discarded")
 
     async def resume(self, call: Call, write: PendingWrite) -> web.Response:
         await self._queue.journal.control.release(write.seq)
-        return answer(transfer_of(write))
+        return answer(transfer_of(write, self._queue))
 
-    def _on_one(
-        self, verb: str, act: Verb, states: set[PendingState]
-    ) -> Callable[[Call], Awaitable[web.StreamResponse]]:
+    def _on_one(self, verb: str, act: Verb) -> Callable[[Call], Awaitable[web.StreamResponse]]:
         async def handler(call: Call) -> web.StreamResponse:
             job = self._user_transfers.find(call.segment("id"))
             if job is not None:
                 return await self._user_transfers.apply_action(job, verb)
             write = self._find(call)
-            if write.state not in states and verb != "cancel":
-                state = transfer_of(write).state
-                raise _wrong_state(f"cannot {_PHRASES.get(verb, verb)} a write in state {state}")
+            allowed = actions_of(write, self._queue.journal.control.stops)
+            if verb not in allowed and verb != "cancel":
+                raise _not_allowed(verb, write)
             return await act(call, write)
 
         return handler
@@ -216,7 +214,7 @@ class TransferRoutes:
         conflict = queue.journal.conflicts.get(write.seq)
         if conflict is not None:
             return transfer_of_conflict(conflict)
-        return transfer_of(write, queue.pusher)
+        return transfer_of(write, queue)
 
     def _writes(self, call: Call) -> Iterable[PendingWrite]:
         journal, query = self._queue.journal, call.query
@@ -256,6 +254,9 @@ async def export_staged(
 
 _PHRASES = {"priority": "change the priority of"}
 """Action of a route -> its words in an error, where they differ."""
+_STATES = {"running": "that is being uploaded", "held": "that is paused"}
+"""State of a transfer -> its words in an error, where they differ."""
+_ONE_REQUEST = "it is a single request to the remote; only multipart uploads can be stopped"
 
 
 _PUSHED = "it may have been pushed already; s3d queue ls lists the pending writes"
@@ -263,6 +264,15 @@ _PUSHED = "it may have been pushed already; s3d queue ls lists the pending write
 
 def _gone(hint: str = _PUSHED) -> ControlError:
     return ControlError(404, control.NO_SUCH_TRANSFER, "no such transfer", hint)
+
+
+def _not_allowed(verb: str, write: PendingWrite) -> ControlError:
+    state = transfer_of(write).state
+    words = _STATES.get(state, f"in state {state}")
+    is_stop = write.state is PendingState.PUSHING and verb in ("pause", "discard")
+    hint = _ONE_REQUEST if is_stop else ""
+    title = f"cannot {_PHRASES.get(verb, verb)} a write {words}"
+    return ControlError(409, control.WRONG_STATE, title, hint)
 
 
 def _wrong_state(why: str) -> ControlError:

@@ -7,12 +7,11 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from s3d.agent.core.job import JobState
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
 from s3d.agent.transfers.store_migration import Migration
-from s3d.agent.transfers.transfer_status import STATES, TransferJob, transfer_of
+from s3d.agent.transfers.transfer_status import ACTIONS, STATES, TransferJob, transfer_of
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared import control
 from s3d.shared.caching import PrefetchRequest
@@ -30,13 +29,6 @@ UserJob = TransferJob | PrefetchJob
 PREFETCH = "prefetch"
 _BATCH = 16 << 10
 """Bytes of a plan that are sent together."""
-_ALLOWED_STATES = {
-    "pause": (JobState.QUEUED, JobState.RUNNING),
-    "resume": (JobState.PAUSED,),
-    "retry": (JobState.FAILED, JobState.QUEUED),
-    "cancel": (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.FAILED),
-}
-"""Action -> the states in which a transfer allows it."""
 
 
 class UserTransferRoutes:
@@ -95,7 +87,7 @@ class UserTransferRoutes:
         if isinstance(job.request, PrefetchRequest):
             return await self._cancel_prefetch(job, action)
         engine = self._transfers.engine
-        if action not in _ALLOWED_STATES or job.state not in _ALLOWED_STATES[action]:
+        if action not in ACTIONS[job.state]:
             raise _wrong_state(action, job.request.kind, STATES[job.state])
         actions: dict[str, Callable[[TransferJob], Awaitable[None]]] = {
             "pause": engine.pause,
@@ -165,6 +157,7 @@ def _of_prefetch(job: PrefetchJob) -> Transfer:
         f"f{job.id}", PREFETCH, PREFETCH, status.bucket, status.prefix, status.listed.size,
         status.state, 0.0, error=error, done=status.done.size, files=max(status.listed.files, 1),
         files_done=status.done.files, files_failed=status.failed,
+        actions=[] if job.ended.is_set() else ["cancel"],
     )  # fmt: skip
 
 

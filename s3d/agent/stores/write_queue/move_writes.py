@@ -45,6 +45,7 @@ from s3d.agent.stores.write_queue.push_plan import (
     plan,
     state_of,
 )
+from s3d.agent.stores.write_queue.push_stops import StopRequest
 from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
 from s3d.agent.stores.write_queue.verify_push import (
@@ -267,6 +268,7 @@ class Mover:
                 clock=self._clock,
                 save=save,
                 on_sent=_ignore,
+                stop=StopRequest(),
             )
             answer = await parts.push(None)
         except BaseException:

@@ -22,6 +22,7 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.stores.write_queue.orphaned_uploads import abort, lost_uploads
 from s3d.agent.stores.write_queue.pending_write import RemoteUpload
 from s3d.agent.stores.write_queue.push_plan import Multipart, Part
+from s3d.agent.stores.write_queue.push_stops import StopRequest
 from s3d.agent.stores.write_queue.remote_gate import PushThrottle
 from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
 from s3d.agent.stores.write_queue.verify_push import (
@@ -56,6 +57,7 @@ class MultipartPush:
         clock: Clock,
         save: SaveProgress,
         on_sent: OnSent,
+        stop: StopRequest,
     ) -> None:
         self._plan = plan
         self._remote = remote
@@ -64,17 +66,19 @@ class MultipartPush:
         self._clock = clock
         self._save = save
         self._on_sent = on_sent
+        self._stop = stop
         self._upload = RemoteUpload("")
         self._existing: dict[int, Members] = {}
         """Parts that the remote had at the start, by number."""
-        self._md5s: dict[int, bytes] = {}
-        self._completed: list[Members] = []
+        self._sent: dict[int, tuple[bytes, Members]] = {}
+        """By number: the MD5 of a part, and its member of CompleteMultipartUpload."""
         self._saved_at = clock.steady()
 
     async def push(self, upload: RemoteUpload | None) -> Members:
         """The answer of CompleteMultipartUpload. upload: the progress of an earlier push.
 
-        Raises S3Error, and StagedDataCorrupt before the object exists at the remote.
+        Raises S3Error; StagedDataCorrupt before the object exists at the remote; PushStopped after
+        the parts that are being sent.
         """
         if upload is not None and upload.upload_id and upload.fingerprint == self._plan.fingerprint:
             self._upload = upload
@@ -91,6 +95,10 @@ class MultipartPush:
         except ExceptionGroup as group:
             error = group.exceptions[0]
             raise error from error.__cause__  # the cause says which kind of failure it is
+        if self._stop.requested is not None:
+            await self._save(self._upload)
+        self._stop.raise_if_requested()
+        self._stop.is_completing = True
         return await self._complete()
 
     @property
@@ -128,19 +136,21 @@ class MultipartPush:
 
     async def _work(self, waiting: Iterator[Part]) -> None:
         for part in waiting:
+            if self._stop.requested is not None:
+                return
             await self._push(part)
 
     async def _push(self, part: Part) -> None:
         """Send a part, unless the remote has it already."""
         md5 = await md5_of(open_staged(self._body_of, part.layout))
-        self._md5s[part.number] = md5
         etag = self._existing_etag(part, md5)
         if etag:
             self._on_sent(part.size, is_there=True)
         else:
             etag = await self._send(part, md5)
         self._upload.parts[part.number] = etag
-        self._completed.append({"PartNumber": part.number, "ETag": etag, **part.checksum})
+        member = {"PartNumber": part.number, "ETag": etag, **part.checksum}
+        self._sent[part.number] = md5, member
         await self._save_now_and_then()
 
     def _existing_etag(self, part: Part, md5: bytes) -> str:
@@ -178,13 +188,12 @@ class MultipartPush:
             await self._save(self._upload)
 
     async def _complete(self) -> Members:
-        md5s = [self._md5s[part.number] for part in self._plan.parts]
-        if not same_etag(multipart_etag(md5s), self._plan.etag):
+        sent = [self._sent[part.number] for part in self._plan.parts]
+        if not same_etag(multipart_etag([md5 for md5, _ in sent]), self._plan.etag):
             raise StagedDataCorrupt("the staged parts differ from those that were accepted")
-        parts = sorted(self._completed, key=lambda part: int(part["PartNumber"]))
         members = self._plan.complete | {
             "UploadId": self._upload.upload_id,
-            "MultipartUpload": {"Parts": parts},
+            "MultipartUpload": {"Parts": [member for _, member in sent]},
         }
         failpoint.hit("queue.before_complete")
         answer = await self._remote.output("CompleteMultipartUpload", members)

@@ -128,6 +128,12 @@ class PendingWrites:
         write.error, write.retry_at = reason, 0.0
         self.set_stuck(write, PendingState.HELD)
 
+    def hold(self, write: PendingWrite) -> None:
+        """The user has paused the write while it was pushed."""
+        self.claims.pushing.discard(write.seq)
+        write.error, write.retry_at = None, 0.0
+        self.set_stuck(write, PendingState.HELD)
+
     def set_stuck(self, write: PendingWrite, state: PendingState) -> None:
         """The write will not be pushed: state is HELD or FAILED."""
         self.index.set_state(write, state)

@@ -142,8 +142,8 @@ class PushExecutor:
     async def push(self, write: PendingWrite, on_sent: OnSent) -> Pushed:
         """Push one write, from its row to the verified answer.
 
-        Raises S3Error; HeldByFilter; Overtaken; StagedDataCorrupt; BadDigest when the remote has
-        other bytes than were sent.
+        Raises S3Error; HeldByFilter; Overtaken; StagedDataCorrupt; PushStopped; BadDigest when the
+        remote has other bytes than were sent.
         """
         is_unresolved = self._journal.outcomes.is_unresolved(write)
         row = await self._journal.load(write)
@@ -343,16 +343,18 @@ class PushExecutor:
         row = await self._journal.load(job.write)
         if row is None:  # nothing would remember the upload
             raise S3Error("OperationAborted", "the write is not pending any more")
-        parts = MultipartPush(
-            todo,
-            remote=job.remote,
-            body_of=self._body_of,
-            throttle=self._throttle,
-            clock=self._clock,
-            save=partial(self._journal.uploads.save, job.write.seq),
-            on_sent=on_sent,
-        )
-        return await parts.push(row.upload)
+        with self._journal.control.stops.running(job.write.seq) as stop:
+            parts = MultipartPush(
+                todo,
+                remote=job.remote,
+                body_of=self._body_of,
+                throttle=self._throttle,
+                clock=self._clock,
+                save=partial(self._journal.uploads.save, job.write.seq),
+                on_sent=on_sent,
+                stop=stop,
+            )
+            return await parts.push(row.upload)
 
     def _result(self, job: _Job, etag: str) -> Pushed:
         now = self._clock.now()

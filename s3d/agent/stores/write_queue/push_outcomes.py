@@ -213,6 +213,20 @@ class PushOutcomes:
         self._events.emit("queue.held", write.subject, seq=seq, message=reason)
         self._on_held(write)
 
+    async def hold(self, seq: int) -> None:
+        """The user has paused the write while it was pushed."""
+        write = self._writes.index.get(seq)
+        if write is None:
+            return
+        is_saved = await self._index.write(
+            lambda tx: journal_rows.set_state(tx, seq, PendingState.HELD, None)
+        )
+        if not is_saved:
+            self._writes.drop(write)
+            return
+        self._writes.hold(write)
+        self._events.emit("queue.held", write.subject, seq=seq)
+
     def schedule_retry(self, write: PendingWrite, at: float) -> None:
         """Retry a parked write at this time (Unix seconds)."""
         write.retry_at = at

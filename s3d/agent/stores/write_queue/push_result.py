@@ -16,6 +16,7 @@ from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingWrite, PushError
 from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.push_plan import Resolution
+from s3d.agent.stores.write_queue.push_stops import PushStopped, Stop
 from s3d.agent.stores.write_queue.pushed import Overtaken, Pushed
 from s3d.agent.stores.write_queue.queue_metrics import CONFLICT, CORRUPT
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate
@@ -120,6 +121,19 @@ class PushResultHandler:
         """The filter holds the write."""
         self._forget(write)
         await self._retry_until_saved(partial(self._journal.outcomes.exclude, write.seq, reason))
+
+    async def stopped(self, write: PendingWrite, stopped: PushStopped) -> None:
+        """The user has paused or discarded the write, or paused the queue, while it was pushed."""
+        failure, stop = stopped.__cause__, stopped.stop
+        self._gate.record_outcome(failure if isinstance(failure, S3Error) else None)
+        if stop is Stop.QUEUE:
+            self._journal.outcomes.retry_later(write.seq, write.retry_at)
+            return
+        self._forget(write)
+        await self._retry_until_saved(partial(self._journal.outcomes.hold, write.seq))
+        if stop is Stop.DISCARD:
+            await self._abandon(write)
+            await self._journal.control.discard(write.seq)
 
     async def park_untried(self, write: PendingWrite, error: PushError) -> None:
         """Park a write without a push."""

@@ -26,6 +26,7 @@ from s3d.agent.stores.write_queue.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite, QueueTotals
 from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.push_result import PushResultHandler
+from s3d.agent.stores.write_queue.push_stops import PushStopped
 from s3d.agent.stores.write_queue.pushed import HeldByFilter, Overtaken
 from s3d.agent.stores.write_queue.remote_gate import RemoteGate, probe
 from s3d.agent.stores.write_queue.retry_policy import DENIED_RETRY_DELAYS, is_denied
@@ -121,6 +122,8 @@ class Pusher:
                 await results.held(write, str(held))
             except Overtaken as conflict:
                 await results.overtaken(write, conflict)
+            except PushStopped as stopped:
+                await results.stopped(write, stopped)
             except StagedDataCorrupt as error:
                 await results.corrupt(write, error)
             except S3Error as error:

@@ -13,6 +13,7 @@ from s3d.agent.stores.write_queue import journal_history, journal_rows
 from s3d.agent.stores.write_queue.journal_entry import WriteRecorder, stage_as
 from s3d.agent.stores.write_queue.pending_write import STUCK, Kind, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.pending_writes import PendingWrites
+from s3d.agent.stores.write_queue.push_stops import PushStops, Stop
 
 PAUSED = ("", "queue.paused")
 """Bucket and name of the setting that is present while the queue is paused."""
@@ -29,6 +30,8 @@ class QueueControl:
         self._writes = writes
         self._recorder = recorder
         self._events = events
+        self.stops = PushStops()
+        """Requests to stop pushes that are running."""
 
     async def retry(
         self, *, seq: int | None = None, bucket: str | None = None, as_key: str | None = None
@@ -88,12 +91,16 @@ class QueueControl:
         self._writes.hurry(delayed)
 
     async def discard(self, seq: int) -> bool:
-        """Remove a write: its key is again as before the write. False: it is being pushed."""
+        """Remove a write: its key is again as before the write.
+
+        A multipart push that is running stops first, after the parts that are being sent. False:
+        the write is being pushed and cannot be stopped.
+        """
         write = self._writes.index.get(seq)
         if write is None:
             return True
         if write.state is PendingState.PUSHING:
-            return False
+            return self.stops.request(seq, Stop.DISCARD)
 
         def drop(tx: Transaction) -> None:
             row = journal_rows.find(tx, seq)
@@ -116,22 +123,31 @@ class QueueControl:
             write.priority = priority
             self._writes.changed(write)
 
-    async def hold(self, seq: int) -> None:
-        """Do not push a waiting write."""
+    async def hold(self, seq: int) -> bool:
+        """Do not push a waiting write; a multipart push that is running stops after the parts that
+        are being sent. False: the write is being pushed and cannot be stopped."""
+        write = self._writes.index.get(seq)
+        if write is not None and write.state is PendingState.PUSHING:
+            return self.stops.request(seq, Stop.PAUSE)
         await self._change_hold(seq, PendingState.WAITING, PendingState.HELD)
+        return True
 
     async def release(self, seq: int) -> None:
-        """Push a held write, unless the filter holds it."""
+        """Push a held write, unless the filter holds it; a push that was asked to pause goes on."""
+        self.stops.withdraw(seq)
         await self._change_hold(seq, PendingState.HELD, PendingState.WAITING)
 
     async def pause(self) -> None:
-        """Push no more writes, also after a restart, until resume()."""
+        """Push no more writes, also after a restart, until resume(). Multipart pushes that are
+        running stop after the parts that are being sent."""
         await self._index.write(lambda tx: tx.put_setting(*PAUSED, b"1"))
         self._writes.paused = True
+        self.stops.request_all()
 
     async def resume(self) -> None:
         await self._index.write(lambda tx: tx.put_setting(*PAUSED, None))
         self._writes.paused = False
+        self.stops.withdraw_all()
         self._writes.wake()
 
     async def _change_hold(self, seq: int, old: PendingState, new: PendingState) -> None:

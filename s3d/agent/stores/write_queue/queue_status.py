@@ -5,7 +5,7 @@ Nothing here changes the queue.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import msgspec
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.records import Layout
 from s3d.agent.stores.write_queue.pending_write import Conflict, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.push_stops import PushStops, Stop
 from s3d.shared.transfers import QueueLimits, QueueStatus, Totals, Transfer, TransferError
 
 if TYPE_CHECKING:
@@ -52,15 +53,34 @@ class QueueParts:
 
 def transfer_of_conflict(conflict: Conflict) -> Transfer:
     """A parked conflict as a transfer, with the ETag of both sides."""
-    shown = transfer_of(conflict.write)
-    return msgspec.structs.replace(shown, etag=conflict.etag, remote_etag=conflict.remote_etag)
+    return msgspec.structs.replace(
+        transfer_of(conflict.write),
+        etag=conflict.etag,
+        remote_etag=conflict.remote_etag,
+        actions=list(_ACTIONS[PendingState.CONFLICT]),
+    )
 
 
-def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
-    """A pending write as a transfer. pusher: adds the progress of a push that is running."""
-    error = write.error
-    is_running = pusher is not None and write.state is PendingState.PUSHING
-    done, rate = pusher.progress(write.seq) if pusher is not None and is_running else (0, 0.0)
+def actions_of(write: PendingWrite, stops: PushStops) -> Sequence[str]:
+    """The actions of the control API that a pending write allows now."""
+    if write.state is not PendingState.PUSHING or not stops.can_stop(write.seq):
+        return _ACTIONS[write.state]
+    stop = stops.requested(write.seq)
+    if stop is Stop.DISCARD:
+        return _ACTIONS[write.state]
+    other = "resume" if stop is Stop.PAUSE else "pause"
+    return (*_ACTIONS[write.state], "discard", other)
+
+
+def transfer_of(write: PendingWrite, queue: QueueParts | None = None) -> Transfer:
+    """A pending write as a transfer. queue: adds the progress of a push that is running, and what
+    can be done with it."""
+    error, done, rate, actions, stop = write.error, 0, 0.0, None, None
+    if queue is not None:
+        stops = queue.journal.control.stops
+        actions, stop = list(actions_of(write, stops)), stops.requested(write.seq)
+        if write.state is PendingState.PUSHING:
+            done, rate = queue.pusher.progress(write.seq)
     return Transfer(
         id=str(write.seq),
         kind=PUSH,
@@ -77,6 +97,8 @@ def transfer_of(write: PendingWrite, pusher: Pusher | None = None) -> Transfer:
         done=min(done, write.size),
         rate=rate,
         remaining=max(write.size - done, 0) / rate if rate else None,
+        actions=actions,
+        stopping="" if stop is None else _STOPPING[stop],
     )
 
 
@@ -106,4 +128,14 @@ def queue_status(queue: QueueParts) -> QueueStatus:
     )
 
 
+_ACTIONS = {
+    PendingState.WAITING: ("retry", "pause", "discard", "export", "priority"),
+    PendingState.PUSHING: ("export",),
+    PendingState.HELD: ("resume", "discard", "export", "priority"),
+    PendingState.FAILED: ("retry", "discard", "export", "priority"),
+    PendingState.VERIFYING: ("export",),
+    PendingState.CONFLICT: ("retry", "discard", "export"),
+}
+"""State -> the actions that it always allows."""
+_STOPPING = {Stop.PAUSE: "pause", Stop.QUEUE: "pause", Stop.DISCARD: "discard"}
 _WORDS = {state: word for word, state in STATES.items()}

@@ -1,5 +1,6 @@
 import pytest
 
+from s3d.shared.control import Problem, decode
 from s3d.shared.transfers import (
     Count,
     DrainRequest,
@@ -10,7 +11,7 @@ from s3d.shared.transfers import (
     Transfer,
     TransferList,
 )
-from tests.agent.stores.write_queue.rig import DENIED
+from tests.agent.stores.write_queue.rig import DENIED, MIB
 
 
 async def listed(gate, query="") -> list[str]:
@@ -241,3 +242,57 @@ async def test_a_retry_that_would_replace_a_newer_pending_write_is_refused(gate)
     assert await gate.refused("POST", path, RetryRequest("other")) == (409, "WrongState")
     page = await gate.ask("GET", "/v1/transfers", TransferList)
     assert [each.id for each in page.transfers] == [number, *newest]
+
+
+async def actions(gate, transfer: str) -> set[str]:
+    shown = await gate.ask("GET", f"/v1/transfers/{transfer}", Transfer)
+    return set(shown.actions)
+
+
+@pytest.mark.finding("tui-5")
+async def test_a_transfer_names_the_actions_that_it_allows(gate):
+    transfer = await gate.put("k")
+    assert await actions(gate, transfer) == {"retry", "pause", "discard", "export", "priority"}
+    paused = await gate.ask("POST", f"/v1/transfers/{transfer}:pause", Transfer)
+    assert set(paused.actions) == {"resume", "discard", "export", "priority"}
+    await gate.ask("POST", f"/v1/transfers/{transfer}:resume", Transfer)
+    gate.rig.remote.gate.clear()
+    gate.rig.start()
+    await gate.rig.until(lambda: gate.rig.remote.calls)
+    assert await actions(gate, transfer) == {"export"}
+    for verb in ("pause", "discard"):
+        async with gate.client.post(f"/v1/transfers/{transfer}:{verb}") as response:
+            problem = decode(await response.read(), Problem)
+        assert problem.title == f"cannot {verb} a write that is being uploaded"
+        assert "single request" in problem.hint
+    gate.rig.remote.gate.set()
+
+
+@pytest.mark.finding("tui-5")
+async def test_a_running_multipart_upload_says_that_it_is_stopping(gate):
+    remote = gate.rig.remote
+
+    def stop_at_the_part() -> None:
+        if remote.names()[-1] == "UploadPart":
+            remote.gate.clear()
+
+    remote.on_call.append(stop_at_the_part)
+    await gate.rig.put_parts("k", 5 * MIB, 1)
+    gate.rig.start()
+    await gate.rig.until(lambda: not remote.gate.is_set())
+    (transfer,) = [str(write.seq) for write in gate.rig.journal.pending]
+    path = f"/v1/transfers/{transfer}"
+    assert await actions(gate, transfer) == {"export", "pause", "discard"}
+    paused = await gate.ask("POST", f"{path}:pause", Transfer)
+    assert (paused.state, paused.stopping) == ("running", "pause")
+    assert set(paused.actions) == {"export", "resume", "discard"}
+    resumed = await gate.ask("POST", f"{path}:resume", Transfer)
+    assert (resumed.state, resumed.stopping) == ("running", "")
+    async with gate.client.post(f"{path}:discard") as response:
+        assert response.status == 204
+    discarded = await gate.ask("GET", path, Transfer)
+    assert (discarded.stopping, discarded.actions) == ("discard", ["export"])
+    remote.on_call.remove(stop_at_the_part)
+    remote.gate.set()
+    await gate.rig.pushed()
+    assert await gate.refused("GET", path) == (404, "NoSuchTransfer")
