@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-LINKS = ("report", "follow", "skip")
-"""Of an upload: symbolic links are failures, followed, or left out."""
+LINKS = ("report", "follow", "skip", "note")
+"""Of an upload: symbolic links are failures, followed, left out, or left out and counted. The last
+one holds for devices, too."""
 COMPARISONS = ("contents", "size", "exact")
 """Of a sync: see SyncRules."""
 

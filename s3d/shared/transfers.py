@@ -82,7 +82,10 @@ class QueueStatus(msgspec.Struct, frozen=True):
     blocked: Totals = Totals()
     """Those of waiting that are behind a held or failed write of their key."""
     trouble: str = ""
-    """Why nothing is pushed: "remote away", "needs credentials"; "" when everything works."""
+    """Why nothing is pushed: "remote unreachable", "needs credentials"; "" when all works."""
+    next_check: float | None = None
+    """When the agent next checks a remote that is unreachable or refuses the credentials, in Unix
+    seconds; None: it works."""
     oldest: float | None = None
     """When the oldest waiting or running write was accepted."""
     rate: float = 0.0
@@ -173,6 +176,12 @@ class Transfer(msgspec.Struct, frozen=True):
     """The number of objects, as far as it is known."""
     files_done: int = 0
     files_failed: int = 0
+    files_skipped: int = 0
+    """Of an upload with links=note: links and devices, which are no files."""
+    counting: bool = False
+    """It runs, and size and files still grow, because not all objects were found yet."""
+    pending: Totals | None = None
+    """Of an upload: what the remote does not have yet; None without a write queue."""
     rate: float = 0.0
     """Bytes per second."""
     remaining: float | None = None
@@ -235,7 +244,8 @@ class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     as_one: bool = False
     """One transfer for all keys, prefixes and paths together."""
     links: str = "report"
-    """Of an upload: report symbolic links as failures, follow or skip them."""
+    """Of an upload: report symbolic links as failures, follow, skip, or note them: skip them, and
+    devices, and count them in files_skipped and notes."""
     sync: SyncRules | None = None
     """Of an upload, download or copy: only transfer what is different."""
 

@@ -21,7 +21,7 @@ def queue(waiting=NONE, running=NONE, held=NONE, failed=NONE, **more) -> QueueSt
             "3 objects, 12 MiB, ~40 s",
         ),
         (queue(Totals(1, 5)), "1 object, 5 B"),
-        (queue(Totals(1, 5), trouble="remote away"), "1 object, 5 B, remote away"),
+        (queue(Totals(1, 5), trouble="remote unreachable"), "1 object, 5 B, remote unreachable"),
         (queue(Totals(1, 5), paused=True, remaining=1.0), "1 object, 5 B, paused"),
         (
             queue(failed=Totals(2, 5), held=Totals(1, 0)),

@@ -88,7 +88,7 @@ def test_an_answer_to_a_read_wakes_the_queue(gateway, network, remote, new_bucke
         network.go_away()
         for number in range(6):
             client.put_object(Bucket=new_bucket, Key=f"k{number}", Body=b"1")
-        until(lambda: gateway.queue.status().trouble == "remote away")
+        until(lambda: gateway.queue.status().trouble == "remote unreachable")
         until(lambda: gateway.queue.status().running.files == 0)
         refused = network.do(lambda proxy: proxy.refused)
         # Just after a probe, so that the next one is not due at the very moment of the return.

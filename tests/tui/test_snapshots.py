@@ -70,7 +70,7 @@ class Offline(DemoAgent):
             found.remote, ok=False, error="the connection was refused", last_success=NOW - 130
         )
         queue = msgspec.structs.replace(
-            found.queue, trouble="remote away", rate=0.0, remaining=None
+            found.queue, trouble="remote unreachable", rate=0.0, remaining=None
         )
         return msgspec.structs.replace(found, remote=remote, queue=queue)
 

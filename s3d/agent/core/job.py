@@ -55,6 +55,12 @@ class Progress:
     items_done: int = 0
     size_done: int = 0
     items_failed: int = 0
+    items_skipped: int = 0
+    items_ahead: int = 0
+    """Objects that were counted ahead of the work; 0: none were."""
+    size_ahead: int = 0
+    is_counted: bool = False
+    """All objects of the job were found."""
     meter: RateMeter = field(default_factory=RateMeter)
 
     def rate(self, now: float) -> float:

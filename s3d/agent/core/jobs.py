@@ -207,6 +207,7 @@ class JobEngine(Generic[R]):
                 job.progress.size += item.size
                 one = self._perform(job, item, perform, slots, name)
                 tasks.create_task(one, name=f"{policy.kind} {job.id} object")
+            job.progress.is_counted = True
 
     async def retry_temporary(self, act: Callable[[], Awaitable[None]]) -> None:
         """Call act, and again after each pause of item_pauses while its error is temporary."""

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.job import Job
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.transfers.local_walk import LocalFile, walk
+from s3d.agent.transfers.local_walk import NOTE, LocalFile, walk
 from s3d.agent.transfers.naming import DELETE, UPLOAD, name_of
 from s3d.shared.control import ObjectInfo
 from s3d.shared.key_patterns import KeyGlob, inclusion
@@ -27,6 +28,8 @@ class Item(NamedTuple):
     """Of an upload: the file."""
     trouble: str = ""
     """Why it cannot be moved."""
+    is_special: bool = False
+    """Of an upload: it is a link or a device, which has no object."""
     is_extra: bool = False
     """Of a sync: only the target has it, and it is deleted. key: its name there."""
     reason: str = ""
@@ -82,8 +85,26 @@ def _matcher(request: TransferRequest) -> Callable[[str], bool]:
 
 
 def item_of_file(file: LocalFile) -> Item:
-    return Item(file.name, file.size, modified=file.modified, path=file.path, trouble=file.trouble)
+    return Item(file.name, file.size, modified=file.modified, path=file.path, trouble=file.trouble,
+                is_special=file.is_special)  # fmt: skip
 
 
 def _item(info: ObjectInfo) -> Item:
     return Item(info.key, info.size, info.etag, info.last_modified)
+
+
+def is_left_out(request: TransferRequest, item: Item) -> bool:
+    """Whether an upload only notes an item, because it is no file."""
+    return item.is_special and request.links == NOTE
+
+
+async def without_special(
+    job: Job[TransferRequest], items: AsyncIterator[Item]
+) -> AsyncIterator[Item]:
+    """The items to move; those that are only noted are counted as skipped."""
+    async for item in items:
+        if is_left_out(job.request, item):
+            job.progress.items_skipped += 1
+            job.note(f"skipped: {item.trouble}")
+        else:
+            yield item

@@ -14,7 +14,7 @@ from s3d.shared.text import printable_path
 
 _BATCH = 500
 """Files of a folder that are looked for in one go."""
-REPORT, FOLLOW, SKIP = "report", "follow", "skip"
+REPORT, FOLLOW, SKIP, NOTE = "report", "follow", "skip", "note"
 
 
 class LocalFile(NamedTuple):
@@ -27,6 +27,8 @@ class LocalFile(NamedTuple):
     """Unix seconds."""
     trouble: str = ""
     """Why it cannot be an object."""
+    is_special: bool = False
+    """It is a link or a device."""
 
 
 _Identity = tuple[int, int]
@@ -137,4 +139,5 @@ def _file(name: str, path: str, stat_result: os.stat_result) -> LocalFile:
     elif not stat.S_ISREG(stat_result.st_mode):
         trouble = "not a regular file"
     modified = stat_result.st_mtime_ns / 1e9
-    return LocalFile(shown, path, stat_result.st_size, modified, trouble)
+    is_special = not stat.S_ISREG(stat_result.st_mode)
+    return LocalFile(shown, path, stat_result.st_size, modified, trouble, is_special)

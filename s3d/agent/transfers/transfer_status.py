@@ -43,7 +43,9 @@ def transfer_of(
     request, progress = job.request, job.progress
     now = time.monotonic() if now is None else now
     rate = progress.rate(now) if job.state is JobState.RUNNING else 0.0
-    left = max(progress.size - progress.size_done, 0)
+    total = max(progress.size, progress.size_ahead)
+    left = max(total - progress.size_done, 0)
+    is_counting = job.state is JobState.RUNNING and not progress.is_counted
     key = source = source_of(request)
     if request.kind == UPLOAD:
         key = _uploaded_key(request, source)
@@ -53,18 +55,20 @@ def transfer_of(
         operation=request.kind,
         bucket=request.bucket,
         key=key,
-        size=progress.size,
+        size=total,
         state=STATES[job.state],
         accepted=job.accepted,
         attempts=job.attempts,
         retry_at=job.retry_at,
         error=None if job.error is None else transfer_error(job.error),
         done=progress.size_done,
-        files=max(progress.items, 1),
+        files=max(progress.items, progress.items_ahead, 1),
         files_done=progress.items_done,
         files_failed=progress.items_failed,
+        files_skipped=progress.items_skipped,
+        counting=is_counting,
         rate=rate,
-        remaining=left / rate if rate else None,
+        remaining=left / rate if rate and not is_counting else None,
         target=_target(request),
         source=printable_path(source) + _others(request) if request.kind == UPLOAD else "",
         actions=list(ACTIONS[job.state]),

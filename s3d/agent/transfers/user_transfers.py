@@ -21,6 +21,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from s3d.agent.core.client import S3Client
@@ -37,11 +38,11 @@ from s3d.agent.storage.disk import FULL, is_disk_full
 from s3d.agent.sync.reasons import reason_of
 from s3d.agent.transfers import persistence
 from s3d.agent.transfers.comparison import Outcome, changed_items
-from s3d.agent.transfers.items import Item, items_of
+from s3d.agent.transfers.items import Item, is_left_out, items_of, without_special
 from s3d.agent.transfers.large_files import LargeFiles
 from s3d.agent.transfers.local_files import NotTransferable
 from s3d.agent.transfers.mounted_paths import translate
-from s3d.agent.transfers.naming import parts_of
+from s3d.agent.transfers.naming import UPLOAD, parts_of
 from s3d.agent.transfers.operations import Operations
 from s3d.agent.transfers.transfer_plan import FAILED, each_of, plan_of
 from s3d.agent.transfers.transfer_status import STATES, TransferJob, source_of, transfer_error
@@ -153,8 +154,11 @@ class UserTransfers:
             return "", item.key
 
         if job.request.sync is None:
-            items = items_of(job.request, self._objects)
-            await self.engine.for_each(job, items, move, name)
+            async with asyncio.TaskGroup() as tasks:
+                counting = tasks.create_task(self._count(job), name=f"transfer {job.id} count")
+                items = without_special(job, items_of(job.request, self._objects))
+                await self.engine.for_each(job, items, move, name)
+                counting.cancel()
             return
         outcome = Outcome()
         changed = changed_items(job.request, self._objects, outcome)
@@ -166,6 +170,18 @@ class UserTransfers:
             self.engine.fail(job, NotTransferable(failed))
         else:
             await self.engine.for_each(job, each_of(outcome.extra), move, name)
+
+    async def _count(self, job: TransferJob) -> None:
+        """Count the files of an upload ahead of it. Objects are not counted: a listing costs."""
+        progress = job.progress
+        if job.request.kind != UPLOAD:
+            return
+        with suppress(OSError):  # the upload itself reports what cannot be read
+            async for item in items_of(job.request, self._objects):
+                if not is_left_out(job.request, item):
+                    progress.items_ahead += 1
+                    progress.size_ahead += item.size
+            progress.is_counted = True
 
     async def plan(self, request: TransferRequest) -> AsyncGenerator[PlannedTransfer]:
         """What the transfers of a request would do. An error ends the plan as its last row.

@@ -12,6 +12,10 @@ def test_progress_and_rate_are_shown():
     ItemProgress(job.progress, lambda: now[0]).add(100)
     job.progress.items_done = 1
     shown = transfer_of(job, now=2.0)
+    assert (shown.counting, shown.remaining) == (True, None)
+    job.progress.is_counted = True
+    shown = transfer_of(job, now=2.0)
+    assert not shown.counting
     assert (shown.key, shown.target, shown.size, shown.done) == ("p/", "/home/x", 400, 100)
     assert (shown.rate, shown.remaining) == (50.0, 6.0)
     assert (shown.files, shown.files_done) == (2, 1)

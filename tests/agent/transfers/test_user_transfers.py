@@ -145,3 +145,53 @@ async def test_it_tells_of_itself(world):
         events = await subscription.take()
     assert (events[-1].kind, events[-1].subject) == ("transfer.changed", job.id)
     assert events[-1].data["state"] == "done"
+
+
+@pytest.mark.finding("tui-9")
+async def test_links_and_devices_are_noted_and_are_no_failure(world):
+    world.folder.mkdir()
+    (world.folder / "a.txt").write_bytes(b"aa")
+    (world.folder / "link").symlink_to("/etc/passwd")
+    os.mkfifo(world.folder / "pipe")
+    job = await world.do("upload", paths=[str(world.folder)], links="note")
+    shown = transfer_of(job)
+    assert (shown.state, shown.files, shown.files_done, shown.files_failed) == ("done", 1, 1, 0)
+    assert shown.files_skipped == 2
+    assert shown.notes == ["skipped: a symbolic link", "skipped: not a regular file"]
+
+
+@pytest.mark.finding("tui-9")
+async def test_the_files_of_an_upload_are_counted_before_they_are_sent(world):
+    world.folder.mkdir()
+    for n in range(user_transfers.CONCURRENCY + 3):
+        (world.folder / str(n)).write_bytes(b"xx")
+    world.store.gate.clear()
+    request = TransferRequest("upload", "one", paths=[str(world.folder)])
+    (job,) = await world.transfers.start(request)
+    assert transfer_of(job).files == 1
+    await world.store.called.wait()
+    name = f"transfer {job.id} count"
+    for task in asyncio.all_tasks():
+        if task.get_name() == name:
+            await task
+    shown = transfer_of(job)
+    assert (shown.files, shown.size, shown.files_done, shown.counting) == (7, 14, 0, False)
+    world.store.gate.set()
+    await world.until(job)
+    assert (transfer_of(job).files, transfer_of(job).files_done) == (7, 7)
+
+
+@pytest.mark.finding("tui-9")
+async def test_a_transfer_of_a_prefix_counts_until_its_last_object(world):
+    for n in range(user_transfers.CONCURRENCY + 2):
+        await world.put(f"p/{n}", b"x")
+    world.store.gate.clear()
+    world.store.called.clear()
+    request = TransferRequest("download", "one", prefixes=["p/"], to_path=str(world.folder))
+    (job,) = await world.transfers.start(request)
+    await world.store.called.wait()
+    shown = transfer_of(job)
+    assert (shown.state, shown.counting, shown.remaining) == ("running", True, None)
+    world.store.gate.set()
+    await world.until(job)
+    assert not transfer_of(job).counting

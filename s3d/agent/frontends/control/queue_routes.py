@@ -81,10 +81,14 @@ class QueueRoutes:
         return answer(queue_status(self._queue))
 
     async def retry(self, call: Call) -> web.Response:
-        """Retry failed and delayed writes at once: all of them, or those of a bucket."""
-        return answer(
-            Count(await self._queue.journal.control.retry(bucket=call.query.get("bucket")))
-        )
+        """Retry failed and delayed writes at once: all of them, or those of a bucket. A remote that
+        is unreachable is probed at once, too."""
+        queue = self._queue
+        retried = await queue.journal.control.retry(bucket=call.query.get("bucket"))
+        if queue.pusher.status().next_check is not None:
+            with suppress(S3Error):  # still unreachable: the status says so
+                await queue.pusher.probe_now()
+        return answer(Count(retried))
 
     async def drain(self, call: Call) -> web.Response:
         """Respond when no push is running or due, or after the timeout."""

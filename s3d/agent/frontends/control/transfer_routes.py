@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 
+import msgspec
 from aiohttp import web
 
 from s3d.agent.frontends.control.control_call import Call, Route, answer, page_of, sequence_of
@@ -29,6 +30,7 @@ from s3d.agent.stores.write_queue.queue_status import (
     STATES,
     QueueParts,
     actions_of,
+    pending_below,
     transfer_of,
     transfer_of_conflict,
 )
@@ -85,6 +87,7 @@ class TransferRoutes:
         first: list[Transfer] = []
         if kind != PUSH and not after and "bucket" not in query:
             first = self._user_transfers.matching(kind, query.get("state", ""))
+            first = [self._with_pending(each) for each in first]
         no_push = kind not in ("", PUSH) or query.get("state", "") in ENDINGS
         if no_push or (self._maybe is None and not kind):
             return answer(TransferList(first))
@@ -103,7 +106,7 @@ class TransferRoutes:
         job = self._user_transfers.find(call.segment("id"))
         if job is not None:
             await call.wait_for(job.ended.wait)
-            return answer(describe_job(job))
+            return answer(self._with_pending(describe_job(job)))
         return answer(self._shown(self._find(call)))
 
     async def retry(self, call: Call, write: PendingWrite) -> web.Response:
@@ -215,6 +218,14 @@ class TransferRoutes:
         if conflict is not None:
             return transfer_of_conflict(conflict)
         return transfer_of(write, queue)
+
+    def _with_pending(self, transfer: Transfer) -> Transfer:
+        """An upload with what the remote does not have yet."""
+        if self._maybe is None or transfer.kind != "upload":
+            return transfer
+        place = transfer.bucket, transfer.key
+        pending = pending_below(self._maybe, *place, transfer.accepted)
+        return msgspec.structs.replace(transfer, pending=pending)
 
     def _writes(self, call: Call) -> Iterable[PendingWrite]:
         journal, query = self._queue.journal, call.query

@@ -55,6 +55,8 @@ class PushStatus:
     """Writes a second."""
     eta: float | None
     """Seconds until everything is pushed at this rate; None: unknown."""
+    next_check: float | None
+    """When a remote that is unreachable is probed next, Unix seconds; None: it is reachable."""
 
 
 class Pusher:
@@ -210,7 +212,11 @@ class Pusher:
         gate = self._gate
         trouble = gate.suspected_trouble if self._journal.is_moving else gate.trouble
         eta = left / rate if rate and not trouble and not pending.paused else None
-        return PushStatus(trouble, self._pushing, gate.limit, rate, writes, eta)
+        return PushStatus(trouble, self._pushing, gate.limit, rate, writes, eta, self._next_check())
+
+    def _next_check(self) -> float | None:
+        at = self._gate.probe_at
+        return None if at is None else self._clock.now() + max(0.0, at - self._clock.steady())
 
     async def _recover(self) -> None:
         """After a start, give what an earlier run has left its next attempt.

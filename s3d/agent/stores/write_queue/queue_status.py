@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import msgspec
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.records import Layout
-from s3d.agent.stores.write_queue.pending_write import Conflict, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.pending_write import Conflict, Kind, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.push_stops import PushStops, Stop
 from s3d.shared.transfers import QueueLimits, QueueStatus, Totals, Transfer, TransferError
 
@@ -36,6 +37,7 @@ STATES = {
 }
 """State of a transfer -> state of a pending write."""
 WAIT, REJECT = "wait", "reject"
+_MOST_COUNTED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,21 @@ def transfer_of(write: PendingWrite, queue: QueueParts | None = None) -> Transfe
     )
 
 
+def pending_below(queue: QueueParts, bucket: str, key: str, since: float) -> Totals:
+    """The pending puts of a key and of all keys below it, of those that were accepted since.
+
+    At most _MOST_COUNTED are counted, because the loop has to wait for it.
+    """
+    files = total = 0
+    below = f"{key.rstrip('/')}/" if key else ""
+    found = queue.journal.pending.under(bucket, key.encode())
+    for write in islice(found, _MOST_COUNTED):
+        is_below = write.key == key or write.key.startswith(below)
+        if is_below and write.first_accepted >= since and write.kind is Kind.PUT:
+            files, total = files + 1, total + write.size
+    return Totals(files, total)
+
+
 def queue_status(queue: QueueParts) -> QueueStatus:
     """Counts and sizes by state, limits and rates."""
     pending, pushes, limits = queue.journal.totals(), queue.pusher.status(), queue.admission.limits
@@ -119,6 +136,7 @@ def queue_status(queue: QueueParts) -> QueueStatus:
         path=str(queue.path),
         paused=pending.paused,
         trouble=pushes.trouble,
+        next_check=pushes.next_check,
         blocked=Totals(*pending.blocked),
         oldest=pending.oldest,
         rate=pushes.rate,

@@ -29,7 +29,7 @@ from s3d.shared.config.values import Timetable
 
 logger = logging.getLogger(__name__)
 
-AWAY = "remote away"
+AWAY = "remote unreachable"
 NEEDS_CREDENTIALS = "needs credentials"
 HELD = "held: the account of the access key is not known"
 

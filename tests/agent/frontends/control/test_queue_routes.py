@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 
@@ -54,7 +55,24 @@ async def test_drain_says_that_the_remote_is_away(gate):
     gate.rig.start()
     await gate.rig.until(lambda: gate.rig.remote_gate.trouble)
     status = await drain(gate, 0.05)
-    assert (status.trouble, status.moving.files) == ("remote away", 8)
+    assert (status.trouble, status.moving.files) == ("remote unreachable", 8)
+
+
+@pytest.mark.finding("tui-18")
+async def test_the_next_check_is_known_and_a_retry_checks_at_once(gate):
+    gate.rig.remote.fail("", unreachable(), 1_000)
+    for number in range(8):
+        await gate.put(f"k{number}")
+    gate.rig.start()
+    await gate.rig.until(lambda: gate.rig.remote_gate.trouble)
+    status = await gate.ask("GET", "/v1/queue", QueueStatus)
+    assert status.next_check > time.time() - 1
+    assert (status.rate, status.remaining) == (0.0, None)
+    gate.rig.remote.troubles.clear()
+    await gate.ask("POST", "/v1/queue:retry", Count)
+    status = await gate.ask("GET", "/v1/queue", QueueStatus)
+    assert (status.trouble, status.next_check) == ("", None)
+    await gate.rig.pushed()
 
 
 async def test_drain_does_not_wait_for_what_does_not_move(gate):

@@ -1,8 +1,15 @@
+import pytest
+
 from s3d.agent.core.clock import Clock
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite, PushError
-from s3d.agent.stores.write_queue.queue_status import QueueParts, queue_status, transfer_of
+from s3d.agent.stores.write_queue.queue_status import (
+    QueueParts,
+    pending_below,
+    queue_status,
+    transfer_of,
+)
 from s3d.shared.transfers import Totals, TransferError
 from tests.agent.stores.write_queue.rig import open_rig
 
@@ -40,3 +47,19 @@ async def test_the_counts_of_the_queue(tmp_path):
     assert status.left == Totals(2, 8)
     assert (status.limits.when_full, status.paused, status.trouble) == ("wait", False, "")
     assert status.path == str(tmp_path)
+
+
+@pytest.mark.finding("tui-9")
+async def test_what_the_remote_does_not_have_of_an_upload(tmp_path):
+    async with open_rig(tmp_path, clock=Clock()) as rig:
+        layer = WriteQueue(
+            rig.remote, rig.staged.store, rig.journal, Limits(), rig.pusher, clock=Clock()
+        )
+        queue = QueueParts(
+            rig.journal, rig.pusher, rig.throttle, layer.admission, rig.body_of, tmp_path
+        )
+        for key in ("up", "up/a", "upper"):
+            await rig.staged("PutObject", Bucket="bbb", Key=key, Body=key.encode())
+        assert pending_below(queue, "bbb", "up", 0.0) == Totals(2, 6)
+        assert pending_below(queue, "bbb", "", 0.0) == Totals(3, 11)
+        assert pending_below(queue, "bbb", "up", Clock().now() + 60) == Totals()
