@@ -62,6 +62,11 @@ class Terminal:
         """Letter by letter."""
         self._tmux("send-keys", "-l", text)
 
+    def burst(self, keys: str) -> None:
+        """All keys in one write, as they arrive over a slow link."""
+        self._tmux("set-buffer", keys)
+        self._tmux("paste-buffer", "-r")
+
     def rewrite(self, label: str, text: str) -> None:
         """Another text in a field of a form: what is there goes first, and is seen to be gone."""
         self.press("C-u")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -32,13 +32,14 @@ from s3d.tui.start_agent import NotStarted, start_agent
 from s3d.tui.table import Table
 from s3d.tui.tabs import TABS
 from s3d.tui.themes import ASCII, CYCLE, DEFAULT, PLAIN, THEMES, UNICODE, Glyphs
+from s3d.tui.type_ahead import TypeAheadApp
 from s3d.tui.user_messages import Messages
 
 DRAW_INTERVAL = 0.1
 """Seconds between two drawings, at least."""
 
 
-class S3dApp(App[str]):
+class S3dApp(TypeAheadApp):
     """Talks to one agent. The result of run() is what to print in the terminal afterwards."""
 
     CSS_PATH = "app.tcss"

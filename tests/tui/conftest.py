@@ -31,9 +31,22 @@ def opened() -> Opened:
                 await app.feed.poll()
             app.main.draw()
             await pilot.pause()
+            pilot.press = _press_and_settle(pilot)
             yield pilot
 
     return open_
+
+
+def _press_and_settle(pilot: Any) -> Callable[..., Any]:
+    """pilot.press(), which then waits until the app has handled the keys."""
+    press = pilot.press
+
+    async def press_and_settle(*keys: str) -> None:
+        await press(*keys)
+        await pilot.app.type_ahead.idle.wait()
+        await pilot.pause()
+
+    return press_and_settle
 
 
 async def loaded(pilot: Any, *groups: str) -> None:

@@ -55,6 +55,11 @@ class ListingTable(Table):
         return host_of(self)
 
     @property
+    def awaits_rows(self) -> bool:
+        """Whether a place was opened of which no row is there yet: keys wait for it."""
+        return self.listing.is_loading and not self.listing.pages
+
+    @property
     def current_id(self) -> str:
         """Bucket, prefix or key under the cursor; empty when there is none, or it leads up."""
         row = self.current
@@ -81,6 +86,7 @@ class ListingTable(Table):
     def open(self, listing: DirectoryListing, select: str = "") -> None:
         """Read and show another listing. select: the row that the cursor goes to."""
         self.listing = listing
+        listing.is_loading = bool(listing.bucket)
         self.unmark()
         self.show([])
         self.load(select)
@@ -94,7 +100,6 @@ class ListingTable(Table):
             self.go(select) if select else self.action_move(-1, "all")
             self.host.feed.poll_now()
             return
-        listing.is_loading = True
         self.show_listing()
         try:
             await self._read_pages(listing, select, is_shown=True)
