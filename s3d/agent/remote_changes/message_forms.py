@@ -75,7 +75,7 @@ def _read(document: Mapping[str, Any], *, may_be_wrapped: bool) -> Message:
             hints = tuple(dict.fromkeys(_first(hints_of(document))))
             return Message(hints, frozenset(hint.bucket for hint in hints))
     if document.get("Event") == "s3:TestEvent":
-        bucket = document.get("Bucket")
+        bucket = str(document.get("Bucket", ""))
         return Message(buckets=frozenset([bucket] if _is_bucket(bucket) else []))
     raise UnknownForm("it is no event of S3, SNS, EventBridge, SeaweedFS or MinIO")
 
@@ -164,8 +164,8 @@ def _decoded(key: str) -> str | None:
         return None
 
 
-def _is_bucket(name: object) -> bool:
-    return isinstance(name, str) and 0 < len(name) <= _LONGEST_BUCKET and "/" not in name
+def _is_bucket(name: str) -> bool:
+    return 0 < len(name) <= _LONGEST_BUCKET and "/" not in name
 
 
 def _hint(bucket: object, key: object, *, is_folder: bool = False) -> Hint | None:
