@@ -19,6 +19,7 @@ FLOORS = {
     "s3d.agent.selection": 4,
     "s3d.agent.large_objects": 4,
     "s3d.agent.stores": 5,
+    "s3d.agent.remote_changes": 5,
     "s3d.agent.sync": 5,
     "s3d.agent.transfers": 6,
     "s3d.agent.frontends": 7,
