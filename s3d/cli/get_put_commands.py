@@ -213,7 +213,8 @@ def put_command(
     """Store FILE or stdin as an object.
 
     If KEY is empty or ends in /, s3d appends the name of FILE. The previous object stays until the
-    new one is complete.
+    new one is complete. The command ends when the data is safe on this machine, and says how much
+    the remote still lacks.
 
     \b
     Examples:
@@ -238,7 +239,7 @@ def put_command(
         json_line(info)
     else:
         report(f"stored {target}, {size(info.size)}")
-    after_writes(session, wait=wait, quiet=True)
+    after_writes(session, wait=wait, quiet=as_json)
 
 
 def _full_key(target: Target, path: Path | None) -> Target:

@@ -93,7 +93,7 @@ def rm_command(
             raise no_match(client, target)
 
     code = for_each(targets, remove)
-    after_writes(session, wait=wait, quiet=True)
+    after_writes(session, wait=wait, quiet=as_json or dry_run)
     return code
 
 

@@ -17,6 +17,7 @@ from aiohttp import web
 from s3d.agent.frontends.control.control_call import MAX_WAIT, Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.stores.write_queue.pending_write import PendingState
 from s3d.agent.stores.write_queue.queue_status import REJECT, WAIT, QueueParts, queue_status
 from s3d.shared import control
 from s3d.shared.config.values import parse_timetable
@@ -91,7 +92,10 @@ class QueueRoutes:
         return answer(Count(retried))
 
     async def drain(self, call: Call) -> web.Response:
-        """Respond when no push is running or due, or after the timeout."""
+        """Respond when no push is running or due, or after the timeout.
+
+        The waiting writes of a paused queue are not due.
+        """
         drain, queue = await call.body(DrainRequest), self._queue
         if not 0 <= drain.timeout <= MAX_WAIT:
             raise S3Error("InvalidArgument", f"timeout must be from 0 to {MAX_WAIT:.0f}.")
@@ -100,7 +104,7 @@ class QueueRoutes:
                 with _changes(queue) as changed:
                     if drain.hurry:
                         await _hurry(queue)
-                    while queue.journal.is_moving:
+                    while _is_moving(queue):
                         changed.clear()
                         await _wait(queue, changed)
         return answer(queue_status(queue))
@@ -118,6 +122,13 @@ class QueueRoutes:
         except ValueError as error:
             raise S3Error("InvalidArgument", f"timetable: {error}") from error
         return await self.bandwidth(call)
+
+
+def _is_moving(queue: QueueParts) -> bool:
+    """Whether a write is being pushed, or is due."""
+    if queue.journal.paused:
+        return queue.journal.pending.usage(PendingState.PUSHING).files > 0
+    return queue.journal.is_moving
 
 
 async def _wait(queue: QueueParts, changed: asyncio.Event) -> None:

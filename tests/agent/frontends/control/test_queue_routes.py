@@ -106,7 +106,8 @@ async def test_a_paused_queue_pushes_nothing(gate):
     assert (await gate.ask("POST", "/v1/queue:pause", QueueStatus)).paused
     gate.rig.start()
     await gate.put("k")
-    assert (await drain(gate, 0.05)).waiting.files == 1
+    async with asyncio.timeout(5.0):
+        assert (await drain(gate, 30.0)).waiting.files == 1
     assert not (await gate.ask("POST", "/v1/queue:resume", QueueStatus)).paused
     assert (await drain(gate, 10.0)).left == Totals()
 
