@@ -4,13 +4,14 @@ everywhere. What is shown is decided in the main screen and its panes."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from s3d.shared.errors import S3dError
@@ -31,12 +32,22 @@ from s3d.tui.screens.settings_screen import SettingsScreen
 from s3d.tui.start_agent import NotStarted, start_agent
 from s3d.tui.table import Table
 from s3d.tui.tabs import TABS
-from s3d.tui.themes import ASCII, CYCLE, DEFAULT, PLAIN, THEMES, UNICODE, Glyphs
+from s3d.tui.themes import (
+    ASCII,
+    CYCLE,
+    DEFAULT,
+    PLAIN,
+    THEMES,
+    UNICODE,
+    Glyphs,
+    WithoutColors,
+)
 from s3d.tui.type_ahead import TypeAheadApp
 from s3d.tui.user_messages import Messages
 
 DRAW_INTERVAL = 0.1
 """Seconds between two drawings, at least."""
+_WITHOUT_COLORS = WithoutColors()
 
 
 class S3dApp(TypeAheadApp):
@@ -69,6 +80,7 @@ class S3dApp(TypeAheadApp):
         clock: Callable[[], float] = time.time,
         preferences: Preferences | None = None,
         draw_interval: float = DRAW_INTERVAL,
+        color: bool = True,
     ) -> None:
         """clock: Unix seconds. is_readonly: nothing that changes the agent is sent."""
         super().__init__()
@@ -96,6 +108,13 @@ class S3dApp(TypeAheadApp):
         )
         if glyphs is ASCII:
             self.add_class("-ascii")
+        if not color:
+            self.add_class("-plain")
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What changes the styles of all that is drawn."""
+        own = [_WITHOUT_COLORS] if self.has_class("-plain") else []
+        return [*super().get_line_filters(), *own]
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -104,7 +123,9 @@ class S3dApp(TypeAheadApp):
         for theme in THEMES:
             self.register_theme(theme)
         chosen = self.preferences.theme
-        if self.theme != PLAIN:
+        if self.has_class("-plain"):
+            self.theme = PLAIN
+        else:
             self.theme = chosen if chosen in self.available_themes else DEFAULT
         for problem in with_user_keys(self, self.preferences, sources()):
             self.messages.toast(problem, is_error=True)
@@ -134,6 +155,9 @@ class S3dApp(TypeAheadApp):
         self.push_screen(SettingsScreen())
 
     def action_theme(self) -> None:
+        if self.has_class("-plain"):
+            self.messages.report("colours are off: start s3d tui without --no-color and NO_COLOR")
+            return
         at = CYCLE.index(self.theme) if self.theme in CYCLE else -1
         self.theme = self.preferences.theme = CYCLE[(at + 1) % len(CYCLE)]
         if error := self.preferences.save():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
+from textual.content import Content
 
 from s3d.shared.text import safe
-from s3d.tui.themes import UNICODE, Glyphs
+from s3d.tui.themes import COLORS, UNICODE, Glyphs
 
 
 def cell(text: str, width: int, *, right: bool = False, more: str = "…") -> str:
@@ -66,3 +67,36 @@ def spark(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
     top = len(glyphs.levels) - 1
     columns = "".join(glyphs.levels[min(top, int(value / highest * top + 0.5))] for value in shown)
     return columns.rjust(width, glyphs.levels[0])
+
+
+def colored(text: str, meaning: str) -> Content:
+    """A safe text in the colour of a meaning of themes.COLORS; "" is the normal colour."""
+    return Content.styled(text, COLORS[meaning]) if meaning else Content(text)
+
+
+def colored_gauge(
+    parts: Sequence[tuple[float, str]], width: int, glyphs: Glyphs = UNICODE
+) -> Content:
+    """gauge() of shares and their meanings; what is free is dim."""
+    drawn = gauge([share for share, _ in parts], width, glyphs)
+    signs = (glyphs.full, glyphs.half, glyphs.light)
+    pieces, rest = [], drawn
+    for (_, meaning), sign in zip(parts, signs, strict=False):
+        after = rest.lstrip(sign)
+        pieces.append(colored(rest[: len(rest) - len(after)], meaning))
+        rest = after
+    return Content.assemble(*pieces, colored(rest, "stale"))
+
+
+def colored_spark(
+    values: Sequence[float], width: int, glyphs: Glyphs = UNICODE, meaning: str = "accent"
+) -> Content:
+    """spark() in one colour; before the first value it is dim."""
+    drawn = spark(values, width, glyphs)
+    known = len(drawn) - min(len(values), len(drawn))
+    return Content.assemble(colored(drawn[:known], "stale"), colored(drawn[known:], meaning))
+
+
+def fullness(share: float) -> str:
+    """Meaning of how full something is: 0 to 1."""
+    return "bad" if share >= 0.95 else "waiting" if share >= 0.8 else "good"

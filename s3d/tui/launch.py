@@ -18,7 +18,7 @@ from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
 from s3d.tui.keys import all_keys
 from s3d.tui.preferences import FILE, load
-from s3d.tui.themes import ASCII, PLAIN, UNICODE
+from s3d.tui.themes import ASCII, UNICODE
 
 TERMINAL_CHECK_INTERVAL = 1.0
 """Seconds between two checks that the terminal still exists."""
@@ -46,8 +46,8 @@ def run(
     second, at most. Raises UsageError.
     """
     check_terminal(os.environ, is_terminal=sys.stdin.isatty() and sys.stdout.isatty())
-    if not color or os.environ.get("NO_COLOR"):
-        os.environ["NO_COLOR"] = "1"
+    if os.environ.pop("NO_COLOR", ""):  # Textual must not see it: see themes.WithoutColors
+        color = False
     glyphs = ASCII if ascii else UNICODE
     preferences = load(config_dir / FILE)
     if demo:
@@ -56,14 +56,14 @@ def run(
         def clock() -> float:
             return NOW + time.monotonic() - began
 
-        app = S3dApp(DemoAgent(clock), glyphs=glyphs, is_readonly=readonly, clock=clock)
+        app = S3dApp(
+            DemoAgent(clock), glyphs=glyphs, is_readonly=readonly, clock=clock, color=color
+        )
     else:
         app = S3dApp(
             SocketAgent(socket, is_local=is_local), glyphs=glyphs, is_readonly=readonly,
-            preferences=preferences, draw_interval=1 / fps,
+            preferences=preferences, draw_interval=1 / fps, color=color,
         )  # fmt: skip
-    if os.environ.get("NO_COLOR"):
-        app.theme = PLAIN
     end = Event()
     Thread(target=_follow_terminal, args=(end,), daemon=True).start()
     message = app.run(mouse=mouse)

@@ -18,14 +18,19 @@ class Prompts:
     def __init__(self, app: App[Any]) -> None:
         self._app = app
 
-    def confirm(self, question: str, then: Callable[[], object], typed: str = "") -> None:
-        """Call back after a yes. typed: what has to be typed for it, where much would be lost."""
+    def confirm(
+        self, question: str, then: Callable[[], object], typed: str = "", *, destroys: bool = True
+    ) -> None:
+        """Call back after a yes. typed: what has to be typed for it, where much would be lost.
+
+        destroys: whether a yes loses something; the question is red then.
+        """
 
         def answered(yes: bool | None) -> None:
             if yes:
                 then()
 
-        self._app.push_screen(Confirm(question, typed), answered)
+        self._app.push_screen(Confirm(question, typed, destroys=destroys), answered)
 
     def choose(self, title: str, choices: Sequence[Choice], then: Callable[[str], object]) -> None:
         """Call back with the value of the choice."""

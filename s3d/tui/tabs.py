@@ -10,6 +10,8 @@ from textual.events import Click
 from textual.message import Message
 from textual.widgets import Static
 
+from s3d.tui.themes import COLORS
+
 
 class Tab(NamedTuple):
     """name: its id everywhere in the code. short_title: in a narrow terminal."""
@@ -48,7 +50,8 @@ class TabBar(Static):
     def __init__(self, id: str) -> None:
         super().__init__("", id=id, markup=False)
         self._right_edges: list[int] = []
-        self._text = ""
+        self._shown: tuple[Sequence[str], str] = ((), "")
+        """The titles, and the tab on the screen."""
 
     def put(self, titles: Sequence[str], shown: str) -> None:
         """titles: safe texts in the order of TABS. shown: name of the tab that is on the screen."""
@@ -62,13 +65,25 @@ class TabBar(Static):
         for part in parts:
             edge += len(part) + 1
             self._right_edges.append(edge)
-        text = " " + " ".join(parts)
-        if text != self._text:
-            self._text = text
-            self.update(Content(text))
+        if (parts, shown) != self._shown:
+            self._shown = (parts, shown)
+            pieces = [(" ", "")]
+            for tab, part in zip(TABS, parts, strict=True):
+                pieces += [*_colored(part, is_shown=tab.name == shown), (" ", "")]
+            self.update(Content.assemble(*pieces))
 
     def on_click(self, event: Click) -> None:
         for tab, edge in zip(TABS, self._right_edges, strict=True):
             if event.x < edge:
                 self.post_message(self.Chosen(tab.name))
                 return
+
+
+def _colored(part: str, *, is_shown: bool) -> list[tuple[str, str]]:
+    """A title with its styles: what needs attention, after an exclamation mark, stands out."""
+    style = f"bold {COLORS['accent']}" if is_shown else ""
+    title, sign, trouble = part.partition("!")
+    if not sign:
+        return [(part, style)]
+    number, end = trouble.rstrip("] "), trouble[len(trouble.rstrip("] ")) :]
+    return [(title, style), (sign + number, f"bold {COLORS['waiting']}"), (end, style)]

@@ -41,13 +41,17 @@ class Box(Static):
     def __init__(self, title: str, id: str) -> None:
         super().__init__(id=id, classes="box", markup=False)
         self.border_title = Content(title)
-        self._lines: Sequence[str] = ()
+        self._lines: Sequence[str | Content] = ()
 
-    def put(self, *lines: str) -> None:
-        """Show other lines, made safe by the caller."""
+    def put(self, *lines: str | Content) -> None:
+        """Show other lines, made safe by the caller; Content has colours of its own."""
         if lines != self._lines:
             self._lines = lines
-            self.update(Content("\n".join(lines)))
+            self.update(
+                Content("\n").join(
+                    Content(line) if isinstance(line, str) else line for line in lines
+                )
+            )
 
     def set_title(self, title: str) -> None:
         """Show another title, made safe by the caller.

@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any
 
 import pytest
+from rich.segment import Segment
+from rich.style import Style
 
 from s3d.tui.agent_client import AgentUnreachable
 from s3d.tui.app import S3dApp
@@ -73,3 +75,15 @@ async def go_to_row(pilot: Any, bucket: str, row: str, *prefixes: str) -> None:
         await loaded(pilot, "listing", "inspect")
     table.go(row)
     await loaded(pilot, "inspect")
+
+
+def segments(app: S3dApp) -> list[Segment]:
+    """What is drawn, with its styles, before the terminal gets it."""
+    return [segment for strip in app.screen._compositor.render_strips() for segment in strip]
+
+
+def style_of(app: S3dApp, text: str) -> Style:
+    """The style in which a text is drawn."""
+    style = next(each.style for each in segments(app) if text in each.text)
+    assert style is not None
+    return style

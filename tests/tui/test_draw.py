@@ -3,8 +3,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from s3d.tui.draw import bar, cell, elide, gauge, spark
-from s3d.tui.themes import ASCII, UNICODE
+from s3d.tui.draw import (
+    bar,
+    cell,
+    colored_gauge,
+    colored_spark,
+    elide,
+    fullness,
+    gauge,
+    spark,
+)  # fmt: skip
+from s3d.tui.themes import ASCII, COLORS, UNICODE
 
 
 @given(st.text(max_size=60), st.integers(1, 40), st.booleans())
@@ -44,3 +53,21 @@ def test_a_sparkline_shows_the_last_values(glyphs):
 def test_ascii_is_ascii():
     drawn = bar(0.5, 4, ASCII) + gauge([0.5], 4, ASCII) + spark([1, 2], 4, ASCII)
     assert drawn.isascii()
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_colours_change_nothing_of_what_is_drawn(glyphs):
+    parts = [(0.5, "good"), (0.2, "waiting"), (0.001, "bad")]
+    assert colored_gauge(parts, 20, glyphs).plain == gauge([0.5, 0.2, 0.001], 20, glyphs)
+    assert colored_gauge([], 8, glyphs).plain == glyphs.empty * 8
+    for values in ([], [1.0], [0, 5, 10.0] * 9):
+        assert colored_spark(values, 12, glyphs).plain == spark(values, 12, glyphs)
+    spans = colored_gauge(parts, 20, glyphs).spans
+    assert [span.style for span in spans] == [COLORS[each] for each in
+                                              ("good", "waiting", "bad", "stale")]  # fmt: skip
+
+
+def test_what_is_nearly_full_is_not_good():
+    assert [fullness(share) for share in (0.0, 0.79, 0.8, 0.95, 2)] == [
+        "good", "good", "waiting", "bad", "bad",
+    ]  # fmt: skip

@@ -117,6 +117,7 @@ class CachePane(FilteredPane):
             f"Evict {what}? It frees {size(freed_size(self.state.entries, chosen))}; "
             "the remote keeps it.",
             lambda: self._evict(chosen),
+            destroys=False,
         )
 
     def _evict(self, chosen: list[CachePlace]) -> None:

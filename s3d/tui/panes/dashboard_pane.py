@@ -12,7 +12,7 @@ from s3d.shared.caching import CacheStatus
 from s3d.shared.mounting import mount_text
 from s3d.shared.text import age, count, duration, safe, size
 from s3d.shared.transfers import QueueStatus
-from s3d.tui.draw import gauge, spark
+from s3d.tui.draw import colored_gauge, colored_spark, fullness
 from s3d.tui.panes.cache_rows import hit_share
 from s3d.tui.panes.folder_rows import folder_line
 from s3d.tui.panes.pane import Pane
@@ -127,7 +127,7 @@ class DashboardPane(Pane):
         rate, peak = (rates[-1] if rates else 0.0), max(rates, default=0.0)
         box.set_title(f"{name.title()}  {size(round(rate))}/s")
         middle = middle or f"peak {size(round(peak))}/s, 5 min"
-        box.put(spark(rates, width, self.glyphs), middle, text)
+        box.put(colored_spark(rates, width, self.glyphs), middle, text)
 
     def _draw_cache(self) -> None:
         box, cache = self.query_one("#cache-box", Box), self.state.cache
@@ -135,7 +135,7 @@ class DashboardPane(Pane):
         share = cache.size / max(cache.max_size, 1)
         width = min(MAX_CHART, max(box.size.width - 12, 8))
         box.put(
-            f"{gauge([share], width, self.glyphs)} {share:.0%}",
+            colored_gauge([(share, fullness(share))], width, self.glyphs) + f" {share:.0%}",
             f"{size(cache.size)} of {size(cache.max_size)}, {count(cache.files, 'object')}",
             safe(cache.trouble) or _saved(cache),
         )

@@ -14,12 +14,14 @@ from textual.widgets import Input, Static
 
 from s3d.shared.text import safe
 from s3d.tui.lines import Line, Lines
+from s3d.tui.themes import COLORS
 
 
 class Confirm(ModalScreen[bool]):
     """A question to which y means yes, and every other key no. Returns the answer.
 
-    typed: what has to be typed instead of y, where much would be lost.
+    typed: what has to be typed instead of y, where much would be lost. destroys: whether a yes
+    loses something.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -28,25 +30,38 @@ class Confirm(ModalScreen[bool]):
         Binding("escape", "answer(False)", "No", show=False),
     ]
 
-    def __init__(self, question: str, typed: str = "") -> None:
+    def __init__(self, question: str, typed: str = "", *, destroys: bool = True) -> None:
         super().__init__()
-        self._question, self._typed = question, typed
+        self._question, self._typed, self._destroys = question, typed, destroys
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
-            yield Static(Content(safe(self._question)), markup=False)
+        box = Vertical(classes="dialog destroys" if self._destroys else "dialog")
+        with box:
+            yield Static(Content(safe(self._question)), markup=False, classes="question")
             if self._typed:
-                yield Static(Content(f"Write {safe(self._typed)} to do it:"), markup=False)
+                what = Content(f"Type {safe(self._typed)} to confirm, then enter:")
+                yield Static(what, markup=False, classes="keys")
                 yield Input(id="typed", compact=True)
+                yield Static("", id="typed-wrong", markup=False, classes="wrong")
             else:
-                yield Static("y  yes        n  no", markup=False, classes="keys")
+                yes = ("y", f"bold {COLORS['bad' if self._destroys else 'good']}")
+                no = ("n", f"bold {COLORS['accent']}")
+                keys = Content.assemble(yes, "  yes        ", no, "  no")
+                yield Static(keys, markup=False, classes="keys")
 
     def on_mount(self) -> None:
         if self._typed:
             self.set_focus(self.query_one(Input))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value == self._typed)
+        """Another text than the one to type changes nothing, and the question stays."""
+        if event.value == self._typed:
+            self.dismiss(True)
+            return
+        wrong = f"{event.value or 'nothing'} is not {self._typed}; esc leaves everything as it is"
+        self.query_one("#typed-wrong", Static).update(Content(safe(wrong)))
+        event.input.select_all()
+        self.app.bell()
 
     def action_answer(self, answer: bool) -> None:
         self.dismiss(answer and not self._typed)

@@ -25,3 +25,19 @@ async def test_a_text_is_shown_as_it_is_and_closed(opened):
         await pilot.press("j", "j", "k", "q")
         await pilot.pause()
         assert len(pilot.app.screen_stack) == 1
+
+
+@pytest.mark.finding("tui-36")
+async def test_another_text_than_the_one_to_type_is_named_and_the_question_stays(opened):
+    async with opened() as pilot:
+        answers = []
+        pilot.app.prompts.confirm("Delete all?", lambda: answers.append(1), "datasets")
+        await pilot.pause()
+        assert "Type datasets to confirm" in screen(pilot.app)
+        await pilot.press(*"dataset", "enter")
+        await pilot.pause()
+        assert "dataset is not datasets" in screen(pilot.app)
+        assert (answers, len(pilot.app.screen_stack)) == ([], 2)
+        await pilot.press(*"datasets", "enter")
+        await pilot.pause()
+        assert (answers, len(pilot.app.screen_stack)) == ([1], 1)
