@@ -1,0 +1,1 @@
+"""Receipts of uploads: how they are verified at the remote, signed and stored."""

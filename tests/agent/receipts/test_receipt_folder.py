@@ -1,0 +1,30 @@
+"""The files of the receipts are made when they are needed, and not before."""
+
+from s3d.agent.receipts.device_key import FILE
+from s3d.agent.receipts.receipt_file import NAME
+from s3d.agent.receipts.receipt_folder import ReceiptFolder
+
+
+def test_nothing_is_made_before_it_is_needed(tmp_path):
+    folder = ReceiptFolder(tmp_path / "remote", tmp_path / "state")
+    folder.close()
+    assert not folder.has_receipts
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_files_are_made_once(tmp_path):
+    folder = ReceiptFolder(tmp_path / "remote", tmp_path / "state")
+    assert folder.file is folder.file
+    assert folder.key is folder.key
+    assert (tmp_path / "remote" / NAME).exists()
+    assert (tmp_path / "state" / FILE).exists()
+    assert folder.has_receipts
+    folder.close()
+    assert folder.file.count() == 0  # opened again
+    folder.close()
+
+
+def test_the_name_of_the_device_is_the_given_one_or_has_the_fingerprint_of_its_key(tmp_path):
+    assert ReceiptFolder(tmp_path, tmp_path, "camera 7").device == "camera 7"
+    folder = ReceiptFolder(tmp_path, tmp_path)
+    assert folder.device.endswith(f"-{folder.key.public.fingerprint}")
