@@ -8,7 +8,7 @@ WORKERS ?= 4
 QUICK := tests/architecture tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/contract
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test clients check lint format torture env clean help docs screenshots snapshots
+.PHONY: install dev run test clients check lint format torture env clean help docs screenshots snapshots release
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -64,11 +64,15 @@ docs: $(VENV)/.installed-dev ## write docs/metrics.md, and the table of commands
 screenshots: $(VENV)/.installed-dev ## draw the pictures of the terminal app anew
 	$(BIN)/python -m s3d.tui.screenshots screenshots
 
+release: ## build the wheel, the sdist and their bill of materials from the last commit, into dist/
+	@test -x .venv-release/bin/twine || { $(PYTHON) -m venv --clear .venv-release && .venv-release/bin/python -m pip --disable-pip-version-check install --quiet hatchling twine cyclonedx-bom; }
+	.venv-release/bin/python deploy/release.py
+
 env: ## print the line that puts this checkout's s3d on the PATH
 	@echo 'export PATH="$(CURDIR)/$(BIN):$$PATH"'
 
 clean: ## remove what make made
-	rm -rf $(VENV) .venv-botocore .venv-clients dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-botocore .venv-clients .venv-release dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 14

@@ -9,13 +9,25 @@ import re
 import secrets
 import socket
 import time
+import uuid
 
 RESERVED = ".s3d"
 """The one name in a folder that is ours; and below the prefix, for probes."""
 LONGEST_NAME, LONGEST_KEY, LONGEST_PATH = 255, 1024, 4095
 """Bytes."""
 
+_PROBE = re.compile(r"(^|/)\.s3d//?probe-[0-9a-f]{32}")
 _CONFLICT = re.compile(r"(.*) \(conflict [^()]* \d{4}-\d\d-\d\d \d{6} [0-9a-f]{4}\)(\.[^./]*)?")
+
+
+def new_probe_key(prefix: str = "") -> str:
+    """A prefix for the keys of one probe of what a remote supports."""
+    return f"{prefix}{RESERVED}/probe-{uuid.uuid4().hex}"
+
+
+def is_probe_key(key: str) -> bool:
+    """Whether a key is that of a probe's object, which exists for a moment only."""
+    return _PROBE.search(key) is not None
 
 
 def why_no_path(path: str) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.job import Job
+from s3d.agent.core.path_names import is_probe_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.transfers.local_walk import NOTE, LocalFile, walk
 from s3d.agent.transfers.naming import DELETE, UPLOAD, name_of
@@ -65,15 +66,23 @@ async def _objects(request: TransferRequest, objects: S3Client) -> AsyncIterator
         yield _item(info)
     matches = _matcher(request)
     for prefix in request.prefixes:
-        async for item in below(objects, request.bucket, prefix):
+        async for item in below(
+            objects, request.bucket, prefix, with_probes=request.kind == DELETE
+        ):
             if matches(item.key):
                 yield item
 
 
-async def below(objects: S3Client, bucket: str, prefix: str) -> AsyncIterator[Item]:
-    """All objects of a prefix."""
+async def below(
+    objects: S3Client, bucket: str, prefix: str, *, with_probes: bool = False
+) -> AsyncIterator[Item]:
+    """All objects of a prefix.
+
+    with_probes: also those of a probe of the remote. It deletes them in a moment, so nobody wants
+    them copied, and their absence then would be a failure.
+    """
     async for row in objects.list(bucket, prefix):
-        if isinstance(row, ObjectInfo):
+        if isinstance(row, ObjectInfo) and (with_probes or not is_probe_key(row.key)):
             yield _item(row)
 
 

@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from s3d.agent.transfers.items import items_of
+from s3d.agent.core.path_names import new_probe_key
+from s3d.agent.transfers.items import below, items_of
 from s3d.shared.transfers import TransferRequest
 
 
@@ -43,3 +44,13 @@ async def test_no_file_of_very_many_is_left_out(tmp_path, monkeypatch):
         (folder / f"{number:02}").touch()
     items = await found(TransferRequest("upload", "b", paths=[str(folder)]))
     assert sorted(item.key for item in items) == [f"f/{number:02}" for number in range(50)]
+
+
+async def test_the_objects_of_a_probe_are_deleted_but_never_copied(world):
+    probes = [f"{new_probe_key(prefix)}-put" for prefix in ("", "photos/")]
+    for key in ("photos/a.txt", ".s3d/notes.txt", *probes):
+        await world.put(key)
+    copied = [item.key async for item in below(world.objects, "one", "")]
+    assert copied == [".s3d/notes.txt", "photos/a.txt"]
+    everything = [item.key async for item in below(world.objects, "one", "", with_probes=True)]
+    assert len(everything) == 4

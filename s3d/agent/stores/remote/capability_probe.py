@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Refused, classify
+from s3d.agent.core.path_names import new_probe_key
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.errors import S3Error
@@ -99,11 +99,6 @@ async def versioning_of(store: ObjectStore, bucket: str) -> str:
         _raise_unless_refused(error)
         return "unsupported"
     return str(output.get("Status") or "")
-
-
-def new_probe_key(prefix: str = "") -> str:
-    """A prefix for the keys of one probe."""
-    return f"{prefix}{FOLDER}probe-{uuid.uuid4().hex}"
 
 
 async def remove_empty_folder(store: ObjectStore, bucket: str, folder: str) -> None:

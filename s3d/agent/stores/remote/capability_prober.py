@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from s3d.agent.core.failures import FailureClass, classify
+from s3d.agent.core.path_names import new_probe_key
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import UNKNOWN
@@ -26,7 +27,6 @@ from s3d.agent.stores.remote.capabilities import Capabilities, RemoteQuirks, eva
 from s3d.agent.stores.remote.capability_file import CapabilityFile, RemoteRecord
 from s3d.agent.stores.remote.capability_probe import (
     allows_probe,
-    new_probe_key,
     probe,
     remove_probe,
     versioning_of,
