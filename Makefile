@@ -8,7 +8,7 @@ WORKERS ?= 4
 QUICK := tests/architecture tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/contract
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test clients check lint format torture env clean help docs screenshots snapshots release
+.PHONY: install dev run test clients check lint format torture env clean help docs screenshots snapshots release site
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -68,11 +68,15 @@ release: ## build the wheel, the sdist and their bill of materials from the last
 	@test -x .venv-release/bin/twine || { $(PYTHON) -m venv --clear .venv-release && .venv-release/bin/python -m pip --disable-pip-version-check install --quiet hatchling twine cyclonedx-bom; }
 	.venv-release/bin/python deploy/release.py
 
+site: ## build the documentation as a static site, into site/
+	@test -x .venv-site/bin/mkdocs || { $(PYTHON) -m venv --clear .venv-site && .venv-site/bin/python -m pip --disable-pip-version-check install --quiet mkdocs-material; }
+	@NO_MKDOCS_2_WARNING=1 .venv-site/bin/python deploy/site.py
+
 env: ## print the line that puts this checkout's s3d on the PATH
 	@echo 'export PATH="$(CURDIR)/$(BIN):$$PATH"'
 
 clean: ## remove what make made
-	rm -rf $(VENV) .venv-botocore .venv-clients .venv-release dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-botocore .venv-clients .venv-release .venv-site site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /\1\t/' | expand -t 14

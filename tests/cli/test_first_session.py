@@ -76,7 +76,7 @@ def typed(commands: list[str], env: dict[str, str], folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/user-guide.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/moving.md", "docs/user-guide.md"])
 def test_a_session_runs_as_it_is_printed(agent: AgentProcess, tmp_path: Path, name: str):
     steps = steps_of(ROOT / name)
     folder = tmp_path / "session"

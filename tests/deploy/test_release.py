@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.release_module import release
+from tests.deploy.deploy_module import module
 
+release = module("release")
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests/e2e/sample_project"
 BUILT = ("s3d", "README.md", "LICENSE", "pyproject.toml", ".gitignore")
