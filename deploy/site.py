@@ -22,6 +22,7 @@ PAGES = {
     "Moving to s3d": "moving.md",
     "Semantics": "semantics.md",
     "S3 compatibility": "s3-compatibility.md",
+    "Beyond one machine": "beyond-one-machine.md",
     "Operations": "operations.md",
     "Metrics": "metrics.md",
     "Control API": "control-api.md",
