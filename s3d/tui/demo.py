@@ -220,7 +220,10 @@ class DemoAgent:
                 Problem("NoSuchBucket", "The specified bucket does not exist", bucket)
             )
         prefix, start = words.get("prefix", ""), int(words.get("cursor") or 0)
-        keys, folders = values.keys(bucket, prefix)
+        keys, folders = values.keys(bucket, prefix[: prefix.rfind("/") + 1])
+        if not prefix.endswith("/"):
+            keys, folders = ([each for each in found if each.startswith(prefix)]
+                             for found in (keys, folders))  # fmt: skip
         rows = [
             ObjectInfo(bucket, key, 1000 + 7 * number, f'"{number:032x}"', NOW - 60.0 * number)
             for number, key in enumerate(keys[start : start + PAGE], start)

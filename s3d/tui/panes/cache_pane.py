@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from s3d.shared.caching import CacheChanges, CachePlace
 from s3d.shared.text import count, parse_size, safe, size
 from s3d.tui.cli_equivalent import object_name, transfer_command
+from s3d.tui.completion import PlaceSuggester
 from s3d.tui.control_paths import transfer_path
 from s3d.tui.field_checks import check_number, check_place, check_size
 from s3d.tui.panes.cache_rows import COLUMNS, ORDERS, cache_rows, freed_size, gauge_lines
@@ -129,7 +130,13 @@ class CachePane(FilteredPane):
             return
         chosen = self._chosen()
         start = object_name(chosen[0].bucket, chosen[0].key or chosen[0].prefix) if chosen else ""
-        fields = [Field("place", "Bring all below", start, check_place, hint="BUCKET/PREFIX")]
+        completion = PlaceSuggester(
+            self.host.agent, lambda: [info.name for info in self.state.buckets]
+        )
+        fields = [
+            Field("place", "Bring all below", start, check_place, hint="BUCKET/PREFIX",
+                  completion=completion, is_beginning=True),
+        ]  # fmt: skip
 
         def prefetch(values: dict[str, str]) -> None:
             bucket, prefix = parse_place(values["place"])

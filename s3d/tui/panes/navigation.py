@@ -75,7 +75,7 @@ class Navigation:
 
     def _by_name(self) -> None:
         name = self._table.listing.name
-        fields = [Field("place", "Go to", name, hint="s3://BUCKET/PREFIX")]
+        fields = [Field("place", "Go to", name, hint="s3://BUCKET/PREFIX", is_beginning=True)]
         self._host.prompts.fill_in(
             "Go to", fields, lambda values: self.open_place(parse_place(values["place"])), verb="go"
         )

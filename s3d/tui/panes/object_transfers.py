@@ -20,6 +20,7 @@ from s3d.tui.cli_equivalent import (
     remove_command,
     upload_command,
 )
+from s3d.tui.completion import PathSuggester, PlaceSuggester, PrefixSuggester
 from s3d.tui.host import Host
 from s3d.tui.panes.listing_table import ListingTable
 from s3d.tui.panes.object_selection import Selection
@@ -45,7 +46,7 @@ class ObjectTransfers:
     def download(self, chosen: Selection) -> None:
         fields = [
             Field("folder", "Into", "~/Downloads", field_checks.check_folder,
-                  hint="created if missing"),
+                  hint="created if missing; right arrow completes", completion=PathSuggester()),
             Field("existing", "What exists", "skip", options=EXISTING),
         ]  # fmt: skip
 
@@ -69,8 +70,10 @@ class ObjectTransfers:
         check = field_checks.check_source if is_local else field_checks.no_check
         fields = [
             Field("path", "File or folder", "~/", check, hint="right arrow completes",
-                  is_local_path=True),
-            Field("prefix", "To", listing.prefix, hint=f"below s3://{listing.bucket}/"),
+                  completion=PathSuggester() if is_local else None, is_beginning=True),
+            Field("prefix", "To", listing.prefix, hint=f"below s3://{listing.bucket}/",
+                  completion=PrefixSuggester(self._host.agent, lambda: listing.bucket),
+                  is_beginning=True),
             Field("existing", "What exists", "replace", options=EXISTING[::-1]),
         ]  # fmt: skip
 
@@ -102,9 +105,12 @@ class ObjectTransfers:
 
         self._host.prompts.choose(str(chosen), choices, go)
 
+    def _bucket_names(self) -> list[str]:
+        return [info.name for info in self._host.state.buckets]
+
     def _rename(self, chosen: Selection) -> None:
         key = chosen.keys[0]
-        fields = [Field("key", "New key", key, field_checks.check_new_key(key))]
+        fields = [Field("key", "New key", key, field_checks.check_new_key(key), is_beginning=True)]
 
         def start(values: dict[str, str]) -> None:
             new_key = values["key"]
@@ -119,7 +125,15 @@ class ObjectTransfers:
     def _copy_or_move(self, chosen: Selection, verb: str) -> None:
         here = object_uri(chosen.bucket, chosen.base)
         fields = [
-            Field("to", "To", here, field_checks.check_target(here), hint="s3://BUCKET/PREFIX"),
+            Field(
+                "to",
+                "To",
+                here,
+                field_checks.check_target(here),
+                hint="s3://BUCKET/PREFIX",
+                completion=PlaceSuggester(self._host.agent, self._bucket_names),
+                is_beginning=True,
+            ),
             Field("existing", "What exists", "skip", options=EXISTING),
         ]
 

@@ -3,8 +3,8 @@ filter selects; nothing changes before it is saved."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -14,34 +14,54 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
-from s3d.shared.syncing import FilterRow, FolderCheck, FolderDraft, FolderSpec, FolderStatus
+from s3d.shared.syncing import (
+    FieldVerdict,
+    FilterRow,
+    FolderCheck,
+    FolderDraft,
+    FolderSpec,
+    FolderStatus,
+)
 from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused, error_text
 from s3d.tui.cli_equivalent import command, object_name
+from s3d.tui.completion import BucketSuggester, PathSuggester, PrefixSuggester
 from s3d.tui.control_paths import folder_path
 from s3d.tui.draw import cell
 from s3d.tui.host import Host, host_of
 from s3d.tui.lines import Lines
+from s3d.tui.option_field import OptionField
 from s3d.tui.screens.plan_screen import PlanScreen
 from s3d.tui.themes import Glyphs
 
 VALIDATION_DELAY = 0.25
 """Seconds after the last key until the agent validates the form."""
 MODES = ("two-way", "backup", "mirror")
-FIELDS: tuple[tuple[str, str, str], ...] = (
-    ("name", "Name", "letters, digits, . - _"),
-    ("path", "Local folder", "~/notes"),
-    ("bucket", "Bucket", ""),
-    ("prefix", "Prefix", "notes/"),
-    ("mode", "Mode", "two-way | backup | mirror   ctrl+o"),
-    ("filter", "Filter", "* !*.tmp   last match wins, ! leaves out"),
-    ("interval", "Interval", "between two looks at the bucket: 30s, 5m"),
-    ("max_size", "Bytes, at most", "10GiB"),
-    ("max_files", "Files, at most", "100000"),
+
+
+class FolderField(NamedTuple):
+    """name: in FolderSpec. default: a value that is right as it is. hint: what can be written."""
+
+    name: str
+    label: str
+    default: str = ""
+    hint: str = ""
+
+
+FIELDS = (
+    FolderField("name", "Name", hint="empty: the last part of the local folder"),
+    FolderField("path", "Local folder", hint="such as ~/notes; right arrow completes"),
+    FolderField("bucket", "Bucket", hint="right arrow completes"),
+    FolderField("prefix", "Prefix", hint="empty: the whole bucket"),
+    FolderField("mode", "Mode", "two-way", "backup only uploads, mirror only downloads"),
+    FolderField("filter", "Filter", hint="empty: everything; !*/*.tmp leaves out all .tmp files"),
+    FolderField("interval", "Check every", "30s", "how often to list the bucket"),
+    FolderField("max_size", "Max size", hint="empty: what the disk has; or such as 10GiB"),
+    FolderField("max_files", "Max files", hint="empty: no limit"),
 )
-"""Name in FolderSpec, label, example or hint."""
 
 
 class FolderFormScreen(ModalScreen[str | None]):
@@ -51,7 +71,7 @@ class FolderFormScreen(ModalScreen[str | None]):
         Binding("escape", "dismiss(None)", "Cancel", priority=True),
         Binding("ctrl+s", "save", "Save", priority=True),
         Binding("ctrl+t", "dry_run", "Dry run", priority=True),
-        Binding("ctrl+o", "mode", "Other mode", priority=True),
+        Binding("ctrl+o", "mode", "Other mode", priority=True, show=False),
     ]
 
     def __init__(self, name: str = "") -> None:
@@ -61,6 +81,10 @@ class FolderFormScreen(ModalScreen[str | None]):
         self._check: FolderCheck | None = None
         self._edits = 0
         """Counts edits: an answer for an older text is dropped."""
+        self._defaults = {field.name: field.default for field in FIELDS}
+        """What the fields hold before the user types in them."""
+        self._shows_all = bool(name)
+        """Whether also fields in which nothing was typed are shown as wrong."""
 
     @property
     def _host(self) -> Host:
@@ -74,29 +98,41 @@ class FolderFormScreen(ModalScreen[str | None]):
         box.border_subtitle = "ctrl+s save   ctrl+t dry run   tab next field   esc cancel"
         with box:
             with VerticalScroll(id="fields"):
-                for name, label, hint in FIELDS:
+                for field in FIELDS:
                     with Horizontal(classes="field"):
-                        yield Static(Content(label), markup=False, classes="label")
-                        yield Input(
-                            id=f"folder-{name}", placeholder=hint, compact=True,
-                            select_on_focus=False,
-                        )  # fmt: skip
-                    yield Static("", id=f"folder-{name}-hint", markup=False, classes="word")
+                        yield Static(Content(field.label), markup=False, classes="label")
+                        yield self._widget(field)
+                    yield Static("", id=f"folder-{field.name}-hint", markup=False, classes="word")
             with Vertical(id="folder-preview"):
                 yield Static("", id="folder-counts", markup=False)
                 yield Lines(id="folder-paths")
 
     def on_mount(self) -> None:
-        self._input("mode").value = MODES[0]
-        self._input("name").disabled = bool(self._edited)
+        self._field("name").disabled = bool(self._edited)
+        self._show_verdicts({})
         if self._edited:
             self._fill()
         else:
-            self.set_focus(self._input("name"))
+            self.set_focus(self._field("path"))
             self._validate_in_worker()
 
-    def _input(self, name: str) -> Input:
-        return self.query_one(f"#folder-{name}", Input)
+    def _widget(self, field: FolderField) -> Input | OptionField:
+        id = f"folder-{field.name}"
+        if field.name == "mode":
+            return OptionField(MODES, field.default, id)
+        completions: dict[str, Callable[[], Suggester]] = {
+            "path": PathSuggester,
+            "bucket": lambda: BucketSuggester(lambda: (b.name for b in self._host.state.buckets)),
+            "prefix": lambda: PrefixSuggester(self._host.agent, lambda: self.values["bucket"]),
+        }
+        complete = completions.get(field.name)
+        suggester = complete() if complete is not None else None
+        return Input(field.default, id=id, compact=True, suggester=suggester)
+
+    def _field(self, name: str) -> Input | OptionField:
+        widget = self.query_one(f"#folder-{name}")
+        assert isinstance(widget, Input | OptionField)
+        return widget
 
     @work(exclusive=True, group="fill", exit_on_error=False)
     async def _fill(self) -> None:
@@ -109,23 +145,43 @@ class FolderFormScreen(ModalScreen[str | None]):
         self._spec = spec = folder.spec or FolderSpec(
             folder.path, folder.bucket, folder.prefix, folder.mode, folder.filter
         )
-        self._input("name").value = self._edited
-        for name in msgspec.structs.asdict(spec):
-            if any(name == field for field, _, _ in FIELDS):
-                self._input(name).value = str(getattr(spec, name))
-        self.set_focus(self._input("path"))
+        texts = {"name": self._edited, **msgspec.structs.asdict(spec)}
+        for field in FIELDS:
+            self._field(field.name).value = str(texts[field.name])
+        self._defaults = dict(self.values)
+        self.set_focus(self._field("path"))
         self._validate_in_worker()
 
     @property
     def values(self) -> Mapping[str, str]:
-        return {name: self._input(name).value.strip() for name, _, _ in FIELDS}
+        return {field.name: self._field(field.name).value.strip() for field in FIELDS}
 
     def _draft(self) -> FolderDraft:
         unedited = msgspec.structs.asdict(self._spec) if self._spec is not None else {}
         texts = {name: text for name, text in self.values.items() if name != "name"}
         return FolderDraft(**(unedited | texts), name=self._edited)
 
-    def on_input_changed(self) -> None:
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "folder-path" and not self._edited:
+            self._name_after_path()
+        self._validate_later()
+
+    def on_option_field_changed(self) -> None:
+        self._validate_later()
+
+    def on_option_field_submitted(self) -> None:
+        self.focus_next()
+
+    def _name_after_path(self) -> None:
+        """The name and the prefix follow the local folder, until the user types in them."""
+        last = self._last_part
+        for name, text in (("name", last), ("prefix", f"{last}/" if last else "")):
+            if self.values[name] == self._defaults[name]:
+                self._defaults[name] = text
+                self._field(name).value = text
+
+    def _validate_later(self) -> None:
+        """Have the agent validate the form when the user pauses."""
         self._edits += 1
         self._check = None
         number = self._edits
@@ -154,21 +210,28 @@ class FolderFormScreen(ModalScreen[str | None]):
 
     def _show(self, check: FolderCheck) -> None:
         glyphs = self._host.glyphs
-        verdicts = {verdict.field: verdict for verdict in check.fields}
-        for name, _, _ in FIELDS:
-            verdict = verdicts.get(name)
-            below = self.query_one(f"#folder-{name}-hint", Static)
-            text = verdict.text if verdict is not None else ""
-            below.display = bool(text)
-            is_wrong = verdict is not None and not verdict.ok
-            below.set_class(is_wrong, "wrong")
-            below.update(Content(safe(f"{glyphs.bad if is_wrong else glyphs.good} {text}")))
+        self._show_verdicts({verdict.field: verdict for verdict in check.fields})
         more = " of the first " + f"{check.looked:,}" if check.partial else ""
         bad = sum(not verdict.ok for verdict in check.fields)
         self._show_summary(f"{check.included:,} included, {check.excluded:,} excluded{more}"
                   + (f"   {bad} to fix" if bad else ""))  # fmt: skip
         lines = self.query_one("#folder-paths", Lines)
         lines.show([_row(each, glyphs, lines.size.width) for each in check.preview])
+
+    def _show_verdicts(self, verdicts: Mapping[str, FieldVerdict]) -> None:
+        """Below each field: what the agent says of what was typed, or else what can be typed."""
+        glyphs, values = self._host.glyphs, self.values
+        for field in FIELDS:
+            verdict = verdicts.get(field.name)
+            is_judged = self._shows_all or values[field.name] != field.default
+            is_wrong = verdict is not None and not verdict.ok and is_judged
+            text = f"{glyphs.bad if is_wrong else glyphs.good} {verdict.text}" if verdict else ""
+            if verdict is None or not verdict.text or not is_judged:
+                text = field.hint
+            below = self.query_one(f"#folder-{field.name}-hint", Static)
+            below.display = bool(text)
+            below.set_class(is_wrong, "wrong")
+            below.update(Content(safe(text)))
 
     def _show_summary(self, text: str) -> None:
         self.query_one("#folder-counts", Static).update(Content(safe(text)))
@@ -177,16 +240,20 @@ class FolderFormScreen(ModalScreen[str | None]):
         self.focus_next()
 
     def action_mode(self) -> None:
-        field = self._input("mode")
-        at = MODES.index(field.value) if field.value in MODES else -1
-        field.value = MODES[(at + 1) % len(MODES)]
+        self.query_one("#folder-mode", OptionField).action_choose(1)
 
     def action_dry_run(self) -> None:
         """Show what the first pass would do if the form were saved now."""
         spec = _spec(self._draft())
         name = self.values["name"] or "the folder"
         parameters = f"?name={quote(self._edited, safe='')}" if self._edited else ""
-        self.app.push_screen(PlanScreen(f"/v1/sync:validate{parameters}", name, spec))
+
+        def closed(saves: bool | None) -> None:
+            if saves:
+                self.action_save()
+
+        plan = PlanScreen(f"/v1/sync:validate{parameters}", name, spec, can_save=True)
+        self.app.push_screen(plan, closed)
 
     @work(exclusive=True, group="save", exit_on_error=False)
     async def action_save(self) -> None:
@@ -202,9 +269,11 @@ class FolderFormScreen(ModalScreen[str | None]):
         if self._check is None:
             return
         if not self._check.can_save:
+            self._shows_all = True
+            self._show(self._check)
             wrong = next((v for v in self._check.fields if not v.ok), None)
             if wrong is not None:
-                self._input(wrong.field).focus()
+                self._field(wrong.field).focus()
             self._host.messages.toast("the form has errors", is_error=True)
             return
         await self._save()
@@ -212,8 +281,12 @@ class FolderFormScreen(ModalScreen[str | None]):
     @property
     def _saved_as(self) -> str:
         """The name to save under; without one, the last part of the path."""
-        last = self.values["path"].rstrip("/").rpartition("/")[2]
-        return self._edited or self.values["name"] or last
+        return self._edited or self.values["name"] or self._last_part
+
+    @property
+    def _last_part(self) -> str:
+        """The last part of the local folder; "" for the home folder itself."""
+        return self.values["path"].rstrip("/").rpartition("/")[2].removeprefix("~")
 
     async def _save(self) -> None:
         name = self._saved_as

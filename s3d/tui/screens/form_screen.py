@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,21 +12,24 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.suggester import Suggester
+from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from s3d.shared.text import safe
+from s3d.tui.option_field import HINT, OptionField
 
 Check = Callable[[str], str]
 """Returns what is wrong with a value, for the user, or ""."""
-MAX_COMPLETED = 1_000
-"""The names in a folder, for the completion of a path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """name: in the values. options: ctrl+o goes through them. lines: height of a longer text.
+    """One row of a form.
 
-    is_local_path: the path is completed while it is typed.
+    name: in the values. value: a default that is right as it is; typing replaces it, unless it is
+    a beginning. options: the only values, shown as choices. lines: height of a longer text.
+    completion: what is suggested while the user types. is_beginning: the value is to be continued,
+    as the folder in which a path is looked for.
     """
 
     name: str
@@ -38,7 +39,8 @@ class Field:
     options: tuple[str, ...] = ()
     hint: str = ""
     lines: int = 1
-    is_local_path: bool = False
+    completion: Suggester | None = None
+    is_beginning: bool = False
 
 
 class FormScreen(ModalScreen[Mapping[str, str] | None]):
@@ -56,26 +58,22 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         super().__init__()
         self._heading, self._fields = title, fields
         self._details, self._verb = details, verb
+        self._edited: set[str] = set()
+        """Names of the fields in which the user has typed: only they can be wrong."""
 
     def compose(self) -> ComposeResult:
         box = VerticalScroll(classes="dialog form")
         box.border_title = Content(safe(self._heading))
-        box.border_subtitle = Content(f"enter or ctrl+s {self._verb}   tab next field   esc cancel")
+        has_text = any(field.lines > 1 for field in self._fields)
+        keys = f"ctrl+s {self._verb}   enter new line" if has_text else f"enter {self._verb}"
+        box.border_subtitle = Content(f"{keys}   tab next field   esc cancel")
         with box:
             if self._details:
                 yield Static(Content(safe(self._details)), markup=False, classes="about")
             for field in self._fields:
                 with Horizontal(classes="field"):
                     yield Static(Content(field.label), markup=False, classes="label")
-                    if field.lines > 1:
-                        area = TextArea(field.value, id=field.name, compact=True)
-                        area.styles.height = field.lines
-                        yield area
-                    else:
-                        yield Input(
-                            field.value, id=field.name, compact=True, select_on_focus=False,
-                            suggester=PathSuggester() if field.is_local_path else None,
-                        )  # fmt: skip
+                    yield _widget(field)
                 yield Static("", id=f"{field.name}-hint", markup=False, classes="word")
 
     def on_mount(self) -> None:
@@ -89,8 +87,8 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         values = {}
         for field in self._fields:
             widget = self.query_one(f"#{field.name}")
-            text = widget.text if isinstance(widget, TextArea) else widget.value  # type: ignore[attr-defined]
-            values[field.name] = text
+            assert isinstance(widget, Input | TextArea | OptionField)
+            values[field.name] = widget.text if isinstance(widget, TextArea) else widget.value
         return values
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -99,23 +97,27 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         self._changed(event.text_area.id)
 
+    def on_option_field_changed(self, event: OptionField.Changed) -> None:
+        self._changed(event.field.id)
+
+    def on_option_field_submitted(self) -> None:
+        self.action_save()
+
     def _changed(self, name: str | None) -> None:
         for field in self._fields:
             if field.name == name:
+                if self.values[name] != field.value:
+                    self._edited.add(name)
                 self._check(field)
 
     def _check(self, field: Field) -> bool:
-        """Show what is wrong with a field, or its hint. Returns whether it is valid."""
-        value = self.values[field.name]
-        wrong = field.check(value)
-        hint = field.hint
-        if field.options:
-            hint = " | ".join(f"[{o}]" if o == value else o for o in field.options) + "   ctrl+o"
-            if value not in field.options:
-                wrong = wrong or f"is one of {', '.join(field.options)}"
+        """Show what is wrong with a field that was edited, else its hint. Returns whether it is
+        valid."""
+        wrong = field.check(self.values[field.name])
+        is_shown = bool(wrong) and field.name in self._edited
         below = self.query_one(f"#{field.name}-hint", Static)
-        below.set_class(bool(wrong), "wrong")
-        text = f"✗ {wrong}" if wrong else hint
+        below.set_class(is_shown, "wrong")
+        text = f"✗ {wrong}" if is_shown else field.hint or (HINT if field.options else "")
         below.display = bool(text)
         below.update(Content(safe(text)))
         return not wrong
@@ -124,6 +126,7 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         self.action_save()
 
     def action_save(self) -> None:
+        self._edited.update(field.name for field in self._fields)
         valid = [self._check(field) for field in self._fields]
         if all(valid):
             self.dismiss(self.values)
@@ -132,30 +135,19 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
             self.app.bell()
 
     def action_next_option(self) -> None:
-        for field in self._fields:
-            widget = self.query_one(f"#{field.name}")
-            if widget.has_focus and field.options and isinstance(widget, Input):
-                at = field.options.index(widget.value) if widget.value in field.options else -1
-                widget.value = field.options[(at + 1) % len(field.options)]
+        if isinstance(self.focused, OptionField):
+            self.focused.action_choose(1)
 
 
-class PathSuggester(Suggester):
-    """Completes a local path with the first name of its folder that fits."""
-
-    def __init__(self) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-
-    async def get_suggestion(self, value: str) -> str | None:
-        folder, _, start = value.rpartition("/")
-        if not start:
-            return None
-        try:
-            with os.scandir(Path(f"{folder}/").expanduser()) as entries:
-                names = sorted(
-                    entry.name + ("/" if entry.is_dir() else "")
-                    for entry, _ in zip(entries, range(MAX_COMPLETED), strict=False)
-                    if entry.name.startswith(start)
-                )
-        except OSError:
-            return None
-        return f"{folder}/{names[0]}" if names else None
+def _widget(field: Field) -> Widget:
+    """The widget in which a field is edited."""
+    if field.options:
+        return OptionField(field.options, field.value, field.name)
+    if field.lines > 1:
+        area = TextArea(field.value, id=field.name, compact=True)
+        area.styles.height = field.lines
+        return area
+    return Input(
+        field.value, id=field.name, compact=True, select_on_focus=not field.is_beginning,
+        suggester=field.completion,
+    )  # fmt: skip

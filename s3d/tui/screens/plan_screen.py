@@ -17,24 +17,39 @@ from s3d.tui.host import host_of
 from s3d.tui.lines import Lines
 
 
-class PlanScreen(ModalScreen[None]):
-    """path: of the control API. body: the draft of a folder that is not saved yet."""
+class PlanScreen(ModalScreen[bool]):
+    """path: of the control API. body: the draft of a folder that is not saved yet.
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,t,ctrl+t", "dismiss", "Close")]
+    can_save: ctrl+s saves that draft. Returns whether it was pressed.
+    """
 
-    def __init__(self, path: str, name: str, body: Any = None) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter,t,ctrl+t", "dismiss(False)", "Close"),
+        Binding("ctrl+s", "save", "Save", priority=True),
+    ]
+
+    def __init__(self, path: str, name: str, body: Any = None, *, can_save: bool = False) -> None:
         super().__init__()
         self._path, self._heading, self._body = path, name, body
+        self._can_save = can_save
 
     def compose(self) -> ComposeResult:
         lines = Lines(["comparing both sides"], id="text")
         lines.border_title = Content(safe(f"What a pass of {self._heading} would do"))
-        lines.border_subtitle = "esc closes; nothing was changed"
+        lines.border_subtitle = (
+            "ctrl+s saves the folder   esc back to the form; nothing was changed"
+            if self._can_save
+            else "esc closes; nothing was changed"
+        )
         yield lines
 
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Lines))
         self.load()
+
+    def action_save(self) -> None:
+        if self._can_save:
+            self.dismiss(True)
 
     @work(exclusive=True, group="plan", exit_on_error=False)
     async def load(self) -> None:

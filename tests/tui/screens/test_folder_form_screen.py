@@ -1,6 +1,8 @@
 import pytest
 
-from s3d.tui.screens.folder_form_screen import FolderFormScreen
+from s3d.shared.filters.expression import Filter, Verdict
+from s3d.shared.filters.terms import FilterSubject
+from s3d.tui.screens.folder_form_screen import FIELDS, FolderFormScreen
 from tests.tui.conftest import loaded, screen
 
 
@@ -16,16 +18,14 @@ async def test_each_field_is_judged_while_it_is_written(opened):
     async with opened("5") as pilot:
         await pilot.press("n")
         await loaded(pilot, "check")
-        assert "✗ no such folder" in screen(pilot.app)
-        await pilot.press("tab", *"~/x")
-        await pilot.pause(0.4)
-        await loaded(pilot, "check")
+        assert "✗" not in screen(pilot.app)
+        await write(pilot, "path", "~/x")
         assert "✓ writable, 5 files" in screen(pilot.app)
         await write(pilot, "bucket", "pix")
         await write(pilot, "prefix", "photos/2025/")
         assert "✗ overlaps folder photos" in screen(pilot.app)
         await pilot.press("ctrl+s")
-        await loaded(pilot, "save")
+        await loaded(pilot, "check", "save")
         assert "the form has errors" in screen(pilot.app)
         assert [method for method, path, _ in pilot.app.agent.calls if method == "PUT"] == []
 
@@ -103,3 +103,65 @@ async def test_a_new_one_does_not_take_the_place_of_another(opened):
         await loaded(pilot, "save")
         assert "a folder photos already exists" in screen(pilot.app)
         assert not [each for each in pilot.app.agent.calls if each[0] == "PUT"]
+
+
+@pytest.mark.finding("tui-7")
+async def test_defaults_are_values_and_examples_are_not(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n")
+        await loaded(pilot, "check")
+        form = pilot.app.screen
+        assert [each.placeholder for each in form.query("Input")] == [""] * 8
+        assert (form.values["mode"], form.values["interval"]) == ("two-way", "30s")
+        await pilot.press(*"~/my/notes")
+        assert (form.values["name"], form.values["prefix"]) == ("notes", "notes/")
+        await pilot.press("tab", "tab", "delete", "shift+tab", "shift+tab", *"x")
+        assert (form.values["path"], form.values["prefix"]) == ("x", "")
+        await loaded(pilot, "check")
+        assert "empty: the whole bucket" in screen(pilot.app)
+
+
+@pytest.mark.finding("tui-6")
+async def test_the_example_of_a_filter_is_one_that_works():
+    hint = next(field.hint for field in FIELDS if field.name == "filter")
+    example = next(word for word in hint.split() if word.startswith("!"))
+    rules = Filter.parse(example)
+    for key, is_kept in (("notes/a.tmp", False), ("x.tmp", False), ("notes/deep/a.txt", True)):
+        subject = FilterSubject(bucket="my-bucket", key=key)
+        assert (rules.verdict(subject) is Verdict.INCLUDE) == is_kept
+
+
+@pytest.mark.finding("tui-35")
+async def test_what_was_not_typed_is_wrong_only_when_it_is_saved(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n")
+        await loaded(pilot, "check")
+        assert "✗" not in screen(pilot.app)
+        await pilot.press("ctrl+s")
+        await loaded(pilot, "check", "save")
+        assert "✗ no such folder" in screen(pilot.app)
+
+
+@pytest.mark.finding("tui-14")
+async def test_the_mode_is_chosen_from_all_that_there_are(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n", *["tab"] * 3, "b")
+        await loaded(pilot, "check")
+        assert pilot.app.screen.values["mode"] == "backup"
+        assert "two-way  [backup]  mirror" in screen(pilot.app)
+
+
+async def test_it_is_saved_from_the_dry_run(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n")
+        await write(pilot, "path", "~/new")
+        await write(pilot, "bucket", "pix")
+        await pilot.press("ctrl+t")
+        await loaded(pilot, "plan")
+        assert "ctrl+s saves the folder" in screen(pilot.app)
+        await pilot.press("ctrl+s")
+        await loaded(pilot, "check", "save")
+        method, path, body = pilot.app.agent.calls[-1]
+        assert (method, path) == ("PUT", "/v1/sync/new")
+        assert (body.path, body.prefix, body.interval) == ("~/new", "new/", "30s")
+        assert len(pilot.app.screen_stack) == 1

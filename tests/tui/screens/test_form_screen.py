@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.tui.screens.form_screen import Field, PathSuggester
+from s3d.tui.screens.form_screen import Field
 from tests.tui.conftest import screen
 
 
@@ -21,9 +21,9 @@ async def test_it_gives_what_was_written(opened):
         pilot.app.prompts.fill_in("A form [/]", FIELDS, found.append, details="about [red]it")
         await pilot.pause()
         shown = screen(pilot.app)
-        for text in ("A form [/]", "about [red]it", "some letters", "[skip] | replace"):
+        for text in ("A form [/]", "about [red]it", "some letters", "[skip]  replace"):
             assert text in shown
-        await pilot.press("c", "tab", "ctrl+o", "ctrl+s")
+        await pilot.press(*"abc", "tab", "ctrl+o", "ctrl+s")
         await pilot.pause()
         assert found == [{"one": "abc", "two": "replace", "three": "x\ny"}]
 
@@ -33,23 +33,77 @@ async def test_what_is_wrong_is_said_and_holds_it_back(opened):
         found = []
         pilot.app.prompts.fill_in("A form", FIELDS, found.append)
         await pilot.pause()
-        await pilot.press(*"cdef")
+        await pilot.press(*"abcdef")
         await pilot.pause()
         assert "✗ too long [/]" in screen(pilot.app)
-        await pilot.press("tab", *"x", "enter")
+        await pilot.press("tab", "enter")
         await pilot.pause()
-        assert "is one of skip, replace" in screen(pilot.app)
+        assert "✗ too long [/]" in screen(pilot.app)
         assert found == []
         await pilot.press("escape")
         await pilot.pause()
         assert (found, len(pilot.app.screen_stack)) == ([], 1)
 
 
-@pytest.mark.parametrize(("typed", "wanted"), [("no", "notes/"), ("a", "a.txt"), ("x", None)])
-async def test_a_path_goes_on(tmp_path, typed, wanted):
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "a.txt").touch()
-    found = await PathSuggester().get_suggestion(f"{tmp_path}/{typed}")
-    assert found == (f"{tmp_path}/{wanted}" if wanted else None)
-    assert await PathSuggester().get_suggestion(f"{tmp_path}/none/x") is None
-    assert await PathSuggester().get_suggestion(f"{tmp_path}/") is None
+@pytest.mark.finding("tui-13")
+async def test_what_is_typed_replaces_a_default_and_continues_a_beginning(opened):
+    async with opened() as pilot:
+        found = []
+        fields = [Field("limit", "Limit", "off"), Field("path", "Path", "~/", is_beginning=True)]
+        pilot.app.prompts.fill_in("A form", fields, found.append)
+        await pilot.pause()
+        await pilot.press(*"8MiB", "tab", *"notes", "enter")
+        await pilot.pause()
+        assert found == [{"limit": "8MiB", "path": "~/notes"}]
+
+
+@pytest.mark.finding("tui-14")
+@pytest.mark.parametrize("keys", [["right"], ["r"], ["space"], ["left"], ["ctrl+o"], ["l"]])
+async def test_choices_are_chosen_and_nothing_else_can_be_typed(opened, keys):
+    async with opened() as pilot:
+        found = []
+        fields = [Field("what", "What", "skip", options=("skip", "replace"))]
+        pilot.app.prompts.fill_in("A form", fields, found.append)
+        await pilot.pause()
+        await pilot.press(*"xyz", *keys)
+        await pilot.pause()
+        assert " skip  [replace]" in screen(pilot.app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert found == [{"what": "replace"}]
+
+
+async def test_a_choice_is_clicked(opened):
+    async with opened() as pilot:
+        fields = [Field("what", "What", "GET", options=("GET", "PUT", "HEAD"))]
+        pilot.app.prompts.fill_in("A form", fields, lambda values: None)
+        await pilot.pause()
+        await pilot.click("#what", offset=(8, 0))
+        assert pilot.app.screen.values == {"what": "PUT"}
+
+
+@pytest.mark.finding("tui-15")
+async def test_enter_is_a_new_line_in_a_text_and_the_form_says_so(opened):
+    async with opened() as pilot:
+        found = []
+        fields = [Field("tags", "Tags", "a=1", lines=4)]
+        pilot.app.prompts.fill_in("Tags", fields, found.append, verb="saves")
+        await pilot.pause()
+        shown = screen(pilot.app)
+        assert "ctrl+s saves   enter new line" in shown
+        assert "enter saves" not in shown
+        await pilot.press("end", "enter", *"b=2", "ctrl+s")
+        await pilot.pause()
+        assert found == [{"tags": "a=1\nb=2"}]
+
+
+@pytest.mark.finding("tui-35")
+async def test_a_form_opens_without_errors_and_has_them_when_it_is_saved(opened):
+    async with opened() as pilot:
+        fields = [Field("name", "Name", "", lambda text: "" if text else "Enter a name")]
+        pilot.app.prompts.fill_in("A form", fields, lambda values: None)
+        await pilot.pause()
+        assert "✗" not in screen(pilot.app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "✗ Enter a name" in screen(pilot.app)
