@@ -93,6 +93,11 @@ class Places(msgspec.Struct, frozen=True):
         return self._of_remote
 
     @property
+    def receipts_dir(self) -> Path:
+        """The folder of the receipts of uploads."""
+        return self._of_remote
+
+    @property
     def _of_remote(self) -> Path:
         return self.remote_state_dir or self.state_dir
 

@@ -23,6 +23,7 @@ FLOORS = {
     "s3d.agent.remote_changes": 5,
     "s3d.agent.sync": 5,
     "s3d.agent.transfers": 6,
+    "s3d.agent.after_upload": 6,
     "s3d.agent.frontends": 7,
     "s3d.agent.app": 8,
     "s3d.agent": 8,
@@ -43,6 +44,7 @@ SIBLINGS = {
 DOORS_OF_CLI = {
     "s3d.agent.app.agent",
     "s3d.agent.app.integrity_check",
+    "s3d.agent.app.receipts_at_rest",
     "s3d.agent.app.remote_diagnosis",
     "s3d.agent.app.tracing",
     "s3d.tui.launch",

@@ -24,6 +24,7 @@ SMALL = {
     "s3d.agent.core.supervise": "one concept for the whole tree",
     "s3d.agent.core.ttl_cache": "one concept for the whole tree",
     "s3d.agent.frontends.frontend": "siblings share it, and must not import one another",
+    "s3d.agent.receipts.upload_rules": "settings that change while the agent runs",
     "s3d.agent.s3.bucket_logging": "the names of log objects, without any effect",
     "s3d.agent.selection.filter_subject": "its floor keeps the filters from knowing the records",
     "s3d.agent.stores.change_events": "siblings share it, and must not import one another",

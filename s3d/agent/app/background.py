@@ -69,6 +69,7 @@ def _of_remote(gateway: Gateway) -> dict[str, Run]:
         "probing": gateway.remote.run,
         "account": partial(gateway.account.run, gateway.has_answered),
         "history": gateway.history.run,
+        "receipts": gateway.uploads.eviction.run,
     }
     if gateway.state.identity.take_over is not None and gateway.waiting is not None:
         tasks["take over"] = partial(take_over, gateway.state, gateway.waiting)

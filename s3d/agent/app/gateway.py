@@ -23,6 +23,7 @@ from s3d.agent.app.tracing import (
     span_of_queue,
     span_of_requests,
 )
+from s3d.agent.app.uploads import Uploads, open_uploads
 from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
@@ -34,7 +35,7 @@ from s3d.agent.core.store import AccessControl, LayerRow, ObjectStore, construct
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
-from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
+from s3d.agent.selection.use_policy import UPLOAD, UsePolicies, UsePolicy
 from s3d.agent.stores.access.key_scope_layer import KeyScopeLayer
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.forwarded_writes import ForwardedWrites
@@ -87,6 +88,7 @@ class Gateway:
     start_warnings: list[str]
     """Warnings of the start, for the status."""
     history: ObjectHistory
+    uploads: Uploads
     _closing: AsyncExitStack
 
     @property
@@ -123,7 +125,7 @@ class Gateway:
         policy = self.push_policy.policy
         of_staging = [] if self.staging is None else self.staging.warnings()
         of_policy = [policy.trouble] if policy is not None and policy.trouble else []
-        return [*self.start_warnings, *of_staging, *of_policy]
+        return [*self.start_warnings, *of_staging, *of_policy, *self.uploads.warnings()]
 
     async def flush(self, timeout: float) -> Totals:
         """Push what can be pushed within timeout seconds; what is still pending."""
@@ -181,6 +183,8 @@ async def open_gateway(
         closing.push_async_callback(remote.close)
         history = open_history(state.places, events)
         closing.push_async_callback(history.flush)
+        uploads = open_uploads(config, state.places, remote, state.identity.id)
+        closing.callback(uploads.close)
         states = RemoteStates()
         queue_files = None
         if config.write_queue.enabled:
@@ -196,9 +200,12 @@ async def open_gateway(
             reports=Reports(events, registry, tracer, history),
             closing=closing,
             states=states,
+            uploads=uploads,
             queue_files=queue_files,
-            cache_policy=UsePolicy("cache", config.read_cache.filter, tags.of, policy=policy),
-            push_policy=UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy),
+            use=UsePolicies(
+                cache=UsePolicy("cache", config.read_cache.filter, tags.of, policy=policy),
+                push=UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy),
+            ),
         )
         constructed = construct_layers(layers.table(), remote, partial(count_layer, registry))
         queue, cache = layers.queue, layers.cache
@@ -216,7 +223,7 @@ async def open_gateway(
             queue=queue,
             staging=None if queue_files is None else queue_files[1],
             cache=cache,
-            push_policy=layers.push_policy,
+            push_policy=layers.use.push,
             events=events,
             migration=Migration(
                 partial(_embedded, places.store_dir),
@@ -228,6 +235,7 @@ async def open_gateway(
             waiting=_waiting(config, places, state, target),
             start_warnings=await _warnings(config, places, cache),
             history=history,
+            uploads=uploads,
             _closing=closing.pop_all(),
         )
 
@@ -242,10 +250,10 @@ class _Layers:
     reports: Reports
     closing: AsyncExitStack
     states: RemoteStates
+    uploads: Uploads
     queue_files: tuple[Journal, Embedded] | None
     """None: there is no write queue."""
-    cache_policy: UsePolicy
-    push_policy: UsePolicy
+    use: UsePolicies
     cache: CacheParts | None = None
     queue: QueueParts | None = None
     access: KeyScopeLayer = field(init=False)
@@ -286,13 +294,14 @@ class _Layers:
             inner,
             self.closing,
             claim=self.state.claim_cache,
-            use_policy=self.cache_policy,
+            use_policy=self.use.cache,
             registry=self.reports.registry,
         )
         layer = self.cache.layer
         if layer is None:
             return inner
         note_cached(self.reports.history, layer.catalog)
+        self.uploads.eviction.cache = layer
         return layer
 
     def _write_queue(self, inner: ObjectStore) -> ObjectStore:
@@ -310,12 +319,13 @@ class _Layers:
             inner=inner,
             push_to=HeldUntilConfirmed(push_to, self.state.account),
             cache=cache,
-            rules=self.push_policy,
+            rules=self.use.push,
             capabilities=remote.capabilities,
             clock_offset=lambda: remote.health.clock_offset,
             listing_order=remote.capabilities.listing_order,
             check_remote_key=remote.check_key,
             spans=PushSpans(self.reports.tracer, self.reports.history),
+            uploads=self.uploads,
         )
         return layer
 

@@ -10,6 +10,7 @@ from s3d.agent.app.embedded import Embedded, open_index, open_store
 from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.process_metrics import QUEUE, commit_histogram
 from s3d.agent.app.remote_state import RemoteState
+from s3d.agent.app.uploads import Uploads
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
@@ -27,6 +28,7 @@ from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.push import PushExecutor
 from s3d.agent.stores.write_queue.push_span import PushSpans
+from s3d.agent.stores.write_queue.pushed import AdoptPushed
 from s3d.agent.stores.write_queue.pusher import Pusher
 from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
@@ -100,13 +102,15 @@ def build_queue(
     listing_order: Callable[[str], str] = lambda _: UNKNOWN,
     check_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
     spans: PushSpans | None = None,
+    uploads: Uploads | None = None,
 ) -> tuple[WriteQueue, QueueParts]:
     """The layer, and the parts that push what it accepts. No cache has what is pending.
 
     inner: answers reads of clients. push_to: receives the pushes. cache: adopts what was pushed.
     rules: of what is pushed. capabilities: knows which conditional writes the remote supports.
     clock_offset: seconds that the remote's clock is ahead of ours. listing_order,
-    check_remote_key: see WriteQueue. spans: of the pushes.
+    check_remote_key: see WriteQueue. spans: of the pushes. uploads: notes the pushed
+    writes that get a receipt.
     """
     if cache is not None:
         for write in journal.pending:
@@ -120,7 +124,7 @@ def build_queue(
         body_of=staging.body_of,
         throttle=throttle,
         clock=clock,
-        adopt=None if cache is None else partial(_adopt, cache, staging),
+        adopt=_adopting(cache, staging, uploads),
         push_filter=partial(_exclusion_reason, rules),
         condition_support=partial(condition_support, capabilities),
         learn_conditions=capabilities.learn,
@@ -142,6 +146,14 @@ def build_queue(
     return layer, QueueParts(
         journal, pusher, throttle, layer.admission, staging.body_of, staging.folder
     )
+
+
+def _adopting(
+    cache: Cache | None, staging: Embedded, uploads: Uploads | None
+) -> AdoptPushed | None:
+    """What receives a pushed write: the cache adopts it, and then its receipt is owed."""
+    adopt = None if cache is None else partial(_adopt, cache, staging)
+    return adopt if uploads is None else uploads.after_push(adopt, staging.body_of)
 
 
 async def _adopt(

@@ -178,8 +178,8 @@ class ReceiptFile:
     def receipts(self, bucket: str = "", prefix: str = "") -> Iterator[SignedReceipt]:
         """The receipts of a bucket and prefix, the oldest first; of all buckets for ""."""
         query = (
-            "SELECT payload, signature FROM receipt WHERE ? IN ('', bucket) "
-            "AND substr(key, 1, ?) = ? ORDER BY sequence"
+            "SELECT CAST(payload AS BLOB), CAST(signature AS BLOB) FROM receipt "
+            "WHERE ? IN ('', bucket) AND substr(key, 1, ?) = ? ORDER BY sequence"
         )
         with self._lock:
             rows = self._db.execute(query, (bucket, len(prefix), prefix))

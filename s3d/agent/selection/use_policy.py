@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -87,3 +88,10 @@ class UsePolicy:
             if decision.include
             else f"the policy excludes it: {decision.reason or '(no reason)'}"
         )
+
+
+class UsePolicies(NamedTuple):
+    """The rules of each use."""
+
+    cache: UsePolicy
+    push: UsePolicy

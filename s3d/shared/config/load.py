@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from s3d.shared.config.after_upload import AfterUpload
 from s3d.shared.config.bucket_tables import declared_buckets
 from s3d.shared.config.mount_settings import MountConfig, check_mounts, mount_of_fuse
 from s3d.shared.config.rules import (
@@ -55,6 +56,7 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     )
     problems += _cross_checks(config, given)
     problems += _check_folders(config, given)
+    problems += _check_after_upload(config, given)
     problems += _check_targets(config, given, str(file))
     synced = [folder.path for folder in folders if folder.path is not None]
     problems += check_mounts(config.mounts, synced, given)
@@ -120,6 +122,28 @@ def _check_folders(config: Config, given: Mapping[str, Given]) -> list[Problem]:
                 problems.append(Problem("sync_folder.path", origin, message))
         seen[name] = folder.path
     return problems
+
+
+def _check_after_upload(config: Config, given: Mapping[str, Given]) -> list[Problem]:
+    """Problems of after_upload: a folder that is not a backup must keep its files."""
+    why = why_not_evicted(config.after_upload, config.sync_folders)
+    if not why:
+        return []
+    origin = given["after_upload"].origin if "after_upload" in given else "after_upload"
+    return [Problem("after_upload", origin, why)]
+
+
+def why_not_evicted(policy: AfterUpload, folders: Iterable[SyncFolderConfig]) -> str:
+    """Why a policy cannot be used together with these sync folders; "" when it can."""
+    for folder in folders:
+        if folder.mode == "backup" or not policy.evicts_below(folder.bucket, folder.prefix):
+            continue
+        place = f"{folder.bucket}/{folder.prefix}"
+        return (
+            f"it would evict files of {folder.path}, which is a {folder.mode} folder: "
+            f"add {place}=keep, or set the mode of the folder to backup"
+        )
+    return ""
 
 
 def _check_targets(config: Config, given: Mapping[str, Given], file: str) -> list[Problem]:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from s3d.shared.config.after_upload import AfterUpload, parse_after_upload
 from s3d.shared.config.bucket_tables import DeclaredBucket
 from s3d.shared.config.mount_settings import FuseConfig, MountConfig
 from s3d.shared.config.rules import (
@@ -403,6 +404,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             lines=True,
         ),
     ] = Conflicts()
+    after_upload: Annotated[
+        AfterUpload,
+        Rule(
+            "Local copies of uploads: keep, evict when verified, or evict after 7 days; by prefix: "
+            '"cams/=evict when verified newest first, keep"',
+            parse_after_upload,
+            lines=True,
+        ),
+    ] = AfterUpload()
+    receipts: Annotated[
+        bool,
+        Rule(
+            "Verify every upload, and write a signed receipt; else only before eviction", parse_bool
+        ),
+    ] = False
+    device: Annotated[
+        str,
+        Rule("Name of this device in receipts; unset: the host and a fingerprint", parse_name),
+    ] = ""
     part_size: Annotated[
         int,
         Rule(
@@ -481,7 +501,7 @@ def json_value(config: Config, name: str) -> Any:
         return MASK
     if isinstance(value, Filter):
         return [str(term) for term in value.terms] or None
-    if isinstance(value, Path | Timetable | Conflicts):
+    if isinstance(value, Path | Timetable | Conflicts | AfterUpload):
         return str(value)
     return list(value) if isinstance(value, tuple) else value if value != "" else None
 

@@ -9,7 +9,8 @@ from s3d.agent.app.process import Notifier
 from s3d.shared.filters.expression import Filter
 
 OF_REMOTE = {"watchdog", "sync", "samples", "event loop lag", "free space", "telemetry",
-             "transfers", "buckets", "migration", "probing", "account", "history"}  # fmt: skip
+             "transfers", "buckets", "migration", "probing", "account", "history",
+             "receipts"}  # fmt: skip
 
 
 class Part(SimpleNamespace):

@@ -190,15 +190,20 @@ class PushExecutor:
             expected = await self._first_condition(job, todo)
             answer = await self._send_on_condition(job, todo, expected, on_sent)
         except AlreadyThere as there:
+            await self._arrived(job, there.etag)
             return self._result(job, there.etag)._replace(was_there=True)
         if sent is None:
             return self._result(job, NO_OBJECT)
         if write.kind is Kind.COPY:
             return self._result(job, copied_etag(sent.record, answer, await self._head(job)))
         etag = await check_pushed(remote, self._body_of, job.place, sent, answer)
-        if self._adopt is not None:
-            await self._adopt(write.bucket, write.key, etag, sent)
+        await self._arrived(job, etag)
         return self._result(job, etag)
+
+    async def _arrived(self, job: _Job, etag: str) -> None:
+        """The remote has the object; also an earlier push may have sent it."""
+        if self._adopt is not None and job.sent is not None and job.write.kind is Kind.PUT:
+            await self._adopt(job.write.bucket, job.write.key, etag, job.sent)
 
     async def abandon(self, write: PendingWrite) -> None:
         """Abort the multipart upload of a write that will not be completed. Raises S3Error."""

@@ -1,0 +1,1 @@
+"""After an upload: its receipt, and the eviction of its local copy."""

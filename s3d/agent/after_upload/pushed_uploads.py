@@ -1,0 +1,82 @@
+"""Notes each pushed write that is to get a receipt, with what the remote's copy has to agree with.
+
+It runs before the write leaves the queue: after a crash in between, the push is repeated, finds the
+object there, and notes it. While the staged bytes are there, a checksum can be computed of them for
+a remote whose ETag is not the MD5 of the bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+
+from s3d.agent.core.clock import Clock
+from s3d.agent.receipts.receipt_file import FAILURE, Upload
+from s3d.agent.receipts.receipt_writer import ReceiptWriter
+from s3d.agent.receipts.upload_rules import UploadRules
+from s3d.agent.s3.checksums import hasher
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
+from s3d.agent.s3.messages import Body, BytesBody
+from s3d.agent.storage.records import Layout, Stored
+from s3d.shared.errors import UsageError
+from s3d.shared.logs import log_fields
+
+logger = logging.getLogger(__name__)
+
+COMPUTED = "CRC64NVME"
+"""What AWS computes of an object that was uploaded without a checksum.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html"""
+
+
+class PushedUploads:
+    """Call note() for each pushed write."""
+
+    def __init__(
+        self,
+        writer: ReceiptWriter,
+        rules: UploadRules,
+        *,
+        body_of: Callable[[Layout], Body],
+        wake: Callable[[], None] = lambda: None,
+        clock: Clock | None = None,
+    ) -> None:
+        """body_of: opens the staged bytes. wake: called when an upload was noted."""
+        self._writer, self._rules = writer, rules
+        self._body_of, self._wake = body_of, wake
+        self._clock = clock or Clock()
+
+    async def note(self, bucket: str, key: str, etag: str, stored: Stored) -> None:
+        """The remote has the object, with this ETag. Never fails: without a note there is no
+        receipt, and so no eviction."""
+        if not self._rules.wants_receipt(bucket, key):
+            return
+        try:
+            algorithm, checksum = await self._checksum(etag, stored)
+            record = stored.record
+            upload = Upload(
+                bucket, key, etag, record.size, record.etag, algorithm, checksum, self._clock.now()
+            )
+            await self._writer.owe(upload)
+        except (FAILURE, OSError, S3Error, UsageError) as error:
+            logger.warning(
+                "an upload gets no receipt: %s", error, extra=log_fields(bucket=bucket, key=key)
+            )
+            return
+        self._wake()
+
+    async def _checksum(self, etag: str, stored: Stored) -> tuple[str, str]:
+        """The algorithm and the checksum to compare besides the ETag; "" if that is enough."""
+        checksum = stored.record.checksum
+        if checksum is not None:
+            return checksum.algorithm, checksum.value
+        if same_etag(etag, stored.record.etag):
+            return "", ""
+        running = hasher(COMPUTED)
+        body = self._body_of(stored.layout) if stored.layout.extents else BytesBody(b"")
+        async with aclosing(body):
+            async for chunk in body:
+                await asyncio.to_thread(running.update, chunk)
+        return COMPUTED, running.b64()

@@ -1,0 +1,66 @@
+"""What is noted of a pushed write, for its receipt."""
+
+import hashlib
+
+import pytest
+
+from s3d.agent.after_upload.pushed_uploads import COMPUTED, PushedUploads
+from s3d.agent.receipts.upload_rules import UploadRules
+from s3d.agent.s3.checksums import hasher
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.storage.records import Checksum, Extent, Layout, ObjectRecord, Stored
+from s3d.shared.config.after_upload import AfterUpload
+
+BODY = b"12345"
+MD5 = f'"{hashlib.md5(BODY).hexdigest()}"'
+
+
+def stored(checksum: Checksum | None = None, **layout) -> Stored:
+    record = ObjectRecord("k", size=5, etag=MD5, checksum=checksum)
+    return Stored(record, Layout(**layout))
+
+
+@pytest.fixture
+def woken() -> list[bool]:
+    return []
+
+
+@pytest.fixture
+def pushed(writer, rules, woken) -> PushedUploads:
+    return PushedUploads(
+        writer, rules, body_of=lambda layout: BytesBody(BODY), wake=lambda: woken.append(True)
+    )
+
+
+async def test_an_md5_is_enough_where_the_remote_has_it_as_its_etag(pushed, writer, woken):
+    await pushed.note("bucket", "k", MD5, stored())
+    (owed,) = writer.folder.file.owed(9)
+    assert (owed.etag, owed.content_etag, owed.size, owed.algorithm) == (MD5, MD5, 5, "")
+    assert woken == [True]
+
+
+async def test_a_checksum_of_the_client_is_noted(pushed, writer):
+    await pushed.note("bucket", "k", '"opaque"', stored(Checksum("SHA256", "abc=")))
+    (owed,) = writer.folder.file.owed(9)
+    assert (owed.algorithm, owed.checksum) == ("SHA256", "abc=")
+
+
+async def test_a_checksum_is_computed_for_a_remote_with_other_etags(pushed, writer):
+    await pushed.note("bucket", "k", '"opaque"', stored(extents=(Extent(1, 0, 5),)))
+    (owed,) = writer.folder.file.owed(9)
+    running = hasher(COMPUTED)
+    running.update(BODY)
+    assert (owed.algorithm, owed.checksum) == (COMPUTED, running.b64())
+
+
+async def test_nothing_is_noted_of_what_is_kept(writer, woken):
+    rules = UploadRules(AfterUpload(), receipts=False)
+    pushed = PushedUploads(writer, rules, body_of=lambda layout: BytesBody(BODY))
+    await pushed.note("bucket", "k", MD5, stored())
+    assert not writer.folder.has_receipts
+
+
+async def test_a_disk_that_fails_fails_no_push(pushed, writer, caplog):
+    writer.folder.file._db.execute("DROP TABLE owed")
+    await pushed.note("bucket", "k", MD5, stored())
+    assert "gets no receipt" in caplog.text
