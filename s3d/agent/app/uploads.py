@@ -1,7 +1,7 @@
 """Assembles what follows an upload: its receipt, and the eviction of its local copy.
 
-The write queue notes each write that it has pushed (after_push). The task of the eviction writes the
-receipts and evicts from the read cache; sync folders use the writer and the rules by themselves.
+The write queue notes each write that it has pushed (after_push). The task of the eviction writes
+the receipts, and evicts from the read cache. Sync folders use the writer and the rules themselves.
 """
 
 from __future__ import annotations
