@@ -197,7 +197,7 @@ class _Crc:
         return self._crc.to_bytes(self._size)
 
     def b64(self) -> str:
-        return _b64(self.digest())
+        return _b64(self._crc.to_bytes(self._size))
 
 
 @cache

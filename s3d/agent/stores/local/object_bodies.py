@@ -150,11 +150,15 @@ def _announced(request: S3Request[Members]) -> str:
     Raises InvalidRequest when a client announces a checksum and neither header nor trailer has it.
     """
     if request.wire is not None:
-        names = dict(request.wire.headers)
-        for trailer in names.get("x-amz-trailer", "").lower().split(","):
-            if computed := checksums.algorithm_of(trailer.strip()):
-                return computed
-        if "x-amz-sdk-checksum-algorithm" in names:
+        is_announced = False
+        for name, value in request.wire.headers:
+            if name == "x-amz-trailer":
+                for trailer in value.lower().split(","):
+                    if computed := checksums.algorithm_of(trailer.strip()):
+                        return computed
+            elif name == "x-amz-sdk-checksum-algorithm":
+                is_announced = True
+        if is_announced:
             raise S3Error(
                 "InvalidRequest",
                 "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or "

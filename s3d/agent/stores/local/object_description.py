@@ -35,7 +35,11 @@ DEFAULT_TYPE = "binary/octet-stream"
 def description_of(input: Mapping[str, Any]) -> Description:
     """The description in the input of PutObject, CopyObject or CreateMultipartUpload, without its
     list of grants (ownership.py). Raises S3Error."""
-    headers = {name: input[name] for name in DESCRIPTION if input.get(name) not in (None, "")}
+    headers = {
+        name: value
+        for name in DESCRIPTION
+        if name in input and (value := input[name]) not in (None, "")
+    }
     headers.setdefault("ContentType", DEFAULT_TYPE)
     _strip_transfer_coding(headers)
     _check_headers(headers, input)
@@ -48,7 +52,7 @@ def description_of(input: Mapping[str, Any]) -> Description:
 
 def is_locked(description: Description) -> bool:
     """Whether the request sets a retention or a legal hold."""
-    return any(name in description.headers for name in OBJECT_LOCK)
+    return not description.headers.keys().isdisjoint(OBJECT_LOCK)
 
 
 def storage_class(input: Mapping[str, Any]) -> str:
@@ -82,9 +86,9 @@ def _strip_transfer_coding(headers: dict[str, Any]) -> None:
 
 
 def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any]) -> None:
-    for name, header in UNSUPPORTED_MEMBERS.items():
-        if name in input:
-            raise S3Error("NotImplemented", Header=header)
+    if not input.keys().isdisjoint(UNSUPPORTED_MEMBERS):
+        header = next(each for name, each in UNSUPPORTED_MEMBERS.items() if name in input)
+        raise S3Error("NotImplemented", Header=header)
     location = headers.get("WebsiteRedirectLocation")
     if location is not None and not location.startswith(("/", "http://", "https://")):
         message = "The website redirect location must have a prefix of http, https or /"
