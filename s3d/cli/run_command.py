@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -105,6 +106,9 @@ def run_agent(
 
     detached: called when the agent is ready; from then on, nobody reads its output.
     """
+    # What the start makes stays, so looking for garbage would only take time. settle_memory()
+    # begins to.
+    gc.disable()
     umask = os.umask(0o077)
     config, places = session.load()
     key = credentials.load_or_create(places, config)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pathspec
 from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
@@ -18,6 +18,9 @@ from s3d.agent.sync.reasons import translate_errors
 from s3d.shared.control import ObjectInfo
 from s3d.shared.filters.expression import EVERYTHING, Filter, Verdict
 from s3d.shared.filters.terms import Attributes, FilterSubject
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".s3dignore"
 TAG = "s3d.sync"
@@ -35,7 +38,7 @@ class Ignore:
     def __init__(self, root: Path) -> None:
         self._file = root / IGNORE_FILE
         self._seen: tuple[int, int] | None = None
-        self._spec = pathspec.GitIgnoreSpec.from_lines([])
+        self._spec = _patterns([])
 
     def refresh(self) -> bool:
         """Check the file; return whether it has changed."""
@@ -48,7 +51,7 @@ class Ignore:
         if seen == self._seen:
             return False
         self._seen = seen
-        self._spec = pathspec.GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
+        self._spec = _patterns(line for line in lines if _is_pattern(line))
         return True
 
     def matches(self, path: str) -> bool:
@@ -56,10 +59,18 @@ class Ignore:
         return bool(self._spec.patterns) and self._spec.match_file(path)
 
 
+def _patterns(lines: Iterable[str]) -> GitIgnoreSpec:
+    """Raises ValueError for a line that is no pattern."""
+    # Imported here because most agents sync no folder, and it has 30 modules.
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(lines)
+
+
 def _is_pattern(line: str) -> bool:
     """Lines that are not patterns are skipped, as git does."""
     try:
-        pathspec.GitIgnoreSpec.from_lines([line])
+        _patterns([line])
     except ValueError:
         return False
     return True

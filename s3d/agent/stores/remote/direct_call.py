@@ -27,9 +27,10 @@ from s3d.agent.stores.remote.remote_connection import RemoteConnection
 from s3d.agent.stores.remote.remote_messages import Headers, RemoteRequest, read_document
 from s3d.agent.stores.remote.request_body import HashedBody
 
-OBJECT_OPERATIONS = frozenset(
-    ("DeleteObject", "GetObject", "HeadObject", "PutObject", "UploadPart")
-)
+OPERATIONS = frozenset((
+    "DeleteObject", "GetObject", "HeadBucket", "HeadObject", "ListBuckets", "PutObject",
+    "UploadPart",
+))  # fmt: skip
 LISTING_OPERATIONS = frozenset(("ListObjectsV2",))
 
 MAX_DOCUMENT = 32 * 1024 * 1024

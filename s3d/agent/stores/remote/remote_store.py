@@ -96,7 +96,7 @@ class RemoteStore:
             logger.debug("request to the remote", extra=subject_fields(request))
         if request.wire is not None:
             return forward(self._connection, request, self.agent)
-        if request.op.name in direct_call.OBJECT_OPERATIONS:
+        if request.op.name in direct_call.OPERATIONS:
             return direct_call.send(self._connection, request, self.via.header)
         if request.op.name in direct_call.LISTING_OPERATIONS:
             return direct_call.send_listing(self._connection, request, self.via.header)

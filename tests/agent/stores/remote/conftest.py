@@ -41,8 +41,10 @@ def remote(open_remote: Open, seaweedfs: Peer) -> RemoteStore:
 
 @pytest.fixture
 async def faulty(open_remote: Open, faulty_seaweedfs: FaultyProxy) -> RemoteStore:
-    """Behind faulty_seaweedfs, whose headers it knows: the first answer of all costs a listing."""
+    """Behind faulty_seaweedfs, whose headers it knows: the first answer of all costs a listing. It
+    has no connection open."""
     store = open_remote(faulty_seaweedfs.peer, timeouts=Timeouts(connect=2, answer=4, silence=2))
     await Client(store)("ListBuckets")
+    await store.close()
     faulty_seaweedfs.seen.clear()
     return store

@@ -3,6 +3,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import os
+import subprocess
+import sys
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -16,7 +19,7 @@ from s3d.agent.s3.messages import S3Request, StreamBody
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.client import Client
-from tests.gateway.conftest import peer_client
+from tests.gateway.conftest import peer_client, remote_settings
 from tests.peers.dialects import without_quotes, without_token
 from tests.peers.proxy import Drop, Fault, FaultyProxy
 
@@ -161,6 +164,44 @@ async def test_a_page_is_as_boto3_has_it(open_remote, seaweedfs, bucket, members
     found.pop("NextContinuationToken", None)
     wanted.pop("NextContinuationToken", None)
     assert found == wanted
+
+
+async def test_buckets_are_as_boto3_has_them(open_remote, seaweedfs, new_bucket):
+    store = Client(open_remote(seaweedfs))
+    listed = (await store("ListBuckets"))["Buckets"]
+    with closing(peer_client(seaweedfs)) as client:
+        expected = client.list_buckets()["Buckets"]
+    own = [[row for row in rows if row["Name"] == new_bucket] for rows in (listed, expected)]
+    assert own[0] == own[1] != []
+    assert (await store("HeadBucket", Bucket=new_bucket)).status == 200
+    error = await store.refused("NoSuchBucket", "HeadBucket", Bucket=f"{new_bucket}-none")
+    assert error.status == 404
+
+
+def test_what_a_mount_needs_at_its_start_does_without_botocore(seaweedfs, bucket):
+    code = """
+import asyncio, sys
+from s3d.agent.core.client import S3Client
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
+from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.remote_store import RemoteStore
+
+async def run(url, bucket):
+    store = RemoteStore(Settings(url), CredentialProvider())
+    client = S3Client(store)
+    await client.buckets()
+    await client.output("HeadBucket", {"Bucket": bucket})
+    assert (await client.page(bucket, limit=10)).objects
+    assert await client.head(bucket, "z")
+    await store.close()
+
+asyncio.run(run(*sys.argv[1:]))
+print([name for name in sys.modules if name.startswith(("aioboto", "aiobotocore", "boto"))])
+"""
+    env = {**os.environ, **remote_settings(seaweedfs)}
+    command = [sys.executable, "-c", code, seaweedfs.endpoint, bucket]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 async def test_a_page_without_an_answer_is_asked_for_again(faulty, faulty_seaweedfs, bucket):
