@@ -31,7 +31,7 @@ COUNT_TIME = 2.0
 LINK_TIMES = {"1 hour": 3600, "1 day": 86_400, "1 week": 604_800}
 """What the user chooses -> seconds for which a presigned URL is valid."""
 _CACHE_RESULTS = {
-    "pin": "pinned", "unpin": "unpinned", "prefetch": "prefetch started", "evict": "evicted",
+    "pin": "pinned", "unpin": "unpinned", "prefetch": "Prefetch started", "evict": "evicted",
 }  # fmt: skip
 
 
@@ -56,9 +56,9 @@ class AgentActions:
     def may_write(self) -> bool:
         """Whether the agent can be changed now; if not, a toast gives the reason."""
         if self.is_readonly:
-            self._messages.toast("the app is read-only", is_error=True)
+            self._messages.toast("The app is read-only", is_error=True)
         elif not self._state.connection.is_live:
-            self._messages.toast("the agent is not reachable: try again later", is_error=True)
+            self._messages.toast("Not done: the agent isn't responding", is_error=True)
         return not self.is_readonly and self._state.connection.is_live
 
     def send(
@@ -101,7 +101,7 @@ class AgentActions:
         """Pause the pushes of the write queue, or resume them."""
         queue = self._state.queue
         if queue is None:
-            self._messages.toast("no remote is set, so there is no queue")
+            self._messages.toast("No remote is set, so there is no queue")
         else:
             self.change_queue("resume" if queue.paused else "pause")
 
@@ -112,7 +112,7 @@ class AgentActions:
 
     def retry_queue(self) -> None:
         """Retry every write of the queue that has failed."""
-        self.send("POST", queue_path("retry"), "all failed transfers are retried",
+        self.send("POST", queue_path("retry"), "retrying all failed uploads; checking the remote",
                   command=cli_command("queue", "retry", "--all"))  # fmt: skip
 
     def presign(self, bucket: str, key: str) -> None:

@@ -49,6 +49,8 @@ class Agent(Protocol):
     """The agent's address, as shown to the user."""
     is_local: bool
     """The agent runs on this machine, so the app can check paths and start the agent."""
+    is_demo: bool
+    """It is no agent, but an example of one."""
 
     async def call(self, method: str, path: str, kind: type[T], body: Any = None) -> T:
         """Call the control API and decode the answer. Raises AgentUnreachable, RequestRefused."""
@@ -79,6 +81,8 @@ async def listing_pages(
 
 class SocketAgent:
     """The agent behind a Unix socket. Connections are opened when they are needed."""
+
+    is_demo = False
 
     def __init__(self, socket: Path, *, is_local: bool = True) -> None:
         self._path = socket

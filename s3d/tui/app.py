@@ -19,7 +19,7 @@ from s3d.shared.text import count, safe, size
 from s3d.tui import frame
 from s3d.tui.agent_actions import AgentActions
 from s3d.tui.agent_client import Agent
-from s3d.tui.app_state import State
+from s3d.tui.app_state import Link, State
 from s3d.tui.feed import Feed
 from s3d.tui.keys import Sources, keys_of, with_user_keys
 from s3d.tui.palette import commands
@@ -61,12 +61,13 @@ class S3dApp(TypeAheadApp):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (frame.WIDE, "-wide"), (130, "-broad")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (28, "-high")]  # noqa: RUF012 - as Textual has them
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r,f5", "refresh_data", "Refresh, or try to connect", show=False, id="again"),
+        Binding("ctrl+r,f5", "refresh_data", "Refresh or reconnect", show=False, id="again"),
         Binding("colon,ctrl+p", "command_palette", "Commands", show=False),
         Binding("comma", "settings", "Settings", show=False, id="settings"),
-        Binding("f2", "theme", "Another theme", show=False, id="theme"),
+        Binding("f2", "theme", "Next theme", show=False, id="theme"),
         Binding("f12", "picture", "Save a screenshot", show=False, id="picture"),
         Binding("question_mark", "keys", "Help", id="help"),
+        Binding("f8", "start_agent", "Start the agent", show=False, id="start"),
         Binding("q", "leave", "Quit", id="quit"),
         Binding("ctrl+q", "leave", "Quit", show=False),
     ]
@@ -178,8 +179,18 @@ class S3dApp(TypeAheadApp):
             lines = [safe(line) for line in str(error).splitlines()]
             self.prompts.view("The agent did not start", lines)
             return
-        self.messages.toast(f"started; its log is {log}")
+        self.messages.toast(f"Agent started; its log is {log}")
         self.feed.poll_now()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """An agent is started only when none answers."""
+        if action == "start_agent":
+            can_start = self.agent.is_local and not self.agent.is_demo
+            return can_start and self.state.connection.link is Link.LOST
+        return True
+
+    def action_explain_quit(self) -> None:
+        self.messages.toast("Press q to quit; the agent keeps running")
 
     def action_leave(self) -> None:
         """Quit; the agent keeps running. Print the number of pending writes."""
@@ -188,8 +199,8 @@ class S3dApp(TypeAheadApp):
             self.exit()
             return
         self.exit(
-            f"{count(queue.moving.files, 'write')}, {size(queue.moving.size)}, not pushed yet: "
-            "the agent keeps pushing them. s3d queue shows them."
+            f"{count(queue.moving.files, 'write')}, {size(queue.moving.size)}, still to upload: "
+            "the agent continues. s3d queue shows them."
         )
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

@@ -12,6 +12,7 @@ from s3d.shared.control import API_MAJOR, AgentStatus, BucketInfo, Event, Hello
 from s3d.shared.diagnostics import LogLine, Samples
 from s3d.shared.mounting import MountStatus, mount_text
 from s3d.shared.syncing import Conflict, FolderStatus, HistoryRow
+from s3d.shared.text import count
 from s3d.shared.transfers import QueueStatus, Transfer
 
 MAX_LOG_LINES = 50_000
@@ -19,8 +20,8 @@ MIN_API_MINOR = 3
 """Minor version of the control API from which there are rates, log and transfers."""
 FINISHED = ("done", "cancelled")
 """States of a transfer that has ended."""
-_LOGGED_EVENTS = frozenset(("sync.state", "sync.conflict", "agent.task_failed", "store.changed"))
-"""Events that the app shows as lines of the log."""
+_LOGGED_EVENTS = frozenset(("sync.state", "sync.conflict", "agent.task_failed"))
+"""Events that the app shows as lines of the log. Each write is none of them: there are many."""
 
 
 class Link(StrEnum):
@@ -82,6 +83,15 @@ class Trouble(NamedTuple):
     kind: str
     text: str
     tab: str
+    row: str = ""
+    """Id of its row in that tab; "" when it has none."""
+    command: str = ""
+    """The s3d command that resolves it, or tells more."""
+
+
+GRAVE, NOTABLE = "bad", "odd"
+"""How grave the state is; the names of the styles that show it."""
+_GRAVE_KINDS = frozenset(("failed", "stopped", "cache"))
 
 
 @dataclass(slots=True)
@@ -135,6 +145,18 @@ class State:
         """URL of the S3 endpoint; that of the default host until the agent has answered."""
         return self.status.endpoint if self.status is not None else "http://127.0.0.1"
 
+    def transfer_count(self, state: str) -> int:
+        """Transfers in a state, "all": in any. The queue counts its writes; not all are listed."""
+        jobs = [each for each in self.transfers if each.kind != "push"]
+        number = sum(state in ("all", each.state) for each in jobs)
+        queue = self.queue
+        if queue is None:
+            return number
+        shares = {"waiting": queue.waiting, "running": queue.running, "held": queue.held,
+                  "failed": queue.failed, "verifying": queue.verifying,
+                  "conflict": queue.conflict}  # fmt: skip
+        return number + sum(share.files for name, share in shares.items() if state in ("all", name))
+
     def mark_connected(self, hello: Hello, now: float) -> None:
         """An agent has answered; another process than before numbers its log from the start."""
         before = self.connection.hello
@@ -165,23 +187,37 @@ class State:
             message = f"{event.subject} {text}".strip()
             self.log.append(LogLine(0, event.at, "info", event.kind, message))
 
+    def gravity(self) -> str:
+        """GRAVE, NOTABLE or "": the gravest state of agent, remote, transfers and folders."""
+        if self.connection.link is Link.LOST:
+            return GRAVE
+        kinds = {trouble.kind for trouble in self.troubles()}
+        if kinds & _GRAVE_KINDS:
+            return GRAVE
+        is_paused = self.queue is not None and self.queue.paused
+        return NOTABLE if kinds or is_paused else ""
+
     def troubles(self) -> list[Trouble]:
         """Everything that needs attention: agent first, then transfers, then sync folders."""
         return [
             *self._agent_troubles(),
-            *(_failed_transfer(each) for each in self.transfers if each.state == "failed"),
+            *(_transfer_trouble(each) for each in self.transfers if each.state in _STUCK),
             *(trouble for folder in self.folders for trouble in _folder_troubles(folder)),
         ]
 
     def _agent_troubles(self) -> list[Trouble]:
         if self.status is None:
             return []
-        troubles = [Trouble("warning", text, "dashboard") for text in self.status.warnings]
+        troubles = [
+            Trouble("warning", text, "dashboard", command="s3d doctor")
+            for text in self.status.warnings
+        ]
         remote, cache = self.status.remote, self.status.cache
         if remote is not None and remote.ok is False:
-            troubles.append(Trouble("offline", f"the remote: {remote.error}", "transfers"))
+            text = f"remote: {remote.error}"
+            troubles.append(Trouble("offline", text, "transfers", command="s3d doctor"))
         if cache is not None and cache.trouble:
-            troubles.append(Trouble("cache", cache.trouble, "cache"))
+            troubles.append(Trouble("cache", cache.trouble, "cache", command="s3d doctor"))
         return [*troubles, *map(_mount_trouble, filter(_needs_attention, self.status.mounts))]
 
 
@@ -190,21 +226,37 @@ def _needs_attention(mount: MountStatus) -> bool:
 
 
 def _mount_trouble(mount: MountStatus) -> Trouble:
-    return Trouble("mount", mount_text(mount), "dashboard")
+    return Trouble("mount", mount_text(mount), "dashboard", command="s3d mount ls")
 
 
-def _failed_transfer(transfer: Transfer) -> Trouble:
-    error = transfer.error
-    reason = f"{error.code} ({error.status})" if error is not None else ""
-    text = f"{transfer.bucket}/{transfer.key}  {reason}".strip()
-    return Trouble("failed", text, "transfers")
+_STUCK = ("failed", "conflict")
+"""States of a transfer that need a decision of the user."""
+
+
+def _transfer_trouble(transfer: Transfer) -> Trouble:
+    error, name = transfer.error, f"{transfer.bucket}/{transfer.key}"
+    group = "queue" if transfer.kind == "push" else "transfers"
+    if transfer.state == "conflict":
+        command = f"s3d queue retry {transfer.id} --force"
+        text = f"{name}  the remote has a newer version"
+        return Trouble("conflict", text, "transfers", transfer.id, command)
+    reason = ""
+    if error is not None:
+        reason = f"{error.code} (HTTP {error.status})" if error.status else error.code
+    if transfer.files > 1:
+        reason = f"{transfer.files_failed:,} of {count(transfer.files, 'file')}: {reason}"
+    command = f"s3d {group} retry {transfer.id}"
+    return Trouble("failed", f"{name}  {reason}".strip(), "transfers", transfer.id, command)
 
 
 def _folder_troubles(folder: FolderStatus) -> list[Trouble]:
     troubles = []
     if folder.state in ("stopped", "offline"):
-        troubles.append(Trouble(folder.state, f"{folder.name}: {folder.reason}", "sync"))
+        verb = "plan" if folder.question else "status"
+        text, command = f"{folder.name}: {folder.reason}", f"s3d sync {verb} {folder.name}"
+        troubles.append(Trouble(folder.state, text, "sync", folder.name, command))
     if folder.conflicts:
-        copies = f"{folder.conflicts} conflict cop{'y' if folder.conflicts == 1 else 'ies'}"
-        troubles.append(Trouble("conflict", f"{folder.name}: {copies}", "sync"))
+        text = f"{folder.name}: {count(folder.conflicts, 'conflict')}"
+        command = f"s3d sync conflicts {folder.name}"
+        troubles.append(Trouble("conflict", text, "sync", folder.name, command))
     return troubles

@@ -66,6 +66,7 @@ class DemoAgent:
 
     socket = ""
     is_local = True
+    is_demo = True
 
     def __init__(self, clock: Callable[[], float] = lambda: NOW) -> None:
         self._clock = clock
@@ -202,8 +203,10 @@ class DemoAgent:
             socket="/run/agent.sock", auth="sigv4", ephemeral=False,
             remote=RemoteStatus("https://s3.eu-west-1.amazonaws.com", True, last_success=NOW),
             queue=QueueStatus(
-                Totals(2, 2 * MIB), Totals(3, 1500 * MIB), Totals(1, 40 * GIB), Totals(1, 2 * GIB),
-                QueueLimits(100 * GIB, 100_000), "/q", oldest=NOW - 372, rate=48.2 * MIB,
+                self._share("waiting"), self._share("running"), self._share("held"),
+                self._share("failed"),
+                QueueLimits(100 * GIB, 100_000), "/q", verifying=self._share("verifying"),
+                conflict=self._share("conflict"), oldest=NOW - 372, rate=48.2 * MIB,
                 remaining=88, arrival_p50=0.85, arrival_p99=9.2,
             ),
             cache=CacheStatus(
@@ -213,6 +216,11 @@ class DemoAgent:
             ),
             sync=self.folders,
         )  # fmt: skip
+
+    def _share(self, state: str) -> Totals:
+        """The writes of the queue in a state."""
+        sizes = [each.size for each in self.transfers if (each.kind, each.state) == ("push", state)]
+        return Totals(len(sizes), sum(sizes))
 
     def _page(self, bucket: str, words: dict[str, str]) -> Listing:
         if bucket not in {found.name for found in values.buckets()}:

@@ -200,7 +200,11 @@ def transfers() -> list[Transfer]:
         Transfer("f1", "prefetch", "prefetch", "models", "llama/", 2 * GIB, "running", NOW - 30,
                  done=614 * MIB, rate=2.2 * MIB, remaining=660, files=12, files_done=3),
         Transfer("t2", "upload", "upload", "pix", "photos/2025/IMG_0002.jpg", int(4.4 * MIB),
-                 "done", NOW - 90, done=int(4.4 * MIB), files_done=1),
+                 "done", NOW - 90, done=int(4.4 * MIB), files_done=1, actions=[]),
+        Transfer("t3", "upload", "upload", "backup", "site", 2 * GIB, "running", NOW - 30,
+                 done=GIB, files=412, files_done=300, files_skipped=1, counting=True,
+                 rate=30 * MIB, source="/home/me/site", pending=Totals(4, 1425 * MIB),
+                 actions=["pause", "cancel"]),
     ]  # fmt: skip
 
 

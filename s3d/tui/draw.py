@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
@@ -56,6 +57,14 @@ def gauge(parts: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:
         drawn += sign * cells
         left -= cells
     return drawn + glyphs.empty * left
+
+
+def highest(values: Sequence[float], width: int) -> list[float]:
+    """The highest value of each of width equal spans of time, so that all values are shown."""
+    if len(values) <= width or width <= 0:
+        return list(values)
+    edges = [round(n * len(values) / width) for n in range(width + 1)]
+    return [max(values[start:end]) for start, end in pairwise(edges)]
 
 
 def spark(values: Sequence[float], width: int, glyphs: Glyphs = UNICODE) -> str:

@@ -10,7 +10,7 @@ from s3d.shared.caching import CacheList, PinList
 from s3d.shared.control import AgentStatus, BucketList, Event, Hello
 from s3d.shared.diagnostics import LogList, Samples
 from s3d.shared.syncing import ConflictList, FolderList, HistoryList
-from s3d.shared.transfers import TransferList
+from s3d.shared.transfers import Transfer, TransferList
 from s3d.tui.agent_client import Agent, AgentUnreachable, RequestRefused
 from s3d.tui.app_state import State
 from s3d.tui.control_paths import folder_path
@@ -24,6 +24,8 @@ BUCKETS_INTERVAL = 15.0
 remote, which costs."""
 TRANSFERS_INTERVAL = 0.2
 """Seconds between two polls of the running transfers, while their tab is shown."""
+FIRST_PAGE = 500
+"""Transfers that are read in one request."""
 SOCKET_INTERVAL = 0.1
 """Seconds between two checks for the socket of an agent that was lost."""
 
@@ -116,13 +118,22 @@ class Feed:
             self.state.update_transfers(running.transfers)
             self._changed()
 
+    async def _poll_transfers(self) -> None:
+        """The jobs and the oldest writes, and beyond those the running and the failed ones."""
+        every: dict[str, Transfer] = {}
+        for query in (f"limit={FIRST_PAGE}", "state=running&limit=200", "state=failed&limit=200"):
+            if not every or len(every) >= FIRST_PAGE:
+                page = await self.agent.call("GET", f"/v1/transfers?{query}", TransferList)
+                every |= {each.id: each for each in page.transfers}
+        self.state.transfers = list(every.values())
+
     async def poll(self) -> None:
         """Read once what is shown. Raises AgentUnreachable, RequestRefused."""
         call, state = self.agent.call, self.state
         state.set_status(await call("GET", "/v1/status", AgentStatus), self._clock())
         if state.connection.is_current_api:
             state.samples = await call("GET", "/v1/samples", Samples)
-        state.transfers = (await call("GET", "/v1/transfers?limit=500", TransferList)).transfers
+        await self._poll_transfers()
         polls = {
             "buckets": self._poll_buckets, "cache": self._poll_cache,
             "sync": self._poll_folders, "logs": self._poll_log,

@@ -23,8 +23,11 @@ WIDE = 96
 """Cells of the terminal from which every text has its full length."""
 
 
-def head_text(state: State, glyphs: Glyphs, now: float, width: int) -> str:
+def head_text(
+    state: State, glyphs: Glyphs, now: float, width: int, *, is_demo: bool = False
+) -> str:
     """Row 1: the connection to the agent and its remote, and the present rates."""
+    name = " s3d DEMO" if is_demo else " s3d"
     status, connection = state.status, state.connection
     if connection.link is not Link.CONNECTED or status is None:
         words = {
@@ -34,33 +37,51 @@ def head_text(state: State, glyphs: Glyphs, now: float, width: int) -> str:
             else f"{glyphs.off} reconnecting, try {connection.tries}",
             Link.FOREIGN: f"{glyphs.off} read only",
         }
-        return f" s3d  {words.get(connection.link, f'{glyphs.on} connected')}"
+        return f"{name}  {words.get(connection.link, f'{glyphs.on} connected')}"
     up, down = (rates[-1] if rates else 0.0 for rates in (state.upload_rates, state.download_rates))
     rates = f"{glyphs.up} {size(round(up))}/s  {glyphs.down} {size(round(down))}/s"
-    parts = [f" s3d  {glyphs.on} connected", f"agent {status.version}"]
+    parts = [f"{name}  {glyphs.on} connected", f"agent {status.version}"]
     if width >= WIDE:
         parts += [f"up {age(now - status.started)}", status.endpoint]
     remote = status.remote
     if remote is not None and remote.ok is False:
-        since = f" {age(now - remote.last_success)}" if remote.last_success else ""
-        parts = [f" s3d  {glyphs.on} connected", f"remote offline{since}: writes are queued"]
+        parts = [f"{name}  {glyphs.on} connected", *_outage(state, now)]
     left = elide(safe("  ".join(parts)), max(width - len(rates) - 3, 10), glyphs.more)
     return left + " " * max(2, width - cell_len(left) - len(rates) - 1) + rates
 
 
-def banner_text(state: State, now: float, *, is_readonly: bool) -> str:
-    """A row that is only there when the connection is not as usual; else empty."""
+def _outage(state: State, now: float) -> list[str]:
+    """How long the remote has been unreachable, and when the agent checks it again."""
+    assert state.status is not None
+    assert state.status.remote is not None
+    success, queue = state.status.remote.last_success, state.queue
+    parts = ["remote unreachable" + (f" for {age(now - success)}" if success else "")]
+    if queue is not None and queue.next_check is not None:
+        parts.append(f"next check in {age(queue.next_check - now)}")
+    return parts
+
+
+def updated_text(seconds: float) -> str:
+    """How old the data on the screen is."""
+    return "Updated just now" if seconds < 1 else f"Updated {age(seconds)} ago"
+
+
+def banner_text(state: State, now: float, *, is_readonly: bool, can_start: bool = False) -> str:
+    """A row that is only there when the connection is not as usual; else empty.
+
+    can_start: the agent is one of this machine.
+    """
     connection = state.connection
     if connection.link is Link.LOST and connection.hello is not None:
         wait = max(0.0, connection.retry_at - now)
         return safe(
-            f" Agent connection lost ({connection.error}). It may still be at work. "
-            f"Next try in {wait:.0f} s   ctrl+r now"
+            f" The agent isn't responding ({connection.error}). "
+            f"Next try in {wait:.0f} s   ctrl+r: try now{'   f8: start it' if can_start else ''}"
         )
     if connection.link is Link.FOREIGN:
-        return " The agent speaks another version of the control API: update the older one."
+        return " The agent has another version of the control API: update s3d. This app only reads."
     if not connection.is_current_api:
-        return " The agent is older than this app: start it again to have everything."
+        return " The agent is older than this app: restart it to have everything."
     return " Read only" if is_readonly else ""
 
 
@@ -81,7 +102,7 @@ def no_agent_text(state: State, socket: str, now: float, *, can_start: bool) -> 
 
 def stale_text(state: State, now: float) -> str:
     """The line at the foot while the connection is lost: how old the data is."""
-    return f" data of {age(now - state.connection.answered_at)} ago; actions wait for the agent"
+    return f" Last update {age(now - state.connection.answered_at)} ago, actions disabled"
 
 
 def tab_titles(state: State, width: int) -> list[str]:

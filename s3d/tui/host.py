@@ -25,6 +25,9 @@ class MainView(Protocol):
 
     def show_tab(self, name: str) -> None: ...
 
+    def show_row(self, tab: str, row: str) -> None:
+        """Show a tab with the cursor on a row; "" leaves the cursor where it is."""
+
     def show_place(self, bucket: str, key: str) -> None:
         """Show the listing that contains a key, with the cursor on it."""
 

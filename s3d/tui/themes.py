@@ -87,6 +87,7 @@ class Glyphs:
     to: str = "→"
     back: str = "←"
     on: str = "●"
+    run: str = "▶"
     off: str = "○"
     part: str = "◐"
     wait: str = "·"
@@ -103,6 +104,6 @@ class Glyphs:
 UNICODE = Glyphs()
 ASCII = Glyphs(
     full="#", half="=", light="-", empty=".", line="=", gap="-", up="^", down="v", both="<>",
-    to="->", back="<-", on="*", off="o", part="%", wait=".", held="|", bad="x", good="+",
+    to="->", back="<-", on="*", run=">", off="o", part="%", wait=".", held="|", bad="x", good="+",
     more="~", retry="r", levels="_.-=+*#@",
 )  # fmt: skip

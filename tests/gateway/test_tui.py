@@ -160,8 +160,8 @@ def test_8_and_9_an_upload_moves_waits_and_is_limited(
     s3 = app.gateway.agent.s3()
     terminal = app.terminal
     terminal.press("3", "b")
-    terminal.until("Bytes a second")
-    terminal.rewrite("Bytes a second", "1MiB")
+    terminal.until("Bytes per second")
+    terminal.rewrite("Bytes per second", "1MiB")
     terminal.press("Enter")
     terminal.until("$ s3d bandwidth 1MiB")
     s3.put_object(Bucket=new_bucket, Key="big", Body=bytes(32 << 20))
@@ -172,11 +172,11 @@ def test_8_and_9_an_upload_moves_waits_and_is_limited(
         shares.add(_row(terminal.shown(), "big"))
     assert len(shares) >= 4, shares
     terminal.press("P")
-    terminal.until("PAUSED")
+    terminal.until("Paused")
     terminal.press("P", "b")
     terminal.until("Bytes a second")
     terminal.press("Enter")
-    terminal.once(lambda shown: "PAUSED" not in shown, "no pause")
+    terminal.once(lambda shown: "Paused" not in shown, "no pause")
     app.gateway.drain()
     terminal.once(lambda shown: not _row(shown, "big"), "the end of it")
 
@@ -216,10 +216,10 @@ def test_10_an_agent_that_was_killed_is_found_again(
     app.gateway.agent.s3().put_object(Bucket=new_bucket, Key="mine", Body=b"kept")
     os.kill(app.gateway.agent.process.pid, signal.SIGKILL)
     app.gateway.agent.process.wait()
-    shown = terminal.until("Agent connection lost", TIMES)
+    shown = terminal.until("agent isn't responding", TIMES)
     assert "k4" in shown
     terminal.press("D")
-    terminal.until("is not reachable")
+    terminal.until("Not done: the agent")
     app.gateway.start()
     shown = terminal.until("connected  agent", 2.0 * TIMES)
     terminal.until("1 marked")
@@ -258,7 +258,7 @@ def test_12_pins_and_prefetches(app: App, new_bucket: str, remote: Any, network:
     terminal.until("3 Transfers 1")
     terminal.until("↑ pending")
     terminal.press("g", "j", "E")
-    terminal.until("cannot be evicted", TIMES)
+    terminal.until("evict a pending write", TIMES)
     network.come_back()
 
 

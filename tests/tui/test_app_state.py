@@ -1,4 +1,5 @@
 import msgspec
+import pytest
 
 from s3d.shared.control import API_MAJOR, ApiVersion, Event, Hello
 from s3d.shared.diagnostics import LogLine, Samples
@@ -64,14 +65,14 @@ def test_news_are_of_transfers_that_are_known():
     news = msgspec.structs.replace(state.transfers[0], done=7)
     state.update_transfers([news, msgspec.structs.replace(news, id="other")])
     assert state.transfers[0].done == 7
-    assert len(state.transfers) == 10
+    assert len(state.transfers) == len(DemoAgent().transfers)
 
 
 def test_what_needs_attention_names_the_tab_that_mends_it():
     state, agent = State(), DemoAgent()
     assert state.troubles() == []
     state.status, state.transfers, state.folders = agent._status(), agent.transfers, agent.folders
-    assert [(word, tab) for word, _, tab in state.troubles()] == [
+    assert [(each.kind, each.tab) for each in state.troubles()] == [
         ("failed", "transfers"),
         ("stopped", "sync"),
         ("conflict", "sync"),
@@ -91,8 +92,43 @@ def test_a_mount_that_failed_or_has_conflicts_needs_attention():
 
 def test_what_was_said_before_is_before():
     state = State()
-    state.add_event(Event(1, "b", 5.0, "store.changed", "b/k"))
+    state.add_event(Event(1, "b", 5.0, "sync.state", "b/k"))
     state.add_log_lines(
         [LogLine(1, 2.0, "info", "main", "serving"), LogLine(2, 6.0, "info", "x", "y")], 2
     )
     assert [line.at for line in state.log] == [2.0, 5.0, 6.0]
+
+
+@pytest.mark.finding("tui-18")
+def test_the_gravest_state_gives_the_head_its_colour():
+    state, agent = State(), DemoAgent()
+    state.connection.link = Link.CONNECTED
+    assert state.gravity() == ""
+    state.set_status(agent._status(), 0.0)
+    remote = msgspec.structs.replace(state.status.remote, ok=False, error="connection refused")
+    state.set_status(msgspec.structs.replace(state.status, remote=remote), 0.0)
+    assert state.gravity() == "odd"
+    state.transfers = agent.transfers
+    assert state.gravity() == "bad"
+    state.transfers = []
+    state.connection.mark_lost("EOF", 0.0, 0.0)
+    assert state.gravity() == "bad"
+
+
+@pytest.mark.finding("tui-20")
+def test_a_trouble_has_its_row_and_the_command_that_mends_it():
+    state, agent = State(), DemoAgent()
+    state.transfers, state.folders = agent.transfers, agent.folders
+    assert [(each.row, each.command) for each in state.troubles()] == [
+        ("8f10", "s3d queue retry 8f10"),
+        ("notes", "s3d sync plan notes"),
+        ("notes", "s3d sync conflicts notes"),
+    ]
+
+
+@pytest.mark.finding("tui-27")
+def test_a_write_is_no_line_of_the_log():
+    state = State()
+    state.add_event(Event(1, "boot", 1.0, "store.changed", "b/k"))
+    state.add_event(Event(2, "boot", 2.0, "sync.conflict", "notes"))
+    assert [line.source for line in state.log] == ["sync.conflict"]

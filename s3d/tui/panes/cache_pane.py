@@ -26,6 +26,7 @@ class CachePane(FilteredPane):
     """The gauge; below it pins, prefetches, pending writes and entries in one table."""
 
     FOCUS = "#entries"
+    WRITES = frozenset(("pin", "evict", "prefetch", "limits", "cancel"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pin", "Pin/unpin", id="cache.pin"),
         Binding("E", "evict", "Evict", id="cache.evict"),
@@ -33,8 +34,8 @@ class CachePane(FilteredPane):
         Binding("L", "limits", "Limits", id="cache.limits"),
         Binding("o", "sort", "Sort", id="cache.sort"),
         Binding("slash", "filter", "Filter", id="cache.filter"),
-        Binding("x", "cancel", "Cancel a prefetch", show=False, id="cache.cancel"),
-        Binding("escape", "unfilter", "No filter", show=False),
+        Binding("x", "cancel", "Cancel prefetch", show=False, id="cache.cancel"),
+        Binding("escape", "unfilter", "Clear filter", show=False),
     ]
 
     def __init__(self) -> None:
@@ -49,7 +50,7 @@ class CachePane(FilteredPane):
         yield Table(
             COLUMNS,
             glyphs=self.glyphs,
-            empty="Nothing is cached yet: read something through the endpoint.",
+            empty="Nothing is cached yet: read an object through the endpoint",
             marks=True,
             id="entries",
         )
@@ -109,7 +110,8 @@ class CachePane(FilteredPane):
             return
         pending = {(each.bucket, each.key) for each in self.state.transfers if each.kind == "push"}
         if any((place.bucket, place.key) in pending for place in chosen):
-            self.host.messages.toast("pending writes cannot be evicted", is_error=True)
+            text = "Can't evict a pending write: the remote does not have it"
+            self.host.messages.toast(text, is_error=True)
             return
         what = object_name(chosen[0].bucket, chosen[0].key or chosen[0].prefix)
         if len(chosen) > 1:
@@ -134,7 +136,7 @@ class CachePane(FilteredPane):
             self.host.agent, lambda: [info.name for info in self.state.buckets]
         )
         fields = [
-            Field("place", "Bring all below", start, check_place, hint="BUCKET/PREFIX",
+            Field("place", "Prefetch all below", start, check_place, hint="BUCKET/PREFIX",
                   completion=completion, is_beginning=True),
         ]  # fmt: skip
 
@@ -142,13 +144,13 @@ class CachePane(FilteredPane):
             bucket, prefix = parse_place(values["place"])
             self.host.actions.change_cache("prefetch", CachePlace(bucket, prefix=prefix))
 
-        self.host.prompts.fill_in("Prefetch", fields, prefetch, verb="begins")
+        self.host.prompts.fill_in("Prefetch", fields, prefetch, verb="start")
 
     def action_cancel(self) -> None:
         row = self.table.current
         running = [each for each in self.state.transfers if row is not None and each.id == row.id]
         if not running:
-            self.host.messages.toast("only a prefetch can be cancelled")
+            self.host.messages.toast("Only a prefetch can be cancelled")
         for each in running:
             self.host.actions.send(
                 "POST", transfer_path(each.id, "cancel"), "cancelled",
@@ -158,23 +160,21 @@ class CachePane(FilteredPane):
     def action_limits(self) -> None:
         cache = self.state.cache
         if cache is None:
-            self.host.messages.toast("no remote is set, so there is no cache")
+            self.host.messages.toast("No remote is set, so there is no cache")
             return
         if not self.host.actions.may_write():
             return
         fields = [
-            Field("size", "Bytes, at most", size(cache.max_size).replace(" ", ""), check_size),
-            Field("files", "Objects, at most", str(cache.max_files), check_number),
+            Field("size", "Max size", size(cache.max_size).replace(" ", ""), check_size),
+            Field("files", "Max objects", str(cache.max_files), check_number),
         ]
 
         def set_limits(values: dict[str, str]) -> None:
             body = CacheChanges(parse_size(values["size"]), int(values["files"]))
             self.host.actions.send("PATCH", "/v1/cache", f"limit {values['size']}", body)
 
-        details = "Until the agent's next start; for good: S3D_READ_CACHE_MAX_SIZE, _MAX_FILES"
-        self.host.prompts.fill_in(
-            "Limits of the cache", fields, set_limits, details=details, verb="sets them"
-        )
+        details = "Until restart. To keep them: S3D_READ_CACHE_MAX_SIZE, _MAX_FILES"
+        self.host.prompts.fill_in("Cache limits", fields, set_limits, details=details, verb="apply")
 
     def action_sort(self) -> None:
         choices = [Choice(order[0], order, order) for order in ORDERS]

@@ -10,15 +10,20 @@ from s3d.shared.text import age, count, size
 from s3d.shared.transfers import Transfer
 from s3d.tui.app_state import State
 from s3d.tui.cli_equivalent import object_name
-from s3d.tui.draw import gauge, spark
+from s3d.tui.draw import gauge, highest, spark
 from s3d.tui.table import Column, Row
 from s3d.tui.themes import Glyphs
 
 ORDERS = ("name", "size", "checked")
 COLUMNS = (
-    Column("Bucket/key"), Column("Here", 10, right=True), Column("Size", 10, right=True),
+    Column("Bucket/key"), Column("Cached", 10, right=True), Column("Size", 10, right=True),
     Column("Checked", 10, right=True), Column("State", 15),
 )  # fmt: skip
+
+
+_PENDING_WORDS = {"failed": ("failed", "bad"), "conflict": ("conflict", "bad"),
+                  "held": ("paused", "odd")}  # fmt: skip
+"""State of a pending write -> its word here, and its style; else pending."""
 
 
 class CacheRow(NamedTuple):
@@ -78,14 +83,16 @@ def _prefetch_row(transfer: Transfer, glyphs: Glyphs) -> CacheRow:
 def _pending_row(transfer: Transfer, glyphs: Glyphs) -> CacheRow:
     """A write that waits for the remote: on the same disk, but not part of the cache."""
     name = object_name(transfer.bucket, transfer.key)
-    cells = (name, size(transfer.size), size(transfer.size), "-", f"{glyphs.up} pending")
+    word, style = _PENDING_WORDS.get(transfer.state, ("pending", "odd"))
+    sign = glyphs.bad if style == "bad" else glyphs.up
+    cells = (name, size(transfer.size), size(transfer.size), "-", f"{sign} {word}")
     place = CachePlace(transfer.bucket, transfer.key)
-    return CacheRow(Row(f"write {transfer.id}", cells, "odd"), place)
+    return CacheRow(Row(f"write {transfer.id}", cells, style), place)
 
 
 def _entry_row(entry: CacheEntry, now: float, glyphs: Glyphs) -> CacheRow:
     share = entry.held / entry.size if entry.size else 1.0
-    state = f"{glyphs.on} clean" if share >= 1 else f"{glyphs.part} partial {share:.0%}"
+    state = f"{glyphs.full} cached" if share >= 1 else f"{glyphs.part} partial {share:.0%}"
     if entry.pinned:
         state = f"{glyphs.pin} pinned"
     name = object_name(entry.bucket, entry.key)
@@ -104,20 +111,21 @@ def gauge_lines(cache: CacheStatus, state: State, width: int, glyphs: Glyphs) ->
     pending = state.queue.left.size if state.queue is not None else 0
     limit = max(cache.max_size, 1)
     ratios = [max(each, 0.0) for each in state.samples.hit_ratio] if state.samples else []
+    chart = spark(highest(ratios, 20), 20, glyphs)
     return [
         f"{gauge([clean / limit, pinned / limit], width, glyphs)} {size(cache.size)} of "
         f"{size(cache.max_size)} {cache.size / limit:.0%}",
-        f"{glyphs.full} clean {size(clean)}   {glyphs.half} pinned {size(pinned)}   "
+        f"{glyphs.full} cached {size(clean)}   {glyphs.half} pinned {size(pinned)}   "
         f"pending writes {size(pending)} (in the queue, never evicted)",
-        f"hits {hit_share(cache)} {spark(ratios, 20, glyphs)} evicted {cache.evictions:,}   "
+        f"hits: {hit_share(cache)} {chart} evicted {cache.evictions:,}   "
         f"S3-FIFO, revalidated after {age(cache.max_age)}",
     ]
 
 
 def hit_share(cache: CacheStatus) -> str:
-    """The share of reads that the cache has answered, as text; "-" before the first read."""
+    """The share of reads that the cache has answered, as text."""
     reads = cache.hits + cache.misses
-    return f"{cache.hits / reads:.0%}" if reads else "-"
+    return f"{cache.hits / reads:.0%}" if reads else "no reads yet"
 
 
 def freed_size(entries: Iterable[CacheEntry], places: Sequence[CachePlace]) -> int:

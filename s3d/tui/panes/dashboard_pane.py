@@ -12,10 +12,13 @@ from s3d.shared.caching import CacheStatus
 from s3d.shared.mounting import mount_text
 from s3d.shared.text import age, count, duration, safe, size
 from s3d.shared.transfers import QueueStatus
-from s3d.tui.draw import colored_gauge, colored_spark, fullness
+from s3d.tui.app_state import Trouble
+from s3d.tui.draw import colored_gauge, colored_spark, fullness, highest
+from s3d.tui.frame import updated_text
 from s3d.tui.panes.cache_rows import hit_share
 from s3d.tui.panes.folder_rows import folder_line
 from s3d.tui.panes.pane import Pane
+from s3d.tui.panes.queue_box import paused_text
 from s3d.tui.table import Column, Row, Table
 from s3d.tui.tabs import key_of
 from s3d.tui.text_widgets import Box
@@ -30,10 +33,16 @@ class DashboardPane(Pane):
     """Rates, cache, endpoint and folders in boxes; below them what needs attention."""
 
     FOCUS = "#attention"
+    WRITES = frozenset(("pause_all",))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("P", "pause_all", "Pause all", id="dashboard.pause_all"),
         Binding("y", "copy", "Copy endpoint", id="dashboard.copy"),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._troubles: list[Trouble] = []
+        """In the order of the rows."""
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="row"):
@@ -51,8 +60,18 @@ class DashboardPane(Pane):
         )
 
     def on_table_opened(self, event: Table.Opened) -> None:
-        """Show the tab where the trouble can be resolved."""
-        self.host.main.show_tab(event.row.partition(" ")[0])
+        """Show the row where the trouble can be resolved."""
+        trouble = self._troubles[int(event.row.partition(" ")[2])]
+        self.host.main.show_row(trouble.tab, trouble.row)
+
+    @property
+    def _current(self) -> Trouble | None:
+        row = self.table.current
+        number = int(row.id.partition(" ")[2]) if row is not None else -1
+        return self._troubles[number] if 0 <= number < len(self._troubles) else None
+
+    def on_table_moved(self) -> None:
+        self.host.main.draw_foot()
 
     def action_pause_all(self) -> None:
         self.host.actions.toggle_queue()
@@ -64,16 +83,18 @@ class DashboardPane(Pane):
         status = self.state.status
         if status is None:
             return ""
-        answered = age(self.host.clock() - self.state.connection.answered_at)
-        parts = [f"agent answered {answered} ago"]
+        parts = [updated_text(self.host.clock() - self.state.connection.answered_at)]
         remote = status.remote
         if remote is not None:
-            ok = {True: "reachable", False: "unreachable", None: "not contacted yet"}[remote.ok]
+            ok = {True: "reachable", False: "unreachable", None: "not checked yet"}[remote.ok]
             parts.append(safe(f"remote {ok}"))
             if abs(remote.clock_offset) >= 1:
                 parts.append(f"its clock is {remote.clock_offset:+.0f} s off")
         else:
             parts.append("embedded store")
+        trouble = self._current
+        if trouble is not None and trouble.command:
+            parts.append(safe(f"$ {trouble.command}"))
         return " " + "   ".join(parts)
 
     def draw(self) -> None:
@@ -85,20 +106,21 @@ class DashboardPane(Pane):
             self._draw_store()
         self._draw_endpoint()
         self._draw_folders()
+        self._troubles = self.state.troubles()
         self.table.show(
             [
-                Row(f"{tab} {number}", (kind, text, key_of(tab)), "odd")
-                for number, (kind, text, tab) in enumerate(self.state.troubles())
+                Row(f"{each.tab} {number}", (each.kind, each.text, key_of(each.tab)), "odd")
+                for number, each in enumerate(self._troubles)
             ]
         )
 
     def _draw_upload(self) -> None:
         queue = self.state.queue
-        text, delay = "no remote: writes are stored here", ""
+        text, delay = "no remote: writes are stored on this machine", ""
         if queue is not None:
             left = queue.left
             eta = f", ETA {age(queue.remaining)}" if queue.remaining is not None else ""
-            paused = "PAUSED, " if queue.paused else ""
+            paused = f"{paused_text(queue)}, " if queue.paused else ""
             text = f"{paused}queue {count(left.files, 'write')}, {size(left.size)}{eta}"
             delay = self._delay(queue)
         self._draw_rate("upload", self.state.upload_rates, text, delay)
@@ -117,7 +139,7 @@ class DashboardPane(Pane):
 
     def _draw_download(self) -> None:
         cache = self.state.cache
-        text = f"from the cache {hit_share(cache)}" if cache is not None else ""
+        text = f"from the cache: {hit_share(cache)}" if cache is not None else ""
         self._draw_rate("download", self.state.download_rates, text)
 
     def _draw_rate(self, name: str, rates: list[float], text: str, middle: str = "") -> None:
@@ -126,8 +148,8 @@ class DashboardPane(Pane):
         width = min(MAX_CHART, max(box.size.width - 6, 8))
         rate, peak = (rates[-1] if rates else 0.0), max(rates, default=0.0)
         box.set_title(f"{name.title()}  {size(round(rate))}/s")
-        middle = middle or f"peak {size(round(peak))}/s, 5 min"
-        box.put(colored_spark(rates, width, self.glyphs), middle, text)
+        middle = middle or f"peak {size(round(peak))}/s in {age(max(len(rates), 1))}"
+        box.put(colored_spark(highest(rates, width), width, self.glyphs), middle, text)
 
     def _draw_cache(self) -> None:
         box, cache = self.query_one("#cache-box", Box), self.state.cache
@@ -164,18 +186,20 @@ class DashboardPane(Pane):
             box.put("")
             return
         rate = samples.requests[-1] if samples.requests else 0.0
-        target = "the embedded store" if status.remote is None else status.remote.url
+        target = "serves the embedded store"
+        if status.remote is not None:
+            target = f"proxies {status.remote.url}"
         box.put(
             f"{rate:,.0f} requests/s  p50 {_latency(samples.p50)}  p99 {_latency(samples.p99)}",
             f"last minute: 4xx {samples.errors_4xx:,}  5xx {samples.errors_5xx:,}",
-            safe(f"{status.endpoint}  before {target}"),
+            safe(f"{status.endpoint}  {target}"),
         )
 
     def _draw_folders(self) -> None:
         box = self.query_one("#folders", Box)
         width = max(box.size.width - 4, 60)
         lines = [folder_line(folder, width, self.glyphs) for folder in self.state.folders]
-        lines = lines or ["No folder is synced. 5, then n: add one."]
+        lines = lines or ["No sync folders yet: press 5, then n"]
         mounts = [] if self.state.status is None else self.state.status.mounts
         box.put(*lines, *(safe(f"mount  {mount_text(each)}") for each in mounts))
 
@@ -188,4 +212,5 @@ def _latency(seconds: float) -> str:
 def _saved(cache: CacheStatus) -> str:
     """What the remote was spared, and its price where the settings have one."""
     cost = "" if cache.saved_cost is None else f" {cache.saved_cost:,.2f}:"
-    return f"saved{cost} {count(cache.saved_requests, 'request')}, {size(cache.saved_bytes)}"
+    requests, downloads = count(cache.saved_requests, "request"), size(cache.saved_bytes)
+    return f"saved{cost} {requests}, {downloads} of downloads"

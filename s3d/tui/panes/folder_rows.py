@@ -9,6 +9,8 @@ from s3d.tui.table import Row
 from s3d.tui.themes import Glyphs
 
 _STYLES = {"stopped": "bad", "offline": "odd", "paused": "dim", "syncing": "good"}
+_GRAVER = ("stopped", "offline")
+"""States that are graver than a conflict: nothing is synced."""
 _MAX_TROUBLES = 3
 """Paths that are not in sync, in the details; the rest is only counted."""
 
@@ -16,8 +18,10 @@ _MAX_TROUBLES = 3
 def folder_line(folder: FolderStatus, width: int, glyphs: Glyphs) -> str:
     """One line of the dashboard: sign, name, both sides, state."""
     state = folder.reason or folder.state
-    if folder.conflicts:
-        state = f"{count(folder.conflicts, 'conflict')}, 5 resolves"
+    if folder.state in _GRAVER:
+        state = f"{folder.state}: {folder.reason}"
+    elif folder.conflicts:
+        state = f"{count(folder.conflicts, 'conflict')}, press 5"
     elif folder.state == "syncing" and folder.todo:
         share = folder.done / folder.todo
         state = f"{bar(share, 10, glyphs)} {folder.done:,} of {folder.todo:,}"
@@ -26,7 +30,7 @@ def folder_line(folder: FolderStatus, width: int, glyphs: Glyphs) -> str:
     half = max(width - 14, 20) // 2
     texts = ((folder.name, 10), (_sides(folder, glyphs), half), (state, half))
     name, sides, state = (cell(text, width, more=glyphs.more) for text, width in texts)
-    sign = "!" if folder.conflicts else _sign(folder, glyphs)
+    sign = "!" if folder.conflicts and folder.state != "offline" else _sign(folder, glyphs)
     return f"{sign} {name} {sides} {state}"
 
 
@@ -35,7 +39,7 @@ def folder_row(folder: FolderStatus, glyphs: Glyphs) -> Row:
     state = f"{_sign(folder, glyphs)} {folder.state}"
     if folder.state == "syncing" and folder.todo:
         state = f"{bar(folder.done / folder.todo, 12, glyphs)} {folder.done:,}/{folder.todo:,}"
-    elif folder.conflicts:
+    elif folder.conflicts and folder.state not in _GRAVER:
         state = f"! {count(folder.conflicts, 'conflict')}"
     elif folder.state == "idle":
         state = f"{glyphs.on} up to date"
@@ -50,7 +54,7 @@ def folder_details(folder: FolderStatus) -> list[str]:
     if folder.reason:
         lines.append(safe(f"{folder.state}: {folder.reason}"))
     if folder.question:
-        lines.append("a: approve    u: restore from the other side    t: see the plan")
+        lines.append("a approve deletions    u restore from the other side    t show the plan")
     lines += [
         safe(f"{each.state}  {each.path}: {each.reason}")
         for each in folder.troubles[:_MAX_TROUBLES]

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from s3d.shared.diagnostics import LogLine
 from s3d.shared.logs import message_text
-from s3d.shared.text import moment, safe
+from s3d.shared.text import count, moment, safe
 from s3d.tui.cli_equivalent import command
 from s3d.tui.draw import cell
 from s3d.tui.panes.pane import FilterInput, Pane
@@ -36,11 +36,11 @@ class LogsPane(Pane):
         Binding("s", "source", "Source", id="logs.source"),
         Binding("slash", "find", "Search", id="logs.find"),
         Binding("n", "next(1)", "Next", id="logs.next"),
-        Binding("N", "next(-1)", "Match before", show=False, id="logs.before"),
-        Binding("enter", "whole", "The whole line", show=False, id="logs.whole"),
-        Binding("y", "copy", "Copy the line", show=False, id="logs.copy"),
-        Binding("e", "export", "Save the lines to a file", show=False, id="logs.export"),
-        Binding("escape", "unfind", "No search", show=False),
+        Binding("N", "next(-1)", "Previous match", show=False, id="logs.before"),
+        Binding("enter", "whole", "Whole line", show=False, id="logs.whole"),
+        Binding("y", "copy", "Copy line", show=False, id="logs.copy"),
+        Binding("e", "export", "Save to a file", show=False, id="logs.export"),
+        Binding("escape", "unfind", "Clear search", show=False),
     ]
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class LogsPane(Pane):
         yield Table(
             [Column("Time", 8), Column("Level", 7), Column("Source", 20), Column("What")],
             glyphs=self.glyphs,
-            empty="The log is empty.",
+            empty="No log lines yet",
             opens=False,
             id="log",
         )
@@ -76,6 +76,12 @@ class LogsPane(Pane):
             for line in self.state.log
             if line.level in levels and line.source.startswith(self._source)
         ]
+        if self._lines or not self.state.log:
+            self.table.empty = "No log lines yet"
+        else:
+            self.table.empty = (
+                f"None of {count(len(self.state.log), 'line')} matches level and source"
+            )
         self.table.show(_LogRows(self._lines), str)
         if self._is_following:
             self._read_lines = len(self._lines)
@@ -140,7 +146,7 @@ class LogsPane(Pane):
 
     def action_next(self, by: int) -> None:
         if not self._searched:
-            self.host.messages.toast("search for something first: /")
+            self.host.messages.toast("Press / to search first")
             return
         end = len(self._lines) if by > 0 else -1
         self._go_to_match(range(self.table.cursor.line + by, end, by))
@@ -154,7 +160,7 @@ class LogsPane(Pane):
                 self.table.go(str(number))
                 self._draw_box()
                 return
-        self.host.messages.toast(f"no line that way contains {self._searched}")
+        self.host.messages.toast(f"No more matches for {self._searched}")
 
     def action_unfind(self) -> None:
         self._searched = ""
@@ -184,7 +190,7 @@ class LogsPane(Pane):
         try:
             path.write_text("".join(lines), encoding="utf-8")
         except OSError as error:
-            text = f"{path} cannot be written: {error.strerror}"
+            text = f"Cannot write {path}: {error.strerror}"
             self.host.messages.toast(text, is_error=True)
             return
         self.host.messages.report(f"{len(lines):,} lines saved to {path}", command("logs"))

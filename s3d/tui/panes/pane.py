@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from textual.actions import parse as parse_action_text
 from textual.containers import Vertical
+from textual.events import Key
 from textual.widgets import Input
 
 from s3d.tui.app_state import State
@@ -17,6 +21,10 @@ class Pane(Vertical):
 
     FOCUS = ""
     """Selector of the widget that has the focus when the pane is shown: its table."""
+
+    WRITES: ClassVar[frozenset[str]] = frozenset()
+    """Actions that change something, as "name" or "name argument": not there when the app is
+    read-only."""
 
     @property
     def host(self) -> Host:
@@ -38,13 +46,44 @@ class Pane(Vertical):
     def draw(self) -> None:
         """Show what the State says."""
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing that writes is offered when the app is read-only."""
+        names = {action, f"{action} {parameters[0]}" if parameters else action}
+        return not (self.host.actions.is_readonly and names & self.WRITES)
+
+    def on_key(self, event: Key) -> None:
+        """A key whose action is not possible now says why; keys of other widgets are not seen."""
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            name, parameters = parse_action(binding.action)
+            if self.check_action(name, parameters):
+                continue
+            readonly = self.check_action(name, parameters) is False
+            text = "The app is read-only" if readonly else self.refusal(name, parameters)
+            self.host.messages.toast(text)
+            event.stop()
+            return
+
+    def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Why an action is not possible for what is under the cursor."""
+        return "Not possible here"
+
     def status(self) -> str:
         """The line at the foot: safe text."""
         return ""
 
+    def show_row(self, id: str) -> None:
+        """Put the cursor on a row."""
+        self.table.go(id)
+
     def take_focus(self) -> None:
         """Set the focus at once, without waiting for a refresh: the next key is for the table."""
         self.screen.set_focus(self.table)
+
+
+def parse_action(text: str) -> tuple[str, tuple[object, ...]]:
+    """Name and arguments of the action of a binding."""
+    _, name, parameters = parse_action_text(text)
+    return name, parameters
 
 
 class FilterInput(Input):

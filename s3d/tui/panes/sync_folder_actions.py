@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from s3d.shared.syncing import FolderStatus, UndoRequest
+from s3d.shared.syncing import FolderStatus, HistoryRow, UndoRequest
 from s3d.tui.cli_equivalent import command
 from s3d.tui.control_paths import folder_path
 from s3d.tui.host import Host
@@ -14,14 +14,14 @@ from s3d.tui.screens.plan_screen import PlanScreen
 
 
 class FolderActions:
-    """current: the folder under the cursor. history_row: id of the history row under the cursor."""
+    """current: the folder under the cursor. history_row: that of its history."""
 
     def __init__(
         self,
         host: Host,
         *,
         current: Callable[[], FolderStatus | None],
-        history_row: Callable[[], str],
+        history_row: Callable[[], HistoryRow | None],
     ) -> None:
         self._host, self._current, self._history_row = host, current, history_row
 
@@ -32,9 +32,11 @@ class FolderActions:
     def edit(self) -> None:
         folder = self._current()
         if folder is None:
-            self._host.messages.toast("no folder is under the cursor; n adds one")
+            self._host.messages.toast("No sync folders yet: press n to add one")
         elif not folder.from_file:
-            self._host.messages.toast(f"{folder.name} is set by the environment", is_error=True)
+            self._host.messages.toast(
+                f"{folder.name} is set by the environment, so it is changed there", is_error=True
+            )
         elif self._host.actions.may_write():
             self._host.push_screen(FolderFormScreen(folder.name), self._saved)
 
@@ -63,7 +65,7 @@ class FolderActions:
     def resolve_conflicts(self) -> None:
         folder = self._current()
         if folder is None or not folder.conflicts:
-            self._host.messages.toast("there is no conflict")
+            self._host.messages.toast("No conflicts")
             return
         self._host.push_screen(ConflictsScreen(folder.name), lambda _: self._host.feed.poll_now())
 
@@ -72,31 +74,37 @@ class FolderActions:
         folder = self._stopped_with_question()
         if folder is not None:
             self._host.prompts.confirm(
-                f"{folder.reason}. Do it?", lambda: self._send(folder, "approve", "approved")
+                f"Approve? {folder.reason}.", lambda: self._send(folder, "approve", "approved")
             )
 
     def restore(self) -> None:
         """Instead of deleting much, bring it back from the other side."""
         folder = self._stopped_with_question()
         if folder is not None:
-            self._send(folder, "restore", "restored from the other side")
+            self._host.prompts.confirm(
+                f"Restore the deleted files of {folder.name} from the other side?",
+                lambda: self._send(folder, "restore", "restored from the other side"),
+            )
 
     def _stopped_with_question(self) -> FolderStatus | None:
         folder = self._current()
         if folder is None or not folder.question:
-            self._host.messages.toast("no decision is pending")
+            self._host.messages.toast("Nothing to approve")
             return None
         return folder if self._host.actions.may_write() else None
 
     def undo(self) -> None:
         """Bring back what the history row under the cursor has replaced or removed."""
         folder, row = self._current(), self._history_row()
-        if folder is None or not row:
-            self._host.messages.toast("no row of the history is selected: tab moves there")
+        if folder is None or row is None:
+            self._host.messages.toast("No activity is selected: press tab")
+            return
+        if not row.can_undo:
+            self._host.messages.toast("Only rows marked with z can be undone", is_error=True)
             return
         self._host.actions.send(
-            "POST", folder_path(folder.name, ":undo"), "undone", UndoRequest(int(row)),
-            command=command("sync", "undo", "--id", row, "--folder", folder.name),
+            "POST", folder_path(folder.name, ":undo"), "undone", UndoRequest(row.id),
+            command=command("sync", "undo", "--id", str(row.id), "--folder", folder.name),
         )  # fmt: skip
 
     def remove(self) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from s3d.shared.syncing import FolderStatus
+from s3d.shared.syncing import FolderStatus, HistoryRow
 from s3d.shared.text import age, moment, safe
 from s3d.tui.panes.folder_rows import folder_details, folder_row
 from s3d.tui.panes.pane import Pane
@@ -21,6 +21,10 @@ class SyncPane(Pane):
     """The table of folders; below it, details and history of the one under the cursor."""
 
     FOCUS = "#sync-folders"
+    WRITES = frozenset(
+        f"folder {name}"
+        for name in ("edit", "new", "pause", "now", "approve", "remove", "restore", "undo")
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "folder('edit')", "Edit", id="sync.edit"),
         Binding("n", "folder('new')", "New", id="sync.new"),
@@ -29,7 +33,7 @@ class SyncPane(Pane):
         Binding("c", "folder('conflicts')", "Conflicts", id="sync.conflicts"),
         Binding("a", "folder('approve')", "Approve", show=False, id="sync.approve"),
         Binding("D", "folder('remove')", "Remove", id="sync.remove"),
-        Binding("t", "folder('plan')", "What a pass would do", show=False, id="sync.plan"),
+        Binding("t", "folder('plan')", "Dry run", id="sync.plan"),
         Binding("u", "folder('restore')", "Restore from the other side", show=False,
                 id="sync.restore"),
         Binding("z", "folder('undo')", "Undo a row of the history", show=False, id="sync.undo"),
@@ -41,14 +45,14 @@ class SyncPane(Pane):
             [Column("Name", 12), Column("Folder and bucket"), Column("Mode", 8),
              Column("Files", 9, right=True), Column("State", 26)],
             glyphs=self.glyphs,
-            empty="No folder is synced. n adds one.",
+            empty="No sync folders yet: press n to add one",
             id="sync-folders",
         )  # fmt: skip
         yield Box("Folder", "folder-box")
         yield Table(
-            [Column("When", 19), Column("What", 22), Column("Path")],
+            [Column("When", 19), Column("What", 22), Column("Path"), Column("", 7)],
             glyphs=self.glyphs,
-            empty="No history yet.",
+            empty="No activity yet",
             opens=False,
             id="history",
         )
@@ -63,9 +67,10 @@ class SyncPane(Pane):
         return next((each for each in self.state.folders if row and each.name == row.id), None)
 
     @property
-    def _current_history_row(self) -> str:
-        row = self._history.current
-        return row.id if row is not None else ""
+    def _history_row(self) -> HistoryRow | None:
+        row, folder = self._history.current, self._current
+        rows = self.state.history.get(folder.name, []) if folder is not None else []
+        return next((each for each in rows if row is not None and str(each.id) == row.id), None)
 
     def draw(self) -> None:
         self.table.show([folder_row(folder, self.glyphs) for folder in self.state.folders])
@@ -79,10 +84,7 @@ class SyncPane(Pane):
             return
         box.set_title(safe(folder.name))
         box.put(*folder_details(folder))
-        rows = [
-            Row(str(row.id), (moment(row.at), row.action, f"{row.path} {row.detail}".strip()))
-            for row in self.state.history.get(folder.name, [])
-        ]
+        rows = [_history_row(row) for row in self.state.history.get(folder.name, [])]
         self._history.show(rows)
         self.host.main.draw_foot()
 
@@ -90,9 +92,11 @@ class SyncPane(Pane):
         folder = self._current
         if folder is None:
             return ""
-        seen = age(self.host.clock() - folder.last_pass) + " ago" if folder.last_pass else "not yet"
-        watch = safe(folder.watch or "nothing yet")
-        return f" {safe(folder.name)}: both sides agreed {seen}; changes are noticed by {watch}"
+        seen = "Not in sync yet"
+        if folder.last_pass:
+            seen = f"In sync {age(self.host.clock() - folder.last_pass)} ago"
+        watch = {"events": "watching for changes"}.get(folder.watch, folder.watch)
+        return safe(f" {folder.name}: {seen}" + (f", {watch}" if watch else ""))
 
     def on_table_moved(self) -> None:
         self._draw_folder()
@@ -109,7 +113,7 @@ class SyncPane(Pane):
         folder = FolderActions(
             self.host,
             current=lambda: self._current,
-            history_row=lambda: self._current_history_row,
+            history_row=lambda: self._history_row,
         )
         actions: dict[str, Callable[[], None]] = {
             "edit": folder.edit, "new": folder.new, "pause": folder.pause,
@@ -118,3 +122,9 @@ class SyncPane(Pane):
             "restore": folder.restore, "undo": folder.undo,
         }  # fmt: skip
         actions[name]()
+
+
+def _history_row(row: HistoryRow) -> Row:
+    """A row that can be undone names the key."""
+    what = f"{row.path} {row.detail}".strip()
+    return Row(str(row.id), (moment(row.at), row.action, what, "z undo" if row.can_undo else ""))

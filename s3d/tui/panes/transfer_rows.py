@@ -7,6 +7,7 @@ from s3d.shared.transfers import Transfer
 from s3d.tui.cli_equivalent import object_name
 from s3d.tui.draw import bar
 from s3d.tui.frame import WIDE
+from s3d.tui.panes.transfer_jobs import ListedTransfer, can
 from s3d.tui.table import Column, Row
 from s3d.tui.themes import Glyphs
 
@@ -16,14 +17,16 @@ _ARROWS = {"download": "down", "fill": "down", "prefetch": "down", "copy": "to",
            "delete": "bad"}  # fmt: skip
 """Kind of a transfer -> name of its glyph; up for all others."""
 _BAR_CELLS = 14
-_SAFE = "The data stays in the queue until x. r retries."
+_SAFE = "Your data is safe on this machine."
 _HINTS = {
-    "AccessDenied": "grant s3:PutObject to the agent's key, then r. The data stays in the queue.",
-    "NoSuchBucket": "create the bucket at the remote, then r. The data stays in the queue.",
-    "InvalidAccessKeyId": "set other credentials and restart the agent. The data stays in the "
-    "queue.",
+    "AccessDenied": f"Grant s3:PutObject to the agent's key, then press r. {_SAFE}",
+    "NoSuchBucket": f"Create the bucket at the remote, then press r. {_SAFE}",
+    "InvalidAccessKeyId": f"Set other credentials and restart the agent. {_SAFE}",
 }
 """Error code of a push -> what the user can do."""
+_STOPPING = {"pause": "pausing after this part", "discard": "cancelling after this part"}
+FILTERED = "Filtered"
+"""Error code of a write that the filter holds."""
 
 
 def transfer_columns(width: int) -> list[Column]:
@@ -36,78 +39,141 @@ def transfer_columns(width: int) -> list[Column]:
     return [*columns, Column("ETA", 6, right=True), Column("Try", 3, right=True)]
 
 
-def transfer_row(transfer: Transfer, *, width: int, now: float, glyphs: Glyphs) -> Row:
-    """A row for transfer_columns() of the same width; its id is that of the transfer."""
+def transfer_row(
+    listed: ListedTransfer, *, width: int, now: float, glyphs: Glyphs, trouble: str = ""
+) -> Row:
+    """A row for transfer_columns() of the same width; its id is that of the transfer.
+
+    trouble: why nothing is pushed, as QueueStatus has it.
+    """
+    transfer = listed.transfer
     arrow = getattr(glyphs, _ARROWS.get(transfer.kind, "up"))
-    name = f"{arrow} {object_name(transfer.bucket, transfer.key)}"
+    fold = ("- " if listed.is_expanded else "+ ") if listed.parts else ""
+    indent = "  " if listed.is_part else ""
+    name = f"{indent}{fold}{arrow} {object_name(transfer.bucket, transfer.key)}"
     rate = f"{size(round(transfer.rate))}/s" if transfer.rate else ""
-    left = age(transfer.remaining) if transfer.remaining is not None else ""
-    state = _state_text(transfer, width=width, now=now, glyphs=glyphs)
-    cells = [transfer.id, name, size(transfer.size), state]
+    left = "" if transfer.remaining is None or trouble else age(transfer.remaining)
+    state = state_text(transfer, width=width, now=now, glyphs=glyphs, trouble=trouble)
+    cells = [transfer.id, name, _size_text(transfer), state]
     if width >= WIDE:
         cells.append(rate)
     cells += [left, str(transfer.attempts or "")]
     return Row(transfer.id, tuple(cells), _STYLES.get(transfer.state, ""))
 
 
-def _state_text(transfer: Transfer, *, width: int, now: float, glyphs: Glyphs) -> str:
-    """A sign and a word, or the progress."""
+def _size_text(transfer: Transfer) -> str:
+    """A total that still grows has a +."""
+    return size(transfer.size) + ("+" if transfer.counting else "")
+
+
+def state_text(
+    transfer: Transfer, *, width: int, now: float, glyphs: Glyphs, trouble: str = ""
+) -> str:
+    """A sign and words, or the progress."""
     state, error = transfer.state, transfer.error
     signs = {
-        "running": glyphs.on, "held": glyphs.held, "failed": glyphs.bad, "done": glyphs.good,
+        "running": glyphs.run, "held": glyphs.held, "failed": glyphs.bad, "done": glyphs.good,
         "cancelled": glyphs.bad, "conflict": glyphs.bad,
     }  # fmt: skip
     sign = signs.get(state, glyphs.retry if error is not None else glyphs.wait)
-    if state == "running" and transfer.size:
-        share = min(transfer.done / transfer.size, 1.0)
-        drawn = f"{bar(share, _BAR_CELLS, glyphs)} " if width >= WIDE else ""
-        return f"{sign} {drawn}{share:.0%}"
+    if state == "running":
+        return f"{sign} {_running_text(transfer, width, glyphs)}"
     if state == "waiting" and error is not None:
-        return f"{sign} {error.code}, in {age(max(0.0, transfer.retry_at - now))}"
+        wait = transfer.retry_at - now
+        if trouble and transfer.kind == "push" and wait <= 0:
+            return f"{sign} waits: {trouble}"
+        return f"{sign} {error.code}, " + (f"retry in {age(wait)}" if wait >= 1 else "retry is due")
     if state == "failed" and error is not None:
-        return f"{sign} failed: {error.code}"
-    return f"{sign} {'paused' if state == 'held' else state}"
+        return f"{sign} failed: {_failure_text(transfer)}"
+    if state == "held":
+        is_filtered = error is not None and error.code == FILTERED
+        return f"{sign} {'held by filter' if is_filtered else 'paused'}"
+    skipped = f", {transfer.files_skipped:,} skipped" if transfer.files_skipped else ""
+    return f"{sign} {state}{skipped}"
 
 
-def filtered_text(transfer: Transfer) -> str:
-    """What a filter looks at: the key, and the code of the error."""
-    code = transfer.error.code if transfer.error is not None else ""
-    return f"{transfer.bucket}/{transfer.key} {code}"
+def _running_text(transfer: Transfer, width: int, glyphs: Glyphs) -> str:
+    if transfer.stopping:
+        return _STOPPING[transfer.stopping]
+    if transfer.counting:
+        return f"{transfer.files_done:,} done, counting{glyphs.more}"
+    if not transfer.size:
+        return "running"
+    share = min(transfer.done / transfer.size, 0.99)  # at 100 % it has ended
+    drawn = f"{bar(share, _BAR_CELLS, glyphs)} " if width >= WIDE else ""
+    return f"{drawn}{share:.0%}"
+
+
+def _failure_text(transfer: Transfer) -> str:
+    """The code of the error; of several objects, how many have failed."""
+    if transfer.files > 1:
+        return f"{transfer.files_failed:,} of {count(transfer.files, 'file')}"
+    return transfer.error.code if transfer.error is not None else ""
 
 
 def transfer_details(transfer: Transfer, now: float) -> list[str]:
     """The lines below the table: everything that the agent knows of one transfer."""
-    target = f" to {transfer.target}" if transfer.target else ""
     name = object_name(transfer.bucket, transfer.key)
-    lines = [safe(f"{transfer.operation} {name}{target}"), "  ".join(_progress(transfer, now))]
+    source = transfer.source or name
+    target = name if transfer.source else transfer.target
+    way = f"{transfer.operation} {source}" + (f" to {target}" if target else "")
+    lines = [safe(way), "  ".join(_progress(transfer, now))]
+    lines += [line for line in (_remote_line(transfer),) if line]
     error = transfer.error
-    if error is not None:
-        status = f" ({error.status})" if error.status else ""
+    if error is not None and transfer.state != "held":
+        status = f" (HTTP {error.status})" if error.status else ""
         lines.append(safe(f"{error.code}{status}: {error.message}"))
-        lines.append(safe(f"request id {error.request_id or '-'}"))
-    if transfer.state == "failed" and transfer.kind == "push":
-        lines.append(_HINTS.get(error.code if error is not None else "", _SAFE))
-    elif transfer.state == "conflict":
-        lines.append(f"The remote has a newer version: s3d queue retry {transfer.id} --force "
-                     "replaces it, x discards this write.")  # fmt: skip
-    elif transfer.state == "held":
-        lines.append("It is paused: p resumes it, unless a filter excludes it.")
-    return lines
+        if error.request_id:
+            lines.append(safe(f"request id {error.request_id}"))
+    lines += map(safe, transfer.notes)
+    return lines + _advice(transfer)
+
+
+def _remote_line(transfer: Transfer) -> str:
+    """Of an upload: what the remote does not have yet."""
+    pending = transfer.pending
+    if pending is None or not pending.files:
+        return ""
+    return f"stored on this machine; {count(pending.files, 'file')}, {size(pending.size)}, to push"
+
+
+def _advice(transfer: Transfer) -> list[str]:
+    """What the user can do about its state."""
+    error, state = transfer.error, transfer.state
+    if state == "failed" and transfer.kind == "push":
+        return [
+            _HINTS.get(
+                error.code if error is not None else "", f"{_SAFE} r retries, x discards it."
+            )
+        ]
+    if state == "conflict":
+        return [f"The remote has a newer version: s3d queue retry {transfer.id} --force "
+                "replaces it, x discards this write."]  # fmt: skip
+    if state == "held" and error is not None and error.code == FILTERED:
+        return [safe(f"Held by filter: {error.message}")]
+    if state == "held":
+        return ["Paused. p resumes."]
+    if state == "running" and transfer.kind == "push" and not can(transfer, "pause"):
+        return [] if transfer.stopping else ["A single request: it cannot be paused or cancelled."]
+    return []
 
 
 def _progress(transfer: Transfer, now: float) -> list[str]:
-    parts = [transfer.state]
+    parts = [_STOPPING.get(transfer.stopping, transfer.state)]
     if transfer.accepted:
         parts.append(f"accepted {moment(transfer.accepted)}")
     if transfer.done:
-        parts.append(f"{size(transfer.done)} of {size(transfer.size)}")
+        parts.append(f"{size(transfer.done)} of {_size_text(transfer)}")
     if transfer.files != 1 or transfer.files_failed:
         failed = f", {transfer.files_failed:,} failed" if transfer.files_failed else ""
-        parts.append(f"{transfer.files_done:,} of {count(transfer.files, 'object')}{failed}")
+        files = "counting" if transfer.counting else count(transfer.files, "file")
+        parts.append(f"{transfer.files_done:,} of {files}{failed}")
+    if transfer.files_skipped:
+        parts.append(f"{count(transfer.files_skipped, 'file')} skipped")
     if transfer.attempts:
         parts.append(f"try {transfer.attempts}")
     if transfer.retry_at > now:
-        parts.append(f"next in {age(transfer.retry_at - now)}")
+        parts.append(f"next try in {age(transfer.retry_at - now)}")
     if transfer.priority:
         parts.append(f"priority {transfer.priority}")
     return parts

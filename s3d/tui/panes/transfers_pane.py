@@ -8,25 +8,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from s3d.shared.text import age, count, safe, size
+from s3d.shared.text import safe
 from s3d.shared.transfers import Transfer
 from s3d.tui.cli_equivalent import object_name
-from s3d.tui.draw import spark
 from s3d.tui.panes.pane import FilteredPane, FilterInput
-from s3d.tui.panes.transfer_actions import TransferActions
-from s3d.tui.panes.transfer_rows import (
-    filtered_text,
-    transfer_columns,
-    transfer_details,
-    transfer_row,
-)
+from s3d.tui.panes.queue_box import VIEWS, queue_lines, queue_text
+from s3d.tui.panes.transfer_actions import TransferActions, refusal
+from s3d.tui.panes.transfer_jobs import ListedTransfer, is_possible, listed_in, writes_of
+from s3d.tui.panes.transfer_rows import transfer_columns, transfer_details, transfer_row
 from s3d.tui.table import Table
 from s3d.tui.text_widgets import Box
 
-VIEWS = ("all", "running", "waiting", "held", "failed", "conflict", "verifying", "done")
-"""The states that can be listed alone."""
-_RARE = frozenset(("conflict", "verifying"))
-"""States whose counter is shown only when a write has them: 80 columns have no room for all."""
 _EMPTY = {"all": "No transfers.", "done": "No finished transfers."}
 
 
@@ -35,27 +27,40 @@ class TransfersPane(FilteredPane):
 
     FOCUS = "#queue"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause", id="transfers.pause"),
+        Binding("p", "chosen('pause')", "Pause", id="transfers.pause"),
         Binding("P", "queue('pause_all')", "Pause all", id="transfers.pause_all"),
-        Binding("r", "retry", "Retry", id="transfers.retry"),
-        Binding("R", "queue('retry_all')", "Retry all that failed", show=False,
+        Binding("r", "chosen('retry')", "Retry", id="transfers.retry"),
+        Binding("R", "queue('retry_all')", "Retry all failed", show=False,
                 id="transfers.retry_all"),
-        Binding("x", "cancel", "Cancel", id="transfers.cancel"),
+        Binding("x", "chosen('cancel')", "Cancel", id="transfers.cancel"),
         Binding("b", "queue('bandwidth')", "Limit", id="transfers.bandwidth"),
         Binding("slash", "filter", "Filter", show=False, id="transfers.filter"),
-        Binding("K", "priority(1)", "Before the others", show=False, id="transfers.first"),
-        Binding("J", "priority(-1)", "After the others", show=False, id="transfers.last"),
-        Binding("tab", "view(1)", "Next state", show=False, id="transfers.view"),
-        Binding("shift+tab", "view(-1)", "State before", show=False),
-        Binding("C", "queue('clear')", "Clear what is done", show=False, id="transfers.clear"),
-        Binding("y", "copy", "Copy the key", show=False, id="transfers.copy"),
-        Binding("L", "log", "Its lines in the log", show=False, id="transfers.log"),
-        Binding("escape", "unfilter", "No filter", show=False),
+        Binding("K", "chosen('first')", "Raise priority", show=False, id="transfers.first"),
+        Binding("J", "chosen('last')", "Lower priority", show=False, id="transfers.last"),
+        Binding("tab", "view(1)", "Next view", show=False, id="transfers.view"),
+        Binding("shift+tab", "view(-1)", "Previous view", show=False),
+        Binding("C", "queue('clear')", "Clear finished", show=False, id="transfers.clear"),
+        Binding("y", "copy", "Copy key", show=False, id="transfers.copy"),
+        Binding("L", "log", "Show in log", show=False, id="transfers.log"),
+        Binding("escape", "unfilter", "Clear filter", show=False),
     ]  # fmt: skip
+    ACTIONS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "pause": ("pause", "resume"), "retry": ("retry",), "cancel": ("cancel", "discard"),
+    }  # fmt: skip
+    """Key action -> the actions of the agent of which it needs one."""
+
+    WRITES = frozenset(
+        ("chosen", "queue pause_all", "queue retry_all", "queue bandwidth", "queue clear")
+    )
 
     def __init__(self) -> None:
         super().__init__()
         self._view = "all"
+        self._expanded: set[str] = set()
+        """Ids of the uploads whose writes are listed."""
+        self._listed: list[ListedTransfer] = []
+        self._possible: tuple[bool, ...] = ()
+        """Which of ACTIONS are possible, as the footer shows them."""
 
     def compose(self) -> ComposeResult:
         yield Box("Queue", "queue-box")
@@ -72,12 +77,28 @@ class TransfersPane(FilteredPane):
 
     @property
     def _current(self) -> Transfer | None:
+        """As it is listed."""
         row = self.table.current
-        return next((each for each in self.state.transfers if row and each.id == row.id), None)
+        found = (each.transfer for each in self._listed if row and each.transfer.id == row.id)
+        return next(found, None)
 
     def _chosen(self) -> list[Transfer]:
-        ids = self.table.chosen()
-        return [each for each in self.state.transfers if each.id in ids]
+        """The transfers to act on: of an upload that only waits for the remote, its writes."""
+        ids = set(self.table.chosen())
+        chosen = [each for each in self.state.transfers if each.id in ids]
+        parts = writes_of(self.state.transfers)
+        return [part for each in chosen for part in parts.get(each.id, [each])]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What the agent does not allow for the row under the cursor is not offered."""
+        if not super().check_action(action, parameters):
+            return False
+        needed = self.ACTIONS.get(str(parameters[0])) if action == "chosen" else None
+        return True if needed is None or is_possible(self._chosen(), needed) else None
+
+    def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
+        chosen = self._chosen()
+        return refusal(chosen[0], str(parameters[0])) if chosen else "No transfer is selected"
 
     # What is shown
 
@@ -90,85 +111,81 @@ class TransfersPane(FilteredPane):
         )
         if self._view == "all" and not self.state.transfers:
             table.empty = f"No transfers. u in Buckets uploads; or write to {self.state.endpoint}"
+        trouble = self.state.queue.trouble if self.state.queue is not None else ""
+        self._listed = listed_in(self.state.transfers, self._view, self.filter, self._expanded)
         table.show(
             [
-                transfer_row(each, width=width, now=now, glyphs=self.glyphs)
-                for each in self.state.transfers
-                if self._view in ("all", each.state) and self.filter.matches(filtered_text(each))
+                transfer_row(each, width=width, now=now, glyphs=self.glyphs, trouble=trouble)
+                for each in self._listed
             ]
         )
         self._draw_transfer()
 
     def _draw_queue(self) -> None:
-        state, glyphs, queue = self.state, self.glyphs, self.state.queue
         box = self.query_one("#queue-box", Box)
-        width = max((box.size.width - 40) // 2, 8)
-        both = ((glyphs.up, state.upload_rates), (glyphs.down, state.download_rates))
-        rates = "  ".join(
-            f"{sign} {size(round(each[-1] if each else 0.0)):>9}/s {spark(each, width, glyphs)}"
-            for sign, each in both
-        )
-        counters = "  ".join(filter(None, map(self._counter, VIEWS)))
-        if queue is None:
-            box.put(rates, counters)
-            return
-        paused = "PAUSED  " if queue.paused else ""
-        eta = f"  ETA {age(queue.remaining)}" if queue.remaining is not None else ""
-        trouble = safe(f"  {queue.trouble}") if queue.trouble else ""
-        box.put(rates, f"{paused}{counters}{eta}{trouble}")
-
-    def _counter(self, view: str) -> str:
-        """For example "held 1", in brackets for the view that is listed; "" for a rare state that
-        no transfer has."""
-        transfers = self.state.transfers
-        number = len(transfers)
-        if view != "all":
-            number = sum(each.state == view for each in transfers)
-        if view == self._view:
-            return f"[{view} {number:,}]"
-        return f"{view} {number:,}" if number or view not in _RARE else ""
+        width, now = max((box.size.width - 40) // 2, 8), self.host.clock()
+        box.put(*queue_lines(self.state, self._view, width=width, now=now, glyphs=self.glyphs))
 
     def _draw_transfer(self) -> None:
         box, transfer = self.query_one("#write-box", Box), self._current
         if transfer is None:
             box.put("")
             box.set_title("Transfer")
+            self._offer_actions()
             return
         box.put(*transfer_details(transfer, self.host.clock()))
         box.set_title(f"Transfer {safe(transfer.id)}")
+        self._offer_actions()
+
+    def _offer_actions(self) -> None:
+        """Let the footer show other keys when other actions are possible."""
+        chosen = self._chosen()
+        possible = tuple(is_possible(chosen, needed) for needed in self.ACTIONS.values())
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
 
     def status(self) -> str:
-        queue = self.state.queue
-        if queue is None:
-            return " No remote is set: writes are stored here, and there is no queue."
-        oldest = f", oldest {age(self.host.clock() - queue.oldest)}" if queue.oldest else ""
-        left = queue.left
-        return (
-            f" queue {count(left.files, 'write')}, {size(left.size)} of "
-            f"{size(queue.limits.max_size)}{oldest}"
-        )
+        return queue_text(self.state.queue, self.host.clock())
 
     def on_table_moved(self) -> None:
         self._draw_transfer()
 
+    def on_table_opened(self, event: Table.Opened) -> None:
+        """Show or hide the writes of an upload."""
+        if event.row in self._expanded:
+            self._expanded.discard(event.row)
+        elif any(each.parts and each.transfer.id == event.row for each in self._listed):
+            self._expanded.add(event.row)
+        else:
+            self.host.messages.toast("This transfer has no parts to show")
+        self.draw()
+
+    def show_row(self, id: str) -> None:
+        """Put the cursor on a transfer, in the view of all."""
+        self._view = "all"
+        self.action_unfilter()
+        self.table.go(id)
+        self._draw_transfer()
+
     def action_view(self, by: int) -> None:
-        """List another state."""
+        """List the transfers of another state."""
         self._view = VIEWS[(VIEWS.index(self._view) + by) % len(VIEWS)]
         self.draw()
 
     # What is done: see TransferActions
 
-    def action_pause(self) -> None:
-        self._actions.toggle(self._chosen())
-
-    def action_retry(self) -> None:
-        self._actions.retry(self._chosen())
-
-    def action_priority(self, by: int) -> None:
-        self._actions.change_priority(self._chosen(), by)
-
-    def action_cancel(self) -> None:
-        self._actions.cancel(self._chosen())
+    def action_chosen(self, name: str) -> None:
+        """Do something with the marked transfers, or with the one under the cursor."""
+        actions, chosen = self._actions, self._chosen()
+        acts: dict[str, Callable[[], None]] = {
+            "pause": lambda: actions.toggle(chosen),
+            "retry": lambda: actions.retry(chosen),
+            "cancel": lambda: actions.cancel(chosen),
+            "first": lambda: actions.change_priority(chosen, 1),
+            "last": lambda: actions.change_priority(chosen, -1),
+        }
+        acts[name]()
 
     def action_queue(self, name: str) -> None:
         """Do something that does not depend on the row under the cursor."""

@@ -15,7 +15,7 @@ from textual.widgets import ContentSwitcher, Footer
 
 from s3d.shared.control import Event
 from s3d.tui import frame
-from s3d.tui.app_state import Link
+from s3d.tui.app_state import GRAVE, NOTABLE, Link
 from s3d.tui.frame import NoAgentView
 from s3d.tui.host import Host, host_of
 from s3d.tui.panes.buckets_pane import BucketsPane
@@ -45,7 +45,11 @@ class MainScreen(Screen[None]):
     """draw_interval: seconds between two drawings, at least."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key_of(tab.name), f"show_tab('{tab.name}')", tab.title, show=False) for tab in TABS
+        *(
+            Binding(key_of(tab.name), f"show_tab('{tab.name}')", tab.title, show=False)
+            for tab in TABS
+        ),
+        Binding("ctrl+c", "app.explain_quit", "How to quit", show=False),
     ]
 
     def __init__(self, draw_interval: float) -> None:
@@ -109,10 +113,19 @@ class MainScreen(Screen[None]):
         """Draw what is around the pane."""
         host, state, width = self._host, self._host.state, self.app.size.width
         now, is_lost = host.clock(), state.connection.link is Link.LOST
-        self.query_one("#head", TextBar).put(frame.head_text(state, host.glyphs, now, width))
+        head = self.query_one("#head", TextBar)
+        is_demo = host.agent.is_demo
+        head.put(frame.head_text(state, host.glyphs, now, width, is_demo=is_demo))
+        for gravity in (GRAVE, NOTABLE):
+            head.set_class(state.gravity() == gravity, f"-{gravity}")
         self.query_one(TabBar).put(frame.tab_titles(state, width), self.tab)
         banner = self.query_one("#banner", TextBar)
-        text = frame.banner_text(state, now, is_readonly=host.actions.is_readonly)
+        text = frame.banner_text(
+            state,
+            now,
+            is_readonly=host.actions.is_readonly,
+            can_start=host.agent.is_local and not is_demo,
+        )
         banner.display = bool(text)
         banner.put(text)
         banner.set_class(is_lost, "-lost")
@@ -159,6 +172,11 @@ class MainScreen(Screen[None]):
         self._host.feed.poll_now()
         self.pane.take_focus()
         self.draw()
+
+    def show_row(self, tab: str, row: str) -> None:
+        self.show_tab(tab)
+        if row:
+            self.pane.show_row(row)
 
     def show_place(self, bucket: str, key: str) -> None:
         self.show_tab("buckets")

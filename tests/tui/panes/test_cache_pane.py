@@ -8,7 +8,7 @@ async def test_it_shows_how_full_and_what_is_whole(opened):
         shown = screen(pilot.app)
         for text in (
             "7.1 GiB of 10 GiB",
-            "hits 86%",
+            "hits: 86%",
             "pix/photos/2024/ (312 objects)",
             "◐ partial 62%",
             "prefetch 30%",
@@ -51,7 +51,7 @@ async def test_what_waits_for_the_remote_is_not_evicted(opened):
         await pilot.press("E")
         await pilot.pause()
         assert pilot.app.agent.calls == []
-        assert "cannot be evicted" in screen(pilot.app)
+        assert "Can't evict a pending write" in screen(pilot.app)
 
 
 async def test_a_prefetch_is_begun_and_cancelled(opened):

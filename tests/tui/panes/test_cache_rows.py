@@ -1,3 +1,4 @@
+import pytest
 from msgspec.structs import replace
 
 from s3d.shared.caching import CachePlace
@@ -47,10 +48,20 @@ def test_the_gauge_says_how_full_it_is():
     lines = gauge_lines(cache, state(), 20, UNICODE)
     assert "7.1 GiB of 10 GiB 71%" in lines[0]
     assert "never evicted" in lines[1]
-    assert f"hits {hit_share(cache)} " in lines[2]
+    assert f"hits: {hit_share(cache)} " in lines[2]
 
 
-def test_a_share_of_no_reads_is_a_dash():
-    assert hit_share(replace(state().cache, hits=0, misses=0)) == "-"
+@pytest.mark.finding("tui-40")
+def test_a_share_of_no_reads_is_none():
+    assert hit_share(replace(state().cache, hits=0, misses=0)) == "no reads yet"
     assert hit_share(replace(state().cache, hits=0, misses=5)) == "0%"
     assert hit_share(replace(state().cache, hits=3, misses=1)) == "75%"
+
+
+@pytest.mark.finding("tui-28")
+def test_a_pending_write_has_the_word_of_its_state():
+    rows = {each.row.id: each.row for each in cache_rows(state(), "name", now=NOW, glyphs=UNICODE)}
+    assert rows["write 8f10"].cells[4] == "✗ failed"
+    assert rows["write 8f10"].style == "bad"
+    assert rows["write 8f24"].cells[4] == "↑ paused"
+    assert rows["write 8f26"].cells[4] == "↑ pending"

@@ -1,3 +1,4 @@
+import pytest
 from msgspec.structs import replace
 
 from s3d.shared.mounting import MountStatus
@@ -9,18 +10,45 @@ async def test_it_shows_whether_all_is_well(opened):
         shown = screen(pilot.app)
         for text in ("29.6 MiB/s", "7.1 GiB of 10 GiB", "p50 3.0 ms", "4xx 2", "412 of 664",
                      "http://127.0.0.1:33333", "55 of 60 files would be deleted",
-                     "AccessDenied (403)", "1 conflict, 5 resolves",
+                     "AccessDenied (HTTP 403)", "stopped: 55 of 60",
                      "up to date, 18,204 files",
                      "oldest 6 min", "arrival", "850 ms", "9.2 s",
-                     "saved 7.95: 81,204 requests, 88 GiB"):  # fmt: skip
+                     "saved 7.95: 81,204 requests, 88 GiB of downl"):  # fmt: skip
             assert text in shown
 
 
-async def test_enter_leads_to_where_it_is_mended(opened):
+@pytest.mark.finding("tui-20")
+async def test_enter_leads_to_the_row_where_it_is_mended(opened):
     async with opened() as pilot:
-        await pilot.press("down", "enter")
+        assert "$ s3d queue retry 8f10" in screen(pilot.app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "[3 Transfers" in screen(pilot.app)
+        assert pilot.app.pane.table.current.id == "8f10"
+        await pilot.press("1", "down")
+        await pilot.pause()
+        assert "$ s3d sync plan notes" in screen(pilot.app)
+        await pilot.press("enter")
         await pilot.pause()
         assert "[5 Sync" in screen(pilot.app)
+        assert pilot.app.pane.table.current.id == "notes"
+
+
+@pytest.mark.finding("tui-39")
+async def test_the_chart_shows_the_whole_time_that_it_names(opened):
+    async with opened() as pilot:
+        pilot.app.workers.cancel_group(pilot.app, "feed")
+        await pilot.pause()
+        state = pilot.app.state
+        state.samples = replace(state.samples, down=[7.0 * 2**20, *[0.0] * 299])
+        pilot.app.pane.draw()
+        await pilot.pause()
+        assert "█▁▁▁" in screen(pilot.app), "the peak of five minutes ago"
+        assert "peak 7 MiB/s in 5 min" in screen(pilot.app)
+        state.samples = replace(state.samples, down=[2.0**20] * 12)
+        pilot.app.pane.draw()
+        await pilot.pause()
+        assert "peak 1 MiB/s in 12 s" in screen(pilot.app)
 
 
 async def test_mounts_are_below_the_sync_folders(opened):
@@ -42,7 +70,7 @@ async def test_before_an_answer_nothing_is_made_up(opened):
         pilot.app.pane.draw()
         await pilot.pause()
         assert "Nothing needs attention." in screen(pilot.app)
-        assert "No folder is synced" in screen(pilot.app)
+        assert "No sync folders yet: press 5, then n" in screen(pilot.app)
 
 
 async def test_what_was_not_measured_is_a_dash(opened):
@@ -55,7 +83,7 @@ async def test_what_was_not_measured_is_a_dash(opened):
         pilot.app.pane.draw()
         await pilot.pause()
         assert "p50 -  p99 -" in screen(pilot.app)
-        assert "from the cache -" in screen(pilot.app)
+        assert "from the cache: no reads yet" in screen(pilot.app)
 
 
 async def test_keys_pause_all_and_copy_the_endpoint(opened):

@@ -65,10 +65,10 @@ async def test_a_search_goes_backwards_and_on(full):
         await pilot.press("n", "n")
         await pilot.pause()
         assert current(pilot) == "49"
-        assert "no line that way" in screen(pilot.app)
+        assert "No more matches for LINE 4" in screen(pilot.app)
         await pilot.press("escape", "n")
         await pilot.pause()
-        assert "search for something first" in screen(pilot.app)
+        assert "Press / to search first" in screen(pilot.app)
 
 
 async def test_one_source_alone(full):

@@ -85,7 +85,7 @@ async def test_read_only_nothing_is_asked_nor_begun(opened):
             await pilot.press(key)
             await loaded(pilot, "act", "tags")
             assert len(pilot.app.screen_stack) == 1, key
-            assert "the app is read-only" in screen(pilot.app), key
+            assert "The app is read-only" in screen(pilot.app), key
         assert pilot.app.agent.calls == []
 
 

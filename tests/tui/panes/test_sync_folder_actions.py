@@ -11,7 +11,12 @@ from tests.tui.conftest import loaded
         ("photos", ["a"], []),
         ("notes", ["a", "y"], [("POST", "/v1/sync/notes:approve")]),
         ("notes", ["a", "n"], []),
-        ("notes", ["u"], [("POST", "/v1/sync/notes:restore")]),
+        pytest.param(
+            "notes", ["u", "y"], [("POST", "/v1/sync/notes:restore")],
+            marks=pytest.mark.finding("tui-22"),
+        ),
+        pytest.param("notes", ["u", "n"], [], marks=pytest.mark.finding("tui-22")),
+        pytest.param("photos", ["tab", "down", "z"], [], marks=pytest.mark.finding("tui-22")),
         ("photos", ["tab", "z"], [("POST", "/v1/sync/photos:undo")]),
         ("photos", ["c"], []),
         ("notes", ["c", "r"], [("POST", "/v1/sync/notes:resolve")]),
@@ -19,7 +24,7 @@ from tests.tui.conftest import loaded
         ("photos", ["D", "y"], [("DELETE", "/v1/sync/photos")]),
         ("photos", ["D", "escape"], []),
     ],
-)
+)  # fmt: skip
 async def test_keys_ask_the_agent(opened, folder, keys, wanted):
     async with opened("5") as pilot:
         pilot.app.pane.query_one("#sync-folders").go(folder)

@@ -12,9 +12,9 @@ async def test_a_failed_write_says_why_and_that_it_is_safe(opened):
         await pilot.pause()
         shown = screen(pilot.app)
         for text in (
-            "AccessDenied (403)",
+            "AccessDenied (HTTP 403)",
             "request id 7Z2K",
-            "data stays in the queue",
+            "data is safe on this",
             "✗ failed",
         ):
             assert text in shown
@@ -64,7 +64,7 @@ async def test_one_state_alone_and_a_filter(opened):
         await pilot.press("shift+tab", "shift+tab", "slash", *"accessd", "enter")
         assert [row.id for row in table.rows] == ["8f10"]
         await pilot.press("escape")
-        assert len(table.rows) == 10
+        assert len(table.rows) == 11
 
 
 @pytest.mark.parametrize("state", ["conflict", "verifying"])

@@ -21,10 +21,11 @@ async def test_every_tab_is_drawn_at_every_size(opened, size):
 async def test_the_head_says_how_the_agent_is(opened):
     async with opened() as pilot:
         assert "connected  agent 1.0.0" in screen(pilot.app)
-        assert "3 Transfers 9" in screen(pilot.app)
+        assert "3 Transfers 10" in screen(pilot.app)
         assert "5 Sync !2" in screen(pilot.app)
 
 
+@pytest.mark.finding("tui-17")
 async def test_an_agent_that_is_lost_is_a_line_and_the_data_stays(opened):
     async with opened("3") as pilot:
         app = pilot.app
@@ -32,13 +33,33 @@ async def test_an_agent_that_is_lost_is_a_line_and_the_data_stays(opened):
         app.main.draw_frame()
         await pilot.pause()
         shown = screen(app)
-        assert "Agent connection lost (no agent)" in shown
+        assert "The agent isn't responding (no agent)" in shown
         assert "Next try in 2 s" in shown
         assert "reconnecting, try 1" in shown
         assert "backup/proj/video.mov" in shown
-        assert "data of 0 s ago" in shown
+        assert "Last update 0 s ago, actions disabled" in shown
         for key in ("p", "x"):
             await pilot.press(key)
             await pilot.pause()
         assert app.agent.calls == []
-        assert "the agent is not reachable" in screen(app)
+        assert "Not done: the agent isn't responding" in screen(app)
+
+
+@pytest.mark.finding("tui-46")
+async def test_ctrl_c_says_how_to_quit(opened):
+    async with opened() as pilot:
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert "Press q to quit" in screen(pilot.app)
+
+
+@pytest.mark.finding("tui-18")
+async def test_the_head_has_the_colour_of_the_gravest_state(opened):
+    async with opened() as pilot:
+        head = pilot.app.main.query_one("#head")
+        assert (head.has_class("-bad"), head.has_class("-odd")) == (True, False)
+        pilot.app.workers.cancel_group(pilot.app, "feed")
+        pilot.app.state.transfers, pilot.app.state.folders = [], []
+        pilot.app.main.draw()
+        assert not head.has_class("-bad")
+        assert not head.has_class("-odd")

@@ -208,10 +208,10 @@ class Pusher:
         pending = self._journal.totals()
         rate, writes = self._traffic.rates()
         waiting, pushing = (pending.by_state[state].size for state in _MOVING)
-        left = waiting + pushing - pending.blocked.size
+        left = waiting + pushing - pending.blocked.size - self._traffic.sent_of_running
         gate = self._gate
         trouble = gate.suspected_trouble if self._journal.is_moving else gate.trouble
-        eta = left / rate if rate and not trouble and not pending.paused else None
+        eta = max(left, 0) / rate if rate and not trouble and not pending.paused else None
         return PushStatus(trouble, self._pushing, gate.limit, rate, writes, eta, self._next_check())
 
     def _next_check(self) -> float | None:
@@ -306,6 +306,11 @@ class PushTraffic:
         if progress is None:
             return 0, 0.0
         return progress.sent, progress.size.rate(self.clock.steady())
+
+    @property
+    def sent_of_running(self) -> int:
+        """Bytes that the remote has of the pushes that are running."""
+        return sum(progress.sent for progress in self._large.values())
 
     def rates(self) -> tuple[float, float]:
         """Bytes and writes a second."""
