@@ -245,7 +245,7 @@ class SyncFolder:
                 self.schedule.put_back(scope, 0.0)
                 return PassResult()
             _check_conditional_writes(self.settings)
-            self.state.set("syncing")
+            self.state.begin_pass()
             approved, self.is_approved = self.is_approved, False
             try:
                 outcome = await passes.run(scope, approved=approved)

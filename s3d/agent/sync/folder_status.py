@@ -63,6 +63,12 @@ class FolderState:
         if state in ("offline", "stopped"):
             logger.warning("sync %s folder=%s reason=%s", state, self._path, reason)
 
+    def begin_pass(self) -> None:
+        """A pass begins. One that follows an outage may fail as well, so the state stays offline
+        until the remote has answered."""
+        if self.state != "offline":
+            self.set("syncing")
+
     def stop(self, reason: str, question: str) -> None:
         """Stop until the user has answered the question, or has solved the problem."""
         self.question = question
@@ -70,6 +76,8 @@ class FolderState:
 
     def progress(self, done: int, todo: int) -> None:
         self.done, self.todo = done, todo
+        if self.state == "offline":
+            self.set("syncing")
         self._events.emit("sync.progress", self._name, done=done, todo=todo)
 
     def clear_paths(self) -> None:

@@ -51,6 +51,18 @@ def test_only_a_stopped_folder_has_a_question(state):
     assert (state.question, state.reason) == ("", "")
 
 
+def test_a_folder_is_offline_until_the_remote_answers(state, caplog):
+    for _ in range(3):
+        state.begin_pass()
+        state.set("offline", "connection refused")
+        assert (state.state, state.reason) == ("offline", "connection refused")
+        state.begin_pass()
+        assert state.state == "offline", "an attempt is no answer"
+    assert len(caplog.records) == 1, "one outage is logged once"
+    state.progress(1, 5)
+    assert (state.state, state.reason) == ("syncing", "")
+
+
 async def test_a_state_is_published_once(state):
     with state._events.subscribe(("sync",)) as events:
         state.set("idle")
