@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +27,8 @@ from s3d.tui.palette import commands
 from s3d.tui.panes.buckets_pane import BucketsPane
 from s3d.tui.panes.pane import Pane
 from s3d.tui.preferences import Preferences
+from s3d.tui.preview.decoder_client import ProcessDecoder
+from s3d.tui.preview.previews import Previews
 from s3d.tui.prompts import Prompts
 from s3d.tui.screens.main_screen import PANES, MainScreen
 from s3d.tui.screens.settings_screen import SettingsScreen
@@ -117,6 +120,11 @@ class S3dApp(TypeAheadApp):
         own = [_WITHOUT_COLORS] if self.has_class("-plain") else []
         return [*super().get_line_filters(), *own]
 
+    @cached_property
+    def previews(self) -> Previews:
+        """The decoders have a process of their own, which starts with the first preview."""
+        return Previews(self.agent, ProcessDecoder())
+
     def get_default_screen(self) -> Screen[None]:
         return self.main
 
@@ -207,6 +215,7 @@ class S3dApp(TypeAheadApp):
         yield from commands(self, screen)
 
     async def on_unmount(self) -> None:
+        await self.previews.close()
         await self.agent.close()
 
 

@@ -51,6 +51,7 @@ from s3d.shared.transfers import (
 )
 from s3d.tui import demo_values as values
 from s3d.tui.agent_client import RequestRefused
+from s3d.tui.demo_objects import object_bytes, object_size
 from s3d.tui.demo_values import ENDPOINT, GIB, LOG, MIB, NOW
 
 PAGE = 1_000
@@ -233,7 +234,7 @@ class DemoAgent:
             keys, folders = ([each for each in found if each.startswith(prefix)]
                              for found in (keys, folders))  # fmt: skip
         rows = [
-            ObjectInfo(bucket, key, 1000 + 7 * number, f'"{number:032x}"', NOW - 60.0 * number)
+            ObjectInfo(bucket, key, object_size(key), f'"{number:032x}"', NOW - 60.0 * number)
             for number, key in enumerate(keys[start : start + PAGE], start)
             if (bucket, key) not in self.deleted
         ]
@@ -241,23 +242,17 @@ class DemoAgent:
         return Listing(rows, folders if not start else [], more, values.key_states(rows))
 
     def _object(self, bucket: str, key: str) -> ObjectStatus:
+        whole = object_size(key)
         return ObjectStatus(
-            bucket, key, 4_089_446, '"9b2cf0a1e1"', NOW - 120.0,
+            bucket, key, whole, '"9b2cf0a1e1"', NOW - 120.0,
             content_type=mimetypes.guess_type(key)[0] or "binary/octet-stream",
             metadata={"mtime": "1795759880.5"}, tags=self.tags, state="pushed",
-            cache=CacheState(2_535_456, 4_089_446, False),
+            cache=CacheState(whole * 5 // 8, whole, False),
         )  # fmt: skip
 
     async def read_range(self, path: str, start: int, size: int) -> bytes:
-        if ".csv" in path:
-            return b"name,size,kind\nIMG_0001,4400000,jpeg\nIMG_0002,4300000,jpeg\n"[
-                start : start + size
-            ]
-        if ".bin" in path:
-            return bytes(range(256))[start : start + size]
-        if "json" in path:
-            return b'{"name": "notes", "tags": ["a", "b"], "size": 12}'[start : start + size]
-        return (b"The quick brown fox jumps over the lazy dog.\n" * 40)[start : start + size]
+        words = dict(parse_qsl(path.partition("?")[2], keep_blank_values=True))
+        return object_bytes(words["key"])[start : start + size]
 
     async def events(self) -> AsyncIterator[Event]:
         for event in LOG:

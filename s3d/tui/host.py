@@ -15,6 +15,7 @@ from s3d.tui.agent_client import Agent
 from s3d.tui.app_state import State
 from s3d.tui.feed import Feed
 from s3d.tui.preferences import Preferences
+from s3d.tui.preview.previews import Previews
 from s3d.tui.prompts import Prompts
 from s3d.tui.themes import Glyphs
 from s3d.tui.user_messages import Messages
@@ -51,6 +52,9 @@ class Host(Protocol):
     glyphs: Glyphs
     clock: Callable[[], float]
     """Unix seconds."""
+
+    @property
+    def previews(self) -> Previews: ...
 
     @property
     def main(self) -> MainView: ...

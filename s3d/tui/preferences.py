@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from s3d.shared.atomic_file import write_atomically
 
 FILE = "tui.toml"
 """In the folder of the configuration file."""
+PREVIEWS = ("rest", "key", "off")
+"""Values of `preview`."""
 
 
 @dataclass
@@ -21,6 +23,9 @@ class Preferences:
     bookmarks: list[str] = field(default_factory=list)
     """BUCKET/PREFIX each."""
     keys: dict[str, str] = field(default_factory=dict)
+    preview: str = ""
+    """When the inspector reads the object under the cursor: rest, key or off; empty: by the cost of
+    a read."""
     path: Path | None = None
     """None: nothing is saved."""
     error: str = ""
@@ -36,6 +41,8 @@ class Preferences:
         import tomli_w
 
         document: dict[str, object] = {"theme": self.theme, "bookmarks": self.bookmarks}
+        if self.preview:
+            document["preview"] = self.preview
         if self.keys:
             document["keys"] = self.keys
         try:
@@ -60,6 +67,7 @@ def load(path: Path) -> Preferences:
             _text(document, "theme"),
             [str(each) for each in _list(document, "bookmarks")],
             {name: str(keys) for name, keys in _table(document, "keys").items()},
+            _choice(document, "preview", PREVIEWS),
             path,
         )
     except TypeError as error:
@@ -70,6 +78,13 @@ def _text(document: Mapping[str, object], name: str) -> str:
     value = document.get(name, "")
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a text")
+    return value
+
+
+def _choice(document: Mapping[str, object], name: str, choices: Collection[str]) -> str:
+    value = _text(document, name)
+    if value and value not in choices:
+        raise TypeError(f"{name} must be one of {', '.join(choices)}")
     return value
 
 

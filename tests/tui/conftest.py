@@ -12,8 +12,22 @@ from s3d.tui.agent_client import AgentUnreachable
 from s3d.tui.app import S3dApp
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
+from s3d.tui.preview.decode import decode
+from s3d.tui.preview.drawing import Drawing
+from s3d.tui.preview.object_parts import DecodeRequest
+from s3d.tui.preview.previews import Previews
 
 Opened = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+class InlineDecoder:
+    """The decoders in this process: their own process has its own tests."""
+
+    async def decode(self, request: DecodeRequest) -> Drawing:
+        return decode(request)
+
+    async def close(self) -> None:
+        return None
 
 
 @pytest.fixture
@@ -25,6 +39,7 @@ def opened() -> Opened:
         tab: str = "1", agent: Any = None, size: tuple[int, int] = (100, 30), **options: Any
     ) -> AsyncIterator[Any]:
         app = S3dApp(agent or DemoAgent(), clock=lambda: NOW, **options)
+        app.previews = Previews(app.agent, InlineDecoder())
         async with app.run_test(size=size, notifications=True) as pilot:
             with suppress(AgentUnreachable):
                 await app.feed.poll()
@@ -75,6 +90,7 @@ async def go_to_row(pilot: Any, bucket: str, row: str, *prefixes: str) -> None:
         await loaded(pilot, "listing", "inspect")
     table.go(row)
     await loaded(pilot, "inspect")
+    await loaded(pilot, "preview")
 
 
 def segments(app: S3dApp) -> list[Segment]:

@@ -47,6 +47,8 @@ class BucketsPane(Pane):
         Binding("f", "object('prefetch')", "Bring into the cache", show=False,
                 id="buckets.prefetch"),
         Binding("E", "object('evict')", "Take out of the cache", show=False, id="buckets.evict"),
+        Binding("plus", "object('preview')", "Preview, or more of it", show=False,
+                id="buckets.preview"),
         Binding("i", "inspector", "Inspector", show=False, id="buckets.inspector"),
         Binding("left_square_bracket", "inspector(-1)", "Inspector: tab before", show=False),
         Binding("right_square_bracket", "inspector(1)", "Inspector: next tab", show=False),
@@ -76,7 +78,11 @@ class BucketsPane(Pane):
             self.host, self.table, show=self._show_listing, refresh=self._draw_place
         )
         self.object_actions = ObjectActions(
-            self.host, self.table, open_place=self.navigation.open_place, inspect=self.inspect
+            self.host,
+            self.table,
+            open_place=self.navigation.open_place,
+            inspect=self.inspect,
+            preview=self.query_one(Inspector).read_more,
         )
 
     @property
@@ -117,8 +123,7 @@ class BucketsPane(Pane):
         listing = self.table.listing
         self._draw_place()
         self.host.main.draw_foot()
-        if event.page == 1:
-            self.inspect()
+        self.inspect()
         if event.page and not listing.deep:
             tree = self.query_one(BucketTree)
             tree.show_prefixes(listing.place, listing.prefixes)

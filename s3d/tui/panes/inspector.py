@@ -1,4 +1,4 @@
-"""Details of the bucket or object under the cursor, in four sections."""
+"""Details of the bucket or object under the cursor, in four sections, and a preview of it."""
 
 from __future__ import annotations
 
@@ -6,41 +6,66 @@ import asyncio
 
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo, ObjectStatus
-from s3d.shared.text import moment, safe, size
+from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.control_paths import status_path, versions_path
+from s3d.tui.draw import elide
 from s3d.tui.host import host_of
+from s3d.tui.panes.inspector_lines import (
+    SECTION_LINES,
+    SECTIONS,
+    bucket_lines,
+    object_lines,
+    version_lines,
+)
+from s3d.tui.preview.preview_box import PreviewBox, budget_text
+from s3d.tui.preview.previews import PreviewTarget
+from s3d.tui.preview.read_plan import Mode, mode_of, refusal
 
-SECTIONS = ("Info", "Meta", "Tags", "Versions")
 DELAY = 0.15
 """Seconds for which the cursor has to stay on a row before a request that may go to the remote."""
+COUNT_DELAY = 1.0
+"""Seconds after a change in a bucket until its numbers are read again: changes come in bursts."""
 MAX_VERSIONS = 100
+_MAX_NAME_ROWS = 3
+"""Rows of a name; the section Meta has all of it."""
 
 
-class Inspector(VerticalScroll):
-    """Reads the details when the cursor rests on a row."""
+class Inspector(Vertical):
+    """Reads the details, and then the preview, when the cursor rests on a row."""
 
     def __init__(self, id: str) -> None:
-        super().__init__(id=id, classes="box", can_focus=False)
+        super().__init__(id=id, classes="box")
         self._section = 0
-        self._shown: tuple[str, str, ObjectInfo | None] = ("", "", None)
+        self._target: tuple[str, str, ObjectInfo | None] = ("", "", None)
+        self._is_read = False
+        """The details of the target were requested; not while the inspector is hidden."""
+        self._refusal = ""
+        """Why the target is never read for its preview."""
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="details", markup=False)
+        with VerticalScroll(id="details-scroll", can_focus=False):
+            yield Static("", id="details", markup=False)
+        yield PreviewBox("preview")
 
     def on_mount(self) -> None:
         self._put_title()
+        self._box.display = False
+
+    @property
+    def _box(self) -> PreviewBox:
+        return self.query_one(PreviewBox)
 
     def turn(self, by: int) -> None:
         """Show another section."""
         self._section = (self._section + by) % len(SECTIONS)
         self._put_title()
-        self.look(*self._shown)
+        self._show_target()
 
     def _put_title(self) -> None:
         self.border_title = Content(
@@ -49,13 +74,51 @@ class Inspector(VerticalScroll):
         self.border_subtitle = Content("[ ] other tab")
 
     def look(self, bucket: str, key: str, info: ObjectInfo | None) -> None:
-        """Show an object; a prefix when info is None; a bucket when key is empty too."""
-        self._shown = (bucket, key, info)
+        """Show an object; a prefix when info is None; a bucket when key is empty too.
+
+        Nothing happens while the same is shown: it may be called whenever the rows change.
+        """
+        if (bucket, key, info) != self._target:
+            self._target = (bucket, key, info)
+            self._is_read = False
+            self._refusal = refusal(info) if info is not None else ""
+            self._box.clear()
+            self._show_target()
+
+    def on_show(self) -> None:
+        """It was hidden, so nothing was read."""
+        if not self._is_read:
+            self._show_target()
+
+    def note_change(self, bucket: str) -> None:
+        """Something in a bucket has changed: read its numbers again if they are shown."""
+        shown, key, _ = self._target
+        if bucket == shown and not key and not self._is_refreshing():
+            self._refresh_bucket(bucket)
+
+    def _is_refreshing(self) -> bool:
+        return any(
+            worker.group == "inspect-bucket" and worker.node is self and not worker.is_finished
+            for worker in self.workers
+        )
+
+    def _show_target(self) -> None:
+        bucket, key, info = self._target
+        is_previewing = info is not None and SECTIONS[self._section] == "Info"
+        self._box.display = is_previewing
+        self.set_class(is_previewing, "-previewing")
         if info is not None:
-            self._put(*_object_lines(info))
+            self._put(self._short_name(key), *object_lines(info))
         else:
-            self._put(*([safe(key or bucket)] if bucket else []))
-        self._read(bucket, key, info)
+            self._put(*([self._short_name(key or bucket)] if bucket else []))
+        if self.display:
+            self._is_read = True
+            self._read(bucket, key, info)
+
+    def _short_name(self, name: str) -> str:
+        """A name that leaves room for what is below it."""
+        width = max(self.scrollable_content_region.width - 1, 20)
+        return elide(safe(name), _MAX_NAME_ROWS * width, host_of(self).glyphs.more)
 
     def _put(self, *lines: str) -> None:
         self.query_one("#details", Static).update(Content("\n".join(lines)))
@@ -64,83 +127,65 @@ class Inspector(VerticalScroll):
     async def _read(self, bucket: str, key: str, info: ObjectInfo | None) -> None:
         if not bucket or (key and info is None):
             return
-        await asyncio.sleep(DELAY if host_of(self).state.has_remote else 0)
+        has_remote = host_of(self).state.has_remote
+        await asyncio.sleep(DELAY if has_remote else 0)
         try:
-            self._put(*await self._lines(bucket, key))
+            await self._read_details(bucket, key)
         except (AgentUnreachable, RequestRefused) as error:
-            known = _object_lines(info) if info is not None else [safe(bucket)]
-            self._put(*known, "", safe(str(error)))
+            known = object_lines(info) if info is not None else []
+            self._put(safe(str(error)), "", self._short_name(key or bucket), *known)
+            return
+        await asyncio.sleep(0 if has_remote else DELAY)
+        if info is not None and self._box.display:
+            self._preview(info)
 
-    async def _lines(self, bucket: str, key: str) -> list[str]:
+    async def _read_details(self, bucket: str, key: str) -> None:
+        """Raises AgentUnreachable, RequestRefused."""
         call, section = host_of(self).agent.call, SECTIONS[self._section]
         if not key:
-            return _bucket_lines(await call("GET", status_path(bucket), BucketInfo))
-        if section == "Versions":
+            info = await call("GET", status_path(bucket), BucketInfo)
+            self._put(self._short_name(bucket), *bucket_lines(info))
+        elif section == "Versions":
             versions = await call("GET", versions_path(bucket, key, MAX_VERSIONS), Listing)
-            return _version_lines(versions.objects)
-        status = await call("GET", status_path(bucket, key), ObjectStatus)
-        return _SECTION_LINES[section](status)
+            self._put(*version_lines(versions.objects))
+        else:
+            status = await call("GET", status_path(bucket, key), ObjectStatus)
+            name = safe(key) if section == "Meta" else self._short_name(key)
+            self._put(name, *SECTION_LINES[section](status))
+            self._refusal = refusal(status)
+
+    @work(group="inspect-bucket", exit_on_error=False)
+    async def _refresh_bucket(self, bucket: str) -> None:
+        await asyncio.sleep(COUNT_DELAY)
+        if self._target[:2] == (bucket, "") and self.display:
+            self._read(bucket, "", None)
+
+    # The preview
+
+    def on_preview_box_left(self) -> None:
+        """Back to the list, which is before it in the order of the focus."""
+        self.screen.focus_previous()
+
+    def _preview(self, info: ObjectInfo) -> None:
+        """Read the object, if the user wants that at rest."""
+        mode = mode_of(host_of(self).preferences.preview, host_of(self).state.status)
+        if self._refusal:
+            self._box.clear(self._refusal)
+        elif mode is Mode.REST:
+            self._box.show(_preview_target(info))
+        elif mode is Mode.KEY and self._box.target is None:
+            self._box.clear(f"+ shows a preview: it {budget_text()}")
+
+    def read_more(self) -> None:
+        """Read the preview that was not read at rest; or more of it."""
+        info = self._target[2]
+        if info is None:
+            host_of(self).messages.toast("only an object has a preview")
+        elif self._box.target is None and not self._refusal:
+            self._box.show(_preview_target(info))
+        else:
+            self._box.action_more()
 
 
-def _object_lines(info: ObjectInfo) -> list[str]:
-    return [
-        safe(info.key),
-        f"{info.size:,} B  {safe(info.content_type)}",
-        f"{moment(info.last_modified)}",
-        safe(f"class {info.storage_class}"),
-        safe(f"etag {info.etag}"),
-    ]
-
-
-def _info_lines(status: ObjectStatus) -> list[str]:
-    lines = _object_lines(status)
-    if status.version_id:
-        lines.append(safe(f"version {status.version_id}"))
-    if status.state:
-        lines.append(f"state {status.state}")
-    if status.remote_error:
-        lines.append(safe(f"remote {status.remote_error}"))
-    cache = status.cache
-    if cache is not None:
-        share = f"{cache.held / cache.size:.0%}" if cache.size else "-"
-        lines.append(f"cache {size(cache.held)} ({share}){', pinned' if cache.pinned else ''}")
-    lines += [safe(f"{name} {value}") for name, value in status.checksums.items()]
-    for write in status.pending[:5]:
-        why = f": {write.error.code} {write.error.message}" if write.error is not None else ""
-        lines.append(safe(f"write {write.id} {write.operation} {write.state}{why}"))
-    if status.tags:
-        lines += ["", "tags", *_pairs(status.tags)]
-    return lines
-
-
-def _meta_lines(status: ObjectStatus) -> list[str]:
-    lines = [safe(f"content-type = {status.content_type}")]
-    lines += [safe(f"{name.lower()} = {value}") for name, value in status.headers.items()]
-    return [*lines, "", "metadata", *(_pairs(status.metadata) or ["  none"])]
-
-
-def _tag_lines(status: ObjectStatus) -> list[str]:
-    return [*(_pairs(status.tags) or ["no tags"]), "", "t edits them"]
-
-
-_SECTION_LINES = {"Info": _info_lines, "Meta": _meta_lines, "Tags": _tag_lines}
-
-
-def _pairs(pairs: dict[str, str]) -> list[str]:
-    return [safe(f"  {name} = {value}") for name, value in pairs.items()]
-
-
-def _version_lines(versions: list[ObjectInfo]) -> list[str]:
-    lines = []
-    for info in versions:
-        what = size(info.size) if info.etag else "delete marker"
-        lines += [f"{moment(info.last_modified)}  {what}", safe(f"  {info.version_id or 'null'}")]
-    return [*(lines or ["no versions"]), "", "V looks at one, and restores it"]
-
-
-def _bucket_lines(info: BucketInfo) -> list[str]:
-    lines = [safe(info.name), f"created {moment(info.created)}"]
-    if info.objects is not None and info.size is not None:
-        lines.append(f"{info.objects:,} objects, {size(info.size)}")
-    lines.append(f"versioning {info.versioning or 'never enabled'}")
-    return [*lines, "", "tags", *(_pairs(info.tags) or ["  none"])]
+def _preview_target(info: ObjectInfo) -> PreviewTarget:
+    return PreviewTarget(info.bucket, info.key, info.size, info.etag)

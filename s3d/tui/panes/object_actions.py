@@ -34,15 +34,17 @@ class ObjectActions:
         *,
         open_place: Callable[[Place], None],
         inspect: Callable[[], None],
+        preview: Callable[[], None],
     ) -> None:
         self._host, self._table = host, table
-        self._open_place, self._inspect = open_place, inspect
+        self._open_place, self._inspect, self._preview = open_place, inspect, preview
         self._transfers = ObjectTransfers(host, table)
 
     def run(self, name: str) -> None:
         """Run the action of a key by its name."""
         reading: dict[str, Callable[[], None]] = {
             "view": self.view, "versions": self._show_versions, "copy": self._choose_copy,
+            "preview": self._preview,
         }  # fmt: skip
         writing: dict[str, Callable[[], None]] = {
             "download": lambda: self._with_selection(self._transfers.download),

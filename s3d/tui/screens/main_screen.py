@@ -21,6 +21,7 @@ from s3d.tui.host import Host, host_of
 from s3d.tui.panes.buckets_pane import BucketsPane
 from s3d.tui.panes.cache_pane import CachePane
 from s3d.tui.panes.dashboard_pane import DashboardPane
+from s3d.tui.panes.inspector import Inspector
 from s3d.tui.panes.logs_pane import LogsPane
 from s3d.tui.panes.pane import Pane
 from s3d.tui.panes.sync_pane import SyncPane
@@ -192,4 +193,6 @@ class MainScreen(Screen[None]):
         """Take notice of a change in the store: it may be in the listing that is shown."""
         if event.kind == "store.changed":
             bucket, _, key = event.subject.partition("/")
-            self.query_one(BucketsPane).table.note_change(bucket, key)
+            pane = self.query_one(BucketsPane)
+            pane.table.note_change(bucket, key)
+            pane.query_one(Inspector).note_change(bucket)

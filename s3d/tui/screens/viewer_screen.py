@@ -1,87 +1,63 @@
-"""The beginning of an object on the whole screen: as text, table or picture, or as bytes."""
+"""The preview of an object on the whole screen."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 
 from s3d.shared.control import ObjectInfo
-from s3d.shared.text import safe, size
-from s3d.tui import picture
-from s3d.tui.agent_client import AgentUnreachable, RequestRefused
-from s3d.tui.control_paths import object_path
+from s3d.shared.text import safe
+from s3d.tui.draw import elide
 from s3d.tui.host import host_of
-from s3d.tui.lines import Line, Lines
-from s3d.tui.object_preview import hexdump, preview
+from s3d.tui.preview.preview_box import PreviewBox
+from s3d.tui.preview.previews import PreviewTarget
+from s3d.tui.preview.read_plan import refusal
 
-MAX_READ = 64 << 10
-"""Bytes of an object that are read."""
+MIN_TITLE = 20
+"""Cells that the name has at least."""
+_HINT = "esc closes   / search   w wrap   x bytes   y copy   + more"
 
 
 class ViewerScreen(ModalScreen[None]):
-    """Reads a range through the cache, and never the whole object."""
+    """Reads ranges through the cache, and never the whole of a large object.
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,v", "dismiss", "Close"),
-        Binding("x", "hex", "Bytes or text"),
-    ]
+    A key asked for it, so it reads objects whose preview is not read at rest, too; but none that
+    is archived or that only a client can decrypt.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,v", "dismiss", "Close")]
 
     def __init__(self, info: ObjectInfo, version: str = "") -> None:
         super().__init__()
-        self._info, self._version = info, version
-        self._data: bytes | None = None
-        self._is_hex = False
+        self._info = info
+        self._target = PreviewTarget(info.bucket, info.key, info.size, info.etag, version)
 
     def compose(self) -> ComposeResult:
-        body = Lines(["reading"], id="text")
-        body.border_title = Content(safe(f"{self._info.bucket}/{self._info.key}"))
-        body.border_subtitle = Content("esc closes   x bytes")
-        yield body
+        yield PreviewBox("text")
 
     def on_mount(self) -> None:
-        self.set_focus(self.query_one(Lines))
-        self._read()
+        box = self.query_one(PreviewBox)
+        self._put_title()
+        self.set_focus(box.lines)
+        if reason := refusal(self._info):
+            box.clear(reason)
+        else:
+            box.show(self._target)
 
-    @work(exclusive=True, group="preview", exit_on_error=False)
-    async def _read(self) -> None:
-        info = self._info
-        path = object_path(info.bucket, info.key, version=self._version)
-        try:
-            self._data = await host_of(self).agent.read_range(path, 0, MAX_READ)
-        except (AgentUnreachable, RequestRefused) as error:
-            self.query_one(Lines).show([safe(str(error))])
-            return
-        self._draw()
+    def on_resize(self) -> None:
+        self._put_title()
 
-    def action_hex(self) -> None:
-        self._is_hex = not self._is_hex
-        self._draw()
+    def _put_title(self) -> None:
+        """A long name is cut in the middle, so that the ending stays."""
+        box, more = self.query_one(PreviewBox), host_of(self).glyphs.more
+        name = safe(f"{self._info.bucket}/{self._info.key}")
+        room = max(int(0.9 * self.app.size.width) - 8, MIN_TITLE)
+        box.border_title = Content(elide(name, room, more))
+        box.border_subtitle = Content(_HINT)
 
-    def _draw(self) -> None:
-        if self._data is not None:
-            self.query_one(Lines).show(self._lines(self._data))
-
-    def _lines(self, data: bytes) -> list[Line]:
-        info = self._info
-        if self._is_hex:
-            return [*hexdump(data), *_rest(len(data), info.size)]
-        if picture.is_picture(data):
-            return self._picture(data)
-        return list(preview(info.key, data, info.size))
-
-    def _picture(self, data: bytes) -> list[Line]:
-        space = self.query_one(Lines).size
-        try:
-            description, lines = picture.draw(data, max(space.width, 10), max(space.height - 2, 5))
-        except picture.NoPicture as error:
-            return [safe(str(error)), "", *hexdump(data), *_rest(len(data), self._info.size)]
-        return [safe(description), *lines, *_rest(len(data), self._info.size)]
-
-
-def _rest(read: int, whole: int) -> list[str]:
-    return [f"... the first {size(read)} of {size(whole)}"] if read < whole else []
+    def on_preview_box_left(self) -> None:
+        self.dismiss()
