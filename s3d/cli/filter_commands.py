@@ -34,15 +34,18 @@ class BadFilterError(UsageError):
 
 
 class Expression(click.ParamType):  # type: ignore[type-arg]
-    """The click type of a filter expression."""
+    """The click type of a filter expression. of_folder: of a sync folder."""
 
     name = "expr"
+
+    def __init__(self, *, of_folder: bool = False) -> None:
+        self._parse = Filter.parse_of_folder if of_folder else Filter.parse
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Filter:
         try:
-            return Filter.parse(str(value))
+            return self._parse(str(value))
         except FilterError as error:
             raise BadFilterError(error) from None
 

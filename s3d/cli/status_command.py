@@ -267,6 +267,8 @@ def _object(info: ObjectStatus) -> Iterator[Row]:
         yield "checksum", f"{algorithm} {value}"
     yield from _pairs("metadata", info.metadata)
     yield from _pairs("tag", info.tags)
+    if info.tags_error:
+        yield "tag", f"unknown: {info.tags_error}"
 
 
 def _remote_state(info: ObjectStatus) -> Iterator[Row]:

@@ -208,6 +208,8 @@ class ObjectStatus(ObjectInfo, frozen=True):
     """The ETag of the object at the remote; None: it has no such object, or is unreachable."""
     remote_error: str = ""
     """Why the remote could not be asked."""
+    tags_error: str = ""
+    """Why the tags are not known."""
     cache: CacheState | None = None
     """What of it is cached."""
 
@@ -308,6 +310,8 @@ class Explanation(msgspec.Struct, frozen=True):
 
 OBJECT_HEADER = "S3d-Object"
 """Answer header of GET, HEAD and PUT object: the ObjectInfo as ASCII JSON, without the tags."""
+PROBLEM_HEADER = "S3d-Problem"
+"""Answer header of every error: the Problem as ASCII JSON, since an answer to HEAD has no body."""
 CLIENT_HEADER = "S3d-Client"
 """Request header: the client, as NAME/VERSION."""
 REQUEST_ID_HEADER = "S3d-Request-Id"

@@ -55,6 +55,9 @@ def test_a_pin_is_brought_shown_and_taken_off(cached, new_bucket):
     while "5 objects, 4.9 KiB of 5 objects" not in (shown := s3d("pin").out):
         assert "(" not in shown
     assert json.loads(s3d("pin", "--json").out)["pin"]["prefix"] == "p/"
+    missing = s3d("pin", "nobucket/")
+    assert (missing.code, missing.out) == (3, "")
+    assert "bucket does not exist: nobucket\n  hint: list the buckets" in missing.err
     assert "pinned" in s3d("status", f"{new_bucket}/p/1").out
     assert s3d("unpin", place).out == f"unpinned {place}\n"
     again = s3d("unpin", place)

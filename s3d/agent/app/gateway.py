@@ -33,6 +33,7 @@ from s3d.agent.core.object_history import ObjectHistory
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, LayerRow, ObjectStore, construct_layers
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicies, UsePolicy
@@ -114,6 +115,15 @@ class Gateway:
             id=self.state.identity.id,
             unconfirmed=self.account.trouble,
         )
+
+    async def check_answering(self, seconds: float, since: float) -> None:
+        """RemoteBackend.check_answering(); after a failure the read cache answers what it can."""
+        try:
+            await self.remote.check_answering(seconds, since)
+        except S3Error:
+            if self.cache is not None and self.cache.layer is not None:
+                self.cache.layer.begin_outage()
+            raise
 
     def listing_order(self, bucket: str) -> str:
         """The order of the remote's listings, as far as it is known: s3/listing.py."""

@@ -72,7 +72,7 @@ async def open_session(
         owners=process.keys.owners,
     )
     closing.push_async_callback(stack.close)
-    client = S3Client(stack.top)
+    client = stack.bounded_client()
     if stack.embedded is not None:
         await prepare_store(stack.embedded.index, client, config)
     own_mounts = OwnMounts()
@@ -200,7 +200,9 @@ def control_routes(
     cache = None if gateway is None else gateway.cache
     key_status = None
     if gateway is not None:
-        key_status = KeyStatus(S3Client(gateway.remote), queue, partial(cache_state, cache))
+        key_status = KeyStatus(
+            stack.bounded_client(gateway.remote), queue, partial(cache_state, cache)
+        )
     sources = StatusSources(
         agent=session.status,
         usage=stack.usage,
@@ -217,7 +219,7 @@ def control_routes(
         QueueRoutes(queue),
         TraceRoutes(None if gateway is None else gateway.history, queue),
         TransferRoutes(queue, user_transfers),
-        CacheRoutes(cache),
+        CacheRoutes(cache, client),
         RemoteRoutes(stack.waiting, None if gateway is None else gateway.state, queue),
         MigrationRoutes(None if gateway is None else gateway.migration),
         SyncFolderRoutes(session.folders, client, session.places.config_file),

@@ -27,7 +27,7 @@ from s3d.shared.text import count
 
 CLOCK_TOLERANCE = 60.0
 """Seconds that the clocks may differ; S3 refuses requests from 900 on."""
-TIME_LIMIT = 15.0
+TIME_LIMIT = 3.0
 """Seconds for the whole diagnosis."""
 
 _REMEDIES: Mapping[Reason, str] = {

@@ -33,6 +33,7 @@ import msgspec
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.process import private_folder
 from s3d.agent.app.process_metrics import STORE, commit_histogram
+from s3d.agent.core.bounded_client import BoundedClient
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import MovableClock
 from s3d.agent.core.events import Events
@@ -104,6 +105,15 @@ class Stack:
         if self.gateway is not None:
             return self.gateway.without_events
         return self.top if self.embedded is None else self.embedded.local
+
+    def bounded_client(
+        self, store: ObjectStore | None = None, *, bypass_cache: bool = False
+    ) -> S3Client:
+        """A client for calls that somebody waits for. store: None is the top."""
+        store = store or self.top
+        if self.gateway is None:
+            return S3Client(store, bypass_cache=bypass_cache)
+        return BoundedClient(store, self.gateway.check_answering, bypass_cache=bypass_cache)
 
     def explain(self, need: Need, caller: Principal, prefix: str = "") -> Decision:
         """Whether a caller may do something, and why; prefix: of a listing. With a remote, the

@@ -65,6 +65,7 @@ def open_folders(
     state = places.state_dir / "sync"
     around = SyncContext(
         objects=objects,
+        preview_objects=stack.bounded_client(stack.without_events, bypass_cache=True),
         parts=PartTransfers(objects, state / "uploads", config.part_size),
         remote=str(places.store_dir) if gateway is None else gateway.state.identity.id,
         state=state,

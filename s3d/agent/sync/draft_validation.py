@@ -152,7 +152,8 @@ def _judge(config: SyncFolderConfig, ignore: Ignore) -> Callable[[str], FilterRo
     def judge(path: str) -> FilterRow:
         if ignore.matches(path):
             return FilterRow(path, False, 0, IGNORE_FILE)
-        decision = filter.explain(FilterSubject(bucket=config.bucket, key=config.prefix + path))
+        key = config.prefix + path
+        decision = filter.explain(FilterSubject(bucket=config.bucket, key=key, path=path))
         number = decision.term or 0
         is_kept = decision.verdict is not Verdict.EXCLUDE
         return FilterRow(path, is_kept, number, terms[number - 1] if number else decision.why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable
@@ -47,6 +48,8 @@ class SyncContext:
     events: Events
     umask: int
     """Of files that are downloaded."""
+    preview_objects: S3Client | None = None
+    """For the preview of a folder, which somebody waits for; None: objects."""
     parts: PartTransfers | None = None
     """Moves the large objects of all folders; None: they are moved whole."""
     level_of: Callable[[str], str] = lambda bucket: ""
@@ -146,6 +149,11 @@ class Folders:
             from_file=config != around.fixed,
             registry=around.registry,
         )
+
+    def preview_settings(self, config: SyncFolderConfig) -> FolderSettings:
+        """For the preview of a folder that is not synced yet."""
+        settings, around = self.settings_of(config, Path()), self._context
+        return dataclasses.replace(settings, objects=around.preview_objects or around.objects)
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -109,7 +109,7 @@ class Selection:
         self, path: str, local: LocalEntry | None, remote: RemoteEntry | None
     ) -> str:
         size = remote.size if remote is not None else local.signature.size if local else 0
-        subject = FilterSubject(bucket=self._bucket, key=self._prefix + path, size=size)
+        subject = FilterSubject(bucket=self._bucket, key=self._prefix + path, size=size, path=path)
         decision = self.filter.explain(subject)
         if decision.verdict is Verdict.UNKNOWN:
             with translate_errors():

@@ -249,9 +249,10 @@ def path_of(path: str, **query: str) -> str:
 
 
 def _refusal(answer: Answer, content: bytes) -> S3dError:
+    header = answer.headers.get(control.PROBLEM_HEADER.lower(), "")
     try:
-        problem = control.decode(content, Problem)
-    except msgspec.DecodeError:  # HEAD has no body that could explain it
+        problem = control.decode(content or header.encode("latin-1"), Problem)
+    except msgspec.DecodeError:
         kind = _BY_STATUS.get(answer.status, S3dError)
         return kind(f"the agent answered {answer.status} {answer.reason}")
     kind = ERRORS.get(problem.code, DeniedError if answer.status == 403 else S3dError)

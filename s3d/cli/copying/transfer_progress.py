@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import click
 
 from s3d.cli.client.control_client import ERRORS
 from s3d.cli.client.transfer_client import TransferClient
 from s3d.cli.output import StatusLine, complain, json_line, report
-from s3d.shared.errors import NotFoundError, S3dError, UsageError
+from s3d.shared.errors import NotFoundError, PendingError, S3dError, UsageError
 from s3d.shared.text import age, count, safe, size
 from s3d.shared.transfers import LOCAL_CODES, Transfer, TransferError
 
 ENDED = ("done", "failed", "cancelled")
 EVERY = "0.5"
 """Seconds between two updates of the progress."""
+SHOWN_IDS = 10
+"""Ids in a command that a hint shows."""
 SHOWN_FAILURES = 20
 """Failures that are listed at the end; s3d transfers show lists up to 1,000."""
 
@@ -30,7 +32,11 @@ class Output:
 def wait_for_end(
     client: TransferClient, ids: Sequence[str], output: Output
 ) -> tuple[int, list[Transfer]]:
-    """Wait until all transfers have ended. Returns the exit code, and the transfers."""
+    """Wait until all transfers have ended. Returns the exit code, and the transfers.
+
+    Raises PendingError when none of them can begin, because the remote is away. They go on as soon
+    as it is back.
+    """
     line, left, code = StatusLine(), list(ids), 0
     current: dict[str, Transfer] = {}
     try:
@@ -42,11 +48,33 @@ def wait_for_end(
                 line.close()
                 code = code or report_end(each, output)
                 left.remove(each.id)
+            if why := _why_stuck(current.values()):
+                raise _left_to_the_agent(left, why)
             if left and not output.quiet:
                 line.show(progress(list(current.values())))
     finally:
         line.close()
     return code, list(current.values())
+
+
+def _why_stuck(transfers: Collection[Transfer]) -> str:
+    """Why nothing was moved and nothing is being moved; "" when it is not because of the remote."""
+    if any(each.files_done or each.done for each in transfers):
+        return ""
+    for each in transfers:
+        error = each.error
+        if each.state == "waiting" and error is not None and error.code == "ServiceUnavailable":
+            return f"{named(each)}: {error.message}"
+    return ""
+
+
+def _left_to_the_agent(ids: Sequence[str], why: str) -> PendingError:
+    shown = " ".join(ids[:SHOWN_IDS])
+    return PendingError(
+        "not done yet", safe(why.rstrip(".")),
+        f"the agent goes on when the remote is back: s3d transfers show {ids[0]}; "
+        f"s3d transfers cancel {shown} ends it",
+    )  # fmt: skip
 
 
 def report_end(transfer: Transfer, output: Output) -> int:

@@ -26,7 +26,13 @@ from s3d.shared.text import safe
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True,
               help="backup only uploads; mirror only downloads.")  # fmt: skip
-@click.option("--filter", "terms", type=Expression(), metavar="EXPR", help="Files to sync.")
+@click.option(
+    "--filter",
+    "terms",
+    type=Expression(of_folder=True),
+    metavar="EXPR",
+    help="Files to sync, by their paths in the folder.",
+)
 @click.option(
     "--name",
     default="",
@@ -51,8 +57,9 @@ def add_command(
     added to .s3dignore in the folder. With --yes they are left out without a question.
 
     \b
-    Example:
+    Examples:
       s3d sync add ~/notes my-bucket/notes
+      s3d sync add ~/notes my-bucket/notes --filter '!*.tmp;!drafts/*'
     """
     path = path.expanduser().absolute()
     spec = FolderSpec(
@@ -110,7 +117,13 @@ def _offer_to_ignore(path: Path, *, yes: bool, dry_run: bool) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True)
-@click.option("--filter", "terms", type=Expression(), metavar="EXPR", help="Files to sync.")
+@click.option(
+    "--filter",
+    "terms",
+    type=Expression(of_folder=True),
+    metavar="EXPR",
+    help="Files to sync, by their paths in the folder.",
+)
 @json_option
 @socket_option
 @pass_session
@@ -124,7 +137,7 @@ def check_command(
 
     \b
     Example:
-      s3d sync check ~/notes my-bucket/notes --filter '!*/*.tmp'
+      s3d sync check ~/notes my-bucket/notes --filter '!*.tmp'
     """
     path = path.expanduser().absolute()
     draft = FolderDraft(str(path), target.bucket, target.key, mode, str(terms or ""))

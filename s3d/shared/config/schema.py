@@ -183,7 +183,11 @@ class SyncFolderConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = "two-way"
     filter: Annotated[
         Filter,
-        Rule("Files and objects to sync; empty: all", Filter.parse, lines=True),
+        Rule(
+            "Files and objects to sync, by their paths in the folder; empty: all",
+            Filter.parse_of_folder,
+            lines=True,
+        ),
     ] = EVERYTHING
     interval: Annotated[
         float,

@@ -20,7 +20,6 @@ from s3d.shared.filters.terms import (
     Attributes,
     FilterSubject,
     Term,
-    sentence_of,
 )
 
 
@@ -54,6 +53,13 @@ class Filter(msgspec.Struct, frozen=True):
         from s3d.shared.filters.parser import parse_terms  # most configurations have no filter
 
         return cls(parse_terms(text))
+
+    @classmethod
+    def parse_of_folder(cls, text: str) -> Filter:
+        """The filter of a sync folder, whose patterns are paths within it. Raises FilterError."""
+        from s3d.shared.filters.folder_filter import parse_folder_terms
+
+        return cls(parse_folder_terms(text))
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Filter:
@@ -93,7 +99,7 @@ class Filter(msgspec.Struct, frozen=True):
 
     def sentences(self) -> Iterator[str]:
         """Each term in words."""
-        return (sentence_of(term) for term in self.terms)
+        return (term.sentence for term in self.terms)
 
     @property
     def fallback_sentence(self) -> str:

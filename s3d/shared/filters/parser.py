@@ -69,85 +69,89 @@ class FilterError(ValueError):
 
 def parse_terms(text: str) -> tuple[Term, ...]:
     """Raises FilterError."""
-    return tuple(_Parser(text).terms())
+    return tuple(TermParser(text).terms())
 
 
-class _Parser:
-    """A recursive descent parser. _at is the position of the next character."""
+class TermParser:
+    """A recursive descent parser. at is the position of the next character."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._at = 0
+        self.at = 0
 
     def terms(self) -> list[Term]:
         terms = []
-        while self._at < len(self._text):
-            char = self._peek()
+        while self.at < len(self._text):
+            char = self.peek()
             if char in _ENDS | _BLANKS:
-                self._at += 1
+                self.at += 1
             elif char == "#":
-                end = self._text.find("\n", self._at)
-                self._at = len(self._text) if end < 0 else end
+                end = self._text.find("\n", self.at)
+                self.at = len(self._text) if end < 0 else end
             else:
-                terms.append(self._term())
+                terms.append(self.term())
         return terms
 
-    def _term(self) -> Term:
-        excludes = self._take("!")
+    def term(self) -> Term:
+        excludes = self.take("!")
         bucket = self._bucket()
-        predicates = self._predicates(of_bucket=True)
+        predicates = self.predicates(of_bucket=True)
         key = ALL
-        if self._take("/"):
-            key = self._key()
-            predicates += self._predicates(of_bucket=False)
-        while self._peek() in _BLANKS:
-            self._at += 1
-        if self._peek() not in _ENDS | {""}:
-            self._fail("a semicolon or a new line has to follow the term")
+        if self.take("/"):
+            key = self.key()
+            predicates += self.predicates(of_bucket=False)
+        self.end_term()
         return Term(bucket, key, tuple(predicates), excludes)
 
+    def end_term(self) -> None:
+        """Skip blanks. Raises FilterError when something else follows."""
+        while self.peek() in _BLANKS:
+            self.at += 1
+        if self.peek() not in _ENDS | {""}:
+            self._fail("a semicolon or a new line has to follow the term")
+
     def _bucket(self) -> Glob:
-        begin = self._at
-        while self._peek() in _BUCKET and self._peek():
-            self._at += 1
-        if self._at == begin:
+        begin = self.at
+        while self.peek() in _BUCKET and self.peek():
+            self.at += 1
+        if self.at == begin:
             self._fail("a term begins with a bucket: lower-case letters, digits, . - and * ?")
-        name = self._text[begin : self._at]
-        if self._peek() not in {"", "/", "[", *_ENDS, *_BLANKS}:
+        name = self._text[begin : self.at]
+        if self.peek() not in {"", "/", "[", *_ENDS, *_BLANKS}:
             self._fail("a bucket has only lower-case letters, digits, . and -")
         return Glob([_WILD.get(char, char) for char in name])
 
-    def _key(self) -> Glob:
+    def key(self) -> Glob:
         tokens: list[Token] = []
         length = 0
-        while (char := self._peek()) not in _ENDS | {"", "["}:
+        while (char := self.peek()) not in _ENDS | {"", "["}:
             token = self._character(char)
             tokens.append(token)
             if char not in _BLANKS:
                 length = len(tokens)
-        if self._peek() != "[":
+        if self.peek() != "[":
             tokens = tokens[:length]  # a key does not include blanks at the end of the line
         return Glob(tokens) if tokens else ALL
 
     def _character(self, char: str) -> Token:
         """The next token of a pattern, which begins with char."""
         if char == "\\":
-            if self._at + 1 >= len(self._text):
+            if self.at + 1 >= len(self._text):
                 self._fail("a character has to follow the backslash")
-            self._at += 2
-            return self._text[self._at - 1]
-        self._at += 1
+            self.at += 2
+            return self._text[self.at - 1]
+        self.at += 1
         return _WILD.get(char, char)
 
-    def _predicates(self, *, of_bucket: bool) -> list[Predicate]:
+    def predicates(self, *, of_bucket: bool) -> list[Predicate]:
         predicates = []
-        while self._take("["):
+        while self.take("["):
             predicates.append(self._predicate(of_bucket=of_bucket))
         return predicates
 
     def _predicate(self, *, of_bucket: bool) -> Predicate:
         source = self._source(of_bucket=of_bucket)
-        begin = self._at
+        begin = self.at
         name = self._name()
         if source in (Source.HEADER, Source.METADATA):
             name = name.lower()
@@ -165,36 +169,36 @@ class _Parser:
                 else f"; known are {', '.join(sorted(HEADERS))}"
             )
             self._fail(f"objects have no header {name!r}{hint}", begin)
-        op = next((op for op in _OPS if self._take(op)), "")
+        op = next((op for op in _OPS if self.take(op)), "")
         if not op:
             self._close()
             return Predicate(source, name)
-        begin = self._at
+        begin = self.at
         value = self._value()
-        written = self._text[begin : self._at]
+        written = self._text[begin : self.at]
         self._close()
         return Predicate(source, name, op, *self._operand(source, name, op, value, written, begin))
 
     def _source(self, *, of_bucket: bool) -> Source:
-        begin = self._at
-        while self._peek().isalpha():
-            self._at += 1
-        word = self._text[begin : self._at]
+        begin = self.at
+        while self.peek().isalpha():
+            self.at += 1
+        word = self._text[begin : self.at]
         if of_bucket and word != "tag":
             self._fail("a bucket has only tags: [tag:NAME]", begin)
         if word not in _SOURCES:
             self._fail("write tag:, hdr: or md: and a name", begin)
-        if not self._take(":"):
+        if not self.take(":"):
             self._fail(f"a colon and a name are missing: [{word}:NAME]")
         return Source.BUCKET_TAG if of_bucket else _SOURCES[word]
 
     def _name(self) -> str:
-        begin = self._at
-        if self._peek() in ("'", '"') and self._peek():
+        begin = self.at
+        if self.peek() in ("'", '"') and self.peek():
             tokens = self._quoted()
         else:
             tokens = []
-            while (char := self._peek()) and char not in "=!<>]\n":
+            while (char := self.peek()) and char not in "=!<>]\n":
                 tokens.append(self._character(char))
         name = "".join(token if isinstance(token, str) else token.value for token in tokens)
         if not name:
@@ -202,20 +206,20 @@ class _Parser:
         return name
 
     def _value(self) -> list[Token]:
-        if self._peek() in ("'", '"') and self._peek():
+        if self.peek() in ("'", '"') and self.peek():
             return self._quoted()
         tokens: list[Token] = []
-        while (char := self._peek()) and char not in "]\n":
+        while (char := self.peek()) and char not in "]\n":
             tokens.append(self._character(char))
         return tokens
 
     def _quoted(self) -> list[Token]:
-        begin, quote = self._at, self._peek()
-        self._at += 1
+        begin, quote = self.at, self.peek()
+        self.at += 1
         tokens: list[Token] = []
-        while char := self._peek():
+        while char := self.peek():
             if char == quote:
-                self._at += 1
+                self.at += 1
                 return tokens
             tokens.append(self._character(char))
         self._fail("the quote is not closed", begin)
@@ -247,17 +251,17 @@ class _Parser:
         return date, written
 
     def _close(self) -> None:
-        if not self._take("]"):
+        if not self.take("]"):
             self._fail("the closing ] is missing")
 
-    def _peek(self) -> str:
-        return self._text[self._at] if self._at < len(self._text) else ""
+    def peek(self) -> str:
+        return self._text[self.at] if self.at < len(self._text) else ""
 
-    def _take(self, expected: str) -> bool:
-        matches = self._text.startswith(expected, self._at)
+    def take(self, expected: str) -> bool:
+        matches = self._text.startswith(expected, self.at)
         if matches:
-            self._at += len(expected)
+            self.at += len(expected)
         return matches
 
     def _fail(self, why: str, position: int | None = None) -> NoReturn:
-        raise FilterError(self._text, self._at if position is None else position, why)
+        raise FilterError(self._text, self.at if position is None else position, why)

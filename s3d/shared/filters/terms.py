@@ -39,6 +39,8 @@ class FilterSubject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     bucket: str
     key: str
+    path: str = ""
+    """In a sync folder: the path within it."""
     size: int | None = None
     """Bytes: the header content-length, also when the other headers are unknown."""
     bucket_tags: Mapping[str, str] | None = None
@@ -164,7 +166,7 @@ class Term(msgspec.Struct, frozen=True):
 
     def matches(self, subject: FilterSubject) -> bool | None:
         """Whether the term matches; None: it depends on attributes that were not fetched."""
-        if not self.bucket.matches(subject.bucket) or not self.key.matches(subject.key):
+        if not self.is_at(subject):
             return False
         result: bool | None = True
         for predicate in self.predicates:
@@ -174,6 +176,10 @@ class Term(msgspec.Struct, frozen=True):
             if holds is None:
                 result = None
         return result
+
+    def is_at(self, subject: FilterSubject) -> bool:
+        """Whether the term matches the place of the object."""
+        return self.bucket.matches(subject.bucket) and self.key.matches(subject.key)
 
     @property
     def needs(self) -> Attributes:
@@ -195,14 +201,18 @@ class Term(msgspec.Struct, frozen=True):
         key = self.key.text("[;\n\r\t ")
         return text + "/" + key + "".join(map(str, of_object))
 
+    @property
+    def sentence(self) -> str:
+        """The term in words."""
+        word = "exclude" if self.excludes else "include"
+        keys = "all objects" if self.key.fits_all else f"objects {_named(self.key)}"
+        where = f"of {'any bucket' if self.bucket.fits_all else 'buckets ' + _named(self.bucket)}"
+        return f"{word}: {keys} {where}{conditions_of(self)}"
 
-def sentence_of(term: Term) -> str:
-    """A term in words."""
-    word = "exclude" if term.excludes else "include"
-    keys = "all objects" if term.key.fits_all else f"objects {_named(term.key)}"
-    where = f"of {'any bucket' if term.bucket.fits_all else 'buckets ' + _named(term.bucket)}"
-    conditions = "".join(f", if {_condition(each)}" for each in term.predicates)
-    return f"{word}: {keys} {where}{conditions}"
+
+def conditions_of(term: Term) -> str:
+    """The conditions of a term in words, each after a comma."""
+    return "".join(f", if {_condition(each)}" for each in term.predicates)
 
 
 def _named(pattern: Glob) -> str:

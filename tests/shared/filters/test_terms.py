@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from s3d.shared.filters.expression import Filter
-from s3d.shared.filters.terms import Attributes, FilterSubject, date_of, number_of, sentence_of
+from s3d.shared.filters.terms import Attributes, FilterSubject, date_of, number_of
 
 
 def term(text):
@@ -109,4 +109,4 @@ def test_what_is_false_already_needs_nothing_more():
     ],
 )
 def test_a_term_in_words(text, sentence):
-    assert sentence_of(term(text)) == sentence
+    assert term(text).sentence == sentence

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.control_call import Call, Route, answer, page_of
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.address import check_bucket_name
@@ -43,8 +44,10 @@ VERIFY_PAGE = 64 << 20
 class CacheRoutes:
     """Without a cache each call is refused."""
 
-    def __init__(self, cache: CacheParts | None) -> None:
+    def __init__(self, cache: CacheParts | None, objects: S3Client) -> None:
+        """objects: finds out whether a bucket exists."""
         self._maybe = cache
+        self._objects = objects
 
     def routes(self) -> list[Route]:
         place = frozenset({"bucket", "prefix", "cursor", "limit"})
@@ -139,8 +142,16 @@ class CacheRoutes:
         return answer(PinList(self._pin_manager.pinned()))
 
     async def pin(self, call: Call) -> web.Response:
-        """Fetch an object or prefix, and never evict it."""
+        """Fetch an object or prefix, and never evict it. Raises NoSuchBucket.
+
+        A pin does not need the remote: while it is away, the pin waits for it.
+        """
         pin_manager, pin = self._pin_manager, _pin_of(await call.body(CachePlace))
+        try:
+            await self._objects.page(pin.bucket, pin.key or pin.prefix, limit=1)
+        except S3Error as error:
+            if error.code == "NoSuchBucket":
+                raise
         _persist(lambda: pin_manager.pins.add(pin))
         return answer(PinStatus(pin), 202)
 
@@ -150,11 +161,14 @@ class CacheRoutes:
         return answer(Count(int(_persist(lambda: pin_manager.pins.remove(pin)))))
 
     async def prefetch(self, call: Call) -> web.Response:
-        request = await call.body(PrefetchRequest)
+        """Start a prefetch. Raises NoSuchBucket, and ServiceUnavailable while the remote is
+        away."""
+        pin_manager, request = self._pin_manager, await call.body(PrefetchRequest)
         check_bucket_name(request.bucket)
         if request.bandwidth is not None and request.bandwidth < 1:
             raise S3Error("InvalidArgument", "bandwidth is at least 1 byte a second.")
-        return answer(prefetch_status(self._pin_manager.prefetch(request)), 202)
+        await self._objects.page(request.bucket, request.prefix, limit=1)
+        return answer(prefetch_status(pin_manager.prefetch(request)), 202)
 
     async def job(self, call: Call) -> web.Response:
         """The status; wait: respond when the prefetch has ended."""

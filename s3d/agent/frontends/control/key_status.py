@@ -15,7 +15,7 @@ from s3d.agent.stores.write_queue.queue_status import QueueParts, transfer_of
 from s3d.shared.caching import CacheState
 from s3d.shared.control import ObjectInfo, ObjectStatus
 
-REMOTE_TIMEOUT = 5.0
+REMOTE_TIMEOUT = 4.0
 """Seconds to wait for the ETag of the remote."""
 
 PUSHED = "pushed"

@@ -38,7 +38,7 @@ METHODS = ("GET", "HEAD", "PUT", "DELETE")
 """Methods of a presigned URL."""
 VERSIONING = ("Enabled", "Suspended")
 WEEK = 7 * 24 * 3600
-TAGS_TIMEOUT = 5.0
+TAGS_TIMEOUT = 4.0
 """Seconds to wait for tags of the remote."""
 PAGE = frozenset({"prefix", "delimiter", "cursor", "limit"})
 KEY = frozenset({"key"})

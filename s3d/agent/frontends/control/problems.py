@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from s3d.agent.core.failures import Refused
+from s3d.agent.core.failures import Refused, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import is_disk_full
 from s3d.agent.stores.write_queue.pending_write import NewerWritePending
@@ -33,8 +33,10 @@ HINTS: Mapping[str, str] = {
 }
 """Error code -> what to do."""
 
+_AWAY = "s3d doctor finds out why; what is cached or pending can be used meanwhile"
+
 _DOMAIN_ERRORS: tuple[tuple[type[Exception], int, str, str], ...] = (
-    (Unavailable, 503, "ServiceUnavailable", ""),
+    (Unavailable, 503, "ServiceUnavailable", _AWAY),
     (RootGone, 409, control.WRONG_STATE, ""),
     (MassDeletionGuard, 409, control.WRONG_STATE,
      "see s3d sync plan; then run s3d sync approve or s3d sync restore"),
@@ -72,7 +74,10 @@ def problem_response(
         body=control.encode(problem),
         status=status,
         content_type=control.PROBLEM_JSON,
-        headers={control.REQUEST_ID_HEADER: request_id} if request_id else None,
+        headers={
+            control.PROBLEM_HEADER: control.encode_ascii(problem),
+            **({control.REQUEST_ID_HEADER: request_id} if request_id else {}),
+        },
     )
 
 
@@ -104,6 +109,8 @@ def _of_s3_error(error: S3Error, bucket: str) -> Problem:
     hint = HINTS.get(error.code, "")
     if error.status >= 500 and isinstance(error.failure, Refused):  # an error of the remote's
         hint = "the remote returned this error; see s3d status"
+    elif isinstance(error.failure, Unreachable):
+        hint = _AWAY
     elif is_disk_full(error):
         hint = "free some space on that disk, or set S3D_LOCAL_DIR to a folder on another disk"
     return Problem(error.code, title, _detail(error, bucket), hint, error.status >= 500)

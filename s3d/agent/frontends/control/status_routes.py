@@ -137,11 +137,19 @@ class StatusRoutes:
         )
 
     async def _object(self, bucket: str, key: str) -> ObjectInfo:
-        info = await self._objects.head(bucket, key)
+        """The object; its tags may be unknown while a remote is away."""
+        info, tags_error = await self._objects.head(bucket, key), ""
         if info is not None:
-            info = msgspec.structs.replace(info, tags=await get_tags(self._objects, bucket, key))
+            try:
+                tags = await get_tags(self._objects, bucket, key)
+                info = msgspec.structs.replace(info, tags=tags)
+            except S3Error as error:
+                if self._key_status is None or error.code != "ServiceUnavailable":
+                    raise
+                tags_error = error.message
         if self._key_status is not None:
-            info = await self._key_status.object_status(bucket, key, info)
+            status = await self._key_status.object_status(bucket, key, info)
+            info = status and msgspec.structs.replace(status, tags_error=tags_error)
         if info is None:
             raise S3Error("NoSuchKey", Key=key)
         return info

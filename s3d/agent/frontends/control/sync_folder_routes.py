@@ -74,7 +74,7 @@ class SyncFolderRoutes:
             )
         from s3d.agent.sync.open_folder import preview  # large, and rarely needed
 
-        steps = await preview(self._folders.settings_of(config, Path()))
+        steps = await preview(self._folders.preview_settings(config))
         return answer(sync_plan(steps, agreed=0))
 
     async def save(self, call: Call) -> web.Response:

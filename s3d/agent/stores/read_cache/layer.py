@@ -130,6 +130,10 @@ class Cache(Layer):
             await self.catalog.sweep()
             await asyncio.Event().wait()
 
+    def begin_outage(self) -> None:
+        """Answer what is cached without the remote for a while: it was seen not to answer."""
+        self._revalidator.outage.begin()
+
     # Writes
 
     def fallback(self, request: S3Request[Any]) -> Answer:

@@ -67,6 +67,13 @@ class RemoteBackend(Protocol):
     def call(self, request: S3Request[Any]) -> Answer:
         """Carry out a request. Raises S3Error; its failure is a Refused or an Unreachable."""
 
+    async def check_answering(self, seconds: float, since: float) -> None:
+        """Return when the remote answers within so many seconds, or has answered anything since
+        that moment of time.monotonic().
+
+        Raises S3Error ServiceUnavailable, and fails further requests at once for a while.
+        """
+
     async def check_key(self, bucket: str, key: str) -> None:
         """Raises S3Error InvalidURI for a key that the remote would store under another one."""
 

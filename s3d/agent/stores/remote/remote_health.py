@@ -78,6 +78,10 @@ class Outage:
         self._until = now + PAUSE
         return min(seconds, TRIAL) if repeatable else seconds
 
+    def has_answered(self, since: float) -> bool:
+        """Whether there was a response since then, on the given clock."""
+        return self._last_response >= since
+
     def answered(self) -> None:
         """Note a response."""
         self._last_response = self._clock()
@@ -115,6 +119,10 @@ class HealthMonitor:
             return self._outage.time_limit(seconds, repeatable=repeatable)
         except Unreachable as cause:
             raise unreachable(self._url, cause) from cause
+
+    def has_answered(self, since: float) -> bool:
+        """Whether the remote has answered any request since that moment of time.monotonic()."""
+        return self._outage.has_answered(since)
 
     def failed(self, cause: Unreachable) -> S3Error:
         """Note a call that got no response; returns the S3Error for it.

@@ -27,14 +27,18 @@ The layers that S3Backend puts on top (s3_backend.py) make up for what a service
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.core.store import Answer
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote import direct_call
 from s3d.agent.stores.remote.boto_call import BotoCaller
 from s3d.agent.stores.remote.client_span import ClientSpans
@@ -45,6 +49,7 @@ from s3d.agent.stores.remote.loop_detection import ViaTracker
 from s3d.agent.stores.remote.remote_connection import RemoteConnection
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.remote.remote_health import Health
+from s3d.agent.stores.remote.remote_messages import RemoteRequest
 from s3d.shared.logs import subject_fields
 
 logger = logging.getLogger(__name__)
@@ -76,6 +81,7 @@ class RemoteStore:
             settings, credentials, fingerprint=fingerprint, clock=clock, spans=spans
         )
         self._boto = BotoCaller(self._connection, self.via)
+        self._settings, self._credentials = settings, credentials
 
     @property
     def agent(self) -> str:
@@ -101,6 +107,28 @@ class RemoteStore:
         if request.op.name in direct_call.LISTING_OPERATIONS:
             return direct_call.send_listing(self._connection, request, self.via.header)
         return self._boto.send(request)
+
+    async def check_answering(self, seconds: float, since: float) -> None:
+        """See RemoteBackend. A failure begins an outage, in which no request waits for long.
+
+        It has a connection of its own, since pooled ones may be dead without a sign, for example
+        after the machine has slept. Every answer of the remote counts, a refusal as well.
+        """
+        monitor = self._connection.monitor
+        connection = RemoteConnection(self._settings, self._credentials)
+        request = RemoteRequest(operations()["ListBuckets"], "GET", raw_query="max-buckets=1")
+        try:
+            async with asyncio.timeout(seconds):
+                response = await connection.send(request)
+                await response.body.aclose()
+        except (S3Error, TimeoutError) as error:
+            cause = error.failure if isinstance(error, S3Error) else None
+            if isinstance(error, TimeoutError):
+                cause = Unreachable(Reason.TIMEOUT, f"no answer within {seconds:g} s", sent=True)
+            if isinstance(cause, Unreachable) and not monitor.has_answered(since):
+                raise monitor.failed(cause) from cause
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         """Close all connections; a call after that opens new ones."""

@@ -84,6 +84,9 @@ class S3Backend:
     def without_probes(self) -> ObjectStore:
         return self._empty_segments
 
+    async def check_answering(self, seconds: float, since: float) -> None:
+        await self._store.check_answering(seconds, since)
+
     async def check_key(self, bucket: str, key: str) -> None:
         await self._empty_segments.check(bucket, key)
 

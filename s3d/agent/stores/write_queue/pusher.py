@@ -193,8 +193,9 @@ class Pusher:
         self._gate.reset_backoff()
         await self._probe()
         if self._gate.blocked.is_set():
-            reason = self._gate.error.message if self._gate.error else self._gate.trouble
-            raise S3Error("ServiceUnavailable", reason)
+            cause = self._gate.error
+            reason = self._gate.trouble if cause is None else cause.message
+            raise S3Error("ServiceUnavailable", reason) from cause and cause.failure
 
     def remote_answered(self, status: int) -> None:
         """The remote itself has answered a request that is not a push."""

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 import aiohttp
 import pytest
 
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.control.cache_routes import CacheRoutes
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
@@ -49,6 +52,10 @@ class Door(Caller):
     client: aiohttp.ClientSession
 
 
+UNUSED = S3Client(cast(ObjectStore, None))
+"""Without a cache, nothing is called."""
+
+
 @pytest.fixture
 async def door(places, tmp_path) -> AsyncIterator[Door]:
     """With five small objects below p/ and a large one, all read once."""
@@ -65,7 +72,7 @@ async def door(places, tmp_path) -> AsyncIterator[Door]:
             await through.read("bbb", f"p/{number}")
         await through.put("bbb", "large", b"2" * 2_500_000)
         await through.read("bbb", "large", Range="bytes=0-99")
-        async with served(places.socket, CacheRoutes(parts).routes()) as client:
+        async with served(places.socket, CacheRoutes(parts, S3Client(cache)).routes()) as client:
             yield Door(cache, parts, through, client)
         running.cancel()
         with suppress(asyncio.CancelledError):
@@ -154,6 +161,9 @@ async def test_a_prefetch_is_begun_and_waited_for(door):
         ("POST", "/v1/cache:evict", CachePlace("B"), (400, "InvalidBucketName")),
         ("POST", "/v1/cache:pin", CachePlace("bbb", "k", "p"), (400, "InvalidArgument")),
         ("POST", "/v1/cache:prefetch", PrefetchRequest("bbb", "", 0), (400, "InvalidArgument")),
+        ("POST", "/v1/cache:prefetch", PrefetchRequest("nobucket"), (404, "NoSuchBucket")),
+        ("POST", "/v1/cache:pin", CachePlace("nobucket", "k"), (404, "NoSuchBucket")),
+        ("POST", "/v1/cache:pin", CachePlace("nobucket"), (404, "NoSuchBucket")),
         ("GET", f"{ENTRIES}?limit=0", None, (400, "InvalidArgument")),
     ],
 )
@@ -163,13 +173,13 @@ async def test_what_makes_no_sense_is_refused(door, method, path, body, answer):
 
 async def test_without_a_cache_every_call_says_why(places, tmp_path):
     async with (
-        served(places.socket, CacheRoutes(None).routes()) as client,
+        served(places.socket, CacheRoutes(None, UNUSED).routes()) as client,
         client.get("/v1/cache") as response,
     ):
         assert decode(await response.read(), Problem).code == "NoRemote"
     broken = CacheParts(None, None, tmp_path, "the read cache is disabled: no room")
     async with (
-        served(places.socket, CacheRoutes(broken).routes()) as client,
+        served(places.socket, CacheRoutes(broken, UNUSED).routes()) as client,
         client.get("/v1/cache") as response,
     ):
         problem = decode(await response.read(), Problem)
