@@ -75,8 +75,17 @@ class FolderStatus(msgspec.Struct, frozen=True):
     """What the user has to decide by approve or restore; "" when there is nothing."""
     from_file: bool = True
     """Whether it is in the configuration file, and can be changed and removed."""
+    evicted: int = 0
+    """Files that only the bucket has, because their uploads have receipts (after_upload)."""
     spec: FolderSpec | None = None
     """Its settings in the configuration file; only in GET /v1/sync/{name}."""
+
+
+class RestoreRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/sync/{name}:restore-evicted."""
+
+    path: str = ""
+    """Of a file, or of a folder with a slash at its end; "": all evicted files."""
 
 
 class PlannedStep(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from s3d.agent.app.sampler import sampler_of
 from s3d.agent.app.seed import prepare_store
 from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.app.sync_folders import open_folders
+from s3d.agent.app.uploads import Uploads, open_uploads
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
@@ -76,8 +77,17 @@ async def open_session(
     if stack.embedded is not None:
         await prepare_store(stack.embedded.index, client, config)
     own_mounts = OwnMounts()
+    uploads = _uploads(stack, config, places)
+    closing.callback(uploads.close)
     folders = open_folders(
-        stack, config, places, events, umask=process.umask, registry=registry, own_mounts=own_mounts
+        stack,
+        config,
+        places,
+        events,
+        umask=process.umask,
+        registry=registry,
+        own_mounts=own_mounts,
+        uploads=uploads,
     )
     closing.callback(folders.close)
     mounted = MountedBuckets(stack, places, events, config.fuse.local_names)
@@ -137,6 +147,15 @@ async def open_session(
     for row in FRONTENDS:
         await _start(row.construct(session), closing)
     return session
+
+
+def _uploads(stack: Stack, config: Config, places: Places) -> Uploads:
+    """Those of the gateway, or of the embedded store, to which only sync folders upload."""
+    if stack.gateway is not None:
+        return stack.gateway.uploads
+    assert stack.embedded is not None
+    own, store = stack.places(places), str(places.store_dir)
+    return open_uploads(config, own, stack.embedded.local, store)
 
 
 def _folders(stack: Stack, base: Places, state_dir: Path) -> dict[str, Path]:

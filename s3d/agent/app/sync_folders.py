@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.stack import Stack
+from s3d.agent.app.uploads import Uploads
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
@@ -40,6 +41,7 @@ def open_folders(
     umask: int,
     registry: Registry | None = None,
     own_mounts: OwnMounts | None = None,
+    uploads: Uploads | None = None,
 ) -> Folders:
     """Raises UsageError for a folder that cannot be synced."""
     gateway = stack.gateway
@@ -80,6 +82,8 @@ def open_folders(
         fixed=config.sync_folder,
         registry=registry or Registry(),
         own_mounts=own_mounts or OwnMounts(),
+        receipts=None if uploads is None else uploads.writer,
+        rules=None if uploads is None else uploads.rules,
     )  # fmt: skip
     folders = Folders(around, config.sync_folders)
     _report_folders(around.registry, folders)

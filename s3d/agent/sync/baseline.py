@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from s3d.agent.core.path_names import original_of
+from s3d.agent.sync.baseline_evictions import EvictionTable, entry_of
 from s3d.agent.sync.baseline_file import connect, flush_log
 from s3d.agent.sync.baseline_tables import HistoryTable, Statement, TrashTable
 from s3d.agent.sync.path_state import BaselineEntry, Signature
@@ -56,6 +57,7 @@ class Baseline:
             TrashTable(self._db, self._write),
             HistoryTable(self._db, self._write),
         )
+        self.evictions = EvictionTable(self._db, self._write)
         self._flushing = asyncio.Lock()
         self._written = self._flushed = 0
         """Commits that there were, and how many of the first of them are durable."""
@@ -119,14 +121,14 @@ class Baseline:
 
     def get(self, path: str) -> BaselineEntry | None:
         row = self._db.execute("SELECT * FROM base WHERE path = ?", (path,)).fetchone()
-        return _base(row) if row else None
+        return entry_of(row) if row else None
 
     def signatures(self, under: str = "") -> Iterator[tuple[object, ...]]:
         """Path and signature of all below a folder, in the order of their bytes; of one that was
-        young when it was read, a signature that no file has."""
+        young when it was read, a signature that no file has. Evicted files are left out."""
         query = (
             "SELECT path, CASE racy WHEN 0 THEN l_size ELSE -1 END, l_mtime_ns, l_ctime_ns, l_ino "
-            "FROM base WHERE path >= ? AND path < ? ORDER BY path"
+            "FROM base WHERE path >= ? AND path < ? AND residence <> 1 ORDER BY path"
         )
         return self._db.execute(query, (under, under[:-1] + "0" if under else "\U0010ffff"))
 
@@ -150,13 +152,13 @@ class Baseline:
             "SELECT * FROM base INDEXED BY base_conflicts WHERE instr(path, ' (conflict ') > 0 "
             "ORDER BY path LIMIT ?"
         )
-        found = [_base(row) for row in self._db.execute(query, (limit,))]
+        found = [entry_of(row) for row in self._db.execute(query, (limit,))]
         return [row for row in found if original_of(row.path)]
 
     def agree(self, base: BaselineEntry) -> None:
         """Record that both sides have a version, and drop the intent of its path."""
         self._write(
-            (_AGREE, (base.path, *base.signature, *base[2:])),
+            (_AGREE, (base.path, *base.signature, *base[2:7], int(base.residence))),
             ("DELETE FROM intent WHERE path = ?", (base.path,)),
         )
 
@@ -187,19 +189,18 @@ class Baseline:
 
 
 _AGREE = (
-    "INSERT INTO base VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT(path) DO UPDATE SET "
+    "INSERT INTO base(path, l_size, l_mtime_ns, l_ctime_ns, l_ino, mode, sha256, etag, size, racy, "
+    "residence) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(path) DO UPDATE SET "
+    "receipt = max(0, iif(base.etag = excluded.etag, base.receipt, 0)), "
+    "residence = CASE WHEN base.residence > 0 AND base.sha256 = excluded.sha256 THEN 2 "
+    "ELSE excluded.residence END, "
     "l_size = excluded.l_size, l_mtime_ns = excluded.l_mtime_ns, l_ctime_ns = excluded.l_ctime_ns, "
     "l_ino = excluded.l_ino, mode = excluded.mode, sha256 = excluded.sha256, "
     "etag = excluded.etag, size = excluded.size, racy = excluded.racy"
 )
-"""No REPLACE, for which the triggers of the totals would see no deletion."""
+"""No REPLACE, for which the triggers of the totals would see no deletion. An evicted file that is
+there again with the same bytes was restored, by whomever."""
 
 
 def _meta_rows(values: Mapping[str, str]) -> list[Statement]:
     return [("INSERT OR REPLACE INTO root VALUES (?, ?)", row) for row in values.items()]
-
-
-def _base(row: tuple[object, ...]) -> BaselineEntry:
-    path, size, mtime, ctime, ino, mode, sha256, etag, bytes_, racy = row
-    signature = Signature(size, mtime, ctime, ino)  # type: ignore[arg-type]
-    return BaselineEntry(path, signature, mode, sha256, etag, bytes_, bool(racy))  # type: ignore[arg-type]

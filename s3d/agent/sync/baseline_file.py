@@ -16,7 +16,7 @@ from pathlib import Path
 from s3d.shared.atomic_file import sync_file, sync_folder
 from s3d.shared.errors import UsageError
 
-LAYOUT = 2
+LAYOUT = 3
 _LOG_SIZE = 8 << 20
 """Bytes of the log from which its pages are carried over into the file."""
 
@@ -54,7 +54,14 @@ UPDATE base SET etag = '"' || trim(etag, '"') || '"' WHERE etag NOT IN ('', '?')
 """Layout 2: totals that are kept, an index for the conflict copies, the age of what is in the trash
 on the folder's own clock (see trash.py), and ETags that all have their quotes."""
 
-_UPGRADES = {0: _TABLES + _SECOND, 1: _SECOND}
+_THIRD = """
+ALTER TABLE base ADD COLUMN residence INT NOT NULL DEFAULT 0;
+ALTER TABLE base ADD COLUMN receipt REAL NOT NULL DEFAULT 0;
+CREATE INDEX base_evicted ON base(path) WHERE residence = 1;
+"""
+"""Layout 3: what was evicted from the folder, and what may be."""
+
+_UPGRADES = {0: _TABLES + _SECOND + _THIRD, 1: _SECOND + _THIRD, 2: _THIRD}
 
 
 FAILURE: type[Exception] = sqlite3.Error

@@ -11,6 +11,9 @@ from s3d.agent.sync.path_state import Signature
 HISTORY = 10_000
 """Maximum number of rows of the history."""
 
+EVICTED = "evicted"
+"""The reason of a file whose upload has a receipt: the trash keeps it for a minute only."""
+
 Statement = tuple[str, tuple[object, ...]]
 
 
@@ -59,6 +62,11 @@ class TrashTable:
         seconds."""
         query = "SELECT * FROM trash WHERE age >= ? AND age < ? ORDER BY age, at LIMIT ?"
         return [_trashed(row) for row in self._db.execute(query, (since, before, limit))]
+
+    def evicted(self, *, before: float) -> list[TrashEntry]:
+        """The evicted files that came here before this age of the trash, the oldest first."""
+        query = "SELECT * FROM trash WHERE age < ? AND reason = ? ORDER BY age LIMIT 1000"
+        return [_trashed(row) for row in self._db.execute(query, (before, EVICTED))]
 
     def count(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM trash").fetchone()[0])

@@ -10,7 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from s3d.agent.sync.path_state import UNSUPPORTED, Difference, is_changed, is_folder, is_other
+from s3d.agent.sync.path_state import (
+    UNSUPPORTED,
+    Difference,
+    Residence,
+    is_changed,
+    is_folder,
+    is_other,
+)
 
 
 class Action(StrEnum):
@@ -155,6 +162,8 @@ def decide(
     """Choose the action: exclusions and troubles first, then the table, then the mode."""
     here, there = side_states(difference, inputs, is_complete=is_complete)
     base = difference.base is not None
+    if _is_evicted(difference):
+        return Action.FORGET if there is SideState.ABSENT else Action.NOTHING
     if inputs.excluded:
         return Action.UNTRACK if base else Action.IGNORE
     if there is SideState.UNKNOWN:
@@ -171,6 +180,13 @@ def decide(
     if action is Action.DOWNLOAD and not inputs.has_room:
         return Action.SKIP
     return action
+
+
+def _is_evicted(difference: Difference) -> bool:
+    """Whether a file is missing because s3d has evicted it: that is no deletion, and it comes back
+    only when the user asks for it."""
+    base = difference.base
+    return base is not None and base.residence is Residence.EVICTED and difference.local is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class Executor(Placement):
         self.trash_age = trash_age
         self._acts: dict[Action, Callable[[Difference], Awaitable[StepResult]]] = {
             Action.UPLOAD: self._upload,
-            Action.DOWNLOAD: self._download,
+            Action.DOWNLOAD: self.download,
             Action.DELETE_LOCAL: self._delete_local,
             Action.DELETE_REMOTE: self._delete_remote,
             Action.CONFLICT: self._conflict,
@@ -270,7 +270,8 @@ class Executor(Placement):
         delay = self.clock() - local.signature.ctime_ns / 1e9
         return StepResult(path, Action.UPLOAD, size=content.size, delay=delay)
 
-    async def _download(self, difference: Difference) -> StepResult:
+    async def download(self, difference: Difference) -> StepResult:
+        """Replace the local file, or create it. Raises ConcurrentChange, PathBlocked."""
         path, local, remote = difference.path, difference.local, difference.remote
         if remote is None:
             raise ConcurrentChange

@@ -190,6 +190,9 @@ class SyncFolder:
             group.create_task(self._follow_store(), name=f"follow {self.name}")
             async with self.pass_lock:
                 await self._recover(here.passes)
+            if here.eviction is not None:
+                evicting = here.eviction.run(self.pass_lock, lambda: not self._may_run())
+                group.create_task(evicting, name=f"evict {self.name}")
             while True:
                 await self._wait_for_pass(here)
                 with suppress(Unavailable, MassDeletionGuard):
@@ -288,6 +291,8 @@ class SyncFolder:
         for path in await asyncio.to_thread(_folders_of, self.path, scope.events):
             self.schedule.folder_came(path)
         self._metrics.ended(DONE)
+        if self._open is not None and self._open.eviction is not None:
+            self._open.eviction.wake()
         if scope.bucket:
             self.state.last_pass = self._clock()
         self.state.todo = self.state.done = 0
@@ -297,7 +302,7 @@ class SyncFolder:
 
     def status(self) -> FolderStatus:
         config, now = self.settings.config, self.state
-        files, size, conflicts, is_paused = self._counts()
+        files, size, conflicts, evicted, is_paused = self._counts()
         state, reason = now.state, now.reason
         if is_paused and state != "stopped":
             state, reason = "paused", ""
@@ -325,18 +330,20 @@ class SyncFolder:
             level=self.settings.level(),
             question=now.question,
             from_file=self.settings.from_file,
+            evicted=evicted,
         )
 
-    def _counts(self) -> tuple[int, int, int, bool]:
-        """Files, bytes and conflicts of the baseline, and whether it says paused. A damaged
-        baseline counts as empty here: a status must not fail, and run() reports the damage."""
+    def _counts(self) -> tuple[int, int, int, int, bool]:
+        """Files, bytes, conflicts and evicted files of the baseline, and whether it says paused. A
+        damaged baseline counts as empty here: a status must not fail, and run() reports it."""
         baseline = self._baseline_handle.baseline
         if baseline is None:
-            return 0, 0, 0, False
+            return 0, 0, 0, 0, False
         try:
-            return *baseline.count(), len(baseline.conflicts(SHOWN)), self.is_paused
+            conflicts, evicted = len(baseline.conflicts(SHOWN)), baseline.evictions.count()
+            return *baseline.count(), conflicts, evicted, self.is_paused
         except FAILURE:
-            return 0, 0, 0, False
+            return 0, 0, 0, 0, False
 
 
 def _open_root(

@@ -20,9 +20,11 @@ from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.path_names import host_name
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.large_objects.part_transfers import PartTransfers
+from s3d.agent.receipts.receipt_writer import ReceiptWriter
+from s3d.agent.receipts.upload_rules import UploadRules
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.root import why_no_root
-from s3d.shared.config.load import name_of
+from s3d.shared.config.load import name_of, why_not_evicted
 from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.errors import UsageError
 from s3d.shared.syncing import FolderStatus
@@ -63,6 +65,9 @@ class SyncContext:
     """The one that the environment has set, which no command changes."""
     registry: Registry = field(default_factory=Registry)
     own_mounts: OwnMounts = field(default_factory=OwnMounts)
+    receipts: ReceiptWriter | None = None
+    rules: UploadRules | None = None
+    """Which uploads get a receipt, and when files are evicted."""
 
 
 class Folders:
@@ -82,8 +87,14 @@ class Folders:
         if config.path is None or not config.bucket:
             return "its path or bucket is not set"
         why = self.check_path(config)
+        why = why or self._why_evicted(config)
         other = "" if why else self.same_place(config)
         return f"folder {other} already syncs {config.bucket}/{config.prefix}" if other else why
+
+    def _why_evicted(self, config: SyncFolderConfig) -> str:
+        """Why the setting after_upload does not allow a folder; "" when it does."""
+        rules = self._context.rules
+        return "" if rules is None else why_not_evicted(rules.after_upload, [config])
 
     def check_path(self, config: SyncFolderConfig) -> str:
         """Why its path cannot be one; "" when it can."""
@@ -148,6 +159,8 @@ class Folders:
             pending=partial(around.pending_of, config.bucket, config.prefix),
             from_file=config != around.fixed,
             registry=around.registry,
+            receipts=around.receipts,
+            rules=around.rules,
         )
 
     def preview_settings(self, config: SyncFolderConfig) -> FolderSettings:

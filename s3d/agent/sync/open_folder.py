@@ -16,12 +16,15 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.path_names import conflict_name
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.large_objects.part_transfers import PartTransfers
+from s3d.agent.receipts.receipt_writer import ReceiptWriter
+from s3d.agent.receipts.upload_rules import UploadRules
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.conflict_diff import diff_conflict
 from s3d.agent.sync.decide import Mode, Step
 from s3d.agent.sync.execute import Executor, SyncPolicy
+from s3d.agent.sync.folder_eviction import FolderEviction
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.passes import Passes
 from s3d.agent.sync.path_selection import Ignore, Room, Selection, is_quiet
@@ -60,6 +63,9 @@ class FolderSettings:
     """Moves the large objects; None: all are moved whole."""
     from_file: bool = True
     registry: Registry = field(default_factory=Registry)
+    receipts: ReceiptWriter | None = None
+    """Writes the receipts of uploads; None: there are none, and nothing is evicted."""
+    rules: UploadRules | None = None
 
     @property
     def remote_place(self) -> str:
@@ -74,6 +80,7 @@ class OpenFolder(NamedTuple):
     passes: Passes
     watcher: Watcher
     trash: Trash
+    eviction: FolderEviction | None = None
 
     async def diff_conflict(self, copy: str) -> ConflictDiff:
         """The difference of a conflict copy and its original. Raises PathBlocked."""
@@ -120,7 +127,10 @@ def open_folder(
     passes = Passes(executor, tree, selection, room, config.prefix)
     passes.own_writes = lambda: own_paths(settings)
     watcher = Watcher(tree.root, changed, tree.touch_canary)
-    return OpenFolder(tree, passes, watcher, Trash(tree, executor, trash_clock))
+    eviction = None
+    if settings.receipts is not None and settings.rules is not None:
+        eviction = FolderEviction(executor, config, settings.receipts, settings.rules, clock)
+    return OpenFolder(tree, passes, watcher, Trash(tree, executor, trash_clock), eviction)
 
 
 def own_paths(settings: FolderSettings) -> Iterable[str]:

@@ -7,6 +7,7 @@ a folder ends with /.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 _MOST = 2**63
@@ -69,6 +70,16 @@ class RemoteEntry(NamedTuple):
     trouble: str = ""
 
 
+class Residence(IntEnum):
+    """Where the file of an agreement is."""
+
+    LOCAL = 0
+    EVICTED = 1
+    """Only in the bucket: s3d has removed it from the folder, with a receipt of the upload."""
+    RESTORED = 2
+    """It was evicted and is back, at the user's request: it is not evicted again."""
+
+
 class BaselineEntry(NamedTuple):
     """One row of the baseline: the version that both sides had last."""
 
@@ -81,6 +92,10 @@ class BaselineEntry(NamedTuple):
     is_racy: bool = False
     """The file was read so soon after a write that a later write may have left the same signature,
     so its bytes are compared once more. https://git-scm.com/docs/racy-git"""
+    residence: Residence = Residence.LOCAL
+    receipt: float = 0.0
+    """When the upload of this version was verified, Unix seconds; 0: not yet, -1: it cannot be. The
+    receipt itself is in the file of the receipts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,20 @@ async def _discard(placement: Placement, path: str, intent: Intent) -> None:
     placement.baseline.settle(path)
 
 
+async def _evict(placement: Placement, path: str, intent: Intent) -> None:
+    """Check whether the intended file is in the trash; any other file is put back."""
+    trashed = await placement.tree.trashed(intent.stage)
+    expected = intent.signature
+    if trashed is not None and expected is not None and trashed.is_same_file(expected):
+        await placement.tree.sync_names(path)
+        placement.baseline.evictions.mark_evicted(path)
+        return
+    if trashed is not None:
+        await placement.put_back(path, intent.stage)
+    placement.baseline.trash.remove(intent.stage)
+    placement.baseline.settle(path)
+
+
 async def _rename(placement: Placement, path: str, intent: Intent) -> None:
     """Agree on the new path if the file that the intent names is there and has left the old path.
 
@@ -125,4 +139,10 @@ async def _rename(placement: Placement, path: str, intent: Intent) -> None:
     placement.baseline.drop(intent.stage)
 
 
-_RECOVERIES = {"upload": _upload, "download": _download, "discard": _discard, "rename": _rename}
+_RECOVERIES = {
+    "upload": _upload,
+    "download": _download,
+    "discard": _discard,
+    "evict": _evict,
+    "rename": _rename,
+}

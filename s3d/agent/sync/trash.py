@@ -1,5 +1,7 @@
 """Files that sync has replaced or deleted locally: stored for 30 days, and restored on request.
 
+Evicted files are here for a minute only, during which a program may still write to them.
+
 The 30 days are those of the trash's own clock. It runs while the agent runs, and counts at most one
 day for a stop, so that a wrong system clock removes no file.
 """
@@ -12,7 +14,7 @@ from collections.abc import Callable
 
 from s3d.agent.core.path_names import original_of
 from s3d.agent.sync.baseline import Baseline
-from s3d.agent.sync.baseline_tables import TrashEntry
+from s3d.agent.sync.baseline_tables import EVICTED, TrashEntry
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.local_tree import FolderTree
@@ -77,6 +79,7 @@ class Trash:
         for row in self._baseline.trash.rows(since=now - WATCHED - 2 * EVERY):
             await self._check(row)
         await self._expire(now)
+        await self._drop_evicted(now)
 
     async def _expire(self, now: float) -> None:
         old = self._baseline.trash.rows(before=now - MAX_AGE, limit=1)
@@ -91,13 +94,25 @@ class Trash:
             left -= 1
         self._baseline.set_meta(trash_day=f"{day:.0f} {left:.0f}")
 
-    async def _check(self, row: TrashEntry) -> None:
+    async def _drop_evicted(self, now: float) -> None:
+        """Remove evicted files once no program can be writing to them any more."""
+        for row in self._baseline.trash.evicted(before=now - WATCHED):
+            if not await self._check(row):
+                await self._tree.drop_trashed(row.id)
+                self._baseline.trash.remove(row.id)
+
+    async def _check(self, row: TrashEntry) -> bool:
+        """Restore a file that was written to after it came here; whether that was so."""
         found = await self._tree.trashed(row.id)
         if found is None or found.is_same_file(row.signature):
-            return
+            return False
         logger.info("restored a file that was modified in the trash path=%s", row.path)
-        await self._executor.put_beside(row.path, row.id)
+        if row.reason == EVICTED:
+            await self._executor.put_back(row.path, row.id)
+        else:
+            await self._executor.put_beside(row.path, row.id)
         self._baseline.trash.remove(row.id)
+        return True
 
     async def undo(self, *, id: int = 0, path: str = "") -> str:
         """Restore a file to its state before a row of the history, or before the newest row of a

@@ -10,7 +10,9 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from s3d.agent.sync import eviction
 from s3d.agent.sync.decide import DELETIONS, Action, Step
+from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.pass_scope import SLICE, PassResult, Scope
 from s3d.agent.sync.path_selection import QUIET
 from s3d.shared.syncing import SyncReport
@@ -60,6 +62,23 @@ async def restore(folder: SyncFolder) -> int:
     folder.state.set("idle")
     folder.schedule.everything()
     return len(missing)
+
+
+async def restore_evicted(folder: SyncFolder, path: str) -> int:
+    """Bring back an evicted file, or all below a folder ("": everything); their number.
+
+    Raises PathBlocked for a path with no evicted file, and for the first file that cannot be
+    restored; Unavailable.
+    """
+    async with folder.pass_lock:
+        paths = folder.baseline.evictions.paths(path)
+        if not paths:
+            raise PathBlocked("no evicted file is there")
+        passes = folder.here.passes
+        for each in paths:
+            await eviction.restore(passes.executor, each)
+        await folder.baseline.flush()
+    return len(paths)
 
 
 async def undo(folder: SyncFolder, *, id: int = 0, path: str = "") -> str:

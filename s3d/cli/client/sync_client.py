@@ -21,6 +21,7 @@ from s3d.shared.syncing import (
     HistoryRow,
     PlannedStep,
     ResolveRequest,
+    RestoreRequest,
     SyncPlan,
     SyncReport,
     UndoRequest,
@@ -96,6 +97,11 @@ class SyncClient:
     def restore(self, name: str) -> int:
         """Restore deleted files instead of deleting them on the other side too."""
         return self._client.request("POST", _place(name, "restore"), Count).count
+
+    def restore_evicted(self, name: str, path: str) -> int:
+        """Download evicted files again; their number. path: a file, or a folder with a slash."""
+        place, body = _place(name, "restore-evicted"), RestoreRequest(path)
+        return self._client.request("POST", place, Count, body).count
 
     def history(self, name: str, limit: int, path: str = "") -> list[HistoryRow]:
         place = path_of(f"{_place(name)}/history", limit=str(limit), file=path)

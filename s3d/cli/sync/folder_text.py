@@ -48,6 +48,22 @@ def folder_name(client: SyncClient, folder: str | None) -> str:
     raise NotFoundError("sync folder", f"there is none called {folder}", "s3d sync ls lists them")
 
 
+def evicted_path(client: SyncClient, argument: str | None) -> tuple[str, str]:
+    """The name of a sync folder, and the path in it that an argument names: "" for the folder.
+
+    A path of a folder ends with a slash. An evicted file does not exist, so a path without a file
+    is that of a file, unless it is a folder or is written with a slash. Raises S3dError.
+    """
+    name = folder_name(client, argument)
+    if argument is None or argument == name:
+        return name, ""
+    path = Path(os.path.abspath(os.path.expanduser(argument)))
+    inside = path.relative_to(client.folder(name).path).as_posix()
+    if inside == ".":
+        return name, ""
+    return name, f"{inside}/" if argument.endswith("/") or path.is_dir() else inside
+
+
 def folder_row(folder: FolderStatus) -> str:
     """One line of s3d sync ls."""
     place = f"{folder.bucket}/{folder.prefix}"
@@ -71,6 +87,8 @@ def folder_fields(status: FolderStatus) -> list[tuple[str, str]]:
         ("in sync", seen),
         ("changes", status.watch or "not watched yet"),
     ]
+    if status.evicted:
+        rows.append(("evicted", f"{count(status.evicted, 'file')}: s3d sync restore PATH"))
     if status.filter:
         rows.append(("filter", status.filter.replace("\n", "; ")))
     if status.conflicts:

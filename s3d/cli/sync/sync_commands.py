@@ -7,7 +7,14 @@ import click
 from s3d.cli.completers import complete_folder
 from s3d.cli.output import confirmed, fields, json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.cli.sync.folder_text import SHOWN, folder_fields, folder_name, folder_row, show_plan
+from s3d.cli.sync.folder_text import (
+    SHOWN,
+    evicted_path,
+    folder_fields,
+    folder_name,
+    folder_row,
+    show_plan,
+)
 from s3d.cli.sync.history_commands import (
     conflicts_command,
     diff_command,
@@ -193,13 +200,28 @@ def approve_command(session: Session, /, folder: str | None, *, yes: bool) -> No
 
 
 @sync_command.command("restore")
-@click.argument("folder", required=False, shell_complete=complete_folder)
+@click.argument("folder", metavar="[FOLDER|PATH]", required=False, shell_complete=complete_folder)
 @socket_option
 @pass_session
 def restore_command(session: Session, /, folder: str | None) -> None:
-    """Restore the files that a stopped folder would delete, from the other side."""
+    """Restore files of a stopped folder, or evicted files.
+
+    FOLDER: the files that the stopped folder would delete come back from the other side. PATH: an
+    evicted file is downloaded again, or all evicted files below a folder; they are not evicted
+    again. A folder that has not stopped gets all of its evicted files.
+
+    \b
+    Examples:
+      s3d sync restore notes
+      s3d sync restore ~/camera/2026/11/a.jpg
+    """
     client = session.sync()
-    report(f"restoring {count(client.restore(folder_name(client, folder)), 'file')}")
+    name, path = evicted_path(client, folder)
+    if path or not client.folder(name).question:
+        restored = client.restore_evicted(name, path)
+    else:
+        restored = client.restore(name)
+    report(f"restoring {count(restored, 'file')}")
 
 
 @sync_command.command("rm")

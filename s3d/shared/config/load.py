@@ -136,7 +136,8 @@ def _check_after_upload(config: Config, given: Mapping[str, Given]) -> list[Prob
 def why_not_evicted(policy: AfterUpload, folders: Iterable[SyncFolderConfig]) -> str:
     """Why a policy cannot be used together with these sync folders; "" when it can."""
     for folder in folders:
-        if folder.mode == "backup" or not policy.evicts_below(folder.bucket, folder.prefix):
+        is_safe = folder.mode == "backup" or not folder.bucket
+        if is_safe or not policy.evicts_below(folder.bucket, folder.prefix):
             continue
         place = f"{folder.bucket}/{folder.prefix}"
         return (

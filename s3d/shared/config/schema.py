@@ -411,8 +411,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     after_upload: Annotated[
         AfterUpload,
         Rule(
-            "Local copies of uploads: keep, evict when verified, or evict after 7 days; by prefix: "
-            '"cams/=evict when verified newest first, keep"',
+            "Local copies of uploads: keep, evict when verified, or evict after 7 days",
             parse_after_upload,
             lines=True,
         ),
@@ -420,7 +419,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     receipts: Annotated[
         bool,
         Rule(
-            "Verify every upload, and write a signed receipt; else only before eviction", parse_bool
+            "Verify every upload and write a signed receipt; else only before an eviction",
+            parse_bool,
         ),
     ] = False
     device: Annotated[

@@ -1,12 +1,14 @@
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from s3d.agent.sync import baseline_file
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import Damaged, check
-from s3d.agent.sync.path_state import BaselineEntry, Signature
+from s3d.agent.sync.path_state import BaselineEntry, Residence, Signature
 from s3d.shared.errors import UsageError
 
 SEEN = Signature(3, 1, 1, 1)
@@ -73,6 +75,22 @@ def test_damage_within_a_file_is_found_by_reading_it(tmp_path):
         damaged.write(b"\xff" * 8192)
     with pytest.raises(Damaged, match="damaged"):
         check(file)
+
+
+def test_a_file_of_the_second_layout_is_upgraded(tmp_path):
+    """The tables as the release before has made them, with a row."""
+    file = tmp_path / "b.sqlite"
+    with closing(sqlite3.connect(file)) as db:
+        db.executescript(baseline_file._TABLES + baseline_file._SECOND)
+        db.execute("INSERT INTO base VALUES ('a', 3, 1, 2, 42, 420, 'sha', '\"e\"', 3, 0)")
+        db.execute("PRAGMA user_version = 2")
+        db.commit()
+    found = Baseline(file)
+    row = found.get("a")
+    assert (row.signature, row.sha256, row.size) == (Signature(3, 1, 2, 42), "sha", 3)
+    assert (row.residence, row.receipt) == (Residence.LOCAL, 0.0)
+    assert (found.count(), found.evictions.paths()) == ((1, 3), [])
+    found.close()
 
 
 def test_a_newer_layout_is_refused(tmp_path):

@@ -22,6 +22,7 @@ from s3d.agent.sync.path_state import (
     Difference,
     LocalEntry,
     RemoteEntry,
+    Residence,
     Signature,
 )
 
@@ -192,3 +193,23 @@ def test_small_downloads_come_first_and_deletions_last_deepest_first():
     ]
     assert [s.path for s in transfers(given)] == ["same", "small", "big", "up"]
     assert [s.path for s in deletions(given)] == ["a/b/c", "a"]
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(
+    ("remote", "action"),
+    [("=", Action.NOTHING), ("*", Action.NOTHING), ("0", Action.FORGET)],
+)
+def test_an_evicted_file_is_no_deletion_and_no_download_in_any_mode(mode, remote, action):
+    evicted = replace(
+        difference(True, "0", remote), base=BASE._replace(residence=Residence.EVICTED)
+    )
+    assert decide(evicted, mode) is action
+    assert decide(evicted, mode, DecisionInputs(excluded="a filter")) is action
+    if remote == "0":
+        assert decide(evicted, mode, is_complete=False) is Action.NOTHING
+
+
+def test_a_file_in_the_place_of_an_evicted_one_is_a_change():
+    base = BASE._replace(residence=Residence.EVICTED)
+    assert decide(replace(difference(True, "*", "="), base=base)) is Action.UPLOAD

@@ -22,7 +22,8 @@ def full(settings):
     folder = SyncFolder(settings())
     query = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-        "INSERT INTO base SELECT printf('folder %03d/file %06d', i % 1000, i), "
+        "INSERT INTO base(path, l_size, l_mtime_ns, l_ctime_ns, l_ino, mode, sha256, etag, size, "
+        "racy) SELECT printf('folder %03d/file %06d', i % 1000, i), "
         "1, 1, 1, i, 420, 'sha', ?, 1, 0 FROM n"
     )
     folder.baseline._db.execute(query, (FILES, '"e"'))

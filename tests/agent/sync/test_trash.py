@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -6,10 +7,11 @@ from s3d.agent.core.path_names import original_of
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.baseline import Baseline
-from s3d.agent.sync.baseline_tables import TrashEntry
+from s3d.agent.sync.baseline_tables import EVICTED, TrashEntry
+from s3d.agent.sync.eviction import evict
 from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.path_state import NO_BYTES
-from s3d.agent.sync.trash import DAY, EVERY, FEW, MAX_AGE, Trash, TrashClock
+from s3d.agent.sync.trash import DAY, EVERY, FEW, MAX_AGE, WATCHED, Trash, TrashClock
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys, until_open
 
@@ -139,6 +141,35 @@ async def test_what_is_written_to_in_the_trash_comes_back_beside(folder, root, t
     (copy,) = [path for path in root.iterdir() if original_of(path.name) == "doc"]
     assert copy.read_text() == "first and more"
     assert folder.baseline.trash.rows() == []
+
+
+async def evict_doc(folder) -> str:
+    """Evict the file; the id of its row of the trash."""
+    executor = folder.here.passes.executor
+    executor.policy = replace(executor.policy, is_quiet=lambda local: True)
+    assert await evict(executor, "doc", folder.baseline.get("doc").etag)
+    return next(row.id for row in folder.baseline.trash.rows() if row.reason == EVICTED)
+
+
+async def test_an_evicted_file_leaves_the_trash_after_a_minute(folder, root, times, tidied):
+    name = await evict_doc(folder)
+    await tidied.prune()
+    assert (root / ".s3d/trash" / name).exists()
+    times.run(WATCHED + EVERY)
+    await tidied.prune()
+    assert not (root / ".s3d/trash" / name).exists()
+    assert [row.reason for row in folder.baseline.trash.rows()] == ["replaced"]
+    assert not (root / "doc").exists()
+
+
+async def test_an_evicted_file_that_a_program_writes_to_is_back(folder, root, times, tidied):
+    with (root / "doc").open("a") as still_open:
+        await evict_doc(folder)
+        still_open.write(" and more")
+    times.run(WATCHED + EVERY)
+    await tidied.prune()
+    assert (root / "doc").read_text().endswith(" and more")
+    assert [path.name for path in root.iterdir() if path.is_file()] == ["doc"]
 
 
 @pytest.mark.finding("Q13")

@@ -1,4 +1,9 @@
-from s3d.cli.sync.folder_text import folder_fields, folder_row, show_plan
+import os
+from pathlib import Path
+
+import pytest
+
+from s3d.cli.sync.folder_text import evicted_path, folder_fields, folder_row, show_plan
 from s3d.shared.syncing import FolderStatus, PlannedStep, SyncPlan
 
 
@@ -30,3 +35,43 @@ def test_a_plan_shows_its_totals_and_its_first_paths(capsys):
         "    and 1 other",
         "  s3d would stop and ask first: many deletions",
     ]
+
+
+class Folders:
+    """The client of an agent with one folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.status = FolderStatus("cams", str(path), "b", "", "backup", "idle", evicted=2)
+
+    def folders(self) -> list[FolderStatus]:
+        return [self.status]
+
+    def folder(self, name: str) -> FolderStatus:
+        return self.status
+
+
+@pytest.mark.parametrize(
+    ("argument", "path"),
+    [
+        (None, ""),
+        ("cams", ""),
+        ("{root}", ""),
+        ("{root}/a.jpg", "a.jpg"),
+        ("{root}/sub", "sub/"),
+        ("{root}/gone/", "gone/"),
+        ("{root}/sub/b.jpg", "sub/b.jpg"),
+    ],
+)
+def test_an_argument_names_an_evicted_file_or_a_folder(tmp_path, argument, path):
+    (tmp_path / "sub").mkdir()
+    given = None if argument is None else argument.format(root=tmp_path)
+    assert evicted_path(Folders(tmp_path), given) == ("cams", path)
+
+
+def test_a_path_is_relative_to_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert evicted_path(Folders(tmp_path), f".{os.sep}a.jpg") == ("cams", "a.jpg")
+
+
+def test_evicted_files_are_counted():
+    assert dict(folder_fields(folder(evicted=2)))["evicted"].startswith("2 files")

@@ -299,3 +299,16 @@ def test_a_store_of_one_run_has_no_write_queue():
     assert "S3D_WRITE_QUEUE=false" in problem
     off = {"S3D_REMOTE": "aws", "S3D_WRITE_QUEUE": "false"}
     assert load_config(None, off, {"ephemeral": "true"}).ephemeral
+
+
+def test_a_policy_that_would_evict_files_of_a_two_way_folder_is_refused():
+    env = {
+        "S3D_SYNC_FOLDER": "/photos",
+        "S3D_SYNC_FOLDER_BUCKET": "cams",
+        "S3D_SYNC_FOLDER_PREFIX": "p",
+        "S3D_AFTER_UPLOAD": "evict when verified",
+    }
+    with pytest.raises(ConfigError, match="add cams/p/=keep"):
+        load_config(None, env, {})
+    load_config(None, env | {"S3D_SYNC_FOLDER_MODE": "backup"}, {})
+    load_config(None, env | {"S3D_AFTER_UPLOAD": "cams/p/=keep, evict when verified"}, {})

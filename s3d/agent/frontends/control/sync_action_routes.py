@@ -22,6 +22,7 @@ from s3d.shared.syncing import (
     HistoryRow,
     PlannedStep,
     ResolveRequest,
+    RestoreRequest,
     SyncPlan,
     UndoRequest,
 )
@@ -49,6 +50,7 @@ class SyncActionRoutes:
             "resume": self.resume,
             "approve": self.approve,
             "restore": self.restore,
+            "restore-evicted": self.restore_evicted,
             "resolve": self.resolve,
             "undo": self.undo,
         }
@@ -92,6 +94,12 @@ class SyncActionRoutes:
         """The number of files that are restored."""
         folder = self._asking_folder(call)
         return answer(Count(await user_actions.restore(folder)))
+
+    async def restore_evicted(self, call: Call) -> web.Response:
+        """The number of files that were downloaded again."""
+        request = await call.body(RestoreRequest)
+        folder = folder_of_call(self._folders, call)
+        return answer(Count(await user_actions.restore_evicted(folder, request.path)))
 
     async def history(self, call: Call) -> web.Response:
         """The newest row first."""
