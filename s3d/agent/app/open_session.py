@@ -80,7 +80,7 @@ async def open_session(
         stack, config, places, events, umask=process.umask, registry=registry, own_mounts=own_mounts
     )
     closing.callback(folders.close)
-    mounted = MountedBuckets(stack, places, events, config.fuse.local_names)
+    mounted = MountedBuckets(stack, places, events, config.fuse)
     closing.push_async_callback(mounted.close)
     mounted.recover()
     file = stack.places(places).transfers_file
