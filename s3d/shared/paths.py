@@ -88,6 +88,11 @@ class Places(msgspec.Struct, frozen=True):
         return self._of_remote / "transfers.json"
 
     @property
+    def mount_metadata_file(self) -> Path:
+        """The times and modes of files that mounts have seen."""
+        return self._of_remote / "mount-metadata.sqlite"
+
+    @property
     def history_dir(self) -> Path:
         """The folder of the history of objects."""
         return self._of_remote

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -28,13 +28,14 @@ from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.stores.write_queue.pending_write import PendingState
 from s3d.agent.sync.folders import Folders
 from s3d.shared.caching import Pin
-from s3d.shared.config.mount_settings import MountConfig
+from s3d.shared.config.mount_settings import FuseConfig, MountConfig
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Event
 from s3d.shared.paths import Places
 
 if TYPE_CHECKING:
     from s3d.agent.frontends.fuse.filesystem import FileSystem
+    from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
     from s3d.agent.frontends.fuse.written_files import WrittenFiles
     from s3d.agent.frontends.fuse.xattrs import AgentState
 
@@ -54,15 +55,15 @@ _MOST_COUNTED = 10_000
 class MountedBuckets:
     """Opens file systems. Belongs to the loop."""
 
-    def __init__(
-        self, stack: Stack, places: Places, events: Events, local_names: Sequence[str] = ()
-    ) -> None:
-        """local_names: patterns of names that stay on this machine."""
+    def __init__(self, stack: Stack, places: Places, events: Events, settings: FuseConfig) -> None:
+        """settings: of all mounts."""
         here = stack.places(places)
         base = here.store_dir if stack.gateway is None else here.write_queue_dir
         self._folder = base / STAGING
         self._stack = stack
-        self._local_names = local_names
+        self._settings = settings
+        self._metadata_file = here.mount_metadata_file
+        self._metadata: MetadataMemory | None = None
         self._written: WrittenFiles | None = None
         self._open: list[FileSystem] = []
         events.taps.append(self._note_change)
@@ -78,9 +79,14 @@ class MountedBuckets:
         from s3d.agent.frontends.fuse.filesystem import FileSystem
         from s3d.agent.frontends.fuse.folder_memory import TTL
         from s3d.agent.frontends.fuse.local_names import LocalNames
+        from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
+        from s3d.agent.frontends.fuse.metadata_table import MetadataTable
 
         if self._written is None:
             self._written = self._open_written()
+        if self._metadata is None:
+            table = MetadataTable(self._metadata_file)
+            self._metadata = MetadataMemory(table, links=self._settings.symlinks)
         opened = FileSystem(
             self._stack.top,
             asyncio.get_running_loop(),
@@ -89,11 +95,12 @@ class MountedBuckets:
             is_local=self._is_local,
             states=self,
             size=self._size,
+            metadata=self._metadata,
             ttl=TTL if self._stack.gateway is not None else _TTL_OF_STORE,
         )
         self._open.append(opened)
         place = self._folder / "local" / (config.bucket or ".") / config.prefix
-        return LocalNames(opened, place, self._local_names)
+        return LocalNames(opened, place, self._settings.local_names)
 
     async def close(self) -> None:
         """Hand over what is not in the stores yet. Mounts are stopped before."""
@@ -101,6 +108,9 @@ class MountedBuckets:
         written, self._written = self._written, None
         if written is not None:
             await asyncio.to_thread(written.close)
+        metadata, self._metadata = self._metadata, None
+        if metadata is not None:
+            await asyncio.to_thread(metadata.close)
 
     def state_of(self, bucket: str, key: str) -> AgentState:
         """Of one object, for its extended attributes."""

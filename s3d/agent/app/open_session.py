@@ -90,7 +90,7 @@ async def open_session(
         uploads=uploads,
     )
     closing.callback(folders.close)
-    mounted = MountedBuckets(stack, places, events, config.fuse.local_names)
+    mounted = MountedBuckets(stack, places, events, config.fuse)
     closing.push_async_callback(mounted.close)
     mounted.recover()
     file = stack.places(places).transfers_file

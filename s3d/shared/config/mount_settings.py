@@ -44,6 +44,12 @@ class FuseConfig(msgspec.Struct, frozen=True, kw_only=True):
             many=True,
         ),
     ] = DEFAULT_LOCAL_NAMES
+    symlinks: Annotated[
+        bool,
+        Rule(
+            "Let mounts make and show symbolic links; costs a request per empty object", parse_bool
+        ),
+    ] = False
 
 
 class MountConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -209,6 +209,7 @@ class Directories:
     def _request_entry(self, folder: FolderId, name: str, limit: float | None) -> Entry | None:
         if folder == BUCKETS:
             return self._request_bucket(name, limit)
+        self._metadata.recall(folder)
         form, text = parse_name(name)
         if form is Form.CUT:
             pages = self._pages(folder, text, limit=limit)
@@ -250,6 +251,7 @@ class Directories:
         if folder == BUCKETS:
             yield self._buckets(limit)
             return
+        self._metadata.recall(folder)
         part = PartialListing(self._memory.begin(folder))
         merger = PageMerger(folder[1])
         first = self._bridge.call(partial(self._requests.page, folder, beginning, ""), limit)

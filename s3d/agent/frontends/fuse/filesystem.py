@@ -49,14 +49,13 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         is_local: Callable[[str, str, int], bool],
         states: StateSource,
         size: Callable[[], FileSystemSize],
+        metadata: MetadataMemory,
         ttl: float = TTL,
-        links: bool = False,
     ) -> None:
         """store: the top of the stack. written: of all mounts of the agent. root: the bucket and
-        prefix that the mount shows. is_local: as for ObjectOpener. size: what df shows. ttl:
-        seconds that a listing is believed. links: whether to show symbolic links."""
+        prefix that the mount shows. is_local: as for ObjectOpener. size: what df shows.
+        metadata: of all mounts. ttl: seconds that a listing is believed."""
         client = S3Client(store)
-        metadata = MetadataMemory(links=links)
         self._bridge = bridge = LoopBridge(loop)
         memory = FolderMemory(ttl)
         directories = Directories(FolderRequests(client, metadata), bridge, memory, metadata, root)

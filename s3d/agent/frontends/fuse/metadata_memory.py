@@ -1,7 +1,8 @@
 """What the metadata of objects say about files: times, permissions, targets of symbolic links.
 
 Listings have no metadata, and one HeadObject for each file is what makes other mounts slow. So what
-is learnt by the way is remembered by the ETag, and objects without that show what listings say.
+is learnt by the way is remembered by the ETag, beyond the end of the agent, and objects without
+that show what listings say.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from typing import NamedTuple
 
 from s3d.agent.frontends.fuse.folder_entries import Entry
+from s3d.agent.frontends.fuse.folder_memory import FolderId
+from s3d.agent.frontends.fuse.metadata_table import FileMetadata, MetadataTable
 from s3d.agent.frontends.fuse.written_attributes import read_link
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.storage.record_cache import LRUCache
@@ -20,28 +22,37 @@ from s3d.shared.control import ObjectInfo
 
 _MOST = 200_000
 """Objects whose metadata are remembered."""
+_MOST_FOLDERS = 10_000
+"""Folders of which it is remembered that their rows were read."""
 LINK_MODE = stat.S_IFLNK | 0o777
 
 
-class FileMetadata(NamedTuple):
-    """What the metadata of one version say; None: nothing."""
-
-    etag: str
-    mtime_ns: int | None = None
-    mode: int | None = None
-    """Permissions."""
-    link: str | None = None
-    """The target of a symbolic link."""
-
-
 class MetadataMemory:
-    """The metadata that were seen last. Used by FUSE threads and the loop."""
+    """The metadata that were seen last, of all mounts. Used by FUSE threads and the loop."""
 
-    def __init__(self, *, links: bool = False) -> None:
-        """links: whether objects that are symbolic links are shown as such."""
+    def __init__(self, table: MetadataTable | None = None, *, links: bool = False) -> None:
+        """table: what earlier runs have seen; None: nothing. links: whether objects that are
+        symbolic links are shown as such."""
         self.links = links
+        self._table = table
+        self._read: LRUCache[FolderId, bool] = LRUCache(_MOST_FOLDERS, lambda _: 1)
+        """The folders whose rows of the table are known."""
         self._lock = threading.Lock()
         self._known: LRUCache[tuple[str, str], FileMetadata] = LRUCache(_MOST, lambda _: 1)
+
+    def recall(self, folder: FolderId) -> None:
+        """Know what earlier runs have seen of the files in a folder. Reads a file: for threads."""
+        if self._table is None:
+            return
+        with self._lock:
+            if self._read.get(folder):
+                return
+        rows = self._table.folder(*folder)
+        with self._lock:
+            self._read.put(folder, True)
+            for key, metadata in rows.items():
+                if self._known.get((folder[0], key)) is None:
+                    self._known.put((folder[0], key), metadata)
 
     def note(self, info: ObjectInfo) -> None:
         """Remember what an answer of HeadObject or GetObject says."""
@@ -53,11 +64,7 @@ class MetadataMemory:
     def put(self, bucket: str, key: str, metadata: FileMetadata) -> None:
         """Remember the metadata of an object that the mount has changed."""
         says_nothing = metadata == FileMetadata(metadata.etag)
-        with self._lock:
-            if says_nothing and not self.links:
-                self._known.forget((bucket, key))
-            else:
-                self._known.put((bucket, key), metadata)
+        self._replace(bucket, key, None if says_nothing and not self.links else metadata)
 
     def get(self, bucket: str, key: str) -> FileMetadata | None:
         """What was learnt last, of whatever version."""
@@ -73,13 +80,9 @@ class MetadataMemory:
 
     def move(self, bucket: str, old: str, new: str) -> None:
         """An object has another key."""
-        with self._lock:
-            known = self._known.get((bucket, old))
-            self._known.forget((bucket, old))
-            if known is None:
-                self._known.forget((bucket, new))
-            else:
-                self._known.put((bucket, new), known)
+        known = self.get(bucket, old)
+        self._replace(bucket, old, None)
+        self._replace(bucket, new, known)
 
     def describe(self, bucket: str, key: str, entry: Entry) -> Entry:
         """An entry as the metadata of its object, or of the marker of the folder, describe it."""
@@ -94,3 +97,19 @@ class MetadataMemory:
         if known.mode is not None:
             mode = stat.S_IFMT(mode) | known.mode
         return entry._replace(mtime_ns=mtime_ns, mode=mode)
+
+    def close(self) -> None:
+        """Save what is known."""
+        if self._table is not None:
+            self._table.close()
+
+    def _replace(self, bucket: str, key: str, metadata: FileMetadata | None) -> None:
+        """None: nothing is known any more."""
+        with self._lock:
+            before = self._known.get((bucket, key))
+            if metadata is None:
+                self._known.forget((bucket, key))
+            else:
+                self._known.put((bucket, key), metadata)
+        if self._table is not None and metadata != before:
+            self._table.put(bucket, key, metadata)

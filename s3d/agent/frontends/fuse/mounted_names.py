@@ -12,7 +12,8 @@ from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, Entry, folder_ent
 from s3d.agent.frontends.fuse.folder_memory import FolderId, FolderMemory
 from s3d.agent.frontends.fuse.kept_folders import KeptFolders
 from s3d.agent.frontends.fuse.key_names import Form, name_of, parse_name
-from s3d.agent.frontends.fuse.metadata_memory import FileMetadata, MetadataMemory
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
+from s3d.agent.frontends.fuse.metadata_table import FileMetadata
 from s3d.agent.frontends.fuse.written_file import WrittenFile
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 

@@ -16,6 +16,7 @@ from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.frontends.fuse.filesystem import FileSystem
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.agent.s3.messages import BytesBody, S3Request
@@ -94,7 +95,9 @@ async def written(world: World, tmp_path: Path) -> AsyncIterator[WrittenFiles]:
     await asyncio.to_thread(written.close)
 
 
-def file_system(world: World, written: WrittenFiles, *, links: bool = False) -> FileSystem:
+def file_system(
+    world: World, written: WrittenFiles, metadata: MetadataMemory | None = None
+) -> FileSystem:
     """A file system of all buckets of the world, which learns of its changes."""
     fs = FileSystem(
         world.store,
@@ -103,7 +106,7 @@ def file_system(world: World, written: WrittenFiles, *, links: bool = False) -> 
         is_local=lambda *_: True,
         states=States(),
         size=lambda: SIZE,
-        links=links,
+        metadata=metadata or MetadataMemory(),
     )
 
     def note(event: Event) -> None:

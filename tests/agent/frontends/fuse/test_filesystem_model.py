@@ -12,6 +12,7 @@ import pytest
 
 from s3d.agent.frontends.fuse.filesystem import FileSystem
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.xattrs import AgentState
 from tests.agent.frontends.fuse.store_thread import (
     BUCKET,
@@ -229,6 +230,7 @@ def run(world: StoreThread, folder: Path, seed: int, count: int) -> None:
             world.store, world.loop, written=written, root=(BUCKET, f"{seed}/"),
             is_local=lambda *_: True, states=States(),
             size=lambda: FileSystemSize(1, 1, 1, 1), ttl=60.0,
+            metadata=MetadataMemory(),
         )  # fmt: skip
         local = folder / "local"
         local.mkdir()

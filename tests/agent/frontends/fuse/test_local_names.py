@@ -11,6 +11,7 @@ import pytest
 from s3d.agent.frontends.fuse.filesystem import FileSystem
 from s3d.agent.frontends.fuse.fs_ops import RENAME_NOREPLACE, FileSystemSize
 from s3d.agent.frontends.fuse.local_names import LocalNames
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.shared.config.mount_settings import DEFAULT_LOCAL_NAMES, parse_local_names
 from tests.agent.frontends.fuse.store_thread import (
@@ -40,6 +41,7 @@ def names(world: StoreThread, tmp_path: Path) -> Iterator[LocalNames]:
         inner = FileSystem(
             world.store, world.loop, written=written, root=(BUCKET, ""),
             is_local=lambda *_: True, states=States(), size=lambda: SIZE, ttl=0.0,
+            metadata=MetadataMemory(),
         )  # fmt: skip
         yield LocalNames(inner, tmp_path / "local", DEFAULT_LOCAL_NAMES)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, Entry
-from s3d.agent.frontends.fuse.metadata_memory import FileMetadata, MetadataMemory
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
+from s3d.agent.frontends.fuse.metadata_table import FileMetadata, MetadataTable
 from s3d.shared.control import ObjectInfo
 
 
@@ -28,3 +31,25 @@ def test_an_object_without_such_metadata_takes_no_memory() -> None:
     assert memory.describe("b", "f", entry("e1")) == entry("e1")
     memory.put("b", "f", FileMetadata("e1", None, 0o755))
     assert memory.describe("b", "f", entry("e1")) == entry("e1")._replace(mode=0o100755)
+
+
+def test_what_an_earlier_run_has_seen_describes_a_file_but_not_over_what_is_newer(
+    tmp_path: Path,
+) -> None:
+    table = MetadataTable(tmp_path / "metadata.sqlite")
+    before = MetadataMemory(table)
+    for key in ("d/f", "d/g", "d/old"):
+        before.put("b", key, FileMetadata("e1", 7, 0o600))
+    before.move("b", "d/old", "d/new")
+    before.close()
+    after = MetadataMemory(MetadataTable(tmp_path / "metadata.sqlite"))
+    after.put("b", "d/g", FileMetadata("e2", 9, 0o640))
+    assert after.describe("b", "d/f", entry("e1")) == entry("e1")
+    after.recall(("b", "d/"))
+    seen = entry("e1")._replace(mtime_ns=7, mode=0o100600)
+    assert after.describe("b", "d/f", entry("e1")) == seen
+    assert after.describe("b", "d/f", entry("e2")) == entry("e2")
+    assert after.describe("b", "d/g", entry("e2")).mtime_ns == 9
+    assert after.describe("b", "d/new", entry("e1")) == seen
+    assert after.describe("b", "d/old", entry("e1")) == entry("e1")
+    after.close()

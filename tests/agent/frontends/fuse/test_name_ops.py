@@ -10,6 +10,7 @@ import stat
 import pytest
 
 from s3d.agent.frontends.fuse.filesystem import FileSystem
+from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from tests.agent.frontends.fuse.conftest import BUCKET, SIZE, World, file_system, number_of
 
@@ -218,7 +219,7 @@ async def test_symbolic_links_are_off_unless_they_are_asked_for(fs: FileSystem) 
 
 
 async def test_symbolic_links(world: World, written: WrittenFiles) -> None:
-    fs = file_system(world, written, links=True)
+    fs = file_system(world, written, MetadataMemory(links=True))
 
     def work() -> None:
         fs.symlink(f"{ROOT}/link", "some/target")

@@ -1,0 +1,73 @@
+"""A mount after a restart of the agent: files show the times and permissions that they had."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.frontends.fuse.kernel.mounts import clear, needs_fuse
+from tests.gateway.conftest import Gateway
+from tests.gateway.network import Network
+
+pytestmark = needs_fuse
+
+FILES = 30
+MTIME_NS = 1_600_000_000_123_456_789
+MODES = (0o600, 0o644, 0o755)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "S3"
+    clear(tmp_path / "S3")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A local folder with files of all kinds of times and permissions."""
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    for number in range(FILES):
+        file = source / ("sub" if number % 2 else "") / f"f{number}"
+        file.write_bytes(b"x" * number)
+        file.chmod(MODES[number % len(MODES)])
+        os.utime(file, ns=(MTIME_NS, MTIME_NS + number * 1_000_000_007))
+    (source / "link").symlink_to("sub/f1")
+    return source
+
+
+def rsync(source: Path, target: Path) -> list[str]:
+    """The files that are copied or changed."""
+    command = ["rsync", "-rlpt", "--itemize-changes", "--out-format=%i %n", f"{source}/", target]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = [line for line in done.stdout.splitlines() if len(line.split()[0]) == 11]
+    return [line for line in lines if not line.endswith("/")]
+
+
+def test_rsync_copies_nothing_again_and_no_file_costs_a_request(
+    gateway: Gateway, network: Network, folder: Path, source: Path, new_bucket: str
+) -> None:
+    settings = {
+        "S3D_FUSE_MOUNT": "true",
+        "S3D_FUSE_MOUNT_DIR": str(folder),
+        "S3D_FUSE_SYMLINKS": "true",
+    }
+    agent = gateway.start(**settings)
+    target = folder / new_bucket / "copy"
+    assert len(rsync(source, target)) == FILES + 1
+    gateway.drain()
+    assert agent.stop() == 0
+    gateway.start(**settings)
+    network.take_seen()
+    assert rsync(source, target) == []
+    heads = [each for each in network.take_seen() if each.head.method == "HEAD"]
+    assert len(heads) < FILES / 3, heads
+    for file in source.rglob("f*"):
+        copy = (target / file.relative_to(source)).stat()
+        assert (copy.st_mtime_ns, copy.st_mode) == (file.stat().st_mtime_ns, file.stat().st_mode)
+    assert os.readlink(target / "link") == "sub/f1"
+    gateway.agent.stop()
