@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from s3d.tui.completion import BucketSuggester, PathSuggester, PlaceSuggester, PrefixSuggester
 from s3d.tui.demo import DemoAgent
+from s3d.tui.field_completion import BucketSuggester, PathSuggester, PlaceSuggester, PrefixSuggester
 from s3d.tui.screens.form_screen import Field
 
 NAMES = ["pix", "backup", "pixels"]
