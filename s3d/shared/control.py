@@ -254,6 +254,22 @@ class Versioning(Struct, frozen=True, forbid_unknown_fields=True):
     """Enabled or Suspended."""
 
 
+class BucketProperty(Struct, frozen=True, forbid_unknown_fields=True):
+    """versioning, policy, lifecycle or cors; PUT /v1/buckets/{bucket}/properties/{name}."""
+
+    name: str = ""
+    document: str = ""
+    """JSON, as `aws s3api` shows it; "" when it was never set."""
+    error: str = ""
+    """Why it cannot be read, such as AccessDenied."""
+
+
+class BucketProperties(Struct, frozen=True):
+    """GET /v1/buckets/{bucket}/properties."""
+
+    properties: list[BucketProperty]
+
+
 class PresignRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/buckets/{bucket}/object:presign?key=."""
 

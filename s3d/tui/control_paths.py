@@ -12,6 +12,11 @@ def bucket_path(bucket: str) -> str:
     return f"/v1/buckets/{quote(bucket, safe='')}"
 
 
+def property_path(bucket: str, name: str = "") -> str:
+    """A property of a bucket; all of them when name is empty."""
+    return f"{bucket_path(bucket)}/properties" + (f"/{quote(name, safe='')}" if name else "")
+
+
 def object_path(bucket: str, key: str, verb: str = "", **parameters: str) -> str:
     """verb: an action on the object, such as ":presign". Empty parameters are left out."""
     query = urlencode({"key": key, **{name: text for name, text in parameters.items() if text}})

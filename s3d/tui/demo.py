@@ -28,6 +28,8 @@ from s3d.shared.control import (
     ApiVersion,
     BucketInfo,
     BucketList,
+    BucketProperties,
+    BucketProperty,
     Event,
     Hello,
     Listing,
@@ -77,6 +79,7 @@ class DemoAgent:
         self.pins = [Pin("pix", prefix="photos/2024/")]
         self.folders = values.folders()
         self.tags = {"album": "2025"}
+        self.properties = {each.name: each for each in values.properties()}
         self.deleted: set[tuple[str, str]] = set()
         self.is_gone = asyncio.Event()
         """When it is set, the events end, as those of an agent that is killed."""
@@ -125,6 +128,8 @@ class DemoAgent:
     def _of_bucket(self, bucket: str, what: str, words: dict[str, str]) -> Any:
         if what == "tags":
             return Tags(self.tags if "key" in words else {"team": "red"})
+        if what == "properties":
+            return BucketProperties(list(self.properties.values()))
         if what == "versions":
             return values.versions(bucket, words["key"])
         return self._page(bucket, words)
@@ -148,6 +153,9 @@ class DemoAgent:
             return values.check(body)
         if place == "/v1/sync:validate" or place.endswith(":plan"):
             return values.PLAN
+        if "/properties/" in place:
+            name = place.rpartition("/")[2]
+            self.properties[name] = BucketProperty(name, body.document if body else "")
         if place.endswith(":presign"):
             return Presigned(f"{ENDPOINT}/signed?X-Amz-Expires={body.expires}", NOW + body.expires)
         if place.startswith("/v1/transfers/"):

@@ -12,6 +12,7 @@ from s3d.shared.caching import (
 )
 from s3d.shared.control import (
     BucketInfo,
+    BucketProperty,
     Event,
     Listing,
     ObjectInfo,
@@ -123,6 +124,16 @@ def versions(bucket: str, key: str) -> Listing:
         ObjectInfo(bucket, key, 4_012_110, '"77afe0b2c3"', NOW - 172_800.0, version_id="1aX7"),
     ]
     return Listing(rows, [])
+
+
+def properties() -> list[BucketProperty]:
+    cors = '{\n  "CORSRules": [\n    {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}\n  ]\n}'
+    return [
+        BucketProperty("versioning", '{\n  "Status": "Enabled"\n}'),
+        BucketProperty("policy", error="AccessDenied: Access Denied"),
+        BucketProperty("lifecycle"),
+        BucketProperty("cors", cors),
+    ]
 
 
 def diff() -> ConflictDiff:

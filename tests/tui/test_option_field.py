@@ -4,6 +4,8 @@ import pytest
 from textual.app import App
 
 from s3d.tui.option_field import OptionField
+from s3d.tui.screens.form_screen import Field
+from tests.tui.conftest import screen
 
 
 class Form(App):
@@ -48,3 +50,28 @@ async def test_a_text_that_is_no_choice_changes_nothing():
         field.value = "both"
         await pilot.pause()
         assert (field.value, form.changes) == ("backup", [])
+
+
+@pytest.mark.finding("tui-14")
+@pytest.mark.parametrize("keys", [["right"], ["r"], ["space"], ["left"], ["ctrl+o"], ["l"]])
+async def test_choices_are_chosen_and_nothing_else_can_be_typed(opened, keys):
+    async with opened() as pilot:
+        found = []
+        fields = [Field("what", "What", "skip", options=("skip", "replace"))]
+        pilot.app.prompts.fill_in("A form", fields, found.append)
+        await pilot.pause()
+        await pilot.press(*"xyz", *keys)
+        await pilot.pause()
+        assert " skip  [replace]" in screen(pilot.app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert found == [{"what": "replace"}]
+
+
+async def test_a_choice_is_clicked(opened):
+    async with opened() as pilot:
+        fields = [Field("what", "What", "GET", options=("GET", "PUT", "HEAD"))]
+        pilot.app.prompts.fill_in("A form", fields, lambda values: None)
+        await pilot.pause()
+        await pilot.click("#what", offset=(8, 0))
+        assert pilot.app.screen.values == {"what": "PUT"}

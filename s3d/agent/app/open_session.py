@@ -27,6 +27,7 @@ from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.access_decision_routes import AccessDecisionRoutes
 from s3d.agent.frontends.control.access_key_routes import AccessKeyRoutes
+from s3d.agent.frontends.control.bucket_property_routes import BucketPropertyRoutes
 from s3d.agent.frontends.control.cache_routes import CacheRoutes
 from s3d.agent.frontends.control.check_routes import CheckRoutes
 from s3d.agent.frontends.control.control_call import Route
@@ -234,6 +235,7 @@ def control_routes(
     routes = (
         StatusRoutes(sources, client, session.events, key_status),
         ObjectRoutes(client, session.endpoint.presign, key_status),
+        BucketPropertyRoutes(client),
         DiagnosticsRoutes(log_buffer, session.sampler.samples, session.config),
         QueueRoutes(queue),
         TraceRoutes(None if gateway is None else gateway.history, queue),

@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from s3d.shared.caching import CacheChanges, CachePlace
 from s3d.shared.text import count, parse_size, safe, size
 from s3d.tui.cli_equivalent import object_name, transfer_command
-from s3d.tui.completion import PlaceSuggester
 from s3d.tui.control_paths import transfer_path
 from s3d.tui.field_checks import check_number, check_place, check_size
+from s3d.tui.field_completion import PlaceSuggester
 from s3d.tui.panes.cache_rows import COLUMNS, ORDERS, cache_rows, freed_size, gauge_lines
 from s3d.tui.panes.pane import FilteredPane, FilterInput
 from s3d.tui.places import parse_place

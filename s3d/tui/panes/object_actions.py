@@ -17,6 +17,8 @@ from s3d.tui.panes.object_transfers import ObjectTransfers
 from s3d.tui.places import Place, clipboard_choices
 from s3d.tui.screens.dialogs import Choice
 from s3d.tui.screens.form_screen import Field
+from s3d.tui.screens.properties_screen import PropertiesScreen
+from s3d.tui.screens.sizes_screen import SizesScreen
 from s3d.tui.screens.versions_screen import VersionsScreen
 from s3d.tui.screens.viewer_screen import ViewerScreen
 
@@ -45,6 +47,7 @@ class ObjectActions:
         reading: dict[str, Callable[[], None]] = {
             "view": self.view, "versions": self._show_versions, "copy": self._choose_copy,
             "preview": self._preview,
+            "sizes": self._show_sizes, "properties": self._show_properties,
         }  # fmt: skip
         writing: dict[str, Callable[[], None]] = {
             "download": lambda: self._with_selection(self._transfers.download),
@@ -81,6 +84,27 @@ class ObjectActions:
             self._host.messages.toast("only an object has versions")
         else:
             self._host.push_screen(VersionsScreen(info), lambda _: self._inspect())
+
+    def _show_sizes(self) -> None:
+        """How much is below the prefix that is shown, or in the bucket under the cursor."""
+        listing = self._table.listing
+        place = listing.place if listing.bucket else (self._table.current_id, "")
+        if not place[0]:
+            self._host.messages.toast("no bucket is under the cursor")
+            return
+
+        def closed(chosen: Place | None) -> None:
+            if chosen is not None:
+                self._open_place(chosen)
+
+        self._host.push_screen(SizesScreen(place), closed)
+
+    def _show_properties(self) -> None:
+        bucket = self._table.listing.bucket or self._table.current_id
+        if bucket:
+            self._host.push_screen(PropertiesScreen(bucket), lambda _: self._inspect())
+        else:
+            self._host.messages.toast("no bucket is under the cursor")
 
     def _choose_copy(self) -> None:
         """Copy the key, a URI, a link, or something else of the object to the clipboard."""

@@ -20,7 +20,7 @@ from s3d.tui.cli_equivalent import (
     remove_command,
     upload_command,
 )
-from s3d.tui.completion import PathSuggester, PlaceSuggester, PrefixSuggester
+from s3d.tui.field_completion import PathSuggester, PlaceSuggester, PrefixSuggester
 from s3d.tui.host import Host
 from s3d.tui.panes.listing_table import ListingTable
 from s3d.tui.panes.object_selection import Selection

@@ -3,34 +3,26 @@ filter selects; nothing changes before it is saved."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar
 from urllib.parse import quote
 
 import msgspec
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
-from s3d.shared.syncing import (
-    FieldVerdict,
-    FilterRow,
-    FolderCheck,
-    FolderDraft,
-    FolderSpec,
-    FolderStatus,
-)
+from s3d.shared.syncing import FilterRow, FolderCheck, FolderDraft, FolderSpec, FolderStatus
 from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused, error_text
 from s3d.tui.cli_equivalent import command, object_name
-from s3d.tui.completion import BucketSuggester, PathSuggester, PrefixSuggester
 from s3d.tui.control_paths import folder_path
 from s3d.tui.draw import cell
+from s3d.tui.folder_fields import FolderFields
 from s3d.tui.host import Host, host_of
 from s3d.tui.lines import Lines
 from s3d.tui.option_field import OptionField
@@ -39,29 +31,6 @@ from s3d.tui.themes import Glyphs
 
 VALIDATION_DELAY = 0.25
 """Seconds after the last key until the agent validates the form."""
-MODES = ("two-way", "backup", "mirror")
-
-
-class FolderField(NamedTuple):
-    """name: in FolderSpec. default: a value that is right as it is. hint: what can be written."""
-
-    name: str
-    label: str
-    default: str = ""
-    hint: str = ""
-
-
-FIELDS = (
-    FolderField("name", "Name", hint="empty: the last part of the local folder"),
-    FolderField("path", "Local folder", hint="such as ~/notes; right arrow completes"),
-    FolderField("bucket", "Bucket", hint="right arrow completes"),
-    FolderField("prefix", "Prefix", hint="empty: the whole bucket"),
-    FolderField("mode", "Mode", "two-way", "backup only uploads, mirror only downloads"),
-    FolderField("filter", "Filter", hint="empty: everything; !*/*.tmp leaves out all .tmp files"),
-    FolderField("interval", "Check every", "30s", "how often to list the bucket"),
-    FolderField("max_size", "Max size", hint="empty: what the disk has; or such as 10GiB"),
-    FolderField("max_files", "Max files", hint="empty: no limit"),
-)
 
 
 class FolderFormScreen(ModalScreen[str | None]):
@@ -81,10 +50,6 @@ class FolderFormScreen(ModalScreen[str | None]):
         self._check: FolderCheck | None = None
         self._edits = 0
         """Counts edits: an answer for an older text is dropped."""
-        self._defaults = {field.name: field.default for field in FIELDS}
-        """What the fields hold before the user types in them."""
-        self._shows_all = bool(name)
-        """Whether also fields in which nothing was typed are shown as wrong."""
 
     @property
     def _host(self) -> Host:
@@ -97,42 +62,25 @@ class FolderFormScreen(ModalScreen[str | None]):
         )
         box.border_subtitle = "ctrl+s save   ctrl+t dry run   tab next field   esc cancel"
         with box:
-            with VerticalScroll(id="fields"):
-                for field in FIELDS:
-                    with Horizontal(classes="field"):
-                        yield Static(Content(field.label), markup=False, classes="label")
-                        yield self._widget(field)
-                    yield Static("", id=f"folder-{field.name}-hint", markup=False, classes="word")
+            yield FolderFields(is_new=not self._edited)
             with Vertical(id="folder-preview"):
                 yield Static("", id="folder-counts", markup=False)
                 yield Lines(id="folder-paths")
 
     def on_mount(self) -> None:
-        self._field("name").disabled = bool(self._edited)
-        self._show_verdicts({})
         if self._edited:
             self._fill()
         else:
-            self.set_focus(self._field("path"))
+            self.set_focus(self._fields.field("path"))
             self._validate_in_worker()
 
-    def _widget(self, field: FolderField) -> Input | OptionField:
-        id = f"folder-{field.name}"
-        if field.name == "mode":
-            return OptionField(MODES, field.default, id)
-        completions: dict[str, Callable[[], Suggester]] = {
-            "path": PathSuggester,
-            "bucket": lambda: BucketSuggester(lambda: (b.name for b in self._host.state.buckets)),
-            "prefix": lambda: PrefixSuggester(self._host.agent, lambda: self.values["bucket"]),
-        }
-        complete = completions.get(field.name)
-        suggester = complete() if complete is not None else None
-        return Input(field.default, id=id, compact=True, suggester=suggester)
+    @property
+    def _fields(self) -> FolderFields:
+        return self.query_one(FolderFields)
 
-    def _field(self, name: str) -> Input | OptionField:
-        widget = self.query_one(f"#folder-{name}")
-        assert isinstance(widget, Input | OptionField)
-        return widget
+    @property
+    def values(self) -> Mapping[str, str]:
+        return self._fields.values
 
     @work(exclusive=True, group="fill", exit_on_error=False)
     async def _fill(self) -> None:
@@ -145,16 +93,9 @@ class FolderFormScreen(ModalScreen[str | None]):
         self._spec = spec = folder.spec or FolderSpec(
             folder.path, folder.bucket, folder.prefix, folder.mode, folder.filter
         )
-        texts = {"name": self._edited, **msgspec.structs.asdict(spec)}
-        for field in FIELDS:
-            self._field(field.name).value = str(texts[field.name])
-        self._defaults = dict(self.values)
-        self.set_focus(self._field("path"))
+        self._fields.fill({"name": self._edited, **msgspec.structs.asdict(spec)})
+        self.set_focus(self._fields.field("path"))
         self._validate_in_worker()
-
-    @property
-    def values(self) -> Mapping[str, str]:
-        return {field.name: self._field(field.name).value.strip() for field in FIELDS}
 
     def _draft(self) -> FolderDraft:
         unedited = msgspec.structs.asdict(self._spec) if self._spec is not None else {}
@@ -162,24 +103,11 @@ class FolderFormScreen(ModalScreen[str | None]):
         return FolderDraft(**(unedited | texts), name=self._edited)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input.id == "folder-path" and not self._edited:
-            self._name_after_path()
+        if event.input is self._fields.field("path"):
+            self._fields.name_after_path()
         self._validate_later()
 
-    def on_option_field_changed(self) -> None:
-        self._validate_later()
-
-    def on_option_field_submitted(self) -> None:
-        self.focus_next()
-
-    def _name_after_path(self) -> None:
-        """The name and the prefix follow the local folder, until the user types in them."""
-        last = self._last_part
-        for name, text in (("name", last), ("prefix", f"{last}/" if last else "")):
-            if self.values[name] == self._defaults[name]:
-                self._defaults[name] = text
-                self._field(name).value = text
-
+    @on(OptionField.Changed)
     def _validate_later(self) -> None:
         """Have the agent validate the form when the user pauses."""
         self._edits += 1
@@ -210,7 +138,7 @@ class FolderFormScreen(ModalScreen[str | None]):
 
     def _show(self, check: FolderCheck) -> None:
         glyphs = self._host.glyphs
-        self._show_verdicts({verdict.field: verdict for verdict in check.fields})
+        self._fields.show_verdicts({verdict.field: verdict for verdict in check.fields}, glyphs)
         more = " of the first " + f"{check.looked:,}" if check.partial else ""
         bad = sum(not verdict.ok for verdict in check.fields)
         self._show_summary(f"{check.included:,} included, {check.excluded:,} excluded{more}"
@@ -218,25 +146,12 @@ class FolderFormScreen(ModalScreen[str | None]):
         lines = self.query_one("#folder-paths", Lines)
         lines.show([_row(each, glyphs, lines.size.width) for each in check.preview])
 
-    def _show_verdicts(self, verdicts: Mapping[str, FieldVerdict]) -> None:
-        """Below each field: what the agent says of what was typed, or else what can be typed."""
-        glyphs, values = self._host.glyphs, self.values
-        for field in FIELDS:
-            verdict = verdicts.get(field.name)
-            is_judged = self._shows_all or values[field.name] != field.default
-            is_wrong = verdict is not None and not verdict.ok and is_judged
-            text = f"{glyphs.bad if is_wrong else glyphs.good} {verdict.text}" if verdict else ""
-            if verdict is None or not verdict.text or not is_judged:
-                text = field.hint
-            below = self.query_one(f"#folder-{field.name}-hint", Static)
-            below.display = bool(text)
-            below.set_class(is_wrong, "wrong")
-            below.update(Content(safe(text)))
-
     def _show_summary(self, text: str) -> None:
         self.query_one("#folder-counts", Static).update(Content(safe(text)))
 
-    def on_input_submitted(self) -> None:
+    @on(Input.Submitted)
+    @on(OptionField.Submitted)
+    def _go_on(self) -> None:
         self.focus_next()
 
     def action_mode(self) -> None:
@@ -245,7 +160,7 @@ class FolderFormScreen(ModalScreen[str | None]):
     def action_dry_run(self) -> None:
         """Show what the first pass would do if the form were saved now."""
         spec = _spec(self._draft())
-        name = self.values["name"] or "the folder"
+        name = self._saved_as or "the folder"
         parameters = f"?name={quote(self._edited, safe='')}" if self._edited else ""
 
         def closed(saves: bool | None) -> None:
@@ -269,11 +184,11 @@ class FolderFormScreen(ModalScreen[str | None]):
         if self._check is None:
             return
         if not self._check.can_save:
-            self._shows_all = True
+            self._fields.shows_all = True
             self._show(self._check)
             wrong = next((v for v in self._check.fields if not v.ok), None)
             if wrong is not None:
-                self._field(wrong.field).focus()
+                self._fields.field(wrong.field).focus()
             self._host.messages.toast("the form has errors", is_error=True)
             return
         await self._save()
@@ -281,12 +196,7 @@ class FolderFormScreen(ModalScreen[str | None]):
     @property
     def _saved_as(self) -> str:
         """The name to save under; without one, the last part of the path."""
-        return self._edited or self.values["name"] or self._last_part
-
-    @property
-    def _last_part(self) -> str:
-        """The last part of the local folder; "" for the home folder itself."""
-        return self.values["path"].rstrip("/").rpartition("/")[2].removeprefix("~")
+        return self._edited or self.values["name"] or self._fields.last_part
 
     async def _save(self) -> None:
         name = self._saved_as

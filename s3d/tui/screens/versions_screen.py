@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import work
@@ -13,9 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from s3d.shared.control import Listing, ObjectInfo
-from s3d.shared.text import moment, safe, size
-from s3d.tui.agent_client import AgentUnreachable, RequestRefused
+from s3d.shared.text import age, count, moment, safe, size
+from s3d.tui.agent_client import AgentUnreachable, RequestRefused, error_text
 from s3d.tui.cli_equivalent import command, object_name
+from s3d.tui.compare_versions import MAX_COMPARED, Version, compare
 from s3d.tui.control_paths import object_path, versions_path
 from s3d.tui.host import Host, host_of
 from s3d.tui.screens.viewer_screen import ViewerScreen
@@ -30,6 +32,7 @@ class VersionsScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Close"),
         Binding("v", "view", "View"),
+        Binding("equals_sign", "compare", "Compare with the one before"),
         Binding("r", "restore", "Restore"),
         Binding("D", "delete", "Delete for good"),
     ]
@@ -46,10 +49,14 @@ class VersionsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         box = Vertical(classes="dialog tall")
         box.border_title = Content(safe(f"Versions of {self._info.bucket}/{self._info.key}"))
-        box.border_subtitle = Content("v view   r restore   D delete for good   esc closes")
+        box.border_subtitle = Content(
+            "v view   = compare with the one before   r restore   D delete for good   esc closes"
+        )
         with box:
             yield Table(
-                [Column("Modified", 19), Column("Version"), Column("Size", 14, right=True)],
+                [Column("Modified", 19), Column("Age", 8, right=True),
+                 Column("Size", 14, right=True), Column("Change", 12, right=True),
+                 Column("Version")],
                 glyphs=self._host.glyphs, empty="reading", id="versions",
             )  # fmt: skip
             yield Static("", id="versions-hint", markup=False)
@@ -70,7 +77,11 @@ class VersionsScreen(ModalScreen[None]):
             return
         self._versions = {each.version_id or "null": each for each in versions}
         table.empty = "No versions."
-        table.show([_row(id, each) for id, each in self._versions.items()])
+        table.show(version_rows(versions, self._host.clock()))
+        marks = sum(not each.etag for each in versions)
+        hint = f"{count(len(versions) - marks, 'version')}, {size(sum(v.size for v in versions))}"
+        hint += f", {count(marks, 'delete marker')}" if marks else ""
+        self.query_one("#versions-hint", Static).update(Content(hint))
 
     @property
     def _current(self) -> ObjectInfo | None:
@@ -86,6 +97,32 @@ class VersionsScreen(ModalScreen[None]):
             self._host.messages.toast("a delete marker has no content")
             return
         self.app.push_screen(ViewerScreen(version, version.version_id or "null"))
+
+    def action_compare(self) -> None:
+        """With the next older version that has content."""
+        newer = self._current
+        versions = list(self._versions.values())
+        if newer is None or not newer.etag:
+            self._host.messages.toast("a delete marker has no content")
+            return
+        older = next((v for v in versions[versions.index(newer) + 1 :] if v.etag), None)
+        if older is None:
+            self._host.messages.toast("this is the oldest version")
+        else:
+            self._compare(older, newer)
+
+    @work(exclusive=True, group="versions", exit_on_error=False)
+    async def _compare(self, older: ObjectInfo, newer: ObjectInfo) -> None:
+        data: list[Version] = []
+        try:
+            for each in (older, newer):
+                path = object_path(each.bucket, each.key, version=each.version_id or "null")
+                data.append((each, await self._host.agent.read_range(path, 0, MAX_COMPARED)))
+        except (AgentUnreachable, RequestRefused) as error:
+            self._host.messages.toast(error_text(error), is_error=True)
+            return
+        lines = compare(data[0], data[1], self.app.current_theme)
+        self._host.prompts.view(f"Changes of {newer.key}", lines)
 
     def action_restore(self) -> None:
         version = self._current
@@ -111,6 +148,16 @@ class VersionsScreen(ModalScreen[None]):
         )
 
 
-def _row(id: str, info: ObjectInfo) -> Row:
-    what = size(info.size) if info.etag else "delete marker"
-    return Row(id, (moment(info.last_modified), id, what), "" if info.etag else "dim")
+def version_rows(versions: Sequence[ObjectInfo], now: float) -> list[Row]:
+    """A row for each, the latest first, with the change of its size. now: Unix seconds."""
+    rows = []
+    for number, info in enumerate(versions):
+        id = info.version_id or "null"
+        what = size(info.size) if info.etag else "delete marker"
+        older = next((each for each in versions[number + 1 :] if each.etag), None)
+        change = f"{info.size - older.size:+,}" if info.etag and older is not None else ""
+        latest = "  latest" if not number else ""
+        cells = (moment(info.last_modified), age(now - info.last_modified), what, change,
+                 f"{id}{latest}")  # fmt: skip
+        rows.append(Row(id, cells, "" if info.etag else "dim"))
+    return rows

@@ -1,8 +1,6 @@
 import pytest
 
-from s3d.shared.filters.expression import Filter, Verdict
-from s3d.shared.filters.terms import FilterSubject
-from s3d.tui.screens.folder_form_screen import FIELDS, FolderFormScreen
+from s3d.tui.screens.folder_form_screen import FolderFormScreen
 from tests.tui.conftest import loaded, screen
 
 
@@ -119,16 +117,6 @@ async def test_defaults_are_values_and_examples_are_not(opened):
         assert (form.values["path"], form.values["prefix"]) == ("x", "")
         await loaded(pilot, "check")
         assert "empty: the whole bucket" in screen(pilot.app)
-
-
-@pytest.mark.finding("tui-6")
-async def test_the_example_of_a_filter_is_one_that_works():
-    hint = next(field.hint for field in FIELDS if field.name == "filter")
-    example = next(word for word in hint.split() if word.startswith("!"))
-    rules = Filter.parse(example)
-    for key, is_kept in (("notes/a.tmp", False), ("x.tmp", False), ("notes/deep/a.txt", True)):
-        subject = FilterSubject(bucket="my-bucket", key=key)
-        assert (rules.verdict(subject) is Verdict.INCLUDE) == is_kept
 
 
 @pytest.mark.finding("tui-35")

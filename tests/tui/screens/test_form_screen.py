@@ -57,31 +57,6 @@ async def test_what_is_typed_replaces_a_default_and_continues_a_beginning(opened
         assert found == [{"limit": "8MiB", "path": "~/notes"}]
 
 
-@pytest.mark.finding("tui-14")
-@pytest.mark.parametrize("keys", [["right"], ["r"], ["space"], ["left"], ["ctrl+o"], ["l"]])
-async def test_choices_are_chosen_and_nothing_else_can_be_typed(opened, keys):
-    async with opened() as pilot:
-        found = []
-        fields = [Field("what", "What", "skip", options=("skip", "replace"))]
-        pilot.app.prompts.fill_in("A form", fields, found.append)
-        await pilot.pause()
-        await pilot.press(*"xyz", *keys)
-        await pilot.pause()
-        assert " skip  [replace]" in screen(pilot.app)
-        await pilot.press("enter")
-        await pilot.pause()
-        assert found == [{"what": "replace"}]
-
-
-async def test_a_choice_is_clicked(opened):
-    async with opened() as pilot:
-        fields = [Field("what", "What", "GET", options=("GET", "PUT", "HEAD"))]
-        pilot.app.prompts.fill_in("A form", fields, lambda values: None)
-        await pilot.pause()
-        await pilot.click("#what", offset=(8, 0))
-        assert pilot.app.screen.values == {"what": "PUT"}
-
-
 @pytest.mark.finding("tui-15")
 async def test_enter_is_a_new_line_in_a_text_and_the_form_says_so(opened):
     async with opened() as pilot:

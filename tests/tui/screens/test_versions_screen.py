@@ -1,5 +1,6 @@
 import pytest
 
+from s3d.tui.demo import DemoAgent
 from tests.tui.conftest import loaded, screen
 
 
@@ -45,3 +46,21 @@ async def test_they_are_listed_and_looked_at(opened):
         await pilot.press("escape")
         await pilot.pause()
         assert len(pilot.app.screen_stack) == 1
+
+
+async def test_one_is_compared_with_the_one_before_that_has_content(opened):
+    class Changing(DemoAgent):
+        async def read_range(self, path, start, size):
+            return b"one\nnew [b]\n" if "3kL9" in path else b"one\nold\n"
+
+    async with opened("2", Changing()) as pilot:
+        await look(pilot)
+        assert "+77,336" in screen(pilot.app)
+        await pilot.press("equals_sign")
+        await loaded(pilot, "versions")
+        shown = screen(pilot.app)
+        assert "-old" in shown
+        assert "+new [b]" in shown
+        await pilot.press("escape", "G", "equals_sign")
+        await loaded(pilot, "versions")
+        assert "this is the oldest version" in screen(pilot.app)

@@ -14,6 +14,7 @@ from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
+from s3d.agent.frontends.control.bucket_property_routes import BucketPropertyRoutes
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.event_stream import EventStream
 from s3d.agent.frontends.control.key_status import KeyStatus
@@ -82,6 +83,7 @@ async def control(places: Places) -> AsyncIterator[Control]:
     routes = [
         *StatusRoutes(sources, objects, events).routes(),
         *ObjectRoutes(objects, parts.presign).routes(),
+        *BucketPropertyRoutes(objects).routes(),
         *EventStream(events, heartbeat=0.05).routes(),
     ]
     server = ControlServer(routes, grace=1.0)

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from s3d.tui.completion import BucketSuggester, PathSuggester, PlaceSuggester, PrefixSuggester
 from s3d.tui.demo import DemoAgent
+from s3d.tui.field_completion import BucketSuggester, PathSuggester, PlaceSuggester, PrefixSuggester
 from s3d.tui.screens.form_screen import Field
 
 NAMES = ["pix", "backup", "pixels"]
@@ -57,8 +57,9 @@ async def test_the_right_arrow_accepts_what_is_suggested(opened):
         await pilot.pause()
         await pilot.press("b")
         entry = pilot.app.screen.query_one("#bucket")
-        while entry._suggestion != "backup":
-            await pilot.pause()
+        async with asyncio.timeout(30):
+            while entry._suggestion != "backup":
+                await pilot.pause()
         await pilot.press("right", "enter")
         await pilot.pause()
         assert found == [{"bucket": "backup"}]

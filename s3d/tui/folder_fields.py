@@ -1,0 +1,124 @@
+"""The fields of a sync folder: their defaults, what each completes, and what the agent says of
+each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.suggester import Suggester
+from textual.widgets import Input, Static
+
+from s3d.shared.syncing import FieldVerdict
+from s3d.shared.text import safe
+from s3d.tui.field_completion import BucketSuggester, PathSuggester, PrefixSuggester
+from s3d.tui.host import host_of
+from s3d.tui.option_field import OptionField
+from s3d.tui.themes import Glyphs
+
+MODES = ("two-way", "backup", "mirror")
+
+
+class FolderField(NamedTuple):
+    """name: in FolderSpec. default: a value that is right as it is. hint: what can be written."""
+
+    name: str
+    label: str
+    default: str = ""
+    hint: str = ""
+
+
+FIELDS = (
+    FolderField("name", "Name", hint="empty: the last part of the local folder"),
+    FolderField("path", "Local folder", hint="such as ~/notes; right arrow completes"),
+    FolderField("bucket", "Bucket", hint="right arrow completes"),
+    FolderField("prefix", "Prefix", hint="empty: the whole bucket"),
+    FolderField("mode", "Mode", "two-way", "backup only uploads, mirror only downloads"),
+    FolderField("filter", "Filter", hint="empty: everything; !*/*.tmp leaves out all .tmp files"),
+    FolderField("interval", "Check every", "30s", "how often to list the bucket"),
+    FolderField("max_size", "Max size", hint="empty: what the disk has; or such as 10GiB"),
+    FolderField("max_files", "Max files", hint="empty: no limit"),
+)
+
+
+class FolderFields(VerticalScroll):
+    """is_new: the name and the prefix follow the local folder, until the user types in them."""
+
+    def __init__(self, *, is_new: bool) -> None:
+        super().__init__(id="fields", can_focus=False)
+        self._is_new = is_new
+        self._defaults = {field.name: field.default for field in FIELDS}
+        """What the fields hold before the user types in them."""
+        self.shows_all = not is_new
+        """Whether also fields in which nothing was typed are shown as wrong."""
+
+    def compose(self) -> ComposeResult:
+        for field in FIELDS:
+            with Horizontal(classes="field"):
+                yield Static(Content(field.label), markup=False, classes="label")
+                yield self._widget(field)
+            yield Static(field.hint, id=f"folder-{field.name}-hint", markup=False, classes="word")
+
+    def on_mount(self) -> None:
+        self.field("name").disabled = not self._is_new
+
+    def _widget(self, field: FolderField) -> Input | OptionField:
+        id, host = f"folder-{field.name}", host_of(self)
+        if field.name == "mode":
+            return OptionField(MODES, field.default, id)
+        completions: dict[str, Callable[[], Suggester]] = {
+            "path": PathSuggester,
+            "bucket": lambda: BucketSuggester(lambda: (b.name for b in host.state.buckets)),
+            "prefix": lambda: PrefixSuggester(host.agent, lambda: self.values["bucket"]),
+        }
+        complete = completions.get(field.name)
+        suggester = complete() if complete is not None else None
+        return Input(field.default, id=id, compact=True, suggester=suggester)
+
+    def field(self, name: str) -> Input | OptionField:
+        widget = self.query_one(f"#folder-{name}")
+        assert isinstance(widget, Input | OptionField)
+        return widget
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        return {field.name: self.field(field.name).value.strip() for field in FIELDS}
+
+    def fill(self, texts: Mapping[str, object]) -> None:
+        """Show other values, which then are the defaults."""
+        for field in FIELDS:
+            self.field(field.name).value = str(texts[field.name])
+        self._defaults = dict(self.values)
+
+    @property
+    def last_part(self) -> str:
+        """The last part of the local folder; "" for the home folder itself."""
+        return self.values["path"].rstrip("/").rpartition("/")[2].removeprefix("~")
+
+    def name_after_path(self) -> None:
+        """Let the name and the prefix of a new folder follow its local folder."""
+        if not self._is_new:
+            return
+        last = self.last_part
+        for name, text in (("name", last), ("prefix", f"{last}/" if last else "")):
+            if self.values[name] == self._defaults[name]:
+                self._defaults[name] = text
+                self.field(name).value = text
+
+    def show_verdicts(self, verdicts: Mapping[str, FieldVerdict], glyphs: Glyphs) -> None:
+        """Below each field: what the agent says of what was typed, or else what can be typed."""
+        values = self.values
+        for field in FIELDS:
+            verdict = verdicts.get(field.name)
+            is_judged = self.shows_all or values[field.name] != field.default
+            is_wrong = verdict is not None and not verdict.ok and is_judged
+            text = f"{glyphs.bad if is_wrong else glyphs.good} {verdict.text}" if verdict else ""
+            if verdict is None or not verdict.text or not is_judged:
+                text = field.hint
+            below = self.query_one(f"#folder-{field.name}-hint", Static)
+            below.display = bool(text)
+            below.set_class(is_wrong, "wrong")
+            below.update(Content(safe(text)))
