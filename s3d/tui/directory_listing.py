@@ -74,6 +74,19 @@ class DirectoryListing:
         """The object of a row's id; None for a prefix, and for keys that are not listed."""
         return self._by_key.get(id)
 
+    def first_with(self, start: str) -> str:
+        """The row with this id; else the first whose id begins with it, of those that have arrived,
+        or ""."""
+        if start in self._by_key:
+            return start
+        ids = (*self.prefixes, *self._by_key)
+        return start if start in ids else next((id for id in ids if id.startswith(start)), "")
+
+    def has_reached(self, id: str) -> bool:
+        """Whether a row with this id would have arrived: pages come in the order of S3."""
+        last = max(self.prefixes[-1:] + [info.key for info in self.objects[-1:]], default="")
+        return not self.is_loading or last >= id
+
     def add(self, page: Listing) -> None:
         """Append the next page; pages arrive in the order of S3."""
         self.pages += 1

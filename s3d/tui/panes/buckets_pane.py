@@ -20,6 +20,7 @@ from s3d.tui.panes.listing_table import ListingTable
 from s3d.tui.panes.navigation import Navigation
 from s3d.tui.panes.object_actions import ObjectActions
 from s3d.tui.panes.pane import FilterInput, Pane
+from s3d.tui.panes.side_views import SideViews
 from s3d.tui.places import HOME
 from s3d.tui.table import Table
 from s3d.tui.text_widgets import TextBar
@@ -38,7 +39,7 @@ class BucketsPane(Pane):
         Binding("y", "object('copy')", "Copy", id="buckets.copy"),
         Binding("p", "object('pin')", "Pin", show=False, id="buckets.pin"),
         Binding("slash", "filter", "Filter", id="buckets.filter"),
-        Binding("o", "sort", "Sort", id="buckets.sort"),
+        Binding("o", "object('sort')", "Sort", id="buckets.sort"),
         Binding("m", "object('move')", "Copy, move or rename", show=False, id="buckets.move"),
         Binding("n", "object('new')", "New bucket or prefix", show=False, id="buckets.new"),
         Binding("t", "object('tags')", "Edit tags", show=False, id="buckets.tags"),
@@ -52,17 +53,16 @@ class BucketsPane(Pane):
         Binding("E", "object('evict')", "Take out of the cache", show=False, id="buckets.evict"),
         Binding("plus", "object('preview')", "Preview, or more of it", show=False,
                 id="buckets.preview"),
-        Binding("i", "inspector", "Inspector", show=False, id="buckets.inspector"),
-        Binding("left_square_bracket", "inspector(-1)", "Inspector: tab before", show=False),
-        Binding("right_square_bracket", "inspector(1)", "Inspector: next tab", show=False),
+        Binding("i", "side('inspector')", "Inspector", show=False, id="buckets.inspector"),
+        Binding("T", "side('tree')", "Tree of prefixes", show=False, id="buckets.tree"),
+        Binding("left_square_bracket", "side('before')", "Inspector: tab before", show=False),
+        Binding("right_square_bracket", "side('next')", "Inspector: next tab", show=False),
         Binding("h,left,backspace", "go('up')", "Level above", show=False, id="buckets.up"),
         Binding("ctrl+o", "go('back')", "Back", show=False, id="buckets.back"),
         Binding("ctrl+n", "go('forward')", "Forward", show=False, id="buckets.forward"),
         Binding("B", "go('bookmark')", "Bookmark this place", show=False, id="buckets.bookmark"),
         Binding("apostrophe", "go('bookmarks')", "Go to a bookmark", show=False,
                 id="buckets.bookmarks"),
-        Binding("ctrl+g", "go('by_name')", "Go to s3://BUCKET/PREFIX", show=False,
-                id="buckets.go"),
         Binding("escape", "step_back", "One step back", show=False),
     ]  # fmt: skip
 
@@ -77,6 +77,10 @@ class BucketsPane(Pane):
     def on_mount(self) -> None:
         self._filter_error = ""
         """Why the filter as typed so far is not valid."""
+        self.side_views = SideViews(
+            self.table, self.query_one(BucketTree), self.query_one(Inspector),
+            leave_tree=self.take_focus,
+        )  # fmt: skip
         self.navigation = Navigation(
             self.host, self.table, show=self._show_listing, refresh=self._draw_place
         )
@@ -85,18 +89,20 @@ class BucketsPane(Pane):
             self.table,
             open_place=self.navigation.open_place,
             inspect=self.inspect,
+            tree_place=self.side_views.focused_place,
             preview=self.query_one(Inspector).read_more,
         )
 
     @property
     def table(self) -> ListingTable:
-        return self.query_one(ListingTable)
+        return self.query_one("#objects", ListingTable)
 
     def draw(self) -> None:
         """Only the list of buckets follows the State; a listing is read when it is opened."""
-        self.query_one(BucketTree).show_buckets(info.name for info in self.state.buckets)
+        self.side_views.show_buckets(self.state.buckets)
         if self.table.listing.place == HOME:
             self.table.show_listing()
+            self.side_views.follow_counts()
         else:
             self.table.refresh_if_outdated()
 
@@ -128,9 +134,7 @@ class BucketsPane(Pane):
         self.host.main.draw_foot()
         self.inspect()
         if event.page and not listing.deep:
-            tree = self.query_one(BucketTree)
-            tree.show_prefixes(listing.place, listing.prefixes)
-            tree.go(listing.place)
+            self.side_views.follow(listing)
 
     def on_table_opened(self, event: Table.Opened) -> None:
         listing = self.table.listing
@@ -149,12 +153,7 @@ class BucketsPane(Pane):
     @on(Table.Moved)
     def inspect(self) -> None:
         """Show the details of what is under the cursor."""
-        inspector, current = self.query_one(Inspector), self.table.current_id
-        bucket = self.table.listing.bucket
-        if bucket:
-            inspector.look(bucket, current, self.table.current_object)
-        else:
-            inspector.look(current, "", None)
+        self.side_views.inspect()
 
     def on_table_marked(self) -> None:
         self.host.main.draw_foot()
@@ -181,9 +180,6 @@ class BucketsPane(Pane):
             self.navigation.open_place(listing.place, deep=True)
             self.table.listing.search(listing.filter.text)
 
-    def action_sort(self) -> None:
-        self.table.choose_order()
-
     # Actions by name
 
     def action_step_back(self) -> None:
@@ -202,13 +198,9 @@ class BucketsPane(Pane):
         else:
             self.navigation.up()
 
-    def action_inspector(self, by: int = 0) -> None:
-        """Show another tab of the inspector; or show and hide it in a narrow terminal."""
-        inspector = self.query_one(Inspector)
-        if by:
-            inspector.turn(by)
-        else:
-            inspector.toggle_class("-asked")
+    def action_side(self, name: str) -> None:
+        """Show, hide or turn what is beside the table: see SideViews."""
+        self.side_views.run(name)
 
     def action_go(self, name: str) -> None:
         """Go to another place: see Navigation."""

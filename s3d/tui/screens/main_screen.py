@@ -51,6 +51,8 @@ class MainScreen(Screen[None]):
             for tab in TABS
         ),
         Binding("ctrl+c", "app.explain_quit", "How to quit", show=False),
+        Binding("ctrl+g", "go_to", "Go to a place by name", show=False, id="buckets.go"),
+        Binding("colon", "go_to(':')", "Type a command", show=False, id="command"),
     ]
 
     def __init__(self, draw_interval: float) -> None:
@@ -166,6 +168,10 @@ class MainScreen(Screen[None]):
 
     def action_show_tab(self, name: str) -> None:
         self.show_tab(name)
+
+    def action_go_to(self, start: str | None = None) -> None:
+        """Ask for a place or a command. start: what the line begins with."""
+        self.query_one(BucketsPane).navigation.ask(start)
 
     def show_tab(self, name: str) -> None:
         self.query_one("#panes", ContentSwitcher).current = name
