@@ -98,7 +98,8 @@ class _Indenter:
         if not text.startswith('"'):
             raise Unreadable("no JSON: unexpected ':'")
         self._line = LineBuilder()
-        self._line.add(line.text, "key")
+        self._line.add(line.text[: line.text.index('"')])
+        self._line.add(text, "key")
         self._line.add(": ", "punctuation")
 
     def _open_bracket(self, text: str) -> None:

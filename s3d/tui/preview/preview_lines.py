@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from s3d.tui.host import host_of
 from s3d.tui.preview.drawing import Drawing
-from s3d.tui.preview.strips import picture_strips, styles_of, text_strip
+from s3d.tui.preview.strips import picture_strips, shaded_strips, styles_of, text_strip
 from s3d.tui.preview.view_rows import (
     Row,
     hiding_lines,
@@ -73,7 +73,8 @@ class PreviewLines(ScrollView, can_focus=True):
         self.drawing = drawing
         self._picture = []
         if drawing.pixels is not None:
-            self._picture = picture_strips(drawing.pixels, is_ascii=host_of(self).glyphs is ASCII)
+            draw = shaded_strips if self.app.has_class("-plain") else picture_strips
+            self._picture = draw(drawing.pixels, is_ascii=host_of(self).glyphs is ASCII)
         if not is_same:
             self._folded, self.line, self.needle = set(), 0, ""
             self.scroll_to(0, 0, animate=False, immediate=True)
@@ -116,8 +117,9 @@ class PreviewLines(ScrollView, can_focus=True):
         pieces = list(pieces_of(line, row, self.needle))
         if row.line in self._folded and row.end == len(line.text):
             pieces.append(pieces[-1]._replace(text=f" {host_of(self).glyphs.more}", style="dim"))
-        is_cursor = self.has_focus and row.line == self.line
-        return text_strip(pieces, styles, base + CURSOR if is_cursor else base, width, left)
+        if self.has_focus and row.line == self.line:
+            styles, base = styles_of(app.current_theme, has_color=False), base + CURSOR
+        return text_strip(pieces, styles, base, width, left)
 
     # The cursor
 

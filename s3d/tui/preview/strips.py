@@ -16,8 +16,10 @@ from s3d.tui.preview.view_rows import Piece
 
 Styles = Mapping[str, Style]
 """Name of a style of a drawing -> how it looks."""
-MATCH = Style(reverse=True)
+MATCH = Style(reverse=True, bold=True, underline=True)
 _HALF = "▀"
+_SHADES = " ░▒▓█"
+_ASCII_SHADES = " .:-=+*#%@"
 _BLACK = Color.from_rgb(0, 0, 0)
 _COLOR_OF_STYLE = {
     "key": "secondary", "string": "success", "number": "accent", "keyword": "primary",
@@ -65,6 +67,21 @@ def text_strip(
         for piece in pieces
     ]
     return Strip(segments).crop_extend(left, left + width, base)
+
+
+def shaded_strips(pixels: Pixels, *, is_ascii: bool) -> list[Strip]:
+    """A picture without colours: one pixel in each cell, as a sign that is more or less full."""
+    signs = _ASCII_SHADES if is_ascii else _SHADES
+    return [
+        Strip([Segment("".join(_shade(pixels, x, top, signs) for x in range(pixels.width)))])
+        for top in range(0, pixels.height, 2)
+    ]
+
+
+def _shade(pixels: Pixels, x: int, y: int, signs: str) -> str:
+    start = 3 * (y * pixels.width + x)
+    brightness = sum(pixels.data[start : start + 3])
+    return signs[brightness * len(signs) // (3 * 256)]
 
 
 def picture_strips(pixels: Pixels, *, is_ascii: bool) -> list[Strip]:

@@ -54,7 +54,7 @@ def test_what_a_bracket_opens_can_be_folded():
 
 def test_keys_and_values_have_styles():
     line = draw_json('{"a":1}', is_whole=True).lines[1]
-    assert [STYLES[n] for n in line.marks[::2]] == ["key", "punctuation", "number"]
+    assert [STYLES[n] for n in line.marks[::2]] == ["text", "key", "punctuation", "number"]
 
 
 def test_several_documents_follow_one_another():

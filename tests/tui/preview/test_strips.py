@@ -2,7 +2,7 @@ import pytest
 from rich.style import Style
 
 from s3d.tui.preview.drawing import STYLES, Pixels
-from s3d.tui.preview.strips import picture_strips, styles_of, text_strip
+from s3d.tui.preview.strips import picture_strips, shaded_strips, styles_of, text_strip
 from s3d.tui.preview.view_rows import Piece
 from s3d.tui.themes import THEMES
 
@@ -47,3 +47,11 @@ def test_in_ascii_a_cell_is_a_space():
 def test_a_picture_that_is_shorter_than_it_says_is_black():
     (strip,) = picture_strips(Pixels(2, 1, b"\x01\x02\x03"), is_ascii=True)
     assert strip.cell_length == 2
+
+
+def test_without_colours_it_is_shaded():
+    pixels = Pixels(3, 2, bytes((0,) * 3 + (128,) * 3 + (255,) * 3) * 2)
+    (strip,) = shaded_strips(pixels, is_ascii=False)
+    assert strip.text == " ▒█"
+    (strip,) = shaded_strips(pixels, is_ascii=True)
+    assert strip.text == " +@"
