@@ -81,8 +81,14 @@ class PlaceList(msgspec.Struct, frozen=True):
     places: list[ObjectPlace | None]
 
 
+_REMEDIES = {
+    "failed": " (s3d queue ls --state failed)",
+    "in conflict": " (s3d queue ls --state conflict)",
+}
+
+
 def mount_text(status: MountStatus) -> str:
-    """A mount in one line, with what needs attention."""
+    """A mount in one line, with what needs attention, and the command that helps."""
     numbers = {
         "open": status.open_files,
         "pending": status.pending,
@@ -92,7 +98,11 @@ def mount_text(status: MountStatus) -> str:
     }
     parts = [
         shown_part(status),
-        *(f"{number} {name}" for name, number in numbers.items() if number),
+        *(
+            f"{number} {name}{_REMEDIES.get(name, '')}"
+            for name, number in numbers.items()
+            if number
+        ),
     ]
     if status.read_only:
         parts.insert(1, "read-only")

@@ -70,4 +70,6 @@ def test_rsync_copies_nothing_again_and_no_file_costs_a_request(
         copy = (target / file.relative_to(source)).stat()
         assert (copy.st_mtime_ns, copy.st_mode) == (file.stat().st_mtime_ns, file.stat().st_mode)
     assert os.readlink(target / "link") == "sub/f1"
+    size = os.statvfs(folder)
+    assert size.f_bavail == size.f_blocks, "nothing is known of what a remote has used"
     gateway.agent.stop()

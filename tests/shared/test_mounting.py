@@ -15,6 +15,9 @@ def test_a_path_may_be_in_no_mount():
 
 def test_a_line_has_what_needs_attention():
     status = MountStatus("/m", "bkt", "p/", read_only=True, failed=2, conflicts=1)
-    assert mount_text(status) == "/m  bkt/p, read-only, 2 failed, 1 in conflict"
+    assert mount_text(status) == (
+        "/m  bkt/p, read-only, 2 failed (s3d queue ls --state failed), "
+        "1 in conflict (s3d queue ls --state conflict)"
+    )
     failed = MountStatus("/m", state="failed", reason="why: what to do")
     assert mount_text(failed) == "/m  all buckets, failed: why: what to do"

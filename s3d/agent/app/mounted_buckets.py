@@ -28,7 +28,7 @@ from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.stores.write_queue.pending_write import PendingState
 from s3d.agent.sync.folders import Folders
 from s3d.shared.caching import Pin
-from s3d.shared.config.mount_settings import FuseConfig, MountConfig
+from s3d.shared.config.mount_settings import FuseConfig, MountConfig, mount_of_fuse
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Event
 from s3d.shared.paths import Places
@@ -41,9 +41,8 @@ if TYPE_CHECKING:
 
 STAGING = "mount"
 """Subfolder of the files that are being written, beside the blobs that they become."""
-_TOTAL = 1 << 50
-"""Bytes that df shows: the remote has no limit that s3d knows."""
-_FILES = 1 << 32
+_UNLIMITED = FileSystemSize(1 << 50, 1 << 50, 1 << 32, 1 << 32)
+"""What df shows for a remote, as rclone does: nothing is known of its size, nor of what is used."""
 _STATES = {PendingState.FAILED: "failed", PendingState.HELD: "held"}
 _TTL_OF_STORE = 60.0
 """Seconds that a listing of the embedded store is believed: all writes pass this agent, but for
@@ -197,7 +196,14 @@ class MountedBuckets:
         return shown.f_bavail * shown.f_frsize
 
     def _size(self) -> FileSystemSize:
-        return FileSystemSize(_TOTAL, min(self._free(), _TOTAL), _FILES, _FILES)
+        """The embedded store has what its disk has."""
+        if self._stack.gateway is not None:
+            return _UNLIMITED
+        disk = os.statvfs(self._folder)
+        unit = disk.f_frsize
+        return FileSystemSize(
+            disk.f_blocks * unit, disk.f_bavail * unit, disk.f_files, disk.f_favail
+        )
 
     def _note_change(self, event: Event) -> None:
         if event.kind == "store.changed" and self._open:
@@ -217,6 +223,7 @@ def open_mounts(
     registry: Registry,
 ) -> Mounts:
     """The mounts of the configuration; nothing is mounted yet."""
+    unsaved = mount_of_fuse(config.fuse)
     mounts = Mounts(
         buckets.open,
         config.mounts,
@@ -224,6 +231,7 @@ def open_mounts(
         why_not=partial(why_no_mount, own_folders=_own_folders(places), folders=folders),
         count_writes=buckets.count_writes,
     )
+    mounts.note_saved(each.dir for each in config.mounts if each not in unsaved)
     mounts.report(registry)
     return mounts
 

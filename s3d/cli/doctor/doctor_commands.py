@@ -16,13 +16,13 @@ from s3d.cli.doctor.machine_checks import (
     check_mounts,
     check_proxy,
     check_watches,
-    mounts_of_s3d,
 )
 from s3d.cli.output import json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import NotRunningError, S3dError
 from s3d.shared.findings import Finding, Level, fail, ok, warn
+from s3d.shared.mount_table import mounts_of_s3d
 from s3d.shared.paths import Places
 from s3d.shared.text import safe
 

@@ -115,23 +115,6 @@ def check_mounts(folders: Sequence[Path], mounted: Sequence[Path]) -> Iterator[F
             yield ok("mount", f"{folder} answers")
 
 
-def mounts_of_s3d(table: Path = Path("/proc/self/mounts")) -> list[Path]:
-    """The folders on which this machine has mounts of s3d, of all users."""
-    try:
-        lines = table.read_text(errors="surrogateescape").splitlines()
-    except OSError:
-        return []
-    rows = (line.split(" ") for line in lines)
-    return [Path(_unescaped(row[1])) for row in rows if len(row) > 2 and row[2] == "fuse.s3d"]
-
-
-def _unescaped(text: str) -> str:
-    """A path of the mount table, where a space is written \\040."""
-    for code in ("\\040", "\\011", "\\012", "\\134"):
-        text = text.replace(code, chr(int(code[1:], 8)))
-    return text
-
-
 def _why_dead(folder: Path) -> str:
     """Why a mount does not answer; "" when it does. Another process asks, because the call may
     hang. statvfs() always asks the file system, while stat() may be answered from a cache."""

@@ -14,9 +14,9 @@ from s3d.cli.doctor.machine_checks import (
     check_mounts,
     check_proxy,
     check_watches,
-    mounts_of_s3d,
 )
 from s3d.shared.findings import Level
+from s3d.shared.mount_table import mounts_of_s3d
 
 
 def test_a_low_limit_of_open_files_is_named() -> None:
@@ -64,17 +64,6 @@ def test_a_proxy_that_takes_localhost_is_named(env: dict[str, str], level: Level
     if level is Level.WARN:
         assert "http://p:1" in found.text
         assert found.remedy.endswith('127.0.0.1"')
-
-
-def test_the_mounts_of_s3d_are_in_the_table_of_the_system(tmp_path: Path) -> None:
-    table = tmp_path / "mounts"
-    table.write_text(
-        "proc /proc proc rw 0 0\n"
-        "s3d /home/me/My\\040S3 fuse.s3d rw 0 0\n"
-        "other /mnt fuse.sshfs rw 0 0\nbroken\n"
-    )
-    assert mounts_of_s3d(table) == [Path("/home/me/My S3")]
-    assert mounts_of_s3d(tmp_path / "none") == []
 
 
 def test_without_fusermount3_nothing_can_be_mounted(

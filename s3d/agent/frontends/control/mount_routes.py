@@ -7,7 +7,7 @@ next start, until it is unmounted by a command.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +47,8 @@ class MountControl(Protocol):
 
     def statuses(self) -> list[MountStatus]: ...
 
+    def note_saved(self, folders: Iterable[Path]) -> None: ...
+
 
 class MountRoutes:
     """file: the configuration file, where mounts are added and removed."""
@@ -66,8 +68,8 @@ class MountRoutes:
         ]
 
     async def list(self, call: Call) -> web.Response:
-        saved = await asyncio.to_thread(self._saved)
-        return answer(MountList([_marked(each, saved) for each in self._mounts.statuses()]))
+        await self._note_saved()
+        return answer(MountList(self._mounts.statuses()))
 
     async def mount(self, call: Call) -> web.Response:
         spec = await call.body(MountSpec)
@@ -76,6 +78,7 @@ class MountRoutes:
             await self._check_bucket(config.bucket)
         status = await self._mounts.add(config)
         await asyncio.to_thread(self._write, str(config.dir), spec)
+        await self._note_saved()
         return answer(msgspec.structs.replace(status, from_file=True), 201)
 
     async def _check_bucket(self, bucket: str) -> None:
@@ -101,6 +104,7 @@ class MountRoutes:
                 continue
             gone.append(status)
             await asyncio.to_thread(self._write, status.dir, None)
+        await self._note_saved()
         if failed is not None:
             raise failed
         return answer(MountList(gone))
@@ -119,6 +123,10 @@ class MountRoutes:
         except OSError as error:
             raise S3Error("InvalidArgument", f"{path}: {error.strerror}.") from error
         return None if place is None else ObjectPlace(*place)
+
+    async def _note_saved(self) -> None:
+        """The file has changed, or may have: people edit it."""
+        self._mounts.note_saved(map(Path, await asyncio.to_thread(self._saved)))
 
     def _saved(self) -> Mapping[str, int]:
         """The folders of the mounts in the file, and the number of their table."""
@@ -142,10 +150,6 @@ class MountRoutes:
             hint = "the change lasts until the agent stops; edit the file by hand"
             detail = f"{self._file}: {error}"
             raise ControlError(500, "InternalError", detail, hint) from error
-
-
-def _marked(status: MountStatus, saved: Mapping[str, int]) -> MountStatus:
-    return msgspec.structs.replace(status, from_file=status.dir in saved)
 
 
 def _folder_in(table: dict[str, object]) -> str:

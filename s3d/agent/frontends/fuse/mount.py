@@ -16,8 +16,9 @@ from s3d.agent.frontends.fuse.fuse_support import check_support, find_support
 from s3d.agent.frontends.fuse.kernel import fusermount
 from s3d.agent.frontends.fuse.kernel.binding import VALID, Binding
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
-from s3d.agent.frontends.fuse.mount_folder import Holder, holders, mounts_at, prepare
+from s3d.agent.frontends.fuse.mount_folder import Holder, holders, prepare
 from s3d.shared.config.mount_settings import MountConfig
+from s3d.shared.mount_table import mounts_at
 
 logger = logging.getLogger(__name__)
 

@@ -1,34 +1,23 @@
 """The folder that a mount is at: it is prepared before, and a mount of a dead agent is removed.
 
-Nothing here looks into a mount that lives. The table of mounts is /proc/self/mountinfo:
-https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
+Nothing here looks into a mount that lives.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from s3d.agent.frontends.fuse.kernel import fusermount
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
+from s3d.shared.mount_table import is_dead, mounts_at
+from s3d.shared.mounting import FILE_SYSTEM
 
-TABLE = Path("/proc/self/mountinfo")
-FILE_SYSTEM = "fuse.s3d"
 _MOST_STACKED = 16
 """Mounts above one another that are removed."""
-
-
-class MountRow(NamedTuple):
-    """One row of the table of mounts."""
-
-    folder: Path
-    type: str
-    device: str
-    """Major and minor number."""
 
 
 class Holder(NamedTuple):
@@ -38,25 +27,6 @@ class Holder(NamedTuple):
     program: str
     path: Path
     """A file that it has open, or its current folder."""
-
-
-def parse_table(text: str) -> Iterator[MountRow]:
-    for line in text.splitlines():
-        own, _, rest = line.partition(" - ")
-        fields = own.split(" ")
-        if len(fields) > 4 and rest:
-            yield MountRow(Path(_decoded(fields[4])), rest.split(" ")[0], fields[2])
-
-
-def _decoded(text: str) -> str:
-    """Spaces, tabs, line ends and backslashes are octal numbers in the table."""
-    encoded = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), os.fsencode(text))
-    return os.fsdecode(encoded)
-
-
-def mounts_at(folder: Path) -> list[MountRow]:
-    """What is mounted at the folder, the topmost last."""
-    return [row for row in parse_table(TABLE.read_text()) if row.folder == folder]
 
 
 def prepare(folder: Path) -> Path:
@@ -105,16 +75,6 @@ def _clear_dead(folder: Path) -> None:
                 f"choose another folder, or unmount it: {fusermount.PROGRAM} -u {folder}",
             )
         fusermount.unmount(folder, lazy=True)
-
-
-def is_dead(folder: Path) -> bool:
-    """Whether nobody answers for what is mounted there. The kernel may answer stat() for a dead
-    file system from its cache; statvfs() always asks."""
-    try:
-        os.statvfs(folder)
-    except OSError as error:
-        return error.errno == errno.ENOTCONN
-    return False
 
 
 def holders(folder: Path, *, proc: Path = Path("/proc")) -> Iterator[Holder]:

@@ -66,6 +66,7 @@ class Mounts:
         self._count_writes = count_writes
         self._grace = grace
         self._rows: dict[Path, _Row] = {}
+        self._saved: frozenset[Path | None] = frozenset()
         self._changing = asyncio.Lock()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mounts")
         self._is_stopped = False
@@ -177,6 +178,10 @@ class Mounts:
     def statuses(self) -> list[MountStatus]:
         return [self._status_of(folder) for folder in self._rows]
 
+    def note_saved(self, folders: Iterable[Path | None]) -> None:
+        """Which mounts have a table of their own in the configuration file."""
+        self._saved = frozenset(folders)
+
     def _status_of(self, folder: Path) -> MountStatus:
         config, mount, reason = self._rows[folder]
         is_mounted = mount is not None and mount.is_mounted
@@ -189,6 +194,7 @@ class Mounts:
             state="mounted" if is_mounted else "failed" if mount is None else "unmounted",
             reason=reason,
             open_files=0 if mount is None else len(mount.open_paths()),
+            from_file=folder in self._saved,
             **self._count_writes(config.bucket, config.prefix),
         )
 

@@ -7,6 +7,9 @@
    without copying a byte. A store that has no RenameObject copies the object, compares the copy,
    and deletes the object.
 4. Open files go with their objects, and the record is removed.
+
+A rename that fails before anything was moved has no record either: the program was told that it
+failed, so it must not happen at the next start.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.frontends.fuse.fs_ops import CALL_LIMIT
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.staging_journal import Rename
@@ -36,6 +40,21 @@ MAX_COPIES = 200
 _AT_ONCE = 32
 _LIMIT = 120.0
 """Seconds that the rename of a large folder may take."""
+
+
+class _Moves:
+    """The objects that one rename moves, and how far it has come."""
+
+    def __init__(self, rename: Rename, keys: Sequence[str]) -> None:
+        self.bucket = rename.bucket
+        self.pairs = [(key, rename.new + key.removeprefix(rename.old)) for key in keys]
+        self.done = 0
+        self.is_running = False
+
+    @property
+    def have_done_nothing(self) -> bool:
+        """Whether nothing was moved, nor will be."""
+        return not (self.done or self.is_running)
 
 
 class Renames:
@@ -56,10 +75,12 @@ class Renames:
             if file is not None:
                 self._written.flush(file, may_defer=False)
         id = self._journal.begin_rename(rename)
+        moves = _Moves(rename, keys)
         try:
-            self._carry_out(rename, keys)
-        except FileNotFoundError:
-            self._journal.end_rename(id)
+            self._carry_out(moves)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) or moves.have_done_nothing:
+                self._journal.end_rename(id)
             raise
         self._journal.end_rename(id)
 
@@ -68,7 +89,7 @@ class Renames:
         next start."""
         for id, rename in self._journal.renames():
             try:
-                self._carry_out(rename, self._keys_of(rename))
+                self._carry_out(_Moves(rename, self._keys_of(rename)))
             except FileNotFoundError:
                 pass  # everything was moved already
             except OSError as error:
@@ -104,31 +125,35 @@ class Renames:
                 break
         return keys
 
-    def _carry_out(self, rename: Rename, keys: Sequence[str]) -> None:
-        moves = [(key, rename.new + key.removeprefix(rename.old)) for key in keys]
-        future = self._bridge.start(lambda: self._move_all(rename.bucket, moves))
+    def _carry_out(self, moves: _Moves) -> None:
+        moves.is_running = True
+        future = self._bridge.start(lambda: self._move_all(moves))
         self._bridge.wait(future, _LIMIT)
-        for old, new in moves:
-            self._written.move(Place(rename.bucket, old), Place(rename.bucket, new))
+        for old, new in moves.pairs:
+            self._written.move(Place(moves.bucket, old), Place(moves.bucket, new))
 
-    async def _move_all(self, bucket: str, moves: Sequence[tuple[str, str]]) -> None:
+    async def _move_all(self, moves: _Moves) -> None:
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def move(old: str, new: str) -> None:
             async with slots:
-                await self._move(bucket, old, new, copies=len(moves) > MAX_COPIES)
+                await self._move(moves.bucket, old, new, copies=len(moves.pairs) > MAX_COPIES)
+                moves.done += 1
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                for old, new in moves:
+                for old, new in moves.pairs:
                     tasks.create_task(move(old, new), name="mount rename")
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
+        finally:
+            moves.is_running = False
 
     async def _move(self, bucket: str, old: str, new: str, *, copies: bool) -> None:
         members = {"Bucket": bucket, "Key": new, "RenameSource": f"/{bucket}/{quote(old)}"}
         try:
-            await self._client.output("RenameObject", members)
+            async with asyncio.timeout(CALL_LIMIT):
+                await self._client.output("RenameObject", members)
             return
         except S3Error as error:
             if error.status not in (405, 501):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -35,6 +36,7 @@ def test_a_mount_is_in_the_file_as_long_as_it_is_mounted(agent, mounts, tmp_path
     assert mounts.mount(spec).from_file
     (config,) = load_config(file, {}, {}).mounts
     assert (config.dir, config.bucket, config.prefix) == (tmp_path / "m", "bkt", "p/")
+    assert [each.from_file for each in agent.client.status().mounts] == [True]
     assert [each.from_file for each in mounts.list()] == [True]
     mounts.unmount(spec.dir)
     assert load_config(file, {}, {}).mounts == ()
@@ -75,3 +77,12 @@ def test_a_mount_that_others_have_unmounted_is_shown(mounts, tmp_path):
         pass
     assert mounts.list()[0].state == "unmounted"
     assert mounts.mount(MountSpec(str(tmp_path / "m"))).state == "mounted"
+
+
+@needs_fuse
+def test_df_shows_the_disk_of_the_embedded_store(agent, mounts, tmp_path):
+    mounts.mount(MountSpec(str(tmp_path / "m")))
+    shown, disk = (os.statvfs(path) for path in (tmp_path / "m", agent.places.store_dir))
+    assert shown.f_blocks * shown.f_frsize == pytest.approx(disk.f_blocks * disk.f_frsize, abs=8192)
+    used, of_disk = (1 - each.f_bavail / each.f_blocks for each in (shown, disk))
+    assert used == pytest.approx(of_disk, abs=0.02)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.agent.s3.messages import BytesBody, S3Request
 from s3d.agent.stores.change_events import ChangeEvents
 from s3d.shared.control import Event
+from tests.agent.frontends.fuse.store_thread import StoreThread, running_store, written_files
 
 T = TypeVar("T")
 BUCKET = "bkt"
@@ -69,6 +70,29 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     yield world
     world.bridge.close()
     embedded.close()
+
+
+@pytest.fixture(scope="module", params=["embedded", "queue"])
+def thread(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StoreThread]:
+    """A store in a thread: an embedded one, and a write queue before a remote."""
+    folder = tmp_path_factory.mktemp("store")
+    with running_store(folder, queued=request.param == "queue") as thread:
+        yield thread
+
+
+@pytest.fixture
+def files(thread: StoreThread, tmp_path: Path) -> Iterator[WrittenFiles]:
+    """The files that are written in a mount of that store."""
+    with written_files(thread, tmp_path / "staging") as files:
+        yield files
+
+
+@pytest.fixture
+def root(request: pytest.FixtureRequest) -> str:
+    """A prefix for this test alone, in the bucket of `thread`."""
+    return f"{request.node.name}/"
 
 
 class States:

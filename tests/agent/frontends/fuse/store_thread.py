@@ -157,3 +157,8 @@ def noting_changes(world: StoreThread, changed: Callable[..., object]) -> Iterat
 
 def place(key: str) -> Place:
     return Place(BUCKET, key)
+
+
+def below(world: StoreThread, prefix: str) -> list[str]:
+    """The keys below a prefix, without it."""
+    return [key.removeprefix(prefix) for key in world.list_keys() if key.startswith(prefix)]

@@ -18,7 +18,6 @@ from tests.agent.frontends.fuse.store_thread import (
     BUCKET,
     StoreThread,
     noting_changes,
-    running_store,
     written_files,
 )
 
@@ -30,13 +29,6 @@ LIMIT = 3
 class States:
     def state_of(self, bucket: str, key: str) -> AgentState:
         return AgentState("clean", "cached", is_pinned=False)
-
-
-@pytest.fixture(scope="module", params=["embedded", "queue"])
-def world(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[StoreThread]:
-    folder = tmp_path_factory.mktemp("store")
-    with running_store(folder, queued=request.param == "queue") as world:
-        yield world
 
 
 class Pair:
@@ -224,10 +216,10 @@ def _outcome(call: Callable[[], object]) -> object:
         return errno.errorcode[error.errno or 0]
 
 
-def run(world: StoreThread, folder: Path, seed: int, count: int) -> None:
-    with written_files(world, folder / "staging") as written:
+def run(thread: StoreThread, folder: Path, seed: int, count: int) -> None:
+    with written_files(thread, folder / "staging") as written:
         mounted = FileSystem(
-            world.store, world.loop, written=written, root=(BUCKET, f"{seed}/"),
+            thread.store, thread.loop, written=written, root=(BUCKET, f"{seed}/"),
             is_local=lambda *_: True, states=States(),
             size=lambda: FileSystemSize(1, 1, 1, 1), ttl=60.0,
             metadata=MetadataMemory(),
@@ -235,7 +227,7 @@ def run(world: StoreThread, folder: Path, seed: int, count: int) -> None:
         local = folder / "local"
         local.mkdir()
         pair = Pair(mounted, local, seed)
-        with noting_changes(world, mounted.changed):
+        with noting_changes(thread, mounted.changed):
             for _ in range(count):
                 pair.step()
             pair.end()
@@ -243,11 +235,11 @@ def run(world: StoreThread, folder: Path, seed: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_random_operations_are_those_of_a_local_folder(world, tmp_path, seed):
-    run(world, tmp_path, seed, 200)
+def test_random_operations_are_those_of_a_local_folder(thread, tmp_path, seed):
+    run(thread, tmp_path, seed, 200)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", range(100, 110))
-def test_ten_thousand_random_operations_are_those_of_a_local_folder(world, tmp_path, seed):
-    run(world, tmp_path, seed, 10_000)
+def test_ten_thousand_random_operations_are_those_of_a_local_folder(thread, tmp_path, seed):
+    run(thread, tmp_path, seed, 10_000)

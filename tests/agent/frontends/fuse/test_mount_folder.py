@@ -9,27 +9,10 @@ import pytest
 
 from s3d.agent.frontends.fuse.kernel import fusermount
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
-from s3d.agent.frontends.fuse.mount_folder import (
-    holders,
-    is_dead,
-    mounts_at,
-    parse_table,
-    prepare,
-)
+from s3d.agent.frontends.fuse.mount_folder import holders, prepare
+from s3d.shared.mount_table import is_dead, mounts_at
 from tests.agent.frontends.fuse.kernel.memory_fs import MemoryFs
 from tests.agent.frontends.fuse.kernel.mounts import child, mounted, needs_fuse
-
-TABLE = r"""22 1 0:21 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-36 22 0:44 / /home/u/a\040b\134c rw,nosuid - fuse.s3d s3d rw,user_id=0
-not a row
-"""
-
-
-def test_the_table_of_mounts_is_read():
-    rows = list(parse_table(TABLE))
-    assert [str(row.folder) for row in rows] == ["/", r"/home/u/a b\c"]
-    assert [row.type for row in rows] == ["ext4", "fuse.s3d"]
-    assert rows[1].device == "0:44"
 
 
 def test_a_folder_is_made(tmp_path):

@@ -1,8 +1,6 @@
 """Changes of names and attributes over an embedded store, and over a queue before a remote."""
 
 import errno
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,52 +14,29 @@ from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from tests.agent.frontends.fuse.store_thread import (
     BUCKET,
     StoreThread,
+    below,
     place,
-    running_store,
-    written_files,
 )
 
 
-@pytest.fixture(scope="module", params=["embedded", "queue"])
-def world(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[StoreThread]:
-    folder = tmp_path_factory.mktemp("store")
-    with running_store(folder, queued=request.param == "queue") as world:
-        yield world
-
-
 @pytest.fixture
-def files(world: StoreThread, tmp_path: Path) -> Iterator[WrittenFiles]:
-    with written_files(world, tmp_path / "staging") as files:
-        yield files
+def changes(thread: StoreThread, files: WrittenFiles) -> NameChanges:
+    client = S3Client(thread.store)
+    return NameChanges(client, thread.bridge, files, Renames(client, thread.bridge, files))
 
 
-@pytest.fixture
-def changes(world: StoreThread, files: WrittenFiles) -> NameChanges:
-    client = S3Client(world.store)
-    return NameChanges(client, world.bridge, files, Renames(client, world.bridge, files))
-
-
-@pytest.fixture
-def root(request: pytest.FixtureRequest) -> str:
-    return f"{request.node.name}/"
-
-
-def below(world: StoreThread, prefix: str) -> list[str]:
-    return [key.removeprefix(prefix) for key in world.list_keys() if key.startswith(prefix)]
-
-
-def test_a_folder_is_an_empty_object_until_it_is_removed(world, changes, root):
+def test_a_folder_is_an_empty_object_until_it_is_removed(thread, changes, root):
     changes.make_folder(BUCKET, f"{root}d/")
-    assert (below(world, root), world.get(f"{root}d/")) == (["d/"], b"")
+    assert (below(thread, root), thread.get(f"{root}d/")) == (["d/"], b"")
     changes.remove_folder(BUCKET, f"{root}d/")
-    assert below(world, root) == []
+    assert below(thread, root) == []
 
 
 @pytest.mark.parametrize("how", ["stored", "written"])
-def test_a_folder_with_a_name_is_not_removed(world, files, changes, root, how):
+def test_a_folder_with_a_name_is_not_removed(thread, files, changes, root, how):
     changes.make_folder(BUCKET, f"{root}d/")
     if how == "stored":
-        world.put(f"{root}d/x", b"")
+        thread.put(f"{root}d/x", b"")
     else:
         file = files.create(place(f"{root}d/x"))
     with pytest.raises(OSError, match="not empty") as refused:
@@ -72,36 +47,36 @@ def test_a_folder_with_a_name_is_not_removed(world, files, changes, root, how):
         files.release(file)
 
 
-def test_a_bucket_is_a_folder(world, changes):
+def test_a_bucket_is_a_folder(thread, changes):
     changes.make_folder("other-bucket", "")
     changes.remove_folder("other-bucket", "")
     with pytest.raises(FileNotFoundError):
         changes.remove_folder("other-bucket", "")
 
 
-def test_an_object_is_removed_and_its_open_file_works_on(world, files, changes, root):
-    world.put(f"{root}x", b"data")
+def test_an_object_is_removed_and_its_open_file_works_on(thread, files, changes, root):
+    thread.put(f"{root}x", b"data")
     file = files.open(place(f"{root}x"))
     files.write(file, b"D", 0)
     changes.unlink(place(f"{root}x"))
-    assert below(world, root) == []
+    assert below(thread, root) == []
     files.flush(file)
     files.release(file)
-    assert below(world, root) == []
+    assert below(thread, root) == []
 
 
-def test_a_new_file_that_no_store_has_is_removed_without_a_request(world, files, changes, root):
+def test_a_new_file_that_no_store_has_is_removed_without_a_request(thread, files, changes, root):
     file = files.create(place(f"{root}x"))
-    queue = world.queue
+    queue = thread.queue
     before = None if queue is None else queue.journal.totals().files
     changes.unlink(place(f"{root}x"))
     assert queue is None or queue.journal.totals().files == before
     files.release(file)
 
 
-def test_flags_of_rename(world, changes, root):
-    world.put(f"{root}a", b"a")
-    world.put(f"{root}b", b"b")
+def test_flags_of_rename(thread, changes, root):
+    thread.put(f"{root}a", b"a")
+    thread.put(f"{root}b", b"b")
     rename = Rename(BUCKET, f"{root}a", f"{root}b")
     with pytest.raises(FileExistsError):
         changes.rename(rename, RENAME_NOREPLACE, replaces=True)
@@ -111,54 +86,54 @@ def test_flags_of_rename(world, changes, root):
         changes.rename(Rename(BUCKET, f"{root}d/", f"{root}d/e/"), 0, replaces=False)
     changes.rename(rename._replace(new=rename.old), 0, replaces=True)
     changes.rename(rename, 0, replaces=True)
-    assert world.get(f"{root}b") == b"a"
+    assert thread.get(f"{root}b") == b"a"
 
 
-def test_a_folder_replaces_only_an_empty_folder(world, changes, root):
+def test_a_folder_replaces_only_an_empty_folder(thread, changes, root):
     changes.make_folder(BUCKET, f"{root}a/")
     changes.make_folder(BUCKET, f"{root}b/")
-    world.put(f"{root}c/x", b"")
+    thread.put(f"{root}c/x", b"")
     with pytest.raises(OSError, match="not empty"):
         changes.rename(Rename(BUCKET, f"{root}a/", f"{root}c/"), 0, replaces=True)
     changes.rename(Rename(BUCKET, f"{root}c/", f"{root}b/"), 0, replaces=True)
-    assert below(world, root) == ["a/", "b/x"]
+    assert below(thread, root) == ["a/", "b/x"]
 
 
-def test_a_symbolic_link_is_an_object_with_its_target(world, changes, root):
+def test_a_symbolic_link_is_an_object_with_its_target(thread, changes, root):
     changes.symlink(place(f"{root}link"), "../target é")
-    assert read_link(world.head(f"{root}link")["Metadata"]) == "../target é"
+    assert read_link(thread.head(f"{root}link")["Metadata"]) == "../target é"
 
 
-def test_mode_and_time_of_a_closed_object_change_and_nothing_else(world, changes, root):
-    world.put(f"{root}x", b"data", Metadata={"mine": "1"}, ContentType="a/b", Tagging="t=u")
+def test_mode_and_time_of_a_closed_object_change_and_nothing_else(thread, changes, root):
+    thread.put(f"{root}x", b"data", Metadata={"mine": "1"}, ContentType="a/b", Tagging="t=u")
     changes.set_attributes(place(f"{root}x"), mode=0o100700)
     etag = changes.set_attributes(place(f"{root}x"), mtime_ns=2_500_000_000)
-    head = world.head(f"{root}x")
+    head = thread.head(f"{root}x")
     assert head["Metadata"] == {"mine": "1", "mode": "100700", "mtime": "2.500000000"}
     assert (head["ContentType"], head["TagCount"], head["ETag"]) == ("a/b", 1, etag)
-    assert world.get(f"{root}x") == b"data"
+    assert thread.get(f"{root}x") == b"data"
 
 
-def test_attributes_of_an_open_file_are_stored_with_its_bytes(world, files, changes, root):
+def test_attributes_of_an_open_file_are_stored_with_its_bytes(thread, files, changes, root):
     file = files.create(place(f"{root}x"))
     changes.set_attributes(place(f"{root}x"), mode=0o700, mtime_ns=1_000_000_000)
     changes.set_metadata(place(f"{root}x"), {"mine": "1"})
     changes.set_tags(place(f"{root}x"), {"t": "u"})
     files.flush(file)
     files.release(file)
-    head = world.head(f"{root}x")
+    head = thread.head(f"{root}x")
     assert head["Metadata"] == {"mine": "1", "mode": "100700", "mtime": "1.000000000"}
     assert head["TagCount"] == 1
 
 
-def test_metadata_and_tags_of_a_closed_object_change(world, changes, root):
-    world.put(f"{root}x", b"data", Metadata={"a": "1", "b": "2"}, Tagging="t=u")
+def test_metadata_and_tags_of_a_closed_object_change(thread, changes, root):
+    thread.put(f"{root}x", b"data", Metadata={"a": "1", "b": "2"}, Tagging="t=u")
     changes.set_metadata(place(f"{root}x"), {"a": None, "c": "3"})
     changes.set_tags(place(f"{root}x"), {"t": None, "v": "w"})
-    head = world.head(f"{root}x")
+    head = thread.head(f"{root}x")
     kept = {name: value for name, value in head["Metadata"].items() if name != "mtime"}
     assert kept == {"b": "2", "c": "3"}
-    tags = world.run(lambda: S3Client(world.store).tags(BUCKET, f"{root}x"))
+    tags = thread.run(lambda: S3Client(thread.store).tags(BUCKET, f"{root}x"))
     assert tags == {"v": "w"}
 
 

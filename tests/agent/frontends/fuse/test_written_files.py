@@ -5,7 +5,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -24,23 +23,10 @@ from tests.agent.frontends.fuse.store_thread import (
 LARGE = os.urandom(300_000)
 
 
-@pytest.fixture(scope="module", params=["embedded", "queue"])
-def world(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[StoreThread]:
-    folder = tmp_path_factory.mktemp("store")
-    with running_store(folder, queued=request.param == "queue") as world:
-        yield world
-
-
 @pytest.fixture(scope="module")
 def queued(tmp_path_factory) -> Iterator[StoreThread]:
-    with running_store(tmp_path_factory.mktemp("store"), queued=True) as world:
-        yield world
-
-
-@pytest.fixture
-def files(world: StoreThread, tmp_path: Path) -> Iterator[WrittenFiles]:
-    with written_files(world, tmp_path / "staging") as files:
-        yield files
+    with running_store(tmp_path_factory.mktemp("store"), queued=True) as thread:
+        yield thread
 
 
 @pytest.fixture
@@ -60,72 +46,72 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"some bytes", LARGE], ids=["empty", "small", "large"])
-def test_a_new_file_is_an_object_when_it_is_flushed(world, files, key, data):
+def test_a_new_file_is_an_object_when_it_is_flushed(thread, files, key, data):
     file = files.create(place(key), 0o755)
     if data:
         files.write(file, data, 0)
     files.flush(file)
-    assert world.get(key) == data
-    head = world.head(key)
+    assert thread.get(key) == data
+    head = thread.head(key)
     assert head["Metadata"]["mode"] == "100755"
     assert head["ContentType"] == "text/plain"
     files.release(file)
     assert (staged(files), files.files()) == ([], [])
 
 
-def test_a_large_file_is_handed_over_without_a_copy(world, files, key):
+def test_a_large_file_is_handed_over_without_a_copy(thread, files, key):
     file = files.create(place(key))
     files.write(file, LARGE, 0)
     (path,) = [files._folder / name for name in staged(files)]
     inode = path.stat().st_ino
     files.flush(file)
     assert staged(files) == []
-    assert inode in {each.stat().st_ino for each in world.folder.rglob("blobs/*/*")}
+    assert inode in {each.stat().st_ino for each in thread.folder.rglob("blobs/*/*")}
     files.release(file)
 
 
-def test_an_object_is_changed_in_the_middle_and_keeps_its_attributes(world, files, key):
-    world.put(key, LARGE, Metadata={"mine": "yes"}, ContentType="text/x-own", Tagging="a=b")
+def test_an_object_is_changed_in_the_middle_and_keeps_its_attributes(thread, files, key):
+    thread.put(key, LARGE, Metadata={"mine": "yes"}, ContentType="text/x-own", Tagging="a=b")
     file = files.open(place(key))
     files.write(file, b"NEW", 1_000)
     files.flush(file)
     files.release(file)
-    assert world.get(key) == LARGE[:1_000] + b"NEW" + LARGE[1_003:]
-    head = world.head(key)
+    assert thread.get(key) == LARGE[:1_000] + b"NEW" + LARGE[1_003:]
+    head = thread.head(key)
     assert (head["Metadata"]["mine"], head["ContentType"]) == ("yes", "text/x-own")
     assert head["TagCount"] == 1
 
 
-def test_an_object_is_appended_to_and_truncated(world, files, key):
-    world.put(key, b"0123456789")
+def test_an_object_is_appended_to_and_truncated(thread, files, key):
+    thread.put(key, b"0123456789")
     file = files.open(place(key))
     files.write(file, b"abc", None)
     file.truncate(12)
     assert file.read(100, 8) == b"89ab"
     files.flush(file)
-    assert world.get(key) == b"0123456789ab"
+    assert thread.get(key) == b"0123456789ab"
     file.truncate(14)
     files.flush(file)
     files.release(file)
-    assert world.get(key) == b"0123456789ab\0\0"
+    assert thread.get(key) == b"0123456789ab\0\0"
 
 
-def test_a_file_that_is_opened_with_truncation_is_empty(world, files, key):
-    world.put(key, LARGE)
+def test_a_file_that_is_opened_with_truncation_is_empty(thread, files, key):
+    thread.put(key, LARGE)
     file = files.open(place(key), truncate=True)
     files.flush(file)
-    assert world.get(key) == b""
+    assert thread.get(key) == b""
     files.release(file)
 
 
-def test_an_object_that_was_only_opened_is_not_stored_again(world, files, key):
-    etag = world.put(key, b"data")
+def test_an_object_that_was_only_opened_is_not_stored_again(thread, files, key):
+    etag = thread.put(key, b"data")
     file = files.open(place(key))
     assert file.read(10, 0) == b"data"
     files.flush(file)
     files.release(file)
-    assert world.head(key)["ETag"] == etag
-    assert "mtime" not in world.head(key)["Metadata"]
+    assert thread.head(key)["ETag"] == etag
+    assert "mtime" not in thread.head(key)["Metadata"]
 
 
 def test_an_object_that_is_not_there_cannot_be_opened(files, key):
@@ -133,7 +119,7 @@ def test_an_object_that_is_not_there_cannot_be_opened(files, key):
         files.open(place(key))
 
 
-def test_all_handles_of_an_object_have_the_same_bytes(world, files, key):
+def test_all_handles_of_an_object_have_the_same_bytes(thread, files, key):
     one = files.create(place(key))
     other = files.open(place(key))
     files.write(one, b"written", 0)
@@ -143,34 +129,34 @@ def test_all_handles_of_an_object_have_the_same_bytes(world, files, key):
     files.write(other, b"W", 0)
     files.flush(other)
     files.release(other)
-    assert world.get(key) == b"Written"
+    assert thread.get(key) == b"Written"
     assert files.files() == []
 
 
-def test_a_write_after_a_flush_does_not_change_what_was_stored(world, files, key):
+def test_a_write_after_a_flush_does_not_change_what_was_stored(thread, files, key):
     file = files.create(place(key))
     files.write(file, LARGE, 0)
     files.flush(file)
     files.write(file, b"later", 5)
-    assert world.get(key) == LARGE
+    assert thread.get(key) == LARGE
     files.flush(file)
     files.release(file)
-    assert world.get(key) == LARGE[:5] + b"later" + LARGE[10:]
+    assert thread.get(key) == LARGE[:5] + b"later" + LARGE[10:]
 
 
-def test_mode_and_time_are_stored_in_the_form_of_rclone(world, files, key):
+def test_mode_and_time_are_stored_in_the_form_of_rclone(thread, files, key):
     file = files.create(place(key), 0o600)
     files.write(file, b"x", 0)
     file.set_attributes(msgspec.structs.replace(file.attributes, mtime_ns=1_500_000_000))
     assert (file.status.mtime_ns, file.status.mode) == (1_500_000_000, 0o600)
     files.flush(file)
-    assert world.head(key)["Metadata"] == {"mtime": "1.500000000", "mode": "100600"}
+    assert thread.head(key)["Metadata"] == {"mtime": "1.500000000", "mode": "100600"}
     files.write(file, b"y", 0)
     assert file.status.mtime_ns > 1_500_000_000
     files.release(file)
 
 
-def test_an_unlinked_file_goes_on_working_and_is_never_stored(world, files, key):
+def test_an_unlinked_file_goes_on_working_and_is_never_stored(thread, files, key):
     file = files.create(place(key))
     files.write(file, b"first", 0)
     file.fsync()
@@ -179,12 +165,12 @@ def test_an_unlinked_file_goes_on_working_and_is_never_stored(world, files, key)
     assert file.read(100, 0) == b"firstsecond"
     files.flush(file)
     file.fsync()
-    assert key not in world.list_keys()
+    assert key not in thread.list_keys()
     files.release(file)
     assert (staged(files), files.journal.load()) == ([], [])
 
 
-def test_a_new_file_of_the_same_name_is_another_one(world, files, key):
+def test_a_new_file_of_the_same_name_is_another_one(thread, files, key):
     old = files.create(place(key))
     files.write(old, b"old", 0)
     files.unlink(place(key))
@@ -192,13 +178,13 @@ def test_a_new_file_of_the_same_name_is_another_one(world, files, key):
     files.write(new, b"new", 0)
     files.flush(old)
     files.flush(new)
-    assert (old.read(9, 0), new.read(9, 0), world.get(key)) == (b"old", b"new", b"new")
+    assert (old.read(9, 0), new.read(9, 0), thread.get(key)) == (b"old", b"new", b"new")
     files.release(old)
     files.release(new)
     assert files.files() == []
 
 
-def test_an_open_file_moves_with_its_object(world, files, key):
+def test_an_open_file_moves_with_its_object(thread, files, key):
     file = files.create(place(key))
     files.write(file, b"data", 0)
     file.fsync()
@@ -208,35 +194,35 @@ def test_an_open_file_moves_with_its_object(world, files, key):
     assert [record.place.key for record, _ in files.journal.load()] == [f"moved-{key}"]
     files.flush(file)
     files.release(file)
-    assert world.get(f"moved-{key}") == b"data"
-    assert key not in world.list_keys()
+    assert thread.get(f"moved-{key}") == b"data"
+    assert key not in thread.list_keys()
 
 
-def test_a_foreign_version_stays_and_ours_goes_on_beside_it(world, files, key):
-    world.put(key, b"base")
+def test_a_foreign_version_stays_and_ours_goes_on_beside_it(thread, files, key):
+    thread.put(key, b"base")
     file = files.open(place(key))
     files.write(file, b"ours", 0)
-    world.put(key, b"theirs")
-    if world.queue is not None and not world.queue.journal.pending.newest(BUCKET, key):
+    thread.put(key, b"theirs")
+    if thread.queue is not None and not thread.queue.journal.pending.newest(BUCKET, key):
         pytest.fail("the foreign write is to be pending")
     files.flush(file)
-    assert world.get(key) == b"theirs"
+    assert thread.get(key) == b"theirs"
     copy = file.place.key
     assert copy.startswith(f"{key[:-4]} (conflict ")
     assert copy.endswith(".txt")
-    assert world.get(copy) == b"ours"
+    assert thread.get(copy) == b"ours"
     assert files.find(place(key)) is None
     files.write(file, b"more", None)
     files.flush(file)
     files.release(file)
-    assert world.get(copy) == b"oursmore"
+    assert thread.get(copy) == b"oursmore"
 
 
-def test_fsync_stores_nothing(world, files, key):
+def test_fsync_stores_nothing(thread, files, key):
     file = files.create(place(key))
     files.write(file, LARGE, 0)
     file.fsync()
-    assert key not in world.list_keys()
+    assert key not in thread.list_keys()
     ((record, ranges),) = files.journal.load()
     assert (record.place, record.replaces, ranges) == (place(key), "", [])
     files.flush(file)
@@ -244,8 +230,8 @@ def test_fsync_stores_nothing(world, files, key):
     files.release(file)
 
 
-def test_a_file_without_room_is_refused_while_it_is_written(world, tmp_path, key):
-    with written_files(world, tmp_path / "staging", free=lambda: 2 << 20) as files:
+def test_a_file_without_room_is_refused_while_it_is_written(thread, tmp_path, key):
+    with written_files(thread, tmp_path / "staging", free=lambda: 2 << 20) as files:
         file = files.create(place(key))
         files.write(file, bytes(1 << 20), 0)
         with pytest.raises(OSError, match="No space left") as refused:
@@ -256,7 +242,7 @@ def test_a_file_without_room_is_refused_while_it_is_written(world, tmp_path, key
 
 
 def test_a_store_without_room_is_no_space_left_at_the_flush_and_it_is_tried_again(
-    world, files, key, monkeypatch
+    thread, files, key, monkeypatch
 ):
     file = files.create(place(key))
     files.write(file, b"data", 0)
@@ -273,12 +259,12 @@ def test_a_store_without_room_is_no_space_left_at_the_flush_and_it_is_tried_agai
     files.release(file)
     assert files.find(place(key)) is file
     file.tried_at -= 60
-    until(lambda: key in world.list_keys())
+    until(lambda: key in thread.list_keys())
     until(lambda: files.files() == [])
     assert files.journal.load() == []
 
 
-def test_a_file_that_takes_long_is_handed_over_in_the_background(world, files, key, monkeypatch):
+def test_a_file_that_takes_long_is_handed_over_in_the_background(thread, files, key, monkeypatch):
     monkeypatch.setattr(written_file, "FLUSH_SIZE", 1_000)
     file = files.create(place(key))
     files.write(file, LARGE, 0)
@@ -287,14 +273,14 @@ def test_a_file_that_takes_long_is_handed_over_in_the_background(world, files, k
     files.flush(file)
     files.release(file)
     until(lambda: files.files() == [])
-    assert world.get(key) == LARGE
+    assert thread.get(key) == LARGE
 
 
-def test_a_version_that_is_gone_before_it_was_fetched_is_an_error(world, files, key):
-    world.put(key, LARGE)
+def test_a_version_that_is_gone_before_it_was_fetched_is_an_error(thread, files, key):
+    thread.put(key, LARGE)
     file = files.open(place(key))
     files.write(file, b"x", 0)
-    world.put(key, LARGE[::-1])
+    thread.put(key, LARGE[::-1])
     with pytest.raises(OSError, match="another version") as gone:
         files.flush(file)
     assert gone.value.errno == errno.ESTALE
@@ -303,43 +289,43 @@ def test_a_version_that_is_gone_before_it_was_fetched_is_an_error(world, files, 
     files.release(file)
 
 
-def test_the_next_start_takes_up_what_was_synced(world, tmp_path, key):
-    files = WrittenFiles(tmp_path / "staging", world.bridge, world.store)
-    world.put(key, LARGE)
+def test_the_next_start_takes_up_what_was_synced(thread, tmp_path, key):
+    files = WrittenFiles(tmp_path / "staging", thread.bridge, thread.store)
+    thread.put(key, LARGE)
     file = files.open(place(key))
     files.write(file, b"synced", 100)
     file.fsync()
     lost = files.create(place("lost"))
     files.write(lost, b"not synced", 0)
     files.journal.close()  # as a crash does
-    with written_files(world, tmp_path / "staging") as again:
+    with written_files(thread, tmp_path / "staging") as again:
         until(lambda: again.files() == [])
-        assert world.get(key) == LARGE[:100] + b"synced" + LARGE[106:]
+        assert thread.get(key) == LARGE[:100] + b"synced" + LARGE[106:]
         assert (staged(again), again.journal.load()) == ([], [])
-    assert "lost" not in world.list_keys()
+    assert "lost" not in thread.list_keys()
 
 
-def test_what_a_store_had_before_the_crash_is_not_stored_twice(world, tmp_path, key, monkeypatch):
-    files = WrittenFiles(tmp_path / "staging", world.bridge, world.store)
+def test_what_a_store_had_before_the_crash_is_not_stored_twice(thread, tmp_path, key, monkeypatch):
+    files = WrittenFiles(tmp_path / "staging", thread.bridge, thread.store)
     file = files.create(place(key))
     files.write(file, LARGE, 0)
     file.fsync()
     monkeypatch.setattr(file._record, "remove", lambda until: None)
     monkeypatch.setattr(file.staged, "remove", lambda id: None)
     files.flush(file)
-    etag = world.head(key)["ETag"]
+    etag = thread.head(key)["ETag"]
     files.journal.close()
-    with written_files(world, tmp_path / "staging") as again:
+    with written_files(thread, tmp_path / "staging") as again:
         until(lambda: again.files() == [])
-    assert world.head(key)["ETag"] == etag
-    assert [each for each in world.list_keys() if "conflict" in each and key[:-4] in each] == []
+    assert thread.head(key)["ETag"] == etag
+    assert [each for each in thread.list_keys() if "conflict" in each and key[:-4] in each] == []
 
 
-def test_closing_hands_over_what_is_open(world, tmp_path, key):
-    with written_files(world, tmp_path / "staging") as files:
+def test_closing_hands_over_what_is_open(thread, tmp_path, key):
+    with written_files(thread, tmp_path / "staging") as files:
         file = files.create(place(key))
         files.write(file, b"data", 0)
-    assert world.get(key) == b"data"
+    assert thread.get(key) == b"data"
 
 
 def test_ours_is_a_conflict_copy_when_the_remote_has_a_foreign_version(queued, tmp_path, key):

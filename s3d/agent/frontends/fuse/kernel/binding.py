@@ -46,7 +46,7 @@ from s3d.agent.frontends.fuse.kernel.protocol import (
 )
 from s3d.agent.frontends.fuse.kernel.replies import ReplyWriter
 from s3d.agent.frontends.fuse.kernel.request_threads import RequestThreads
-from s3d.agent.frontends.fuse.kernel.xattr_calls import XattrCalls
+from s3d.agent.frontends.fuse.kernel.xattr_calls import XattrCalls, absent_attribute
 
 logger = LimitedLogger(logging.getLogger(__name__))
 
@@ -159,6 +159,10 @@ class Binding:
         self._counts.append(counts)
 
         def handle(message: memoryview) -> None:
+            if unique := absent_attribute(message):
+                counts[Operation.GETXATTR] += 1
+                self._threads.send([OUT_HEADER.pack(OUT_HEADER.size, -errno.ENODATA, unique)])
+                return
             request = parse(message)
             call.begin(request.unique, request.thread)
             self._active[request.unique] = call

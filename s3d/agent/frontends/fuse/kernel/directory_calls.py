@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import stat
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from s3d.agent.frontends.fuse.fs_ops import Attributes, DirectoryEntry, FsOps
 from s3d.agent.frontends.fuse.kernel.name_calls import Handler
@@ -102,34 +102,35 @@ class DirectoryCalls:
         return OPEN_OUT.pack(handle, 0, 0)
 
     def _read(self, request: KernelRequest) -> bytes:
-        handle, offset, size = READ_IN.unpack_from(request.body)[:3]
-        folder, answer = self._open[handle], bytearray()
-        with folder.lock:
-            folder.move_to(offset)
-            while (entry := folder.take()) is not None:
-                name = encode_name(entry.name)
-                if len(answer) + _padded(_PLAIN_OVERHEAD, name) > size:
-                    folder.put_back(entry)
-                    break
-                answer += directory_entry(name, entry.attributes, folder.offset)
-        return bytes(answer)
+        return self._fill(request, _PLAIN_OVERHEAD, lambda entry: b"")
 
     def _read_with_attributes(self, request: KernelRequest) -> bytes:
         """Each entry is looked up as if the kernel had asked for it, so that stat() of it asks
         nothing more."""
+
+        def look_up(entry: DirectoryEntry) -> bytes:
+            node = 0
+            if entry.name not in (".", ".."):
+                node = self._nodes.look_up(request.node, entry.name, entry.attributes.mode)
+            return self._replies.entry(node, entry.attributes)
+
+        return self._fill(request, _PLUS_OVERHEAD, look_up)
+
+    def _fill(
+        self, request: KernelRequest, overhead: int, lead: Callable[[DirectoryEntry], bytes]
+    ) -> bytes:
+        """As many entries as fit. overhead: bytes of each beside its name. lead: what comes before
+        an entry."""
         handle, offset, size = READ_IN.unpack_from(request.body)[:3]
         folder, answer = self._open[handle], bytearray()
         with folder.lock:
             folder.move_to(offset)
             while (entry := folder.take()) is not None:
                 name = encode_name(entry.name)
-                if len(answer) + _padded(_PLUS_OVERHEAD, name) > size:
+                if len(answer) + _padded(overhead, name) > size:
                     folder.put_back(entry)
                     break
-                node = 0
-                if entry.name not in (".", ".."):
-                    node = self._nodes.look_up(request.node, entry.name, entry.attributes.mode)
-                answer += self._replies.entry(node, entry.attributes)
+                answer += lead(entry)
                 answer += directory_entry(name, entry.attributes, folder.offset)
         return bytes(answer)
 

@@ -3,6 +3,10 @@ from __future__ import annotations
 import errno
 import os
 
+import pytest
+
+from s3d.agent.frontends.fuse.kernel.protocol import GETXATTR_IN, IN_HEADER, Operation
+from s3d.agent.frontends.fuse.kernel.xattr_calls import absent_attribute
 from tests.agent.frontends.fuse.kernel.mounts import fails, needs_fuse
 
 pytestmark = needs_fuse
@@ -19,3 +23,20 @@ def test_extended_attributes(folder):
         os.getxattr(folder / "a", "user.one")
     with fails(errno.EOPNOTSUPP):
         os.setxattr(folder / "a", "trusted.one", b"")
+
+
+@pytest.mark.parametrize("name", ["security.selinux", "system.posix_acl_access", "trusted.user."])
+def test_an_attribute_that_no_file_has_is_never_there(folder, name):
+    (folder / "a").touch()
+    with fails(errno.ENODATA):
+        os.getxattr(folder / "a", name)
+
+
+def test_only_attributes_of_other_namespaces_are_absent():
+    def message(operation: int, name: bytes) -> memoryview:
+        header = IN_HEADER.pack(0, operation, 7, 1, 0, 0, 0, 0, 0)
+        return memoryview(header + GETXATTR_IN.pack(10, 0) + name + b"\0")
+
+    assert absent_attribute(message(Operation.GETXATTR, b"security.capability")) == 7
+    assert absent_attribute(message(Operation.GETXATTR, b"user.x")) == 0
+    assert absent_attribute(message(Operation.LISTXATTR, b"security.x")) == 0
