@@ -69,6 +69,12 @@ class FolderStatus(msgspec.Struct, frozen=True):
     """When both sides were last in sync, in Unix seconds."""
     watch: str = ""
     """How local changes are noticed: events, or polling and why."""
+    remote: str = ""
+    """How changes at the remote are noticed beside listings: marker, queue, webhook; "": not."""
+    remote_trouble: str = ""
+    """What does not work of that."""
+    monthly_cost: float | None = None
+    """What looking for changes costs a month at AWS's prices, in dollars; None: not known."""
     level: str = ""
     """How the remote treats conditional writes, A to C; "" while it is unknown."""
     question: str = ""

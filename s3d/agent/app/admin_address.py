@@ -12,6 +12,7 @@ from s3d.agent.core.metrics_text import negotiate, render
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.admin.admin_access import AdminAccess
 from s3d.agent.frontends.admin.admin_server import OTHER_ACCOUNT, STOPPING, AdminServer
+from s3d.agent.frontends.admin.webhook import Deliver, Webhook
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
 from s3d.shared.diagnostics import Readiness
@@ -32,7 +33,8 @@ class AdminAddress:
         """With the real port once it is started; "" when there is none."""
         self._host = urlsplit(config.admin).hostname or ""
         access = AdminAccess([self._host, *config.hosts], token)
-        self._server = AdminServer(access, partial(scrape, registry))
+        self.webhook = Webhook(config.remote_events.token)
+        self._server = AdminServer(access, partial(scrape, registry), self.webhook)
 
     async def start(self) -> None:
         """Raises S3dError when the address cannot be bound."""
@@ -60,17 +62,22 @@ class AdminPages:
         address: AdminAddress,
         readiness: Callable[[], Readiness],
         is_serving: Callable[[], bool],
+        deliver: Deliver | None = None,
     ) -> None:
-        """is_serving: False once the agent has been asked to stop."""
+        """is_serving: False once the agent has been asked to stop. deliver: takes the messages of
+        the webhook."""
+        self._deliver = deliver
         self._address = address
         self._readiness = readiness
         self._is_serving = is_serving
 
     async def start(self) -> str:
         self._address.attach(self._readiness)
+        self._address.webhook.deliver = self._deliver
         return self._address.url
 
     async def stop(self) -> None:
+        self._address.webhook.deliver = None
         self._address.detach(OTHER_ACCOUNT if self._is_serving() else STOPPING)
 
     def status(self) -> Mapping[str, float]:

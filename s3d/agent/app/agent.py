@@ -204,6 +204,8 @@ class Agent:
             await session.mounts.stop()
             if gateway is not None and self._stopping.is_set():
                 await self._flush(gateway)
+            if session.change_sources is not None:
+                await session.change_sources.finish()
             for task in tasks:
                 task.cancel()
 

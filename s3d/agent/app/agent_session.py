@@ -34,6 +34,7 @@ from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.mounts import Mounts
+from s3d.agent.remote_changes.change_sources import ChangeSources
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
@@ -81,6 +82,8 @@ class AgentSession:
     client: S3Client
     """Calls the top of the stack."""
     folders: Folders
+    change_sources: ChangeSources | None
+    """What reports changes of the remote; None: nothing does."""
     mounts: Mounts
     own_mounts: OwnMounts
     transfers: UserTransfers

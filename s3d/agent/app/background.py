@@ -39,6 +39,8 @@ def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run
         "free space": session.disks.run,
         "transfers": session.transfers.run,
     }
+    if session.change_sources is not None:
+        tasks["remote changes"] = session.change_sources.run
     if session.process.export.is_active:
         tasks["telemetry"] = session.process.export.run
     if stack.embedded is not None:

@@ -48,6 +48,7 @@ from s3d.agent.stores.remote.credential_provider import CredentialProvider, Remo
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
+from s3d.agent.stores.remote_writes import RemoteWrites
 from s3d.agent.stores.write_queue.journal import Journal
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.agent.stores.write_queue.push_span import PushSpans
@@ -90,6 +91,9 @@ class Gateway:
     """Warnings of the start, for the status."""
     history: ObjectHistory
     uploads: Uploads
+    keys: CredentialProvider
+    writes: RemoteWrites
+    """Reports what this agent writes at the remote."""
     _closing: AsyncExitStack
 
     @property
@@ -246,6 +250,8 @@ async def open_gateway(
             start_warnings=await _warnings(config, places, cache),
             history=history,
             uploads=uploads,
+            keys=keys,
+            writes=cast(RemoteWrites, constructed["remote_writes"]),
             _closing=closing.pop_all(),
         )
 
@@ -287,7 +293,8 @@ class _Layers:
         if self.config.read_cache.enabled:
             rows += [span_of_cache(tracer)] if is_traced else []
             rows.append(LayerRow("read_cache", self._read_cache))
-        return [*rows, LayerRow("observed_remote", self._observed_remote)]
+        rows.append(LayerRow("observed_remote", self._observed_remote))
+        return [*rows, LayerRow("remote_writes", RemoteWrites)]
 
     def _key_scope(self, inner: ObjectStore) -> ObjectStore:
         self.access = KeyScopeLayer(inner)

@@ -15,6 +15,7 @@ from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.app.mounted_buckets import MountedBuckets, open_mounts
 from s3d.agent.app.process_metrics import CACHE, QUEUE, STORE, report_process
 from s3d.agent.app.readiness import session_readiness
+from s3d.agent.app.remote_events import open_change_sources
 from s3d.agent.app.sampler import sampler_of
 from s3d.agent.app.seed import prepare_store
 from s3d.agent.app.stack import Stack, build_stack
@@ -129,6 +130,7 @@ async def open_session(
         stack=stack,
         client=client,
         folders=folders,
+        change_sources=open_change_sources(stack, config, folders, events),
         mounts=open_mounts(mounted, own_mounts, config, places, folders=folders, registry=registry),
         own_mounts=own_mounts,
         transfers=transfers,
@@ -196,8 +198,13 @@ def _control_socket(session: AgentSession) -> ControlSocket:
 
 
 def _admin_pages(session: AgentSession) -> AdminPages:
-    process = session.process
-    return AdminPages(process.admin, partial(session_readiness, session), process.is_serving)
+    process, sources = session.process, session.change_sources
+    return AdminPages(
+        process.admin,
+        partial(session_readiness, session),
+        process.is_serving,
+        None if sources is None else sources.deliver,
+    )
 
 
 FRONTENDS = (

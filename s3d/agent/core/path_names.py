@@ -12,7 +12,9 @@ import time
 import uuid
 
 RESERVED = ".s3d"
-"""The one name in a folder that is ours; and below the prefix, for probes."""
+"""The one name in a folder that is ours; and below the prefix, for probes and the marker."""
+MARKER = f"{RESERVED}/changes"
+"""The key of a marker object below its prefix: agent/remote_changes."""
 LONGEST_NAME, LONGEST_KEY, LONGEST_PATH = 255, 1024, 4095
 """Bytes."""
 
@@ -47,6 +49,17 @@ def why_no_path(path: str) -> str:
     if len(path.encode("utf-8", "surrogatepass")) > LONGEST_PATH:
         return f"a path of more than {LONGEST_PATH} bytes"
     return ""
+
+
+def is_marker(key: str) -> bool:
+    """Whether a key, or a path in a sync folder, is that of a marker object."""
+    return key == MARKER or key.endswith("/" + MARKER)
+
+
+def is_reserved(path: str) -> bool:
+    """Whether a path below a prefix is s3d's own. Further down only a marker is: there may be
+    another sync folder's prefix."""
+    return path == RESERVED or path.startswith(RESERVED + "/") or is_marker(path)
 
 
 def why_no_key(path: str, prefix: str) -> str:

@@ -13,12 +13,10 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from s3d.agent.core.path_names import RESERVED
+from s3d.agent.core.path_names import is_marker
 from s3d.agent.remote_changes.message_forms import is_key
 
 FORMAT = 1
-MARKER = f"{RESERVED}/changes"
-"""The key of the marker object below its prefix."""
 MAX_CHANGES = 1_000
 MAX_AGENTS = 100
 MAX_BYTES = 256 << 10
@@ -63,11 +61,6 @@ class MarkerUnusable(ValueError):
         """is_newer: a newer s3d has written it, so that this one must not replace it."""
         super().__init__(why)
         self.is_newer = is_newer
-
-
-def is_marker(key: str) -> bool:
-    """Whether a key, or a path in a sync folder, is that of a marker object."""
-    return key == MARKER or key.endswith("/" + MARKER)
 
 
 def decode_marker(data: bytes) -> Marker:

@@ -86,9 +86,3 @@ def stretch_for(cost: float, limit: float) -> float:
     if limit <= 0 or cost <= limit:
         return 1.0
     return min(cost / limit, LONGEST_STRETCH)
-
-
-def cost_text(cost: float) -> str:
-    """For people: "about 0.20 $ a month at AWS prices"."""
-    shown = f"about {cost:.2f}" if cost >= 0.005 else "less than 0.01"
-    return f"{shown} $ a month at AWS prices"

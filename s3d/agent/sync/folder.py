@@ -36,7 +36,7 @@ from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.baseline_handle import BaselineHandle, BaselineUnusable
 from s3d.agent.sync.decide import Action, MassDeletionGuard
-from s3d.agent.sync.folder_status import SHOWN, FolderState
+from s3d.agent.sync.folder_status import REMOTE, SHOWN, FolderState
 from s3d.agent.sync.interfaces import RootGone, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.open_folder import FolderSettings, OpenFolder, open_folder
@@ -191,7 +191,7 @@ class SyncFolder:
             async with self.pass_lock:
                 await self._recover(here.passes)
             if here.eviction is not None:
-                evicting = here.eviction.run(self.pass_lock, lambda: not self._may_run())
+                evicting = here.eviction.run(self.pass_lock, lambda: not self.may_run())
                 group.create_task(evicting, name=f"evict {self.name}")
             while True:
                 await self._wait_for_pass(here)
@@ -212,14 +212,14 @@ class SyncFolder:
     async def _wait_for_pass(self, here: OpenFolder) -> None:
         """Wait until a pass is due and allowed. Raises RootGone."""
         while True:
-            may_run = self._may_run()
+            may_run = self.may_run()
             if may_run and self.schedule.is_due(is_polling=here.watcher.is_polling):
                 return
             await self.schedule.wait(ROOT_CHECK if not may_run else None)
             if not await asyncio.to_thread(here.tree.is_in_place):
                 raise RootGone(f"{self.path} or its marker .s3d/marker is missing")
 
-    def _may_run(self) -> bool:
+    def may_run(self) -> bool:
         """Whether a pass may start without a request of the user."""
         return not self.is_paused and (self.state.state != "stopped" or self.is_approved)
 
@@ -227,6 +227,7 @@ class SyncFolder:
         """Schedule the objects that clients of this agent write below the prefix."""
         config = self.settings.config
         start = f"{config.bucket}/{config.prefix}"
+        own = (self.name, REMOTE)  # what other writers change comes to look_at()
         with self.settings.events.subscribe(("store",)) as events:
             while batch := await events.take():
                 for event in batch:
@@ -234,7 +235,7 @@ class SyncFolder:
                         self.schedule.look_at_bucket()
                         continue
                     path = event.subject.removeprefix(start)
-                    if path and path != event.subject and event.data.get("by") != self.name:
+                    if path and path != event.subject and event.data.get("by") not in own:
                         self.schedule.touched(path)
 
     async def make_pass(self, scope: Scope, *, on_demand: bool = True) -> PassResult:
@@ -244,12 +245,13 @@ class SyncFolder:
         """
         passes = self.here.passes
         async with self.pass_lock:
-            if not on_demand and not self._may_run():
+            if not on_demand and not self.may_run():
                 self.schedule.put_back(scope, 0.0)
                 return PassResult()
-            _check_conditional_writes(self.settings)
+            self.settings.check_conditional_writes()
             self.state.begin_pass()
             approved, self.is_approved = self.is_approved, False
+            scope.bucket_requests = self.schedule.listings.requests
             try:
                 outcome = await passes.run(scope, approved=approved)
             except Unavailable as error:
@@ -306,6 +308,7 @@ class SyncFolder:
         state, reason = now.state, now.reason
         if is_paused and state != "stopped":
             state, reason = "paused", ""
+        reports = None if now.reports is None else now.reports()
         return FolderStatus(
             name=self.name,
             path=str(self.path),
@@ -327,6 +330,9 @@ class SyncFolder:
             waiting=self.schedule.waiting,
             last_pass=now.last_pass,
             watch=self._open.watcher.state if self._open is not None else "",
+            remote="" if reports is None else reports.source,
+            remote_trouble="" if reports is None else reports.trouble,
+            monthly_cost=None if reports is None else reports.cost,
             level=self.settings.level(),
             question=now.question,
             from_file=self.settings.from_file,
@@ -359,16 +365,6 @@ def _open_root(
             raise
         adopt_root(path, baseline, settings.remote_place)
     return open_root(path, baseline, settings.remote_place, settings.umask)
-
-
-def _check_conditional_writes(settings: FolderSettings) -> None:
-    """Raises Unavailable where two writers could overwrite one another's objects unseen."""
-    config = settings.config
-    if config.mode == "two-way" and not config.unsafe and settings.level() == "C":
-        raise Unavailable(
-            "the remote ignores conditional writes and has no versioning: two writers can lose "
-            "updates; set unsafe = true for the folder, or mode = backup or mirror"
-        )
 
 
 def _folders_of(root: Path, paths: set[str]) -> list[str]:

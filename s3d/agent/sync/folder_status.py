@@ -4,17 +4,21 @@ in sync."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from itertools import chain, islice
 from pathlib import Path
 
 from s3d.agent.core.events import Events
 from s3d.agent.sync.decide import Action
+from s3d.agent.sync.interfaces import ReportedChanges
 from s3d.agent.sync.pass_scope import StepResult
 from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.syncing import PathStatus
 
 logger = logging.getLogger(__name__)
 
+REMOTE = "remote"
+"""In the member "by" of store.changed: another writer has changed the remote."""
 SHOWN = 100
 """Paths that a status lists."""
 _STATES = {
@@ -46,6 +50,8 @@ class FolderState:
         """Steps of the pass that is running, and how many of them are done."""
         self.last_pass: float | None = None
         """Unix seconds."""
+        self.reports: Callable[[], ReportedChanges] | None = None
+        """How changes of the bucket are noticed; None: by listings only."""
         self.troubles: dict[str, PathStatus] = {}
         """Paths that are not in sync."""
         self.unsupported: dict[str, PathStatus] = {}

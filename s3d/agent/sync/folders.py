@@ -77,6 +77,8 @@ class Folders:
         """Raises UsageError for a folder that cannot be one."""
         self._context = context
         self.by_name: dict[str, SyncFolder] = {}
+        self.on_changed: Callable[[], None] = lambda: None
+        """Called when a folder was added or removed."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         for config in configs:
@@ -194,6 +196,7 @@ class Folders:
             raise UsageError(f"{config.path} cannot be a sync folder", why, "choose another folder")
         await self.remove(name_of(config))
         folder = await asyncio.to_thread(self._add, config)
+        self.on_changed()
         self._start(folder)
         return folder
 
@@ -206,6 +209,7 @@ class Folders:
             await asyncio.wait([task])
         if folder is not None:
             folder.close()
+            self.on_changed()
         return folder is not None
 
     def status(self) -> list[FolderStatus]:
@@ -216,6 +220,17 @@ class Folders:
     def close(self) -> None:
         for folder in self.by_name.values():
             folder.close()
+
+
+async def look_at(folder: SyncFolder, paths: Iterable[str], *, everything: bool = False) -> None:
+    """Look at objects that another writer may have changed, or list all of them, and return when a
+    pass has done so. A folder that is paused or stopped only takes notice: it looks at everything
+    when it goes on."""
+    if everything:
+        folder.schedule.look_at_bucket()
+    look = folder.schedule.look_at(paths)
+    if folder.may_run():
+        await look
 
 
 def _why_mounted(path: Path, own_mounts: OwnMounts) -> str:

@@ -93,6 +93,26 @@ class LargeObject(Protocol):
     async def aclose(self) -> None: ...
 
 
+class ReportedChanges(Protocol):
+    """How changes of a bucket are noticed, beside listings: agent/remote_changes."""
+
+    @property
+    def source(self) -> str:
+        """queue, webhook or marker; "": only listings show changes."""
+
+    @property
+    def trouble(self) -> str:
+        """What does not work, for people."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two listings while a source works; 0.0 without one."""
+
+    @property
+    def cost(self) -> float:
+        """Dollars a month."""
+
+
 class LocalTree(Protocol):
     """The local folder. Raises PathBlocked for errors of the system; ConcurrentChange as stated.
 

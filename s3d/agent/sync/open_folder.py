@@ -25,6 +25,7 @@ from s3d.agent.sync.conflict_diff import diff_conflict
 from s3d.agent.sync.decide import Mode, Step
 from s3d.agent.sync.execute import Executor, SyncPolicy
 from s3d.agent.sync.folder_eviction import FolderEviction
+from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.passes import Passes
 from s3d.agent.sync.path_selection import Ignore, Room, Selection, is_quiet
@@ -71,6 +72,15 @@ class FolderSettings:
     def remote_place(self) -> str:
         """The place that the baseline belongs to: the remote, the bucket and the prefix."""
         return f"{self.remote} {self.config.bucket}/{self.config.prefix}"
+
+    def check_conditional_writes(self) -> None:
+        """Raises Unavailable where two writers could overwrite one another's objects unseen."""
+        config = self.config
+        if config.mode == "two-way" and not config.unsafe and self.level() == "C":
+            raise Unavailable(
+                "the remote ignores conditional writes and has no versioning: two writers can lose "
+                "updates; set unsafe = true for the folder, or mode = backup or mirror"
+            )
 
 
 class OpenFolder(NamedTuple):

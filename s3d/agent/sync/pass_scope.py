@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ class Scope:
     """Paths whose objects may have changed."""
     events: set[str] = field(default_factory=set)
     """Of the paths, those that a file system event has reported just now."""
+    looks: list[Future[None]] = field(default_factory=list)
+    """Done when a pass has looked at the touched paths: Schedule.look_at."""
+    bucket_requests: int = -1
+    """ListingTimes.requests when the pass began; -1: it has not begun."""
 
     def __bool__(self) -> bool:
         return bool(

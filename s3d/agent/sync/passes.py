@@ -68,14 +68,32 @@ class Passes:
         locals, remotes = await self.changes.find(scope)
         self._check_root()
         differences = await join(self.executor, locals, remotes)
-        for path in await asyncio.to_thread(_unseen, scope.touched, differences):
-            with suppress(PathBlocked):  # one that we may not see: the listing will tell of it
-                differences.append(await self.executor.look(path))
+        unseen = await asyncio.to_thread(_unseen, scope.touched, differences)
+        differences += await self._look_at(unseen)
         differences = await asyncio.to_thread(_seen, differences)
         steps = await plan(self.executor, differences, reads=reads)
         await release(differences)
         unnamed = [Difference(local.path, None, local, None) for local in self.changes.unnamed]
         return steps + [Step(difference, Action.BLOCK) for difference in unnamed]
+
+    async def _look_at(self, paths: list[str]) -> list[Difference]:
+        """Both sides of some paths, several at a time. Raises Unavailable."""
+        found: list[Difference] = []
+        queue = deque(paths)
+
+        async def worker() -> None:
+            while queue:
+                path = queue.popleft()
+                with suppress(PathBlocked):  # one that we may not see: the listing will tell of it
+                    found.append(await self.executor.look(path))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(min(WORKERS, len(queue))):
+                    group.create_task(worker(), name=f"look {number}")
+        except* Unavailable as away:
+            raise away.exceptions[0] from None
+        return found
 
     async def run(self, scope: Scope, *, approved: bool = False) -> PassResult:
         """Plan and do it. approved: the user has agreed to what is deleted.

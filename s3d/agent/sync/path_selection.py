@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.path_names import RESERVED
+from s3d.agent.core.path_names import is_reserved
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, is_folder
@@ -94,7 +94,7 @@ class Selection:
         self, path: str, local: LocalEntry | None, remote: RemoteEntry | None
     ) -> str:
         """Why a path is not synced; "" if it is. Raises Unavailable."""
-        if path == RESERVED or path.startswith(RESERVED + "/"):
+        if is_reserved(path):
             return "the name is reserved"
         if self.ignore.matches(path):
             return f"{IGNORE_FILE} excludes it"

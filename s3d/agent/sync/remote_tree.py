@@ -18,7 +18,7 @@ from datetime import datetime
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import classify
 from s3d.agent.core.object_info import ObjectAttributes
-from s3d.agent.core.path_names import RESERVED, why_no_path
+from s3d.agent.core.path_names import is_reserved, why_no_path
 from s3d.agent.large_objects.copied_parts import needs_parts
 from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.errors import S3Error
@@ -253,11 +253,7 @@ def _path(row: RemoteEntry) -> str:
 
 
 def _files(rows: Iterable[RemoteEntry]) -> list[RemoteEntry]:
-    return [row for row in rows if row.path and not _is_ours(row.path)]
-
-
-def _is_ours(path: str) -> bool:
-    return path == RESERVED or path.startswith(RESERVED + "/")
+    return [row for row in rows if row.path and not is_reserved(row.path)]
 
 
 def _trouble(path: str, info: ObjectInfo) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from s3d.agent.core.backoff import Backoff
 from s3d.agent.core.path_names import parents
 from s3d.agent.sync.decide import Action
+from s3d.agent.sync.listing_times import ListingTimes
 from s3d.agent.sync.pass_scope import PassResult, Scope
 from s3d.agent.sync.retry_queue import RetryQueue
 
@@ -20,8 +21,6 @@ FULL_FIRST, FULL_LONGEST = 300.0, 3600.0
 """Seconds between two scans of the whole folder."""
 POLLING = 30.0
 """Seconds between two scans of a whole folder whose changes the system does not report."""
-SLOWEST = 10
-"""Times the interval, between two looks at a bucket in which nothing changes."""
 AWAY_FIRST, AWAY_LONGEST = 2.0, 60.0
 NEW_FOLDER = 2.0
 """Seconds after which a folder is scanned again that has just come: events are lost in these."""
@@ -35,13 +34,14 @@ class Schedule:
     def __init__(self, interval: float, clock: Callable[[], float] = time.monotonic) -> None:
         """interval: seconds between two looks at the bucket, at least."""
         self._clock = clock
-        self._interval = interval
-        self._bucket_every, self._full_every = interval, FULL_FIRST
-        self._bucket_at = self._full_at = 0.0
-        self._not_before = 0.0
+        self.listings = ListingTimes(interval)
+        self._full_every = FULL_FIRST
+        self._full_at = self._not_before = 0.0
         self._away = Backoff(AWAY_FIRST, AWAY_LONGEST)
         self._paths: set[str] = set()
         self._touched: set[str] = set()
+        self._looks: list[asyncio.Future[None]] = []
+        """Of look_at(), for the next pass."""
         self._retries = RetryQueue(clock)
         self._news = asyncio.Event()
 
@@ -65,12 +65,23 @@ class Schedule:
 
     def look_at_bucket(self) -> None:
         self._touched.clear()
-        self._bucket_at = 0.0
+        self.listings.request()
         self._news.set()
+
+    def look_at(self, paths: Iterable[str]) -> asyncio.Future[None]:
+        """Note objects that another writer may have changed. The result is there when a pass has
+        looked at them."""
+        look: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._looks.append(look)
+        for path in paths:
+            self.touched(path)
+        self._news.set()
+        return look
 
     def everything(self) -> None:
         """Schedule a complete pass over both sides now."""
-        self._full_at = self._bucket_at = self._not_before = 0.0
+        self._full_at = self._not_before = 0.0
+        self.listings.request()
         self._news.set()
 
     def again(self, paths: Iterable[str]) -> None:
@@ -97,11 +108,12 @@ class Schedule:
         """Put back the scope of a failed pass. pause: seconds until the next."""
         self._paths |= scope.paths | {folder[:-1] for folder in scope.folders if folder}
         self._touched |= scope.touched
+        self._looks += scope.looks
         now = self._clock()
         if scope.everything_here:
             self._full_at = now
         if scope.bucket:
-            self._bucket_at = now
+            self.listings.put_back()
         self._not_before = now + pause
 
     @property
@@ -126,7 +138,7 @@ class Schedule:
             self._full_at = min(self._full_at, now + POLLING)
         if self._paths or self._touched:
             return self._not_before - now
-        soonest = min(self._full_at, self._bucket_at, self._retries.next_at())
+        soonest = min(self._full_at, self.listings.due_at(), self._retries.next_at())
         return max(soonest, self._not_before) - now
 
     async def wait(self, most: float | None = None) -> None:
@@ -144,12 +156,16 @@ class Schedule:
         now = self._clock()
         paths = self._paths | self._retries.take(TOO_MANY)
         scope = Scope(
-            now >= self._full_at, now >= self._bucket_at, touched=self._touched, events=self._paths
+            now >= self._full_at,
+            now >= self.listings.due_at(),
+            touched=self._touched,
+            events=self._paths,
+            looks=self._looks,
         )
         if not scope.everything_here:
             scope.paths = paths | {folder for path in paths for folder in parents(path)[-1:]}
             scope.folders = {path.rstrip("/") + "/" for path in paths}
-        self._paths, self._touched = set(), set()
+        self._paths, self._touched, self._looks = set(), set(), []
         return scope
 
     def ended(self, scope: Scope, outcome: PassResult) -> None:
@@ -159,13 +175,14 @@ class Schedule:
         """
         self._away.reset()
         now = self._clock()
+        for look in scope.looks:
+            if not look.done():
+                look.set_result(None)
         if scope.is_whole:
             self._retries.postpone_all()
         if scope.bucket:
-            changes = outcome.count(Action.DOWNLOAD, Action.DELETE_LOCAL) > 0
-            longer = min(self._bucket_every * 1.5, self._interval * SLOWEST)
-            self._bucket_every = self._interval if changes else longer
-            self._bucket_at = now + self._bucket_every
+            has_changes = outcome.count(Action.DOWNLOAD, Action.DELETE_LOCAL) > 0
+            self.listings.listed(now, scope.bucket_requests, has_changes=has_changes)
         if scope.everything_here:
             longer = min(self._full_every * 2, FULL_LONGEST)
             self._full_every = FULL_FIRST if outcome.finds else longer

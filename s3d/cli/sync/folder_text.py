@@ -25,6 +25,13 @@ ACTIONS = {
     "keep": "that differ, and stay as they are in this mode",
 }
 """Action of a plan -> the words after the number of paths."""
+REMOTE_SOURCES = {
+    "marker": "the marker .s3d/changes, and a listing every hour",
+    "queue": "events of a queue, and a listing every hour",
+    "webhook": "events of the webhook, and a listing every hour",
+    "": "listings only",
+}
+"""What reports changes at the remote -> how it is shown."""
 SHOWN = 20
 """Paths of a plan that are printed, unless the user asks for all."""
 
@@ -89,6 +96,7 @@ def folder_fields(status: FolderStatus) -> list[tuple[str, str]]:
     ]
     if status.evicted:
         rows.append(("evicted", f"{count(status.evicted, 'file')}: s3d sync restore PATH"))
+    rows += remote_fields(status)
     if status.filter:
         rows.append(("filter", status.filter.replace("\n", "; ")))
     if status.conflicts:
@@ -100,6 +108,19 @@ def folder_fields(status: FolderStatus) -> list[tuple[str, str]]:
     if status.left_out:
         rows.append(("left out", f"{count(status.left_out, 'path')}: links and devices"))
     return [(name, safe(value)) for name, value in rows]
+
+
+def remote_fields(status: FolderStatus) -> list[tuple[str, str]]:
+    """How changes at the remote are noticed, and what that costs; empty without a remote."""
+    if status.monthly_cost is None:
+        return []
+    cost = status.monthly_cost
+    amount = f"about {cost:.2f}" if cost >= 0.005 else "less than 0.01"
+    trouble = f"; {status.remote_trouble}" if status.remote_trouble else ""
+    return [
+        ("remote", safe(REMOTE_SOURCES.get(status.remote, status.remote) + trouble)),
+        ("cost", f"{amount} $ a month at AWS prices, to look for changes"),
+    ]
 
 
 def show_plan(plan: SyncPlan, most: int) -> None:

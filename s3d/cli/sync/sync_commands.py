@@ -7,6 +7,7 @@ import click
 from s3d.cli.completers import complete_folder
 from s3d.cli.output import confirmed, fields, json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.sync.events_command import events_command
 from s3d.cli.sync.folder_text import (
     SHOWN,
     evicted_path,
@@ -244,6 +245,7 @@ for _command in (
     conflicts_command,
     resolve_command,
     diff_command,
+    events_command,
     history_command,
     undo_command,
 ):

@@ -18,6 +18,7 @@ import msgspec
 from s3d.shared.config.after_upload import AfterUpload, parse_after_upload
 from s3d.shared.config.bucket_tables import DeclaredBucket
 from s3d.shared.config.mount_settings import FuseConfig, MountConfig
+from s3d.shared.config.remote_events_settings import RemoteEventsConfig
 from s3d.shared.config.rules import (
     ENV,
     FILE,
@@ -374,6 +375,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Rule("Send the traceparent of a request to the remote, unsigned", parse_bool),
     ] = False
+    remote_events: RemoteEventsConfig = RemoteEventsConfig()
     write_queue: QueueConfig = QueueConfig()
     read_cache: CacheConfig = CacheConfig()
     sync_folder: SyncFolderConfig = SyncFolderConfig()

@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from s3d.agent.core.path_names import (
     conflict_name,
+    is_marker,
+    is_reserved,
     original_of,
     parents,
     why_no_key,
@@ -71,3 +73,18 @@ def test_a_conflict_copy_has_a_legal_name_and_is_known(folder, name):
 @pytest.mark.parametrize("path", ["a", "a (conflict of interest).txt", "a (1).txt"])
 def test_another_name_is_no_conflict_copy(path):
     assert original_of(path) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (".s3d/changes", True),
+        ("photos/.s3d/changes", True),
+        ("x.s3d/changes", False),
+        (".s3d/changes/x", False),
+        (".s3d/probe", False),
+    ],
+)
+def test_which_keys_are_markers(key, expected):
+    assert is_marker(key) is expected
+    assert is_reserved(key) is (expected or key.startswith(".s3d/"))

@@ -18,7 +18,6 @@ from s3d.agent.remote_changes.marker_format import (
     News,
     decode_marker,
     encode_marker,
-    is_marker,
     news_of,
     seen_after,
     with_changes,
@@ -134,20 +133,6 @@ def test_a_marker_of_a_newer_format_is_refused_and_not_replaced():
 
 def test_a_marker_of_this_format_may_have_further_members():
     assert decode_marker(b'{"format": 1, "more": 1, "agents": {"a": 1}}').agents == {"a": 1}
-
-
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [
-        (".s3d/changes", True),
-        ("photos/.s3d/changes", True),
-        ("x.s3d/changes", False),
-        (".s3d/changes/x", False),
-        (".s3d/probe", False),
-    ],
-)
-def test_which_keys_are_markers(key, expected):
-    assert is_marker(key) is expected
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -7,7 +7,6 @@ import pytest
 from s3d.agent.remote_changes.poll_costs import (
     LONGEST_STRETCH,
     Activity,
-    cost_text,
     listing_cost,
     marker_cost,
     poll_interval,
@@ -59,8 +58,3 @@ def test_a_limit_makes_the_intervals_longer():
     assert stretch_for(0.2, 0.5) == 1.0
     assert stretch_for(0.2, 0.1) == pytest.approx(2.0)
     assert stretch_for(100.0, 0.01) == LONGEST_STRETCH
-
-
-def test_how_a_cost_is_shown():
-    assert cost_text(0.2) == "about 0.20 $ a month at AWS prices"
-    assert cost_text(0.001) == "less than 0.01 $ a month at AWS prices"

@@ -3,9 +3,10 @@ import asyncio
 import pytest
 
 from s3d.agent.sync.decide import Action
+from s3d.agent.sync.listing_times import SLOWEST
 from s3d.agent.sync.pass_scope import PassResult, StepResult
 from s3d.agent.sync.retry_queue import RETRY_LONGEST
-from s3d.agent.sync.schedule import FULL_FIRST, FULL_LONGEST, SLOWEST, Schedule
+from s3d.agent.sync.schedule import FULL_FIRST, FULL_LONGEST, Schedule
 from tests.agent.manual_clock import ManualClock
 
 
@@ -162,3 +163,35 @@ def test_what_is_pending_is_counted(schedule, clock):
     schedule.everything()
     schedule.ended(schedule.take(), PassResult())
     assert schedule.pending == 0, "a look at everything has found it in sync"
+
+
+async def test_a_look_ends_when_a_pass_has_looked(schedule, clock):
+    look = schedule.look_at(["a", "b"])
+    scope = schedule.take()
+    assert scope.touched == {"a", "b"}
+    later = schedule.look_at(["a"])
+    schedule.put_back(scope, 0.0)
+    assert not look.done()
+    scope = schedule.take()
+    schedule.ended(scope, PassResult())
+    assert look.done()
+    assert later.done()
+
+
+async def test_a_look_that_begins_during_a_pass_waits_for_the_next(schedule):
+    schedule.touched("a")
+    scope = schedule.take()
+    look = schedule.look_at(["a"])
+    schedule.ended(scope, PassResult())
+    assert not look.done()
+    schedule.ended(schedule.take(), PassResult())
+    assert look.done()
+
+
+def test_a_listing_that_was_requested_during_a_pass_is_made_after_it(schedule):
+    schedule.look_at_bucket()
+    scope = schedule.take()
+    scope.bucket_requests = schedule.listings.requests
+    schedule.look_at_bucket()
+    schedule.ended(scope, PassResult())
+    assert schedule.take().bucket

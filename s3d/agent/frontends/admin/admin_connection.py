@@ -39,9 +39,11 @@ Respond = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class AdminConnection(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_received", "deadline", "is_serving")
+    __slots__ = ("_max_request", "_received", "deadline", "is_serving")
 
-    def __init__(self, server: AdminConnections, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, server: AdminConnections, loop: asyncio.AbstractEventLoop, max_request: int
+    ) -> None:
         super().__init__(
             server,
             loop=loop,
@@ -52,14 +54,14 @@ class AdminConnection(web.RequestHandler):
             lingering_time=0.0,
             auto_decompress=False,
         )
-        self._received = 0
+        self._received, self._max_request = 0, max_request
         self.deadline: asyncio.TimerHandle | None = None
         self.is_serving = False
         """Its request is complete, and is being answered."""
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
-        if self._received > MAX_REQUEST:
+        if self._received > self._max_request:
             self.abort()
             return
         super().data_received(data)
@@ -87,16 +89,19 @@ class AdminConnection(web.RequestHandler):
 class AdminConnections(web.Server):
     """The open connections; makes one for each client."""
 
-    def __init__(self, respond: Respond, *, lifetime: float = LIFETIME) -> None:
-        """respond: must not raise; its responses are the last of their connections."""
+    def __init__(
+        self, respond: Respond, *, lifetime: float = LIFETIME, max_request: int = MAX_REQUEST
+    ) -> None:
+        """respond: must not raise; its responses are the last of their connections. max_request:
+        bytes that a client may send on a connection."""
         super().__init__(self._serve)
         self._respond = respond
-        self._lifetime = lifetime
+        self._lifetime, self._max_request = lifetime, max_request
         self._open: dict[AdminConnection, None] = {}
         """In the order of their opening."""
 
     def __call__(self) -> AdminConnection:
-        return AdminConnection(self, asyncio.get_running_loop())
+        return AdminConnection(self, asyncio.get_running_loop(), self._max_request)
 
     def __len__(self) -> int:
         return len(self._open)

@@ -1,4 +1,4 @@
-"""The admin address: /metrics, /healthz and /readyz over HTTP.
+"""The admin address: /metrics, /healthz, /readyz and /remote-events over HTTP.
 
 It belongs to the process and outlives sessions, so /healthz and /metrics answer while the agent
 opens its stores, while it changes to the state of another account, and until the process ends. A
@@ -19,7 +19,9 @@ from collections.abc import Callable
 from aiohttp import web
 
 from s3d.agent.frontends.admin.admin_access import AdminAccess, Caller
-from s3d.agent.frontends.admin.admin_connection import HEADERS, AdminConnections
+from s3d.agent.frontends.admin.admin_connection import HEADERS, MAX_REQUEST, AdminConnections
+from s3d.agent.frontends.admin.webhook import MAX_BODY, Webhook
+from s3d.agent.frontends.admin.webhook import PATH as WEBHOOK
 from s3d.shared import control
 from s3d.shared.control import Problem
 from s3d.shared.diagnostics import READY, Readiness, ReadinessCheck, readiness_of
@@ -43,8 +45,11 @@ Page = Callable[[web.BaseRequest, bool], web.Response]
 class AdminServer:
     """Serves the admin pages at one address. Started once, stopped once, within one event loop."""
 
-    def __init__(self, access: AdminAccess, metrics: MetricsPage) -> None:
+    def __init__(
+        self, access: AdminAccess, metrics: MetricsPage, webhook: Webhook | None = None
+    ) -> None:
         self._access = access
+        self._webhook = webhook or Webhook(None)
         self._metrics = metrics
         self._session: Callable[[], Readiness] | None = None
         self._reason = STARTING
@@ -58,7 +63,11 @@ class AdminServer:
     async def start(self, host: str, port: int) -> int:
         """Listen; return the real port. Raises OSError when the address cannot be bound."""
         self._runner = web.ServerRunner(
-            AdminConnections(self.respond), shutdown_timeout=_STOP_TIMEOUT
+            AdminConnections(
+                self.respond,
+                max_request=MAX_REQUEST + MAX_BODY * self._webhook.is_enabled,
+            ),
+            shutdown_timeout=_STOP_TIMEOUT,
         )
         await self._runner.setup()
         addresses = ["127.0.0.1", "::1"] if host == "localhost" else [host]
@@ -93,6 +102,8 @@ class AdminServer:
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to any request; an exception of a page is logged and becomes a 500."""
         try:
+            if self._webhook.is_enabled and request.raw_path.partition("?")[0] == WEBHOOK:
+                return await self._take_event(request)
             return self._respond(request)
         except Exception:
             logger.exception("admin page failed path=%s", request.raw_path)
@@ -116,6 +127,15 @@ class AdminServer:
         if caller is Caller.REFUSED:
             return _unauthorized("the token is wrong")
         return page(request, caller is Caller.TRUSTED)
+
+    async def _take_event(self, request: web.BaseRequest) -> web.Response:
+        """An event of the remote. A host name need not be known: a browser has no token to send."""
+        if not self._webhook.admits(request.headers.get("Authorization", "")):
+            return _unauthorized("the webhook needs the token of S3D_REMOTE_EVENTS_TOKEN")
+        status, title = await self._webhook.take(request)
+        if status == 200:
+            return _response(200, b"ok\n", "text/plain")
+        return _problem(status, "InvalidRequest", title)
 
     def _metrics_page(self, request: web.BaseRequest, is_trusted: bool) -> web.Response:
         if not is_trusted:

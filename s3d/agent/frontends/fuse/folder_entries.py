@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from s3d.agent.core.path_names import RESERVED
 from s3d.agent.frontends.fuse.key_names import name_of
 from s3d.shared.control import Listing, ObjectInfo
 
@@ -80,7 +81,7 @@ class PageMerger:
     def add(self, page: Listing) -> Iterator[Entry]:
         """The entries that this page decides; the last page decides all."""
         start = len(self._prefix)
-        folders = {prefix[start:-1] for prefix in page.prefixes}
+        folders = {prefix[start:-1] for prefix in page.prefixes} - {RESERVED}
         objects = [*self._waiting, *page.objects]
         reached = _last_key(page)
         self._waiting = []

@@ -180,6 +180,11 @@ class Cache(Layer):
         object."""
         self._lists.seen(bucket, key, row)
 
+    def changed_by_others(self, bucket: str, key: str) -> None:
+        """Note that another writer may have changed an object at the remote."""
+        self.mark_stale(bucket, key)
+        self._reads.forget_absent(bucket, key)
+
     async def adopt(self, pushed: Pushed) -> None:
         """Cache a write that has been pushed, from its staged bytes."""
         self._lists.wrote(pushed.bucket, [Change(pushed.key, row_of(pushed))])
