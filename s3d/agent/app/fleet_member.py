@@ -30,6 +30,8 @@ class Fleet:
     url: str
     poll: ConfigPoll
     heartbeats: Heartbeats
+    listing: S3Client
+    """Of the remote, for calls that somebody waits for."""
 
     def warnings(self) -> list[str]:
         """Warnings for the status."""
@@ -37,7 +39,7 @@ class Fleet:
 
     async def devices(self) -> FleetList:
         """All devices. Raises S3Error."""
-        return FleetList(await self.heartbeats.devices(), self.url)
+        return FleetList(await self.heartbeats.devices(self.listing), self.url)
 
 
 def open_fleet(
@@ -46,6 +48,7 @@ def open_fleet(
     gateway: Gateway,
     folders: Folders,
     *,
+    listing: S3Client,
     state: Places,
     started: float,
     warnings: Callable[[], list[str]],
@@ -78,7 +81,7 @@ def open_fleet(
         lambda: gateway.account.is_confirmed,
         clock_offset=lambda: gateway.remote.health.clock_offset,
     )
-    return Fleet(config.config_url, poll, heartbeats)
+    return Fleet(config.config_url, poll, heartbeats, listing)
 
 
 class SettingsApplier:

@@ -131,6 +131,7 @@ async def open_session(
 
         fleet = open_fleet(
             own_config, config, stack.gateway, folders,
+            listing=stack.bounded_client(stack.gateway.remote),
             state=stack.places(places), started=process.started, warnings=stack.warnings,
         )  # fmt: skip
     session = AgentSession(

@@ -67,11 +67,11 @@ class Heartbeats:
             return
         self.problem = ""
 
-    async def devices(self) -> list[FleetDevice]:
-        """All devices by name. Raises S3Error."""
+    async def devices(self, client: S3Client) -> list[FleetDevice]:
+        """All devices by name. client: of the remote; somebody waits for it. Raises S3Error."""
         rows, cursor = [], ""
         while True:
-            page = await self._remote.page(self._bucket, self._prefix, cursor=cursor, limit=1000)
+            page = await client.page(self._bucket, self._prefix, cursor=cursor, limit=1000)
             rows += [each for each in page.objects if each.key.endswith(_END)]
             cursor = page.cursor
             if not cursor or len(rows) >= MAX_DEVICES:
@@ -83,20 +83,21 @@ class Heartbeats:
             for each in waiting:
                 name = each.key.removeprefix(self._prefix).removesuffix(_END)
                 age = max(0.0, now - each.last_modified)
-                devices.append(FleetDevice(name, age, await self._read(each.key)))
+                devices.append(FleetDevice(name, age, await _read(client, self._bucket, each.key)))
 
         async with asyncio.TaskGroup() as group:
             for number in range(CONCURRENT):
                 group.create_task(read(), name=f"heartbeat {number}")
         return sorted(devices, key=lambda device: device.name)
 
-    async def _read(self, key: str) -> Heartbeat | None:
-        """None for an object that is no heartbeat, or is gone."""
-        members = {"Bucket": self._bucket, "Key": key}
-        try:
-            async with aclosing(payload(await self._remote.call("GetObject", members))) as body:
-                data = b"".join([chunk async for chunk in body])
-            return msgspec.json.decode(data, type=Heartbeat)
-        except (S3Error, msgspec.DecodeError) as error:
-            logger.info("cannot read a heartbeat: key=%s %s", key, error)
-            return None
+
+async def _read(client: S3Client, bucket: str, key: str) -> Heartbeat | None:
+    """None for an object that is no heartbeat, or is gone."""
+    try:
+        response = await client.call("GetObject", {"Bucket": bucket, "Key": key})
+        async with aclosing(payload(response)) as body:
+            data = b"".join([chunk async for chunk in body])
+        return msgspec.json.decode(data, type=Heartbeat)
+    except (S3Error, msgspec.DecodeError) as error:
+        logger.info("cannot read a heartbeat: key=%s %s", key, error)
+        return None

@@ -20,7 +20,7 @@ async def test_the_devices_are_listed_with_their_age(remote):
     await remote.put("fleet", "conf/.s3d/fleet/damaged.json", BytesBody(b"?"))
     modified = (await remote.head("fleet", "conf/.s3d/fleet/a.json")).last_modified
     clock = Clock(now=lambda: modified + 90.0)
-    found = await Heartbeats(URL, remote, lambda: heartbeat("a"), clock=clock).devices()
+    found = await Heartbeats(URL, remote, lambda: heartbeat("a"), clock=clock).devices(remote)
     assert [each.name for each in found] == ["a", "b", "damaged"]
     assert found[0].heartbeat == heartbeat("a")
     assert 85.0 < found[0].age <= 95.0
