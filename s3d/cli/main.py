@@ -55,6 +55,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "queue": ("queue.queue_commands", "Show and control the pending writes"),
     "drain": ("queue.push_commands", "Wait until the remote has every pending write"),
     "bandwidth": ("queue.push_commands", "Show or limit the upload speed of the queue"),
+    "fleet": ("fleet_command", "List the devices that share their settings"),
     "receipts": ("receipts_commands", "List, export and verify receipts of uploads"),
     "cache": ("cache_commands", "Show and control the read cache"),
     "pin": ("cache_commands", "Keep objects in the read cache permanently"),

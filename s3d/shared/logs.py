@@ -228,6 +228,18 @@ def set_up(level: str, stream: TextIO, *, form: str = "text", least: int = loggi
         logger.setLevel(max(floor, logger.getEffectiveLevel()))
 
 
+def change_level(level: str) -> None:
+    """Log from this level on, as set_up() does. level: "info", or "info,LOGGER=LEVEL,..."."""
+    root, *others = level.split(",")
+    logging.getLogger().setLevel(root.strip().upper())
+    for part in others:
+        name, _, own = part.partition("=")
+        logging.getLogger(name.strip()).setLevel(own.strip().upper())
+    for name, floor in CAPPED.items():
+        logger = logging.getLogger(name)
+        logger.setLevel(max(floor, logging.getLogger().level))
+
+
 def end_stream() -> None:
     """Stop what set_up() has begun. Other handlers, such as that of the log file, continue."""
     root = logging.getLogger()

@@ -24,6 +24,7 @@ FLOORS = {
     "s3d.agent.sync": 5,
     "s3d.agent.transfers": 6,
     "s3d.agent.after_upload": 6,
+    "s3d.agent.fleet": 6,
     "s3d.agent.frontends": 7,
     "s3d.agent.app": 8,
     "s3d.agent": 8,

@@ -67,6 +67,7 @@ READING = [
     Case("filter preview * photos", FAILS, HINT),
     Case("filter test * photos/cached", 0, "include"),
     Case("sync check folder photos/notes", 0, ""),
+    Case("fleet", FAILS, HINT),
 ]
 WRITING = [
     Case("put photos/new file", 0, "still to push"),
@@ -95,7 +96,8 @@ HERE = [
     Case("pin photos/p/", 0, "pinned"), Case("unpin photos/q/", MISSING),
     Case("transfers"), Case("logs"),
     Case("trace photos/cached"), Case("sync"), Case("mount ls"), Case("filter explain *"),
-    Case("check"), Case("env"), Case("key ls"), Case("config check"), Case("service status"),
+    Case("receipts ls"), Case("check"), Case("env"), Case("key ls"), Case("config check"),
+    Case("service status"),
     Case("man ls"), Case("completion bash"), Case("doctor", FAILS, "remote"), Case("migrate"),
     Case("umount --all"), Case("explain s3:GetObject photos/cold"),
     *(Case(words, USAGE) for words in (
@@ -138,7 +140,8 @@ def agent(
 ) -> Iterator[AgentProcess]:
     """A gateway that knows the buckets, the listing of photos and one of its objects."""
     folder = tmp_path_factory.mktemp("gateway")
-    agent = launch(folder / "home", env=remote_settings(network.peer))
+    settings = {**remote_settings(network.peer), "S3D_CONFIG_URL": "s3://photos/conf/s3d.toml"}
+    agent = launch(folder / "home", env=settings)
     for words in ("ls", "ls photos", "get -q photos/cached"):
         known = workers.submit(run_command, words.split(), agent.env, folder).result()
         assert known.code == 0, known

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from s3d import __version__
 from s3d.agent.app.admin_address import AdminAddress
-from s3d.agent.app.agent_session import AgentSession, ProcessContext
+from s3d.agent.app.agent_session import AgentSession, ProcessContext, with_bound_port
 from s3d.agent.app.background import background_tasks
 from s3d.agent.app.frontends import GRACE
 from s3d.agent.app.key_manager import KeyManager
@@ -176,7 +176,7 @@ class Agent:
                 session = await open_session(
                     self._config, self._places, self._process, events, closing
                 )
-            self._config = session.config
+            self._config = with_bound_port(self._config, session.endpoint.url)
             settle_memory()
             if not self._is_announced:
                 self._is_announced = True

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -41,6 +42,9 @@ from s3d.shared.config.schema import Config
 from s3d.shared.control import AdminStatus, AgentStatus
 from s3d.shared.credentials import uses_token_file
 from s3d.shared.paths import Places
+
+if TYPE_CHECKING:
+    from s3d.agent.app.fleet_member import Fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class AgentSession:
     endpoint: S3Endpoint
     sampler: Sampler
     disks: FreeSpace
+    fleet: Fleet | None = None
+    """None without S3D_CONFIG_URL."""
 
     @property
     def config(self) -> Config:
@@ -128,6 +134,7 @@ class AgentSession:
                 *exposure_warnings(config),
                 *self.process.export.warnings,
                 *stack.warnings(),
+                *([] if self.fleet is None else self.fleet.warnings()),
                 *unreadable_state_warnings(self.state_dir),
                 *self.process.log_files.warnings(),
             ],

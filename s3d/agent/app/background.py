@@ -43,6 +43,9 @@ def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run
         tasks["remote changes"] = session.change_sources.run
     if session.process.export.is_active:
         tasks["telemetry"] = session.process.export.run
+    if session.fleet is not None:
+        tasks["fleet settings"] = session.fleet.poll.run
+        tasks["heartbeat"] = session.fleet.heartbeats.run
     if stack.embedded is not None:
         tasks |= _of_embedded(stack, stack.embedded)
     if stack.gateway is not None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from s3d.agent.app.admin_address import AdminPages, scrape
 from s3d.agent.app.agent_session import AgentSession, ProcessContext
@@ -20,7 +20,6 @@ from s3d.agent.app.sampler import sampler_of
 from s3d.agent.app.seed import prepare_store
 from s3d.agent.app.stack import Stack, build_stack
 from s3d.agent.app.sync_folders import open_folders
-from s3d.agent.app.uploads import Uploads, open_uploads
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.log_buffer import LogBuffer
@@ -38,7 +37,7 @@ from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.mount_routes import MountRoutes
 from s3d.agent.frontends.control.object_routes import ObjectRoutes
 from s3d.agent.frontends.control.queue_routes import QueueRoutes
-from s3d.agent.frontends.control.remote_routes import RemoteRoutes
+from s3d.agent.frontends.control.remote_routes import FleetRoutes, RemoteRoutes
 from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
 from s3d.agent.frontends.control.sync_action_routes import SyncActionRoutes
 from s3d.agent.frontends.control.sync_folder_routes import SyncFolderRoutes
@@ -51,7 +50,11 @@ from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
 from s3d.shared.diagnostics import CheckLine
+from s3d.shared.logs import change_level
 from s3d.shared.paths import Places
+
+if TYPE_CHECKING:
+    from s3d.agent.app.uploads import Uploads
 
 
 async def open_session(
@@ -65,7 +68,8 @@ async def open_session(
 
     Raises S3dError, OSError.
     """
-    registry = process.registry
+    registry, own_config = process.registry, config
+    config = _with_fleet_settings(config, places)
     stack = await build_stack(
         config,
         places,
@@ -80,7 +84,8 @@ async def open_session(
         await prepare_store(stack.embedded.index, client, config)
     own_mounts = OwnMounts()
     uploads = _uploads(stack, config, places)
-    closing.callback(uploads.close)
+    if uploads is not None:
+        closing.callback(uploads.close)
     folders = open_folders(
         stack,
         config,
@@ -121,6 +126,15 @@ async def open_session(
         record=None if controls is None else controls.requests.add,
         listener=process.sockets.for_endpoint(),
     )
+    fleet = None
+    if own_config.config_url and stack.gateway is not None:
+        from s3d.agent.app.fleet_member import open_fleet
+
+        fleet = open_fleet(
+            own_config, config, stack.gateway, folders,
+            listing=stack.bounded_client(stack.gateway.remote),
+            state=stack.places(places), started=process.started, warnings=stack.warnings,
+        )  # fmt: skip
     session = AgentSession(
         configured=config,
         places=places,
@@ -141,6 +155,7 @@ async def open_session(
             has_cache=stack.gateway is not None and stack.gateway.cache is not None,
         ),
         disks=FreeSpace(_folders(stack, places, file.parent)),
+        fleet=fleet,
     )
     if stack.bucket_logs is not None:
         await stack.bucket_logs.start(endpoint.server.log_buckets)
@@ -152,11 +167,27 @@ async def open_session(
     return session
 
 
-def _uploads(stack: Stack, config: Config, places: Places) -> Uploads:
-    """Those of the gateway, or of the embedded store, to which only sync folders upload."""
+def _with_fleet_settings(config: Config, places: Places) -> Config:
+    """The configuration of a start: of the device, and of the last good document of its fleet."""
+    if not config.config_url:
+        return config
+    from s3d.agent.fleet.saved_document import with_saved_document  # most devices have none
+
+    effective = with_saved_document(config, places.state_dir)
+    if effective.log_level != config.log_level:
+        change_level(effective.log_level)
+    return effective
+
+
+def _uploads(stack: Stack, config: Config, places: Places) -> Uploads | None:
+    """Those of the gateway, or of the embedded store, to which only sync folders upload; None where
+    nothing gets a receipt."""
     if stack.gateway is not None:
         return stack.gateway.uploads
-    assert stack.embedded is not None
+    if stack.embedded is None or not (config.receipts or config.after_upload.evicts):
+        return None
+    from s3d.agent.app.uploads import open_uploads  # most agents write no receipts
+
     own, store = stack.places(places), str(places.store_dir)
     return open_uploads(config, own, stack.embedded.local, store)
 
@@ -257,6 +288,7 @@ def control_routes(
         AccessDecisionRoutes(stack.explain, session.process.keys),
         StoreControlRoutes(stack.controls),
         CheckRoutes(_CheckOfSession(session)),
+        FleetRoutes(None if session.fleet is None else session.fleet.devices),
         EventStream(session.events),
     )
     return [route for each in routes for route in each.routes()]

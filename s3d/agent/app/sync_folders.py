@@ -7,7 +7,6 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.stack import Stack
-from s3d.agent.app.uploads import Uploads
 from s3d.agent.core import metric_names as names
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
@@ -27,6 +26,7 @@ from s3d.shared.syncing import FolderStatus
 
 if TYPE_CHECKING:
     from s3d.agent.app.remote_state import RemoteState
+    from s3d.agent.app.uploads import Uploads
 
 EMBEDDED_LEVEL = "A"
 """The embedded store supports all conditional writes."""

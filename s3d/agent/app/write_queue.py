@@ -137,7 +137,7 @@ def build_queue(
         inner,
         staging.local,
         journal,
-        _limits(config.write_queue),
+        limits_of(config.write_queue),
         pusher,
         clock=clock,
         listing_order=listing_order,
@@ -165,6 +165,7 @@ async def _adopt(
         await cache.adopt(Pushed(bucket, key, etag, stored, source))
 
 
-def _limits(config: QueueConfig) -> Limits:
+def limits_of(config: QueueConfig) -> Limits:
+    """The limits that the settings ask for."""
     wait = FULL_WAIT if config.when_full == "wait" else 0.0
     return Limits(config.max_size, config.max_files, config.max_age, wait)

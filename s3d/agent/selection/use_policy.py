@@ -28,9 +28,9 @@ TagsOf = Callable[[str], Awaitable[Mapping[str, str]]]
 """Tags of a bucket by its name; raises S3Error."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UsePolicy:
-    """The rules of one use."""
+    """The rules of one use. The filter may be replaced while the agent runs."""
 
     use: Use
     filter: Filter

@@ -293,8 +293,7 @@ class SyncFolder:
         for path in await asyncio.to_thread(_folders_of, self.path, scope.events):
             self.schedule.folder_came(path)
         self._metrics.ended(DONE)
-        if self._open is not None and self._open.eviction is not None:
-            self._open.eviction.wake()
+        self.here.wake_eviction()
         if scope.bucket:
             self.state.last_pass = self._clock()
         self.state.todo = self.state.done = 0

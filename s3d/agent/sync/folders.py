@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,9 +21,8 @@ from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.path_names import host_name
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.large_objects.part_transfers import PartTransfers
-from s3d.agent.receipts.receipt_writer import ReceiptWriter
-from s3d.agent.receipts.upload_rules import UploadRules
 from s3d.agent.s3.listing import BYTES
+from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.root import why_no_root
 from s3d.shared.config.load import name_of, why_not_evicted
 from s3d.shared.config.schema import SyncFolderConfig
@@ -30,6 +30,8 @@ from s3d.shared.errors import UsageError
 from s3d.shared.syncing import FolderStatus
 
 if TYPE_CHECKING:
+    from s3d.agent.receipts.receipt_writer import ReceiptWriter
+    from s3d.agent.receipts.upload_rules import UploadRules
     from s3d.agent.sync.folder import SyncFolder
     from s3d.agent.sync.open_folder import FolderSettings
 
@@ -199,6 +201,12 @@ class Folders:
         self.on_changed()
         self._start(folder)
         return folder
+
+    def rules_changed(self) -> None:
+        """The policy for uploads has changed: look for files to evict."""
+        for folder in self.by_name.values():
+            with suppress(Unavailable):
+                folder.here.wake_eviction()
 
     async def remove(self, name: str) -> bool:
         """Stop syncing a folder; both sides stay as they are. False: there is no such folder."""

@@ -92,6 +92,11 @@ class OpenFolder(NamedTuple):
     trash: Trash
     eviction: FolderEviction | None = None
 
+    def wake_eviction(self) -> None:
+        """There may be files to evict."""
+        if self.eviction is not None:
+            self.eviction.wake()
+
     async def diff_conflict(self, copy: str) -> ConflictDiff:
         """The difference of a conflict copy and its original. Raises PathBlocked."""
         with refusing():

@@ -93,6 +93,9 @@ def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
         origin = config.declared_buckets[0].origin
         message = "only for the embedded store: unset S3D_REMOTE, or leave the buckets out"
         problems.append(Problem("bucket", origin, message))
+    if config.config_url and not config.remote:
+        message = "it names an object of the remote: set S3D_REMOTE"
+        problems.append(Problem("config_url", given["config_url"].origin, message))
     for name in ("test", "seed"):
         if config.remote and getattr(config, name):
             message = "only for the embedded store: unset S3D_REMOTE"

@@ -170,7 +170,7 @@ def tables(struct: type[S], name: str, file: Path, problems: list[Problem]) -> l
         for key, value in table.items():
             setting = f"{name}.{key}"
             try:
-                given[setting] = Given(_text_of(setting, value, settings), origin)
+                given[setting] = Given(text_of(setting, value, settings), origin)
             except ValueError as error:
                 problems.append(Problem(setting, origin, str(error)))
         structs.append(fill(struct, given, problems, name + "."))
@@ -226,13 +226,14 @@ def _from_file(
             continue
         origin = f"{file}:{entry.line}" if entry.line else str(file)
         try:
-            given[name] = Given(_text_of(name, entry.value, settings), origin)
+            given[name] = Given(text_of(name, entry.value, settings), origin)
         except ValueError as error:
             problems.append(Problem(name, origin, str(error)))
     return given
 
 
-def _text_of(name: str, value: object, settings: Mapping[str, Setting]) -> str:
+def text_of(name: str, value: object, settings: Mapping[str, Setting]) -> str:
+    """The text of a value of a TOML file. Raises ValueError, which says what is expected."""
     setting = settings.get(name)
     if setting is None:
         known = [name for name, setting in settings.items() if FILE in setting.rule.sources]

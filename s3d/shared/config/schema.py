@@ -34,6 +34,7 @@ from s3d.shared.config.validators import (
     parse_bool,
     parse_bucket,
     parse_buckets,
+    parse_config_url,
     parse_encrypt,
     parse_endpoint,
     parse_hosts,
@@ -428,6 +429,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     device: Annotated[
         str,
         Rule("Name of this device in receipts; unset: the host and a fingerprint", parse_name),
+    ] = ""
+    config_url: Annotated[
+        str,
+        Rule(
+            "Object of the remote with settings for all devices, s3://BUCKET/KEY", parse_config_url
+        ),
+    ] = ""
+    config_public_key: Annotated[
+        str,
+        Rule("Ed25519 key that must have signed that object: base64, or a PEM file", parse_text),
     ] = ""
     part_size: Annotated[
         int,

@@ -28,7 +28,11 @@ def read(path: Path) -> dict[str, FileValue]:
 
     Raises FileError when the file exists and is not readable TOML.
     """
-    text = _text(path)
+    return parse_values(_text(path))
+
+
+def parse_values(text: str) -> dict[str, FileValue]:
+    """As read(), of a text. Raises FileError."""
     lines = _lines(text)
     flat = _flat(_parse(text))
     return {name: FileValue(value, lines.get(name, 0)) for name, value in flat.items()}

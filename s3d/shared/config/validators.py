@@ -214,6 +214,14 @@ def parse_access_log(text: str) -> str:
     return str(parse_path(text))
 
 
+def parse_config_url(text: str) -> str:
+    """s3://BUCKET/KEY."""
+    bucket, slash, key = text.removeprefix("s3://").partition("/")
+    if not text.startswith("s3://") or not slash or not key or key.endswith("/"):
+        raise ValueError("write s3://BUCKET/KEY, such as s3://fleet/config/s3d.toml")
+    return f"s3://{parse_bucket(bucket)}/{key}"
+
+
 def parse_remote(text: str) -> str:
     """aws, or http[s]://HOST[:PORT] in canonical form."""
     if text.lower() == AWS:

@@ -27,12 +27,14 @@ def session(**of_gateway):
     policy = Part(policy=None, filter=Filter.parse(""))
     absent = {"queue": None, "staging": None, "cache": None, "waiting": None}
     gateway = Part(**{"push_policy": policy, **absent, **of_gateway})
-    return Part(stack=Part(embedded=None, gateway=gateway))
+    return Part(stack=Part(embedded=None, gateway=gateway), fleet=None)
 
 
 def names_of(gateway):
     """Of the tasks of a real gateway. Imported by other tests."""
-    tasks = background_tasks(Part(stack=Part(embedded=None, gateway=gateway)), Notifier())
+    tasks = background_tasks(
+        Part(stack=Part(embedded=None, gateway=gateway), fleet=None), Notifier()
+    )
     return set(tasks) - (OF_REMOTE - {"migration", "probing", "account"})
 
 

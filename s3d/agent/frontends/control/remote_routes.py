@@ -1,4 +1,5 @@
-"""Routes of the pending writes of remotes that are not in use, and of the account in use."""
+"""Routes of the pending writes of remotes that are not in use, of the account in use, and of the
+devices that share their settings through the remote."""
 
 from __future__ import annotations
 
@@ -31,6 +32,7 @@ from s3d.agent.stores.write_queue.queue_status import (
 )
 from s3d.shared import control
 from s3d.shared.errors import NotFoundError
+from s3d.shared.fleet import FleetList
 from s3d.shared.transfers import (
     AdoptRequest,
     MoveFailure,
@@ -220,3 +222,22 @@ def _seq(text: str) -> int:
     if seq is None:
         raise S3Error("InvalidArgument", f"{text} is not the id of a write.")
     return seq
+
+
+class FleetRoutes:
+    """Without S3D_CONFIG_URL each call is refused."""
+
+    def __init__(self, devices: Callable[[], Awaitable[FleetList]] | None) -> None:
+        """devices: lists them. Raises S3Error."""
+        self._devices = devices
+
+    def routes(self) -> list[Route]:
+        """The routes of this subject."""
+        return [Route("GET", "/v1/fleet", self.show)]
+
+    async def show(self, call: Call) -> web.Response:
+        """All devices, by name."""
+        if self._devices is None:
+            hint = "set S3D_CONFIG_URL=s3://BUCKET/KEY, the object with the settings of the fleet"
+            raise ControlError(409, control.WRONG_STATE, "this device is in no fleet", hint)
+        return answer(await self._devices())

@@ -37,7 +37,7 @@ Name = tuple[str, str]
 Spawn = Callable[[Coroutine[Any, Any, Entry | None], str], asyncio.Future[Entry | None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Freshness:
     """max_age: seconds after which an entry is revalidated. serve_stale: whether stale entries are
     served while the remote is unreachable. negative_ttl: seconds for which a 404 is cached."""

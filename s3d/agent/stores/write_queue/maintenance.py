@@ -129,7 +129,12 @@ async def reevaluate_periodically(
         await clock.sleep(interval)
         if rules.policy is not None:
             await rules.policy.refresh()
-        await journal.control.retry_writes(await _changed_verdicts(journal, rules))
+        await reevaluate(journal, rules)
+
+
+async def reevaluate(journal: Journal, rules: UsePolicy) -> None:
+    """Evaluate the filter again for the writes that it holds."""
+    await journal.control.retry_writes(await _changed_verdicts(journal, rules))
 
 
 async def _changed_verdicts(journal: Journal, rules: UsePolicy) -> list[PendingWrite]:

@@ -5,7 +5,8 @@ import pytest
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.app.remote_folders import claim
 from s3d.agent.app.waiting_writes import WaitingWrites
-from s3d.agent.frontends.control.remote_routes import RemoteRoutes
+from s3d.agent.frontends.control.problems import ControlError
+from s3d.agent.frontends.control.remote_routes import FleetRoutes, RemoteRoutes
 from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.shared.control import Problem, decode, encode
 from s3d.shared.transfers import (
@@ -146,3 +147,8 @@ async def test_a_person_says_whose_the_key_is(places, gate):
         assert in_use.done == ["adopt", "separate"]
         assert decode((await ask(client, "GET", "/v1/remotes"))[1], RemoteList).remotes == []
         assert (await ask(client, "GET", "/v1/remotes/first/writes"))[0] == 409
+
+
+async def test_a_device_without_the_setting_is_in_no_fleet():
+    with pytest.raises(ControlError, match="in no fleet"):
+        await FleetRoutes(None).show(None)

@@ -1,0 +1,1 @@
+"""A fleet without a leader: settings from one object, and a heartbeat of each device."""
