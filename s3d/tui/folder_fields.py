@@ -23,19 +23,23 @@ MODES = ("two-way", "backup", "mirror")
 
 
 class FolderField(NamedTuple):
-    """name: in FolderSpec. default: a value that is right as it is. hint: what can be written."""
+    """name: in FolderSpec. default: a value that is right as it is. hint: what can be written.
+
+    warns: the hint is shown also without the focus, while the field is empty.
+    """
 
     name: str
     label: str
     default: str = ""
     hint: str = ""
+    warns: bool = False
 
 
 FIELDS = (
     FolderField("name", "Name", hint="empty: the last part of the local folder"),
     FolderField("path", "Local folder", hint="such as ~/notes; right arrow completes"),
     FolderField("bucket", "Bucket", hint="right arrow completes"),
-    FolderField("prefix", "Prefix", hint="empty: the whole bucket"),
+    FolderField("prefix", "Prefix", hint="empty: the whole bucket", warns=True),
     FolderField("mode", "Mode", "two-way", "backup only uploads, mirror only downloads"),
     FolderField("filter", "Filter", hint="empty: everything; !*.tmp leaves out .tmp files"),
     FolderField("interval", "Check every", "30s", "how often to list the bucket"),
@@ -135,4 +139,5 @@ class FolderFields(VerticalScroll):
         if verdict is not None and verdict.text and is_judged:
             sign = self._glyphs.good if verdict.ok else self._glyphs.bad
             return f"{sign} {verdict.text}", not verdict.ok
-        return field.hint if widget.has_focus else "", False
+        is_empty = field.warns and not widget.value.strip()
+        return field.hint if widget.has_focus or is_empty else "", False
