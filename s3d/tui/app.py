@@ -4,13 +4,12 @@ everywhere. What is shown is decided in the main screen and its panes."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
-from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -23,7 +22,7 @@ from s3d.tui.agent_client import Agent
 from s3d.tui.app_state import Link, State
 from s3d.tui.feed import Feed
 from s3d.tui.keys import Sources, keys_of, with_user_keys
-from s3d.tui.palette import commands
+from s3d.tui.palette import Commands
 from s3d.tui.panes.buckets_pane import BucketsPane
 from s3d.tui.panes.pane import Pane
 from s3d.tui.preferences import Preferences
@@ -60,6 +59,7 @@ class S3dApp(TypeAheadApp):
     TITLE = "s3d"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = {Commands}  # noqa: RUF012 - as Textual has it
     AUTO_FOCUS = None
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (frame.WIDE, "-wide"), (130, "-broad")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (28, "-high")]  # noqa: RUF012 - as Textual has them
@@ -158,7 +158,7 @@ class S3dApp(TypeAheadApp):
 
     def action_keys(self) -> None:
         """List all keys that do something now."""
-        self.prompts.view("Keys", keys_of(self.screen.active_bindings.values()))
+        self.prompts.view("Keys", keys_of(self.screen))
 
     def action_settings(self) -> None:
         self.push_screen(SettingsScreen())
@@ -210,9 +210,6 @@ class S3dApp(TypeAheadApp):
             f"{count(queue.moving.files, 'write')}, {size(queue.moving.size)}, still to upload: "
             "the agent continues. s3d queue shows them."
         )
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        yield from commands(self, screen)
 
     async def on_unmount(self) -> None:
         await self.previews.close()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from s3d.shared.config.values import parse_timetable
 from s3d.shared.text import parse_size
@@ -76,6 +77,14 @@ def check_target(before: str) -> Callable[[str], str]:
 def check_place(text: str) -> str:
     """BUCKET/PREFIX, of which the prefix may be empty."""
     return "" if text.removeprefix("s3://").partition("/")[0] else "write BUCKET/PREFIX"
+
+
+def check_url(text: str) -> str:
+    """The address of an S3 service."""
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        return "write an address that begins with https:// or http://"
+    return ""
 
 
 def check_size(text: str) -> str:

@@ -17,27 +17,31 @@ from s3d.shared.text import safe
 from s3d.tui.field_completion import BucketSuggester, PathSuggester, PrefixSuggester
 from s3d.tui.host import host_of
 from s3d.tui.option_field import OptionField
-from s3d.tui.themes import Glyphs
+from s3d.tui.themes import UNICODE, Glyphs
 
 MODES = ("two-way", "backup", "mirror")
 
 
 class FolderField(NamedTuple):
-    """name: in FolderSpec. default: a value that is right as it is. hint: what can be written."""
+    """name: in FolderSpec. default: a value that is right as it is. hint: what can be written.
+
+    warns: the hint is shown also without the focus, while the field is empty.
+    """
 
     name: str
     label: str
     default: str = ""
     hint: str = ""
+    warns: bool = False
 
 
 FIELDS = (
     FolderField("name", "Name", hint="empty: the last part of the local folder"),
     FolderField("path", "Local folder", hint="such as ~/notes; right arrow completes"),
     FolderField("bucket", "Bucket", hint="right arrow completes"),
-    FolderField("prefix", "Prefix", hint="empty: the whole bucket"),
+    FolderField("prefix", "Prefix", hint="empty: the whole bucket", warns=True),
     FolderField("mode", "Mode", "two-way", "backup only uploads, mirror only downloads"),
-    FolderField("filter", "Filter", hint="empty: everything; !*/*.tmp leaves out all .tmp files"),
+    FolderField("filter", "Filter", hint="empty: everything; !*.tmp leaves out .tmp files"),
     FolderField("interval", "Check every", "30s", "how often to list the bucket"),
     FolderField("max_size", "Max size", hint="empty: what the disk has; or such as 10GiB"),
     FolderField("max_files", "Max files", hint="empty: no limit"),
@@ -54,16 +58,19 @@ class FolderFields(VerticalScroll):
         """What the fields hold before the user types in them."""
         self.shows_all = not is_new
         """Whether also fields in which nothing was typed are shown as wrong."""
+        self._verdicts: Mapping[str, FieldVerdict] = {}
+        self._glyphs = UNICODE
 
     def compose(self) -> ComposeResult:
         for field in FIELDS:
             with Horizontal(classes="field"):
                 yield Static(Content(field.label), markup=False, classes="label")
                 yield self._widget(field)
-            yield Static(field.hint, id=f"folder-{field.name}-hint", markup=False, classes="word")
+            yield Static("", id=f"folder-{field.name}-hint", markup=False, classes="word")
 
     def on_mount(self) -> None:
         self.field("name").disabled = not self._is_new
+        self._draw()
 
     def _widget(self, field: FolderField) -> Input | OptionField:
         id, host = f"folder-{field.name}", host_of(self)
@@ -90,7 +97,7 @@ class FolderFields(VerticalScroll):
     def fill(self, texts: Mapping[str, object]) -> None:
         """Show other values, which then are the defaults."""
         for field in FIELDS:
-            self.field(field.name).value = str(texts[field.name])
+            self.field(field.name).value = str(texts[field.name]) or field.default
         self._defaults = dict(self.values)
 
     @property
@@ -109,16 +116,28 @@ class FolderFields(VerticalScroll):
                 self.field(name).value = text
 
     def show_verdicts(self, verdicts: Mapping[str, FieldVerdict], glyphs: Glyphs) -> None:
-        """Below each field: what the agent says of what was typed, or else what can be typed."""
-        values = self.values
+        """What the agent says of what was typed."""
+        self._verdicts, self._glyphs = verdicts, glyphs
+        self._draw()
+
+    def on_descendant_focus(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        """Below each field: the verdict on it; and below the one with the focus, its hint."""
         for field in FIELDS:
-            verdict = verdicts.get(field.name)
-            is_judged = self.shows_all or values[field.name] != field.default
-            is_wrong = verdict is not None and not verdict.ok and is_judged
-            text = f"{glyphs.bad if is_wrong else glyphs.good} {verdict.text}" if verdict else ""
-            if verdict is None or not verdict.text or not is_judged:
-                text = field.hint
+            text, is_wrong = self._text_below(field)
             below = self.query_one(f"#folder-{field.name}-hint", Static)
             below.display = bool(text)
             below.set_class(is_wrong, "wrong")
             below.update(Content(safe(text)))
+
+    def _text_below(self, field: FolderField) -> tuple[str, bool]:
+        """The text, and whether it says that the field is wrong."""
+        widget, verdict = self.field(field.name), self._verdicts.get(field.name)
+        is_judged = self.shows_all or widget.value.strip() != field.default
+        if verdict is not None and verdict.text and is_judged:
+            sign = self._glyphs.good if verdict.ok else self._glyphs.bad
+            return f"{sign} {verdict.text}", not verdict.ok
+        is_empty = field.warns and not widget.value.strip()
+        return field.hint if widget.has_focus or is_empty else "", False

@@ -4,6 +4,7 @@ place of the panes when there is no agent."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -16,6 +17,8 @@ from textual.widgets import Static
 from s3d.shared.text import age, safe, size
 from s3d.tui.app_state import FINISHED, Link, State
 from s3d.tui.draw import elide
+from s3d.tui.first_run import FirstRun
+from s3d.tui.host import host_of
 from s3d.tui.tabs import TABS
 from s3d.tui.themes import Glyphs
 
@@ -89,13 +92,16 @@ def no_agent_text(state: State, socket: str, now: float, *, can_start: bool) -> 
     """What to do when no agent has ever answered."""
     connection = state.connection
     wait = max(0.0, connection.retry_at - now)
-    start = ["enter  start it now   (s3d run)"] if can_start else []
+    start = [
+        "enter  start it now    (s3d run)",
+        "s      set it up       a remote, a service, a sync folder, step by step",
+    ]
     return [
         "The agent is not running",
         safe(connection.error or f"no agent at {socket}"),
         "",
-        *start,
-        f"r      try again      (by itself in {wait:.0f} s, try {connection.tries})",
+        *(start if can_start else []),
+        f"r      try again       (by itself in {wait:.0f} s, try {connection.tries})",
         "q      quit",
     ]
 
@@ -130,6 +136,7 @@ class NoAgentView(Middle, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "app.start_agent", "Start the agent"),
+        Binding("s", "set_up", "Set up, step by step"),
         Binding("r", "app.refresh_data", "Try again"),
     ]
 
@@ -140,3 +147,10 @@ class NoAgentView(Middle, can_focus=True):
     def put(self, lines: Sequence[str]) -> None:
         """Show other lines, made safe by the caller."""
         self.query_one("#absent-text", Static).update(Content("\n".join(lines)))
+
+    def action_set_up(self) -> None:
+        """Ask where objects go and how the agent runs; an agent elsewhere is not ours to start."""
+        host = host_of(self)
+        if host.agent.is_local:
+            run = partial(self.app.run_worker, group="start", exclusive=True, exit_on_error=False)
+            FirstRun(host, run).begin()

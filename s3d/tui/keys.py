@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rich.segment import Segment
+from rich.style import Style
 from textual.app import App
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widgets import Input
 
+from s3d.tui.lines import Line
 from s3d.tui.preferences import Preferences
+from s3d.tui.tabs import TABS
 
 Sources = Sequence[tuple[str, Sequence[BindingType]]]
 """Title and keys of each part of the app."""
+
+LISTS, WINDOW, EVERYWHERE = "Lists", "This window", "Everywhere"
+"""Groups of keys that belong to no tab."""
+_ORDER = {LISTS: 1, EVERYWHERE: 2}
+"""Where a group stands; that of the tab or of the window is the first."""
+_TAB_TITLES = {tab.name: tab.title for tab in TABS}
 
 _SIGNS = {
     "question_mark": "?", "slash": "/", "colon": ":", "comma": ",", "asterisk": "*",
@@ -26,14 +41,40 @@ def sign(key: str) -> str:
     return _SIGNS.get(key, key)
 
 
-def keys_of(bindings: Iterable[ActiveBinding]) -> list[str]:
-    """A line for each description, with all its keys."""
-    by_description: dict[str, list[str]] = {}
-    for _, binding, enabled, _ in bindings:
-        if enabled and binding.description:
+def groups_of(screen: Screen[Any]) -> list[tuple[str, list[ActiveBinding]]]:
+    """The keys that do something now by where they belong, the nearest to the focus first."""
+    groups: dict[str, list[ActiveBinding]] = {}
+    for binding in screen.active_bindings.values():
+        if binding.enabled and binding.binding.description:
+            groups.setdefault(_group(binding.node), []).append(binding)
+    return sorted(groups.items(), key=lambda group: _ORDER.get(group[0], 0))
+
+
+def _group(node: DOMNode) -> str:
+    """The name of what has a key: the tab of a pane, a list, the app, or the window."""
+    if isinstance(node, App):
+        return EVERYWHERE
+    if isinstance(node, Screen):
+        return EVERYWHERE if node.id == "_default" else WINDOW
+    tab = next((each for each in node.ancestors if each.id in _TAB_TITLES), None)
+    if tab is None or isinstance(node, ScrollView | Input):
+        return LISTS
+    return _TAB_TITLES[str(tab.id)]
+
+
+def keys_of(screen: Screen[Any]) -> list[Line]:
+    """A line for each description with all its keys, in groups with a heading."""
+    lines: list[Line] = []
+    for title, bindings in groups_of(screen):
+        by_description: dict[str, list[str]] = {}
+        for _, binding, _, _ in bindings:
             by_description.setdefault(binding.description, []).append(sign(binding.key))
-    rows = [(" ".join(keys), description) for description, keys in by_description.items()]
-    return [f"{keys:18} {description}" for keys, description in sorted(rows)]
+        heading = Strip([Segment(title, Style(bold=True))])
+        lines += ["", heading] if lines else [heading]
+        lines += [
+            f"  {' '.join(keys):18} {description}" for description, keys in by_description.items()
+        ]
+    return lines
 
 
 def all_keys(sources: Sources) -> Iterator[str]:

@@ -55,7 +55,11 @@ class Lines(ScrollView, can_focus=True):
         if top + y >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)
         line = self._lines[top + y]
-        strip = Strip([Segment(line, self.rich_style)]) if isinstance(line, str) else line
+        strip = (
+            Strip([Segment(line, self.rich_style)])
+            if isinstance(line, str)
+            else line.apply_style(self.rich_style)
+        )
         return strip.crop_extend(left, left + self.size.width, self.rich_style)
 
 

@@ -1,18 +1,24 @@
-"""The command palette: every tab, every key that does something now, every bucket and folder."""
+"""The command palette: what the keys do now comes first, then every bucket, folder and tab."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from textual.app import SystemCommand
+from textual.command import DiscoveryHit, Hit, Provider
 from textual.screen import Screen
 
 from s3d.shared.text import safe
 from s3d.tui.host import Host
-from s3d.tui.keys import sign
+from s3d.tui.keys import groups_of, sign
 from s3d.tui.tabs import TABS, key_of
+
+CONTEXT_BONUS = 0.05
+"""What is added to the score of a match for each place nearer to the top of the list, of at most
+MAX_PLACES: among equal matches, what fits the context comes first."""
+MAX_PLACES = 20
 
 
 class ActionHost(Host, Protocol):
@@ -22,11 +28,16 @@ class ActionHost(Host, Protocol):
 
 
 def commands(host: ActionHost, screen: Screen[object]) -> Iterator[SystemCommand]:
-    """All commands; the user finds them by their titles. screen: whose keys are listed."""
-    yield from _tab_commands(host)
-    yield from _key_commands(host, screen)
-    yield from _queue_commands(host)
-    yield from _place_commands(host)
+    """All commands, each title once; what fits the context first. screen: whose keys count."""
+    titles: set[str] = set()
+    for part in (
+        _key_commands(host, screen), _queue_commands(host), _place_commands(host),
+        _tab_commands(host),
+    ):  # fmt: skip
+        for each in part:
+            if each.title not in titles:
+                titles.add(each.title)
+                yield each
 
 
 def _tab_commands(host: Host) -> Iterator[SystemCommand]:
@@ -37,10 +48,11 @@ def _tab_commands(host: Host) -> Iterator[SystemCommand]:
 
 def _key_commands(host: ActionHost, screen: Screen[object]) -> Iterator[SystemCommand]:
     """Everything that a key does now, but for the tabs, which have commands of their own."""
-    for node, binding, enabled, _ in screen.active_bindings.values():
-        if enabled and binding.description and not binding.action.startswith("show_tab("):
-            act = partial(host.run_action, binding.action, node)
-            yield SystemCommand(binding.description, f"key {sign(binding.key)}", act)
+    for _, bindings in groups_of(screen):
+        for node, binding, _, _ in bindings:
+            if not binding.action.startswith("show_tab("):
+                act = partial(host.run_action, binding.action, node)
+                yield SystemCommand(binding.description, f"key {sign(binding.key)}", act)
 
 
 def _queue_commands(host: Host) -> Iterator[SystemCommand]:
@@ -65,3 +77,22 @@ def _place_commands(host: Host) -> Iterator[SystemCommand]:
 def _without_markup(text: str) -> str:
     """The palette parses titles as markup, so no bracket may open a tag."""
     return safe(text).replace("[", "(").replace("]", ")")
+
+
+class Commands(Provider):
+    """Lists the commands in their order; Textual's own provider sorts them by their titles."""
+
+    def _commands(self) -> list[SystemCommand]:
+        return [*commands(cast("ActionHost", self.app), self.screen)]
+
+    async def discover(self) -> AsyncIterator[DiscoveryHit]:
+        for title, help, callback, _ in self._commands():
+            yield DiscoveryHit(title, callback, help=help)
+
+    async def search(self, query: str) -> AsyncIterator[Hit]:
+        matcher = self.matcher(query)
+        for place, (title, help, callback, _) in enumerate(self._commands()):
+            score = matcher.match(title)
+            if score > 0:
+                score += CONTEXT_BONUS * max(MAX_PLACES - place, 0)
+                yield Hit(score, matcher.highlight(title), callback, help=help)

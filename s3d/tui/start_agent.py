@@ -15,6 +15,8 @@ from s3d.shared.paths import load
 
 _START_TIMEOUT = 20.0
 """Seconds to wait until the agent answers or ends; a slower one is left to start."""
+_INSTALL_TIMEOUT = 60.0
+"""Seconds for s3d service install."""
 _CHECK_INTERVAL = 0.05
 """Seconds between two checks whether it answers."""
 _MAX_LINES = 20
@@ -30,6 +32,21 @@ class NotStarted(Exception):
 async def start_agent() -> Path:
     """Start it and give the file of its log. Raises NotStarted, ConfigError."""
     return await asyncio.to_thread(_start)
+
+
+async def install_service() -> None:
+    """Let the agent run now and at each login. Raises NotStarted."""
+    await asyncio.to_thread(_install)
+
+
+def _install() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "s3d", "service", "install"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT,
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise NotStarted(done.stderr or done.stdout or f"it exited with code {done.returncode}")
 
 
 def _start() -> Path:

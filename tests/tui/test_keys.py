@@ -1,6 +1,6 @@
 from s3d.tui.app import S3dApp, sources
 from s3d.tui.demo import DemoAgent
-from s3d.tui.keys import all_keys, ids_of, sign
+from s3d.tui.keys import all_keys, groups_of, ids_of, keys_of, sign
 from s3d.tui.preferences import Preferences
 from tests.tui.conftest import loaded, screen
 
@@ -49,3 +49,17 @@ async def test_keys_that_make_no_sense_are_told(opened):
 def test_names_are_those_of_the_bindings():
     assert "buckets.delete" in ids_of(sources())
     assert S3dApp(DemoAgent()) is not None
+
+
+async def test_help_is_grouped_with_the_nearest_keys_first(opened):
+    async with opened("2") as pilot:
+        titles = [title for title, _ in groups_of(pilot.app.screen)]
+        assert titles == ["Buckets", "Lists", "Everywhere"]
+        lines = [line if isinstance(line, str) else line.text for line in keys_of(pilot.app.screen)]
+        assert lines[0] == "Buckets"
+        assert lines.index("Lists") < lines.index("  down j             Down")
+        assert "  D delete           Delete" in lines
+        await pilot.press("V")
+        pilot.app.prompts.confirm("Sure?", lambda: None)
+        await pilot.pause()
+        assert groups_of(pilot.app.screen)[0][0] == "This window"

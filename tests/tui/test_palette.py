@@ -1,6 +1,8 @@
+import pytest
+
 from s3d.shared.control import BucketInfo, BucketList
 from s3d.tui.demo import DemoAgent
-from s3d.tui.palette import commands
+from s3d.tui.palette import Commands, commands
 from tests.tui.conftest import loaded, screen
 
 
@@ -47,3 +49,24 @@ async def test_the_keys_of_the_tab_are_in_it_and_not_those_of_its_own_field(open
         shown = screen(pilot.app)
         assert "Retry all failed" in shown
         assert "Delete" not in shown
+
+
+@pytest.mark.finding("tui-37")
+@pytest.mark.parametrize("tab", ["1", "2", "3", "4", "5", "6"])
+async def test_each_command_is_there_once(opened, tab):
+    async with opened(tab) as pilot:
+        titles = [found.title for found in commands(pilot.app, pilot.app.screen)]
+        assert len(titles) == len(set(titles))
+
+
+async def test_what_fits_the_context_comes_first(opened):
+    async with opened("2") as pilot:
+        titles = [found.title for found in commands(pilot.app, pilot.app.screen)]
+        assert titles.index("Delete") < titles.index("Quit")
+        assert titles.index("Sizes by prefix") < titles.index("Mark")
+        assert titles.index("Mark") < titles.index("Go to bucket pix") < titles.index("Show Logs")
+        provider = Commands(pilot.app.screen)
+        listed = [hit.text async for hit in provider.discover()]
+        assert [str(each) for each in listed] == titles
+        hits = sorted([hit async for hit in provider.search("s")], reverse=True)
+        assert "Sort" in str(hits[0].match_display)

@@ -17,6 +17,7 @@ from s3d.tui.draw import colored_gauge, colored_spark, fullness, highest
 from s3d.tui.frame import updated_text
 from s3d.tui.panes.cache_rows import hit_share
 from s3d.tui.panes.folder_rows import folder_line
+from s3d.tui.panes.next_steps import NextSteps
 from s3d.tui.panes.pane import Pane
 from s3d.tui.panes.queue_box import paused_text
 from s3d.tui.table import Column, Row, Table
@@ -52,6 +53,7 @@ class DashboardPane(Pane):
             yield Box("Cache", "cache-box")
             yield Box("Endpoint", "endpoint")
         yield Box("Sync folders", "folders")
+        yield NextSteps()
         yield Table(
             [Column("What", 10), Column("Needs attention"), Column("Key", 4)],
             glyphs=self.glyphs,
@@ -106,6 +108,7 @@ class DashboardPane(Pane):
             self._draw_store()
         self._draw_endpoint()
         self._draw_folders()
+        self.query_one(NextSteps).show(self.state)
         self._troubles = self.state.troubles()
         self.table.show(
             [

@@ -142,7 +142,7 @@ class FolderFormScreen(ModalScreen[str | None]):
         more = " of the first " + f"{check.looked:,}" if check.partial else ""
         bad = sum(not verdict.ok for verdict in check.fields)
         self._show_summary(f"{check.included:,} included, {check.excluded:,} excluded{more}"
-                  + (f"   {bad} to fix" if bad else ""))  # fmt: skip
+                  + (f"   {bad} to fix" if bad and self._fields.shows_all else ""))  # fmt: skip
         lines = self.query_one("#folder-paths", Lines)
         lines.show([_row(each, glyphs, lines.size.width) for each in check.preview])
 

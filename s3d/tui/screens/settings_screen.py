@@ -62,8 +62,10 @@ class SettingsScreen(ModalScreen[None]):
         setting = self._settings.get(row.id) if row is not None else None
         if setting is not None:
             when = (
-                "after a restart of the agent" if setting.restart else "at once, by a key of a pane"
+                "A change takes effect after restarting the agent: s3d restart."
+                if setting.restart
+                else "A key of a pane changes it until the agent restarts."
             )
             self.query_one("#setting-details", Static).update(
-                Content(f"{safe(setting.description)}\nA change counts {when}.   $ s3d config")
+                Content(f"{safe(setting.description)}\n{when}   $ s3d config edit")
             )
