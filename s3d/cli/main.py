@@ -96,6 +96,9 @@ FAMILIAR = {
 }  # fmt: skip
 """Words of other tools -> our commands."""
 
+OF_AWS = ("--endpoint-url", "--no-sign-request", "--no-verify-ssl", "--profile", "--region")
+"""Options of every aws command that mean nothing here."""
+
 OS_ERRORS: dict[int, type[S3dError]] = {
     errno.ENOENT: NotFoundError,
     errno.EACCES: DeniedError,
@@ -229,6 +232,8 @@ def _usage(error: click.ClickException) -> S3dError:
     remedy = f"{command} --help"
     if name and context is not None and (meant := meant_commands(name, context)):
         remedy = f"did you mean {' or '.join(f'{command} {each}' for each in meant)}? {remedy}"
+    if getattr(error, "option_name", "") in OF_AWS:
+        remedy = f"leave it out: the agent has endpoint, region and credentials; {remedy}"
     translated = UsageError(message[:1].lower() + message[1:], remedy=remedy)
     translated.__cause__ = error
     return translated

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+ACLS = ("private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read",
+        "bucket-owner-read", "bucket-owner-full-control", "log-delivery-write")  # fmt: skip
+"""Canned access control lists:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl"""
+ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
+"""Values of x-amz-server-side-encryption."""
 LINKS = ("report", "follow", "skip", "note")
 """Of an upload: symbolic links are failures, followed, left out, or left out and counted. The last
 one holds for devices, too."""
@@ -24,6 +30,21 @@ class NewObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Further headers by lower-case HTTP name, such as cache-control."""
 
     storage_class: str = ""
+    acl: str = ""
+    """One of ACLS. A copy never has that of its source."""
+    sse: str = ""
+    """One of ENCRYPTIONS."""
+    sse_kms_key_id: str = ""
+
+    @property
+    def protection(self) -> dict[str, str]:
+        """Who may read it, and how it is encrypted: header -> value."""
+        headers = {
+            "x-amz-acl": self.acl,
+            "x-amz-server-side-encryption": self.sse,
+            "x-amz-server-side-encryption-aws-kms-key-id": self.sse_kms_key_id,
+        }
+        return {name: value for name, value in headers.items() if value}
 
     @property
     def is_empty(self) -> bool:

@@ -176,6 +176,8 @@ class Transfer(msgspec.Struct, frozen=True):
     """The number of objects, as far as it is known."""
     files_done: int = 0
     files_failed: int = 0
+    files_deleted: int = 0
+    """Of files_done: those that a sync has deleted at its target."""
     files_skipped: int = 0
     """Of an upload with links=note: links and devices, which are no files."""
     counting: bool = False

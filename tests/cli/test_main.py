@@ -120,6 +120,12 @@ def test_each_command_has_a_help_with_an_example(name):
     assert f"s3d {name}" in text
 
 
+@pytest.mark.parametrize("option", ["--profile", "--region", "--endpoint-url"])
+def test_options_of_aws_that_mean_nothing_here_say_so(capsys, option):
+    assert execute(["mb", "s3://photos", option, "x"]) == 2
+    assert "leave it out: the agent has endpoint, region and" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -56,6 +56,8 @@ class Progress:
     size_done: int = 0
     items_failed: int = 0
     items_skipped: int = 0
+    items_deleted: int = 0
+    """Of items_done: those that were deleted at the target, because the source lacks them."""
     items_ahead: int = 0
     """Objects that were counted ahead of the work; 0: none were."""
     size_ahead: int = 0

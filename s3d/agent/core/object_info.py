@@ -11,6 +11,13 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.s3.object_headers import ATTRIBUTES, header_text, member_value
 from s3d.shared.control import ObjectInfo
 
+PROTECTION: Mapping[str, str] = {
+    "x-amz-acl": "ACL",
+    "x-amz-server-side-encryption": "ServerSideEncryption",
+    "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
+}
+"""Header -> member of PutObject, CopyObject and CreateMultipartUpload."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectAttributes:
@@ -22,6 +29,8 @@ class ObjectAttributes:
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case HTTP name, of object_headers.ATTRIBUTES."""
     storage_class: str | None = None
+    protection: Mapping[str, str] = field(default_factory=dict)
+    """By lower-case HTTP name, of PROTECTION."""
 
     def members(self) -> Members:
         """As members of PutObject. Raises InvalidArgument for an Expires that is not an HTTP
@@ -34,7 +43,13 @@ class ObjectAttributes:
             "Tagging": urlencode(self.tags),
             "StorageClass": self.storage_class,
         }
+        own |= protection_members(self.protection)
         return found | {name: value for name, value in own.items() if value}
+
+
+def protection_members(headers: Mapping[str, str]) -> Members:
+    """The members for headers of PROTECTION."""
+    return {PROTECTION[name]: value for name, value in headers.items()}
 
 
 PLAIN = ObjectAttributes()

@@ -25,10 +25,11 @@ from s3d.agent.sync.conflict_diff import diff_conflict
 from s3d.agent.sync.decide import Mode, Step
 from s3d.agent.sync.execute import Executor, SyncPolicy
 from s3d.agent.sync.folder_eviction import FolderEviction
+from s3d.agent.sync.ignore_files import Ignore
 from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.passes import Passes
-from s3d.agent.sync.path_selection import Ignore, Room, Selection, is_quiet
+from s3d.agent.sync.path_selection import Room, Selection, is_quiet
 from s3d.agent.sync.path_state import LocalEntry
 from s3d.agent.sync.placement import new_id
 from s3d.agent.sync.planning import join, plan

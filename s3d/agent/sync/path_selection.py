@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -13,67 +12,19 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.path_names import is_reserved
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
+from s3d.agent.sync.ignore_files import IGNORE_FILE, Ignore
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, is_folder
 from s3d.agent.sync.reasons import translate_errors
 from s3d.shared.control import ObjectInfo
 from s3d.shared.filters.expression import EVERYTHING, Filter, Verdict
 from s3d.shared.filters.terms import Attributes, FilterSubject
 
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
-
-IGNORE_FILE = ".s3dignore"
 TAG = "s3d.sync"
 """Tag of an object: false, it is not synced."""
 QUIET, QUIET_LARGE, LARGE = 1.0, 2.0, 64 << 20
 """Seconds for which a file must not have been written to; longer above so many bytes."""
 FLOOR, FLOOR_SHARE = 1 << 30, 0.05
 """Free disk space that downloads leave: bytes or a share, whichever is less."""
-
-
-class Ignore:
-    """.s3dignore of the folder's root, with the syntax of .gitignore. Read again when it
-    changes."""
-
-    def __init__(self, root: Path) -> None:
-        self._file = root / IGNORE_FILE
-        self._seen: tuple[int, int] | None = None
-        self._spec = _patterns([])
-
-    def refresh(self) -> bool:
-        """Check the file; return whether it has changed."""
-        try:
-            facts = self._file.stat()
-            seen = (facts.st_mtime_ns, facts.st_size)
-            lines = self._file.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            seen, lines = None, []
-        if seen == self._seen:
-            return False
-        self._seen = seen
-        self._spec = _patterns(line for line in lines if _is_pattern(line))
-        return True
-
-    def matches(self, path: str) -> bool:
-        """A path, or a folder with its slash: what is below an ignored folder is ignored."""
-        return bool(self._spec.patterns) and self._spec.match_file(path)
-
-
-def _patterns(lines: Iterable[str]) -> GitIgnoreSpec:
-    """Raises ValueError for a line that is no pattern."""
-    # Imported here because most agents sync no folder, and it has 30 modules.
-    from pathspec import GitIgnoreSpec
-
-    return GitIgnoreSpec.from_lines(lines)
-
-
-def _is_pattern(line: str) -> bool:
-    """Lines that are not patterns are skipped, as git does."""
-    try:
-        _patterns([line])
-    except ValueError:
-        return False
-    return True
 
 
 class Selection:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.core.object_info import ObjectAttributes, protection_members
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.object_headers import ATTRIBUTES, member_value
 from s3d.agent.sync.remote_tree import MTIME, write_mtime
@@ -29,6 +29,7 @@ def uploaded_attributes(request: TransferRequest, name: str, mtime_ns: int) -> O
         tags=new.tags or {},
         headers=new.headers,
         storage_class=new.storage_class or None,
+        protection=new.protection,
     )
 
 
@@ -36,7 +37,7 @@ async def copied_attributes(objects: S3Client, request: TransferRequest, item: I
     """Members of CopyObject. S3 replaces all metadata or none, so what the request does not name is
     taken from the source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
     new = request.new_object
-    members: Members = {}
+    members: Members = protection_members(new.protection)
     if new.storage_class:
         members["StorageClass"] = new.storage_class
     if new.tags is not None:

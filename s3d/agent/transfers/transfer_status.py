@@ -65,6 +65,7 @@ def transfer_of(
         files=max(progress.items, progress.items_ahead, 1),
         files_done=progress.items_done,
         files_failed=progress.items_failed,
+        files_deleted=progress.items_deleted,
         files_skipped=progress.items_skipped,
         counting=is_counting,
         rate=rate,

@@ -169,7 +169,9 @@ class UserTransfers:
             failed = f"{len(outcome.extra)} were not deleted, because of the failures"
             self.engine.fail(job, NotTransferable(failed))
         else:
+            moved = job.progress.items_done
             await self.engine.for_each(job, each_of(outcome.extra), move, name)
+            job.progress.items_deleted = job.progress.items_done - moved
 
     async def _count(self, job: TransferJob) -> None:
         """Count the files of an upload ahead of it. Objects are not counted: a listing costs."""

@@ -16,7 +16,7 @@ from s3d.cli.session import F, Session, json_option, socket_option
 from s3d.cli.tag_commands import pairs
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.text import count, safe, size
-from s3d.shared.transfer_options import NewObject, PlannedTransfer
+from s3d.shared.transfer_options import ACLS, ENCRYPTIONS, NewObject, PlannedTransfer
 from s3d.shared.transfers import Transfer, TransferRequest
 
 HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language",
@@ -53,6 +53,13 @@ def shared_options(command: F) -> F:
                        help=f"{name.capitalize()} of the new objects.") for name in HEADERS),
         click.option("--storage-class", metavar="CLASS", default="",
                      help="Storage class of the new objects."),
+        click.option("--acl", type=click.Choice(ACLS),
+                     help="Canned access control list of the new objects."),
+        click.option("--sse", is_flag=False, flag_value=ENCRYPTIONS[0],
+                     type=click.Choice(ENCRYPTIONS),
+                     help="Server-side encryption of the new objects; alone: AES256."),
+        click.option("--sse-kms-key-id", metavar="ID", default="",
+                     help="Key of KMS, with --sse aws:kms."),
         click.option("--detach", is_flag=True,
                      help="Do not wait for the end; s3d transfers shows the progress."),
         wait_option,
@@ -80,7 +87,18 @@ def new_object(values: dict[str, Any]) -> NewObject:
         tags=pairs(tags, "--tag") if tags else None,
         headers={name: value for name, value in headers.items() if value},
         storage_class=values.pop("storage_class"),
+        acl=values.pop("acl") or "",
+        sse=_encryption(values),
+        sse_kms_key_id=values.pop("sse_kms_key_id"),
     )
+
+
+def _encryption(values: dict[str, Any]) -> str:
+    """Raises UsageError for a key without aws:kms."""
+    sse: str = values.pop("sse") or ""
+    if values["sse_kms_key_id"] and not sse.startswith("aws:kms"):
+        raise UsageError("bad usage", "--sse-kms-key-id is for --sse aws:kms")
+    return sse
 
 
 def check_metadata(name: str, value: str) -> None:

@@ -85,7 +85,7 @@ def object_headers(new: NewObject) -> dict[str, str]:
         headers["x-amz-tagging"] = urlencode(new.tags, quote_via=quote)
     if new.storage_class:
         headers["x-amz-storage-class"] = new.storage_class
-    return headers
+    return headers | new.protection
 
 
 def _named(headers: Mapping[str, str]) -> dict[str, str]:

@@ -79,7 +79,7 @@ def _left_to_the_agent(ids: Sequence[str], why: str) -> PendingError:
 
 def report_end(transfer: Transfer, output: Output) -> int:
     """Print how a transfer has ended. Returns the exit code for its first error."""
-    what = f"{named(transfer)}: {count(transfer.files_done, 'object')}, {size(transfer.done)}"
+    what = f"{named(transfer)}: {_amount(transfer)}"
     if output.as_json:
         json_line(transfer)
     elif not output.quiet:
@@ -106,6 +106,15 @@ def report_end(transfer: Transfer, output: Output) -> int:
         if failed > SHOWN_FAILURES:
             click.echo(f"  s3d transfers show {transfer.id} lists all", err=True)
     return kind.exit_code
+
+
+def _amount(transfer: Transfer) -> str:
+    """What was moved, and what a sync has deleted at its target."""
+    moved = transfer.files_done - transfer.files_deleted
+    text = f"{count(moved, 'object')}, {size(transfer.done)}"
+    if not transfer.files_deleted:
+        return text
+    return f"{text}; {count(transfer.files_deleted, 'object')} deleted at the target"
 
 
 def failure_text(error: TransferError) -> str:

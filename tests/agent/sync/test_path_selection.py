@@ -2,7 +2,8 @@ import pytest
 
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.sync.path_selection import LARGE, Ignore, Room, Selection, is_quiet
+from s3d.agent.sync.ignore_files import Ignore
+from s3d.agent.sync.path_selection import LARGE, Room, Selection, is_quiet
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 from s3d.shared.filters.expression import EVERYTHING, Filter
 from tests.agent.sync.conftest import BUCKET
@@ -32,18 +33,6 @@ def local(path, size=1):
 async def test_the_ignore_file_has_the_syntax_of_git(select, path, is_ignored):
     selection = select(lines="*.log\n!keep.log\n# comment\nbuild/\n")
     assert bool(await selection.excluded(path, local(path), None)) is is_ignored
-
-
-def test_the_ignore_file_is_read_again_when_it_changes(tmp_path):
-    ignore = Ignore(tmp_path)
-    assert not ignore.refresh()
-    (tmp_path / ".s3dignore").write_text("a\n")
-    assert ignore.refresh()
-    assert not ignore.refresh()
-    assert ignore.matches("a")
-    (tmp_path / ".s3dignore").unlink()
-    assert ignore.refresh()
-    assert not ignore.matches("a")
 
 
 async def test_a_filter_sees_the_key_and_the_size(select):
@@ -116,11 +105,3 @@ def test_room_is_given_once(tmp_path):
 
 def test_the_disk_keeps_some_space(tmp_path):
     assert not Room(tmp_path, None, None).claim("a", 1 << 60)
-
-
-def test_a_line_of_the_ignore_file_that_is_none_is_left_out(tmp_path):
-    (tmp_path / ".s3dignore").write_text("!\n*.tmp\n")
-    ignore = Ignore(tmp_path)
-    assert ignore.refresh()
-    assert ignore.matches("a.tmp")
-    assert not ignore.matches("a.md")

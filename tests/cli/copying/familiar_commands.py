@@ -57,6 +57,8 @@ CASES = (
          "rclone ls R:B/p", "s5cmd ls 's3://B/p/*'"),
     Case("upload a file", "cp other.txt s3://{b}/new", "cp other.txt s3://{b}/new",
          "mc cp F M/B/new", "rclone copyto F R:B/new", "s5cmd cp F s3://B/new"),
+    alike("cp other.txt s3://{b}/new --sse"),
+    alike("cp other.txt s3://{b}/new --sse AES256"),
     Case("upload, keep the name", "cp other.txt s3://{b}/q/", "cp other.txt s3://{b}/q/",
          "mc cp F M/B/q/", "rclone copy F R:B/q", "s5cmd cp F s3://B/q/"),
     Case("upload a folder", "cp d s3://{b}/q --recursive", "cp -r d s3://{b}/q",

@@ -1,5 +1,6 @@
 import json
 import os
+from contextlib import closing
 
 import pytest
 
@@ -272,3 +273,27 @@ def test_one_object_that_is_missing_needs_no_retry(s3d, bucket):
     done = s3d("mv", f"s3://{bucket}/none", f"s3://{bucket}/other")
     assert (done.code, "hint" in done.err) == (3, False)
     assert done.err.startswith(f"s3d: move {bucket}/none to {bucket}/other: NoSuchKey: ")
+
+
+def test_access_and_encryption_of_what_is_written(s3d, serving, bucket):
+    (s3d.home / "f").write_text("data")
+    target, options = f"s3://{bucket}", ("--acl", "public-read", "--sse", "AES256")
+    with closing(serving.s3()) as s3:
+        ownership = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+        s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=ownership)
+        for words, stdin in (
+            (("cp", "f", f"{target}/uploaded"), b""),
+            (("cp", f"{target}/uploaded", f"{target}/copied"), b""),
+            (("cp", "-", f"{target}/piped"), b"data"),
+            (("mv", f"{target}/piped", f"{target}/moved"), b""),
+        ):
+            done = s3d(*words, *options, stdin=stdin)
+            assert done.code == 0, done.err
+        for key in ("uploaded", "copied", "moved"):
+            assert s3.head_object(Bucket=bucket, Key=key)["ServerSideEncryption"] == "AES256"
+            grants = s3.get_object_acl(Bucket=bucket, Key=key)["Grants"]
+            uris = [grant["Grantee"].get("URI", "") for grant in grants]
+            assert any(uri.endswith("/AllUsers") for uri in uris), (key, grants)
+        alone = s3d("cp", "f", f"{target}/alone", "--sse")
+        assert (alone.code, s3d("cp", "f", f"{target}/x", "--acl", "open").code) == (0, 2)
+        assert s3.head_object(Bucket=bucket, Key="alone")["ServerSideEncryption"] == "AES256"

@@ -7,7 +7,8 @@ from s3d.shared.transfer_options import NewObject, PlannedTransfer
 
 def values(**given):
     texts = dict.fromkeys([name.replace("-", "_") for name in HEADERS], "")
-    return {**texts, "metadata": (), "tags": (), "content_type": "", "storage_class": "", **given}
+    texts |= dict.fromkeys(("content_type", "storage_class", "acl", "sse", "sse_kms_key_id"), "")
+    return {**texts, "metadata": (), "tags": (), **given}
 
 
 def test_without_options_nothing_is_set():
@@ -25,6 +26,17 @@ def test_metadata_is_read_as_the_aws_cli_does():
 def test_bad_metadata_is_refused(text):
     with pytest.raises(UsageError):
         new_object(values(metadata=(text,)))
+
+
+def test_a_key_of_kms_needs_the_encryption_with_kms():
+    found = new_object(values(sse="aws:kms", sse_kms_key_id="k", acl="private"))
+    assert found.protection == {
+        "x-amz-acl": "private",
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": "k",
+    }
+    with pytest.raises(UsageError, match="--sse aws:kms"):
+        new_object(values(sse_kms_key_id="k"))
 
 
 def test_a_plan_is_shown_in_words():

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from s3d.agent.core.client import IF_ABSENT, S3Client, versions_of_key
-from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.core.object_info import PROTECTION, ObjectAttributes
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.s3.conditions import byte_range
@@ -238,6 +238,7 @@ def _attributes(request: web.Request) -> ObjectAttributes:
         tags=dict(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)),
         headers={name: headers[name] for name in ATTRIBUTES if name in headers},
         storage_class=headers.get("x-amz-storage-class"),
+        protection={name: headers[name] for name in PROTECTION if name in headers},
     )
 
 
