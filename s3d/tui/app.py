@@ -65,7 +65,7 @@ class S3dApp(TypeAheadApp):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (28, "-high")]  # noqa: RUF012 - as Textual has them
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r,f5", "refresh_data", "Refresh or reconnect", show=False, id="again"),
-        Binding("colon,ctrl+p", "command_palette", "Commands", show=False),
+        Binding("ctrl+p", "command_palette", "Commands", show=False),
         Binding("comma", "settings", "Settings", show=False, id="settings"),
         Binding("f2", "theme", "Next theme", show=False, id="theme"),
         Binding("f12", "picture", "Save a screenshot", show=False, id="picture"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from s3d.shared.control import Listing, ObjectInfo
+from s3d.tui.deleted_objects import STATE, DeletedObjects
 from s3d.tui.match import NameFilter, narrows
 from s3d.tui.places import HOME, Place
 
@@ -74,6 +75,19 @@ class DirectoryListing:
         """The object of a row's id; None for a prefix, and for keys that are not listed."""
         return self._by_key.get(id)
 
+    def first_with(self, start: str) -> str:
+        """The row with this id; else the first whose id begins with it, of those that have arrived,
+        or ""."""
+        if start in self._by_key:
+            return start
+        ids = (*self.prefixes, *self._by_key)
+        return start if start in ids else next((id for id in ids if id.startswith(start)), "")
+
+    def has_reached(self, id: str) -> bool:
+        """Whether a row with this id would have arrived: pages come in the order of S3."""
+        last = max(self.prefixes[-1:] + [info.key for info in self.objects[-1:]], default="")
+        return not self.is_loading or last >= id
+
     def add(self, page: Listing) -> None:
         """Append the next page; pages arrive in the order of S3."""
         self.pages += 1
@@ -88,6 +102,15 @@ class DirectoryListing:
             return
         arrived: list[Item] = [*prefixes, *objects]
         self.shown = self._sorted([*self.shown, *self._matching(arrived)])
+
+    def add_deleted(self, deleted: DeletedObjects) -> None:
+        """Add what was deleted here, after the last page."""
+        prefixes = set(deleted.prefixes).difference(self.prefixes)
+        self.prefixes = sorted([*self.prefixes, *prefixes])
+        self.objects = sorted([*self.objects, *deleted.objects], key=_key)
+        self._by_key.update((info.key, info) for info in deleted.objects)
+        self.key_states.update(dict.fromkeys([*prefixes, *map(_key, deleted.objects)], STATE))
+        self._arrange()
 
     def label(self, item: Item) -> str:
         """The part of the key below this prefix."""
@@ -150,13 +173,17 @@ class Joined(Sequence[Item]):
         yield from self._objects
 
 
+def _key(info: ObjectInfo) -> str:
+    return info.key
+
+
 def _type(info: ObjectInfo) -> str:
     name = info.key.rpartition("/")[2]
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 _SORT_KEYS: dict[str, Callable[[ObjectInfo], Any]] = {
-    "name": lambda info: info.key,
+    "name": _key,
     "size": lambda info: info.size,
     "modified": lambda info: info.last_modified,
     "type": _type,

@@ -16,6 +16,7 @@ Sources = Sequence[tuple[str, Sequence[BindingType]]]
 
 _SIGNS = {
     "question_mark": "?", "slash": "/", "colon": ":", "comma": ",", "asterisk": "*",
+    "full_stop": ".",
     "left_square_bracket": "[", "right_square_bracket": "]", "apostrophe": "'",
     "equals_sign": "=", "underscore": "_",
 }  # fmt: skip

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 
 Test = Callable[[str], bool]
+Span = tuple[int, int]
+"""Start and end in a name."""
 
 
 class Unmatchable(ValueError):
@@ -18,6 +20,10 @@ class NameFilter:
     def __init__(self, text: str = "") -> None:
         self.text = text
         self._test = matcher(text)
+
+    def hits(self, name: str) -> list[Span]:
+        """The parts of a name that match."""
+        return hits(self.text, name)
 
     def matches(self, name: str) -> bool:
         return self._test is None or self._test(name)
@@ -37,6 +43,30 @@ def matcher(text: str) -> Test | None:
     if text.startswith("!"):
         return _lacks(text[1:]) if text[1:] else None
     return _contains(text) if text else None
+
+
+def hits(text: str, name: str) -> list[Span]:
+    """The parts of a name that a filter finds; none for those that names must not contain."""
+    if text.startswith("!"):
+        return []
+    if text.startswith("-f"):
+        return _letters(text[2:].strip(), name)
+    typed = text[1:] if text.startswith("~") else text
+    pattern = typed if text.startswith("~") else re.escape(typed)
+    found = _compiled(pattern, typed).finditer(name) if typed else ()
+    return [each.span() for each in found if each.end() > each.start()]
+
+
+def _letters(letters: str, name: str) -> list[Span]:
+    spans, start = [], 0
+    within = name if letters != letters.lower() else name.lower()
+    for letter in letters:
+        at = within.find(letter, start)
+        if at < 0:
+            return []
+        spans.append((at, at + 1))
+        start = at + 1
+    return spans
 
 
 def narrows(before: str, after: str) -> bool:

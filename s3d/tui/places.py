@@ -3,10 +3,11 @@ identify an object elsewhere. Pure."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 Place = tuple[str, str]
 """Bucket and prefix; ("", "") is the list of buckets."""
@@ -27,6 +28,10 @@ class History:
         if not self._past or self._past[-1] != leaving:
             self._past = [*self._past, leaving][-MAX_HISTORY:]
         self._future.clear()
+
+    def recent(self) -> list[Place]:
+        """The places visited, the last first, each once; without the list of buckets."""
+        return [place for place in dict.fromkeys(reversed(self._past)) if place != HOME]
 
     def back(self, here: Place) -> Place | None:
         """The place before; None when there is none."""
@@ -53,9 +58,44 @@ def parent(place: Place) -> Place:
 
 
 def parse_place(text: str) -> Place:
-    """BUCKET/PREFIX, with or without s3:// before it."""
-    bucket, _, prefix = text.strip().removeprefix("s3://").partition("/")
-    return (bucket, prefix)
+    """Bucket, and a prefix or key, of any text that names them.
+
+    BUCKET/KEY, /BUCKET/KEY, s3://BUCKET/KEY, an ARN, or a URL, also a presigned one:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-bucket-intro.html
+    """
+    text = text.strip()
+    if text.lower().startswith(("http://", "https://")):
+        return _place_of_url(text)
+    if text.startswith("arn:"):
+        text = text.split(":", 5)[-1]
+    bucket, _, key = text.removeprefix("s3://").lstrip("/").partition("/")
+    return (bucket, key)
+
+
+def _place_of_url(url: str) -> Place:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return HOME
+    path = unquote(parts.path.removeprefix("/"))
+    if host.endswith("console.aws.amazon.com"):
+        return (path.rstrip("/").rpartition("/")[2], parse_qs(parts.query).get("prefix", [""])[0])
+    if virtual := _VIRTUAL_HOST.match(host):
+        return (virtual[1], path)
+    bucket, _, key = path.partition("/")
+    return (bucket, key)
+
+
+_VIRTUAL_HOST = re.compile(r"(.+)\.s3[.-]")
+"""BUCKET.s3.REGION.amazonaws.com, BUCKET.s3.localhost."""
+
+
+def level_of(place: Place) -> tuple[Place, str]:
+    """The level that lists a place, and the key or the start of one that it ends with, or ""."""
+    bucket, key = place
+    prefix = key[: key.rfind("/") + 1]
+    return (bucket, prefix), "" if prefix == key else key
 
 
 class ClipboardChoice(NamedTuple):

@@ -7,6 +7,7 @@ when it comes into view. The cursor and the marks know nothing of the screen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from textwrap import wrap
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -28,6 +29,7 @@ _MIN_COLUMN = 4
 """Cells that a column without a width has at least."""
 _THEME_COLORS = {"good": "success", "bad": "error", "odd": "warning"}
 """Style of a row -> colour of the theme."""
+_HIT = Style(bold=True, underline=True)
 _NEARBY = 2_000
 """Number of rows after its old position in which a row is searched first."""
 
@@ -41,11 +43,15 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """id: stays the same when the row changes. style: good, bad, odd, or a style of Rich."""
+    """id: stays the same when the row changes. style: good, bad, odd, or a style of Rich.
+
+    hits: parts of the first cell that are marked, because a search has found them.
+    """
 
     id: str
     cells: tuple[str, ...]
     style: str = ""
+    hits: tuple[tuple[int, int], ...] = ()
 
 
 class RowCursor:
@@ -53,7 +59,7 @@ class RowCursor:
 
     def __init__(self) -> None:
         self.line = 0
-        self._id = ""
+        self.id = ""
         """Id of the row under the cursor: the rows may be changed in place."""
         self._count = 0
         self._id_at: Callable[[int], str] = lambda line: ""
@@ -61,11 +67,11 @@ class RowCursor:
     def set_rows(self, count: int, id_at: Callable[[int], str]) -> None:
         """Other rows: the cursor goes to where its row is now, if it is still there."""
         self._count, self._id_at = count, id_at
-        self.move_to(self.find(self._id) if self._id else self.line)
+        self.move_to(self.find(self.id) if self.id else self.line)
 
     def move_to(self, line: int) -> None:
         self.line = min(max(line, 0), max(self._count - 1, 0))
-        self._id = self._id_at(self.line) if self._count else ""
+        self.id = self._id_at(self.line) if self._count else ""
 
     def find(self, id: str) -> int:
         """The line of a row: mostly where the cursor is, or a little below. Else the cursor's."""
@@ -176,8 +182,11 @@ class Table(ScrollView, can_focus=True):
 
     def show(self, rows: Sequence[Row], ids: Callable[[int], str] | None = None) -> None:
         """Show other rows. ids: the id of a row by its line, where making the row is expensive."""
+        before = self.cursor.id
         self.rows, self._id_at = rows, ids or self._id_of_row
         self.cursor.set_rows(len(rows), self._id_at)
+        if self.cursor.id != before:
+            self.post_message(self.Moved())
         self.virtual_size = Size(0, len(rows) + 1)  # as wide as there is room
         self.refresh()
 
@@ -245,12 +254,12 @@ class Table(ScrollView, can_focus=True):
                 self.action_open()
 
     def _move_to(self, line: int) -> None:
-        before = self.cursor.line
+        before = self.cursor.id
         self.cursor.move_to(line)
         self._scroll_to_cursor()
         self.call_after_refresh(self._scroll_to_cursor)  # a table just shown has its height then
         self.refresh()
-        if self.cursor.line != before:
+        if self.cursor.id != before:
             self.post_message(self.Moved())
 
     def _scroll_to_cursor(self) -> None:
@@ -268,16 +277,22 @@ class Table(ScrollView, can_focus=True):
             return self._render_cells("  ", titles, width, self._style("bold"))
         line = y - 1 + round(self.scroll_y)
         if line >= len(self.rows):
-            first = range(len(self.rows))[:2]
-            has_none = all(self._id_at(each) in self.marks.unmarkable for each in first)
-            text = f"  {self.empty}" if has_none and y == len(self.rows) + 2 else ""
-            return Strip([Segment(cell(text, width), self._style("dim"))])
+            return Strip([Segment(cell(self._empty_line(y, width), width), self._style("dim"))])
         row = self.rows[line]
         is_current = line == self.cursor.line
         sign = self.glyphs.cursor if is_current else " "
         mark = self.glyphs.on if row.id in self.marks.ids else " "
         style = self._style("reverse" if is_current and self.has_focus else row.style)
-        return self._render_cells(sign + mark, row.cells, width, style)
+        strip = self._render_cells(sign + mark, row.cells, width, style)
+        return _with_hits(strip, row.hits, width) if row.hits else strip
+
+    def _empty_line(self, y: int, width: int) -> str:
+        """A line of the sentence in place of rows, which is wrapped, never cut."""
+        first = range(len(self.rows))[:2]
+        has_none = all(self._id_at(each) in self.marks.unmarkable for each in first)
+        number = y - len(self.rows) - 2
+        lines = wrap(self.empty, max(width - 4, 10)) if has_none and number >= 0 else []
+        return f"  {lines[number]}" if 0 <= number < len(lines) else ""
 
     def _style(self, text: str) -> Style:
         """good, bad and odd are colours of the theme; everything else is a style of Rich."""
@@ -293,6 +308,19 @@ class Table(ScrollView, can_focus=True):
             for text, column, column_width in zip(cells, self.columns, widths, strict=False)
         ]
         return Strip([Segment(cell(signs + " ".join(parts), width), style)])
+
+
+def _with_hits(strip: Strip, hits: Sequence[tuple[int, int]], width: int) -> Strip:
+    """Mark parts of the first cell, which is of one segment."""
+    segment, parts, at = next(iter(strip)), [], 0
+    for start, end in hits:
+        start, end = start + _SIGN_CELLS, end + _SIGN_CELLS
+        parts += [
+            Segment(segment.text[at:start], segment.style),
+            Segment(segment.text[start:end], (segment.style or Style()) + _HIT),
+        ]
+        at = end
+    return Strip([*parts, Segment(segment.text[at:], segment.style)], width)
 
 
 def column_widths(columns: Sequence[Column], width: int) -> list[int]:

@@ -10,6 +10,7 @@ queues from the focused widget up to the app have handled everything that the ke
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -28,7 +29,7 @@ MAX_WAIT = 1.0
 HELD_INTERVAL = 0.02
 """Seconds between two checks whether rows have arrived."""
 MAX_HELD = 3.0
-"""Seconds for which keys wait for the first rows of a list."""
+"""Seconds for which keys wait for the first rows of a list, or for names to complete."""
 
 
 class TypeAhead:
@@ -41,6 +42,8 @@ class TypeAhead:
         self._number = 0
         """Of the key whose effects are awaited: callbacks of earlier keys are ignored."""
         self._timer: asyncio.TimerHandle | None = None
+        self._held_since = 0.0
+        """When the next key began to wait for what it is about (monotonic); 0: it does not."""
         self.idle = asyncio.Event()
         """No key waits, and the effects of the last one are there."""
         self.idle.set()
@@ -48,6 +51,7 @@ class TypeAhead:
     async def put(self, event: Event) -> None:
         """Deliver a key or a paste now, or when those before it are done."""
         self._waiting.append(event)
+        self.idle.clear()
         if not self._is_busy:
             await self._next()
 
@@ -56,15 +60,30 @@ class TypeAhead:
         if self._timer is not None:
             self._timer.cancel()
         self._number += 1
+        number, loop = self._number, asyncio.get_running_loop()
         self._is_busy = bool(self._waiting)
         if not self._is_busy:
             self.idle.set()
-            return
-        self.idle.clear()
-        number, loop = self._number, asyncio.get_running_loop()
-        self._timer = loop.call_later(MAX_WAIT, self._schedule, number)
-        await self._deliver(self._waiting.popleft())
-        self._start_round(number, 1)
+        elif self._is_held():
+            self._timer = loop.call_later(HELD_INTERVAL, self._schedule, number)
+        else:
+            self._timer = loop.call_later(MAX_WAIT, self._schedule, number)
+            await self._deliver(self._waiting.popleft())
+            self._start_round(number, 1)
+
+    def _is_held(self) -> bool:
+        """Whether the focused widget has not read what the next key is about.
+
+        It then has a method holds_key(event). Escape is never held, nor what was typed before it:
+        it may be meant to end the wait.
+        """
+        holds = getattr(self._app.focused, "holds_key", None)
+        if holds is None or not holds(self._waiting[0]):
+            self._held_since = 0.0
+            return False
+        now = time.monotonic()
+        self._held_since = self._held_since or now
+        return now - self._held_since < MAX_HELD and not any(map(is_escape, self._waiting))
 
     def _schedule(self, number: int) -> None:
         """Go on in the app's own queue, where Textual handles keys."""
@@ -89,29 +108,12 @@ class TypeAhead:
             if round_number < MIN_ROUNDS or (has_moved and round_number < MAX_ROUNDS):
                 self._start_round(number, round_number + 1)
             else:
-                await self._finish(number, MAX_HELD)
+                await self._next()
 
         pumps[0].call_later(step, 1)
 
-    async def _finish(self, number: int, patience: float) -> None:
-        """Go on, unless the focused list has no rows yet that the next key could mean."""
-        if number != self._number:
-            return
-        is_held = getattr(self._app.focused, "awaits_rows", False) and self._waiting
-        if is_held and patience > 0 and not any(map(is_escape, self._waiting)):
-            if self._timer is not None:
-                self._timer.cancel()
-            left = patience - HELD_INTERVAL
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(
-                HELD_INTERVAL, lambda: self._app.call_later(self._finish, number, left)
-            )
-        else:
-            await self._next()
-
 
 def is_escape(event: Event) -> bool:
-    """Escape does not let keys wait for rows: it stops the wait for them."""
     return isinstance(event, Key) and event.key == "escape"
 
 

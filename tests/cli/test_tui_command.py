@@ -58,7 +58,7 @@ def test_a_person_looks_around(serving, bucket, store, opened):
     terminal.until("all buckets: ")
     terminal.press("C-g")
     terminal.until("s3://BUCKET")
-    terminal.rewrite("Go to", f"s3://{bucket}")
+    terminal.write(f"s3://{bucket}/")
     terminal.press("Enter")
     terminal.until("a␛]0;PWNED␇[red].txt")
     assert terminal.title == title
@@ -81,7 +81,7 @@ def test_files_go_up_and_come_down(serving, bucket, opened, tmp_path):
     terminal.until("connected  agent")
     terminal.press("2", "C-g")
     terminal.until("s3://BUCKET")
-    terminal.rewrite("Go to", f"s3://{bucket}")
+    terminal.write(f"s3://{bucket}/")
     terminal.press("Enter")
     terminal.until("No objects. u uploads some")
     terminal.press("u")

@@ -75,7 +75,7 @@ async def test_what_the_agent_refuses_is_told_with_its_hint(opened):
 
 async def test_the_palette_runs_what_it_lists(opened):
     async with opened("3") as pilot:
-        await pilot.press("colon")
+        await pilot.press("ctrl+p")
         await pilot.pause(0.3)
         await pilot.press(*"pause all up")
         await pilot.pause(0.3)

@@ -1,6 +1,16 @@
 import shlex
 
-from s3d.tui.places import HOME, MAX_HISTORY, History, clipboard_choices, parent, parse_place
+import pytest
+
+from s3d.tui.places import (
+    HOME,
+    MAX_HISTORY,
+    History,
+    clipboard_choices,
+    level_of,
+    parent,
+    parse_place,
+)
 
 END = "http://127.0.0.1:33333"
 
@@ -34,9 +44,38 @@ def test_the_level_above():
     assert parent(("b", "")) == HOME
 
 
-def test_a_place_is_read():
-    assert parse_place(" s3://b/p/q ") == ("b", "p/q")
+@pytest.mark.finding("tui-2")
+def test_a_slash_in_front_is_the_same_place():
+    assert parse_place("/b/p/q/") == parse_place("b/p/q/") == ("b", "p/q/")
+    assert parse_place("/") == HOME
+
+
+@pytest.mark.finding("tui-3")
+@pytest.mark.parametrize(
+    "text",
+    [
+        " s3://b/p/q r ", "arn:aws:s3:::b/p/q r", "arn:aws-cn:s3:::b/p/q r",
+        "http://127.0.0.1:33333/b/p/q%20r", "https://b.s3.eu-west-1.amazonaws.com/p/q%20r",
+        "https://s3.eu-west-1.amazonaws.com/b/p/q%20r?X-Amz-Signature=1",
+        "http://b.s3.localhost:33333/p/q%20r",
+        "https://eu-west-1.console.aws.amazon.com/s3/object/b?prefix=p/q%20r",
+    ],
+)  # fmt: skip
+def test_what_names_an_object_is_read(text):
+    assert parse_place(text) == ("b", "p/q r")
+
+
+def test_what_names_nothing_is_the_list_of_buckets():
+    assert parse_place("https://") == parse_place("http://[::1") == HOME
     assert parse_place("b") == ("b", "")
+
+
+@pytest.mark.finding("tui-3")
+def test_a_key_is_on_the_level_above_it():
+    assert level_of(("b", "p/q")) == (("b", "p/"), "p/q")
+    assert level_of(("b", "p/")) == (("b", "p/"), "")
+    assert level_of(("b", "")) == (("b", ""), "")
+    assert level_of(HOME) == (HOME, "")
 
 
 def found(*what):

@@ -7,12 +7,16 @@ from textual.events import Key
 from textual.widget import Widget
 from textual.widgets import Input
 
+from s3d.tui import type_ahead
 from s3d.tui.type_ahead import TypeAheadApp, is_escape
 
 
 class Rows(Widget, can_focus=True):
-    awaits_rows = False
+    has_rows = True
     seen = ""
+
+    def holds_key(self, event: Key) -> bool:
+        return not self.has_rows
 
     def on_key(self, event: Key) -> None:
         self.seen += event.key
@@ -51,14 +55,33 @@ async def test_keys_wait_for_rows_and_escape_ends_the_wait():
     app = Screenful()
     async with app.run_test() as pilot:
         rows = app.query_one(Rows)
-        rows.awaits_rows = True
         await app.type_ahead.put(Key("a", "a"))
+        await app.type_ahead.idle.wait()
+        rows.has_rows = False
         await app.type_ahead.put(Key("b", "b"))
         await pilot.pause()
         assert rows.seen == "a"
         await app.type_ahead.put(Key("escape", None))
         await app.type_ahead.idle.wait()
         assert rows.seen == "abescape"
+
+
+async def test_keys_go_on_when_the_rows_are_there(monkeypatch):
+    app = Screenful()
+    async with app.run_test() as pilot:
+        rows = app.query_one(Rows)
+        rows.has_rows = False
+        await app.type_ahead.put(Key("a", "a"))
+        await pilot.pause()
+        assert rows.seen == ""
+        rows.has_rows = True
+        await app.type_ahead.idle.wait()
+        assert rows.seen == "a"
+        monkeypatch.setattr(type_ahead, "MAX_HELD", 0.0)
+        rows.has_rows = False
+        await app.type_ahead.put(Key("b", "b"))
+        await app.type_ahead.idle.wait()
+        assert rows.seen == "ab"
 
 
 def test_what_ends_the_wait():

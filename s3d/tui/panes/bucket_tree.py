@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
@@ -18,6 +20,12 @@ MAX_PREFIXES = 500
 
 class BucketTree(Tree[Place]):
     """Its nodes are the places whose prefixes the table has listed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+        Binding("l,right", "select_cursor", "Open", show=False),
+    ]
 
     class Chosen(Message):
         """A node was chosen: its place shall be opened."""
@@ -53,6 +61,12 @@ class BucketTree(Tree[Place]):
             name = place[1][len(above[1]) :] if place[1] else place[0]
             self._node_of[place] = node.add(Text(safe(name)), data=place)
         node.expand()
+
+    @property
+    def place(self) -> Place:
+        """The place under the cursor."""
+        node = self.cursor_node
+        return HOME if node is None or node.data is None else node.data
 
     def go(self, place: Place) -> None:
         """Put the cursor on a place, if it has a node."""

@@ -20,6 +20,9 @@ from s3d.tui.panes.listing_table import ListingTable
 from s3d.tui.panes.navigation import Navigation
 from s3d.tui.panes.object_actions import ObjectActions
 from s3d.tui.panes.pane import FilterInput, Pane
+from s3d.tui.panes.second_pane import SecondPane
+from s3d.tui.panes.side_views import SideViews
+from s3d.tui.panes.two_panes import TwoPanes
 from s3d.tui.places import HOME
 from s3d.tui.table import Table
 from s3d.tui.text_widgets import TextBar
@@ -38,7 +41,7 @@ class BucketsPane(Pane):
         Binding("y", "object('copy')", "Copy", id="buckets.copy"),
         Binding("p", "object('pin')", "Pin", show=False, id="buckets.pin"),
         Binding("slash", "filter", "Filter", id="buckets.filter"),
-        Binding("o", "sort", "Sort", id="buckets.sort"),
+        Binding("o", "object('sort')", "Sort", id="buckets.sort"),
         Binding("m", "object('move')", "Copy, move or rename", show=False, id="buckets.move"),
         Binding("n", "object('new')", "New bucket or prefix", show=False, id="buckets.new"),
         Binding("t", "object('tags')", "Edit tags", show=False, id="buckets.tags"),
@@ -47,22 +50,32 @@ class BucketsPane(Pane):
         Binding("S", "object('sizes')", "Sizes by prefix", show=False, id="buckets.sizes"),
         Binding("P", "object('properties')", "Properties of the bucket", show=False,
                 id="buckets.properties"),
+        Binding("full_stop", "object('deleted')", "Show deleted objects", show=False,
+                id="buckets.deleted"),
+        Binding("r", "object('restore')", "Restore a deleted object", show=False,
+                id="buckets.restore"),
         Binding("f", "object('prefetch')", "Bring into the cache", show=False,
                 id="buckets.prefetch"),
         Binding("E", "object('evict')", "Take out of the cache", show=False, id="buckets.evict"),
         Binding("plus", "object('preview')", "Preview, or more of it", show=False,
                 id="buckets.preview"),
-        Binding("i", "inspector", "Inspector", show=False, id="buckets.inspector"),
-        Binding("left_square_bracket", "inspector(-1)", "Inspector: tab before", show=False),
-        Binding("right_square_bracket", "inspector(1)", "Inspector: next tab", show=False),
+        Binding("w", "panes('toggle')", "Second pane", show=False, id="buckets.second"),
+        Binding("W", "panes('other')", "Second pane: folder or bucket", show=False,
+                id="buckets.second_place"),
+        Binding("c", "panes('copy')", "Copy to the other pane", show=False,
+                id="buckets.copy_across"),
+        Binding("M", "panes('move')", "Move to the other pane", show=False,
+                id="buckets.move_across"),
+        Binding("i", "side('inspector')", "Inspector", show=False, id="buckets.inspector"),
+        Binding("T", "side('tree')", "Tree of prefixes", show=False, id="buckets.tree"),
+        Binding("left_square_bracket", "side('before')", "Inspector: tab before", show=False),
+        Binding("right_square_bracket", "side('next')", "Inspector: next tab", show=False),
         Binding("h,left,backspace", "go('up')", "Level above", show=False, id="buckets.up"),
         Binding("ctrl+o", "go('back')", "Back", show=False, id="buckets.back"),
         Binding("ctrl+n", "go('forward')", "Forward", show=False, id="buckets.forward"),
         Binding("B", "go('bookmark')", "Bookmark this place", show=False, id="buckets.bookmark"),
         Binding("apostrophe", "go('bookmarks')", "Go to a bookmark", show=False,
                 id="buckets.bookmarks"),
-        Binding("ctrl+g", "go('by_name')", "Go to s3://BUCKET/PREFIX", show=False,
-                id="buckets.go"),
         Binding("escape", "step_back", "One step back", show=False),
     ]  # fmt: skip
 
@@ -72,29 +85,38 @@ class BucketsPane(Pane):
         with Horizontal(id="level"):
             yield BucketTree("tree", ascii=self.glyphs is ASCII)
             yield ListingTable(glyphs=self.glyphs, id="objects")
+            yield SecondPane("second", glyphs=self.glyphs)
             yield Inspector("inspector")
 
     def on_mount(self) -> None:
         self._filter_error = ""
         """Why the filter as typed so far is not valid."""
+        self.side_views = SideViews(
+            self.table, self.query_one(BucketTree), self.query_one(Inspector),
+            leave_tree=self.take_focus,
+        )  # fmt: skip
+        level = self.query_one("#level")
+        self.two_panes = TwoPanes(
+            self.host, self.table, self.query_one(SecondPane), leave=self.take_focus,
+            mark=lambda is_two: level.set_class(is_two, "-two"),
+        )  # fmt: skip
         self.navigation = Navigation(
             self.host, self.table, show=self._show_listing, refresh=self._draw_place
         )
         self.object_actions = ObjectActions(
-            self.host,
-            self.table,
-            open_place=self.navigation.open_place,
-            inspect=self.inspect,
+            self.host, self.table, open_place=self.navigation.open_place, inspect=self.inspect,
+            tree_place=self.side_views.focused_place,
             preview=self.query_one(Inspector).read_more,
-        )
+        )  # fmt: skip
 
     @property
     def table(self) -> ListingTable:
-        return self.query_one(ListingTable)
+        return self.query_one("#objects", ListingTable)
 
     def draw(self) -> None:
         """Only the list of buckets follows the State; a listing is read when it is opened."""
-        self.query_one(BucketTree).show_buckets(info.name for info in self.state.buckets)
+        self.side_views.show_buckets(self.state.buckets)
+        self.query_one(SecondPane).draw()
         if self.table.listing.place == HOME:
             self.table.show_listing()
         else:
@@ -103,7 +125,10 @@ class BucketsPane(Pane):
     def _draw_place(self) -> None:
         listing = self.table.listing
         is_bookmarked = listing.name in self.host.preferences.bookmarks
-        text = place_text(listing, len(self.table.rows), is_bookmarked=is_bookmarked)
+        text = place_text(
+            listing, len(self.table.rows), is_bookmarked=is_bookmarked,
+            shows_deleted=self.table.deleted is not None,
+        )  # fmt: skip
         self.query_one("#place", TextBar).put(self._filter_error or text)
 
     def status(self) -> str:
@@ -128,9 +153,7 @@ class BucketsPane(Pane):
         self.host.main.draw_foot()
         self.inspect()
         if event.page and not listing.deep:
-            tree = self.query_one(BucketTree)
-            tree.show_prefixes(listing.place, listing.prefixes)
-            tree.go(listing.place)
+            self.side_views.follow(listing)
 
     def on_table_opened(self, event: Table.Opened) -> None:
         listing = self.table.listing
@@ -149,12 +172,7 @@ class BucketsPane(Pane):
     @on(Table.Moved)
     def inspect(self) -> None:
         """Show the details of what is under the cursor."""
-        inspector, current = self.query_one(Inspector), self.table.current_id
-        bucket = self.table.listing.bucket
-        if bucket:
-            inspector.look(bucket, current, self.table.current_object)
-        else:
-            inspector.look(current, "", None)
+        self.side_views.inspect()
 
     def on_table_marked(self) -> None:
         self.host.main.draw_foot()
@@ -181,9 +199,6 @@ class BucketsPane(Pane):
             self.navigation.open_place(listing.place, deep=True)
             self.table.listing.search(listing.filter.text)
 
-    def action_sort(self) -> None:
-        self.table.choose_order()
-
     # Actions by name
 
     def action_step_back(self) -> None:
@@ -202,17 +217,20 @@ class BucketsPane(Pane):
         else:
             self.navigation.up()
 
-    def action_inspector(self, by: int = 0) -> None:
-        """Show another tab of the inspector; or show and hide it in a narrow terminal."""
-        inspector = self.query_one(Inspector)
-        if by:
-            inspector.turn(by)
-        else:
-            inspector.toggle_class("-asked")
+    def action_side(self, name: str) -> None:
+        """Show, hide or turn what is beside the table: see SideViews."""
+        self.side_views.run(name)
+
+    def action_panes(self, name: str) -> None:
+        """Show a second pane, or copy and move between the two: see TwoPanes."""
+        self.two_panes.run(name)
 
     def action_go(self, name: str) -> None:
         """Go to another place: see Navigation."""
-        self.navigation.run(name)
+        if name == "up" and self.two_panes.has_focus:
+            self.query_one(SecondPane).up()
+        else:
+            self.navigation.run(name)
 
     def action_object(self, name: str) -> None:
         """Do something with objects: see ObjectActions."""

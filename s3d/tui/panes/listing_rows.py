@@ -1,32 +1,36 @@
-"""A directory listing as texts: its rows, its columns, and the text for an empty one. Pure."""
+"""A directory listing as texts: its rows, the place above them, the text for an empty one. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
+
 from s3d.shared.control import BucketInfo
-from s3d.shared.text import age, count, safe, size
-from s3d.tui.directory_listing import UP, DirectoryListing, Item, SortOrder
-from s3d.tui.table import Column, Row
+from s3d.shared.text import count, safe
+from s3d.tui.directory_listing import UP, DirectoryListing, Item
+from s3d.tui.match import NameFilter
+from s3d.tui.name_elision import difference, shorten
+from s3d.tui.panes.listing_columns import Layout, ago
+from s3d.tui.table import Row
 from s3d.tui.themes import Glyphs
 
-COLUMN_ORDERS = ("name", "size", "modified", "")
-"""The order that a click on the header of each column chooses."""
-_STYLES = {"failed": "bad", "held": "odd", "pending": "odd"}
+MEASURED = 500
+"""Names of a listing whose lengths decide on the columns."""
+_STYLES = {"failed": "bad", "held": "odd", "pending": "odd", "deleted": "dim"}
 
 
 class ObjectRows(Sequence[Row]):
     """The rows of a listing, each made when it is drawn: there may be a million.
 
-    The first row leads to the parent prefix. has_words: the state of a key is a sign and a word,
-    else only a sign. now: Unix seconds.
+    The first row leads to the parent prefix. now: Unix seconds.
     """
 
     def __init__(
-        self, listing: DirectoryListing, *, glyphs: Glyphs, now: float, has_words: bool
+        self, listing: DirectoryListing, layout: Layout, *, glyphs: Glyphs, now: float
     ) -> None:
-        self._listing, self._glyphs = listing, glyphs
-        self._now, self._has_words = now, has_words
+        self._listing, self._layout = listing, layout
+        self._glyphs, self._now = glyphs, now
 
     def __len__(self) -> int:
         return len(self._listing.shown) + 1
@@ -39,61 +43,58 @@ class ObjectRows(Sequence[Row]):
         return item if isinstance(item, str) else item.key
 
     def __getitem__(self, n: int) -> Row:  # type: ignore[override]
-        return self._row(self._listing.shown[n - 1]) if n else Row(UP, ("../", "", "", ""))
+        if n == 0:
+            return Row(UP, ("../", *("" for _ in self._layout.fields)))
+        return self._row(n - 1)
 
-    def _row(self, item: Item) -> Row:
-        label = self._listing.label(item)
-        if isinstance(item, str):
-            return Row(item, (label, "", "", ""), "bold")
-        state = self._listing.key_states.get(item.key, "")
-        sign = _sign(state, self._glyphs)
-        if state and self._has_words:
-            sign += f" {state}"
-        cells = (label, size(item.size), _ago(item.last_modified, self._now), sign)
-        return Row(item.key, cells, _STYLES.get(state, ""))
+    def _row(self, n: int) -> Row:
+        listing, item = self._listing, self._listing.shown[n]
+        is_prefix = isinstance(item, str)
+        id = item if isinstance(item, str) else item.key
+        state = listing.key_states.get(id, "")
+        name, hits = self._name(n, safe(listing.label(item)))
+        cells = self._layout.cells(item, state, now=self._now, glyphs=self._glyphs)
+        style = _STYLES.get(state, "bold" if is_prefix else "")
+        return Row(id, (name, *cells), style, hits)
+
+    def _name(self, n: int, label: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """The name as there is room for it, and the parts of it that the filter has found."""
+        more, hits = self._glyphs.more, self._listing.filter.hits(label)
+        if cell_len(label) <= self._layout.name_width:
+            return label, tuple(hits)
+        shown = self._listing.shown
+        beside = [
+            safe(self._listing.label(shown[m])) for m in (n - 1, n + 1) if 0 <= m < len(shown)
+        ]
+        at = hits[0][0] if hits else difference(label, *beside)
+        short = shorten(label, self._layout.name_width, at, more)
+        return short.text, tuple(place for hit in hits for place in short.place_of(hit, len(more)))
 
 
-def bucket_rows(buckets: Iterable[BucketInfo], name_filter: str, now: float) -> list[Row]:
-    """The rows of the list of buckets whose names contain the filter, in any case."""
+def longest_name(listing: DirectoryListing) -> int:
+    """Cells of the longest of the first names."""
+    some: list[Item] = [listing.shown[n] for n in range(min(len(listing.shown), MEASURED))]
+    return max((cell_len(listing.label(item)) for item in some), default=0)
+
+
+def bucket_rows(buckets: Iterable[BucketInfo], listing: DirectoryListing, now: float) -> list[Row]:
+    """The rows of the list of buckets whose names the filter lets pass; they have no capitals."""
+    typed = listing.filter.text
+    name_filter = NameFilter(typed if typed.startswith("~") else typed.lower())
     return [
-        Row(bucket.name, (f"{bucket.name}/", "", _ago(bucket.created, now), ""))
+        Row(
+            bucket.name, (f"{bucket.name}/", ago(bucket.created, now)),
+            hits=tuple(name_filter.hits(bucket.name)),
+        )
         for bucket in buckets
-        if name_filter.lower() in bucket.name.lower()
-    ]
-
-
-def _ago(at: float, now: float) -> str:
-    return age(now - at) if at else ""
-
-
-def _sign(state: str, glyphs: Glyphs) -> str:
-    signs = {
-        "pending": glyphs.up, "failed": glyphs.bad, "held": glyphs.held, "pinned": glyphs.pin,
-        "cached": glyphs.on, "partial": glyphs.part,
-    }  # fmt: skip
-    return signs.get(state, "")
-
-
-def listing_columns(order: SortOrder, *, has_words: bool = True) -> list[Column]:
-    """The columns, with the direction in the title of the one that is sorted by."""
-
-    def title(text: str, field: str) -> str:
-        if order.field != field:
-            return text
-        return f"{text} {'v' if order.is_reversed else '^'}"
-
-    return [
-        Column(title("Name", "name")),
-        Column(title("Size", "size"), 10, right=True),
-        Column(title("Modified", "modified"), 10, right=True),
-        Column("State", 9) if has_words else Column("", 1),
-    ]
+        if name_filter.matches(bucket.name)
+    ]  # fmt: skip
 
 
 def empty_text(listing: DirectoryListing) -> str:
     """What is shown in place of rows."""
     if not listing.bucket:
-        name_filter = listing.filter.text.lower()
+        name_filter = safe(listing.filter.text)
         return f"No match for {name_filter}." if name_filter else "No bucket. n makes one."
     if listing.is_loading:
         return f"listing {safe(listing.name)}"
@@ -105,11 +106,18 @@ def empty_text(listing: DirectoryListing) -> str:
     return "No objects. u uploads some."
 
 
-def place_text(listing: DirectoryListing, row_count: int, *, is_bookmarked: bool) -> str:
+def place_text(
+    listing: DirectoryListing,
+    row_count: int,
+    *,
+    is_bookmarked: bool = False,
+    shows_deleted: bool = False,
+) -> str:
     """The bar above the rows: where, how many rows, and whether more arrive."""
     name = safe(listing.name) if listing.bucket else "all buckets"
     star = "  bookmarked" if is_bookmarked else ""
     deep = " and all below" if listing.deep else ""
+    deep += " with deleted objects" if shows_deleted and listing.bucket else ""
     return f" {name}{deep}: {_amount_text(listing, row_count)}{star}"
 
 

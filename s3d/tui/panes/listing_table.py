@@ -5,30 +5,28 @@ from __future__ import annotations
 from contextlib import aclosing, suppress
 
 from textual import work
+from textual.events import Event, Key
 from textual.message import Message
 
 from s3d.shared.control import ObjectInfo
 from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused, listing_pages
-from s3d.tui.directory_listing import ORDERS, UP, DirectoryListing, SortOrder
-from s3d.tui.frame import WIDE
+from s3d.tui.deleted_objects import DeletedObjects
+from s3d.tui.directory_listing import ORDERS, UP, DirectoryListing
 from s3d.tui.host import Host, host_of
-from s3d.tui.panes.listing_rows import (
-    COLUMN_ORDERS,
-    ObjectRows,
-    bucket_rows,
-    empty_text,
-    listing_columns,
-)
+from s3d.tui.panes.deleted_rows import read_deleted
+from s3d.tui.panes.listing_columns import layout_for
+from s3d.tui.panes.listing_rows import ObjectRows, bucket_rows, empty_text, longest_name
 from s3d.tui.places import HOME
 from s3d.tui.screens.dialogs import Choice
-from s3d.tui.table import Table
+from s3d.tui.table import Column, Table
 from s3d.tui.themes import Glyphs
 
 MAX_REFRESHED = 5_000
 """Rows up to which a listing is read again when something in it has changed."""
-BROAD = 130
-"""Cells of the terminal from which tree and inspector leave room for words."""
+FREE_KEYS = frozenset((*"123456qh", "question_mark", "ctrl+r", "f5", "ctrl+p", "ctrl+g", "colon"))
+"""Keys that have nothing to do with the rows, and so need not wait for them."""
+BUCKET_COLUMNS = (Column("Name"), Column("Created", 10, right=True))
 
 
 class ListingTable(Table):
@@ -42,11 +40,14 @@ class ListingTable(Table):
             super().__init__()
 
     def __init__(self, *, glyphs: Glyphs, id: str) -> None:
-        super().__init__(
-            listing_columns(SortOrder()), glyphs=glyphs, empty="Nothing is here.", marks=True, id=id
-        )
+        super().__init__(BUCKET_COLUMNS, glyphs=glyphs, empty="Nothing is here.", marks=True, id=id)
         self.marks.unmarkable = frozenset({UP})
         self.listing = DirectoryListing()
+        self._layout = layout_for(0, 0)
+        self._select = ""
+        """The row that the cursor goes to when it has arrived."""
+        self.deleted: DeletedObjects | None = None
+        """What was deleted below the place; None while that is not shown."""
         self._is_outdated = False
         """Something in the listing has changed since it was read."""
 
@@ -54,10 +55,10 @@ class ListingTable(Table):
     def host(self) -> Host:
         return host_of(self)
 
-    @property
-    def awaits_rows(self) -> bool:
-        """Whether a place was opened of which no row is there yet: keys wait for it."""
-        return self.listing.is_loading and not self.listing.pages
+    def holds_key(self, event: Event) -> bool:
+        """Whether a key is about rows of a place that was opened and has none yet."""
+        is_free = isinstance(event, Key) and event.key in FREE_KEYS
+        return self.listing.is_loading and not self.listing.pages and not is_free
 
     @property
     def current_id(self) -> str:
@@ -73,45 +74,46 @@ class ListingTable(Table):
     def show_listing(self, page: int = 0) -> None:
         """Show the rows of the listing, or of the buckets in the State."""
         listing, now = self.listing, self.host.clock()
-        has_words = not WIDE <= self.host.size.width < BROAD
-        self.columns = listing_columns(listing.order, has_words=has_words)
         self.empty = empty_text(listing)
         if listing.place == HOME:
-            self.show(bucket_rows(self.host.state.buckets, listing.filter.text, now))
+            self.columns = BUCKET_COLUMNS
+            self.show(bucket_rows(self.host.state.buckets, listing, now))
         else:
-            rows = ObjectRows(listing, glyphs=self.glyphs, now=now, has_words=has_words)
+            width = self.scrollable_content_region.width or self.host.size.width
+            self._layout = layout_for(width, longest_name(listing))
+            self.columns = self._layout.columns(listing.order)
+            rows = ObjectRows(listing, self._layout, glyphs=self.glyphs, now=now)
             self.show(rows, rows.id)
         self.post_message(self.Listed(page))
 
     def open(self, listing: DirectoryListing, select: str = "") -> None:
-        """Read and show another listing. select: the row that the cursor goes to."""
-        self.listing = listing
+        """Read and show another listing. select: the row that the cursor goes to, or the start of
+        its name."""
+        self.listing, self._select = listing, select
         listing.is_loading = bool(listing.bucket)
         self.unmark()
         self.show([])
-        self.load(select)
+        self.load()
 
     @work(exclusive=True, group="listing", exit_on_error=False)
-    async def load(self, select: str = "") -> None:
+    async def load(self) -> None:
         """Read all pages, and show each when it arrives."""
         listing = self.listing
         if not listing.bucket:
             self.show_listing()
-            self.go(select) if select else self.action_move(-1, "all")
+            self.go(self._select) if self._select else self.action_move(-1, "all")
             self.host.feed.poll_now()
             return
         self.show_listing()
         try:
-            await self._read_pages(listing, select, is_shown=True)
+            await self._read_pages(listing, is_shown=True)
         except (AgentUnreachable, RequestRefused) as error:
             listing.error = safe(str(error))
         finally:
             listing.is_loading = False
             self.show_listing()
 
-    async def _read_pages(
-        self, listing: DirectoryListing, select: str = "", *, is_shown: bool
-    ) -> None:
+    async def _read_pages(self, listing: DirectoryListing, *, is_shown: bool) -> None:
         """Add all pages to a listing. Raises AgentUnreachable, RequestRefused."""
         pages = listing_pages(
             self.host.agent, listing.bucket, listing.prefix, deep=listing.deep,
@@ -123,8 +125,25 @@ class ListingTable(Table):
                 listing.is_loading = bool(page.cursor)
                 if is_shown:
                     self.show_listing(listing.pages)
-                    if select and listing.pages == 1:
-                        self.go(select)
+                    self._go_to_selected()
+        if self.deleted is not None:
+            self.deleted = await read_deleted(self.host.agent, listing)
+            listing.add_deleted(self.deleted)
+
+    def _go_to_selected(self) -> None:
+        """Put the cursor on the row that was asked for, once it is there, unless it was moved."""
+        if not self._select or self.cursor.line:
+            self._select = ""
+            return
+        if self.listing.has_reached(self._select):
+            self.go(self.listing.first_with(self._select))
+            self._select = ""
+
+    def toggle_deleted(self) -> None:
+        """Show or hide objects that were deleted from a versioned bucket."""
+        self.deleted = DeletedObjects() if self.deleted is None else None
+        if self.listing.bucket:
+            self.read_again()
 
     def stop_loading(self) -> None:
         self.workers.cancel_group(self, "listing")
@@ -155,8 +174,14 @@ class ListingTable(Table):
                 self.show_listing()
 
     def search(self, text: str) -> None:
-        """Show only what matches a filter. Raises Unmatchable."""
+        """Show only what matches a filter, with the cursor on the first. Raises Unmatchable."""
         self.listing.search(text)
+        self.show_listing()
+        above = 0 if self.listing.place == HOME else 1  # the row that leads up
+        if text and len(self.rows) > above:
+            self._move_to(above)
+
+    def on_resize(self) -> None:
         self.show_listing()
 
     def sort(self, order: str) -> None:
@@ -168,5 +193,6 @@ class ListingTable(Table):
         self.host.prompts.choose("Sort by (again: the other way round)", choices, self.sort)
 
     def on_table_header_clicked(self, event: Table.HeaderClicked) -> None:
-        if order := COLUMN_ORDERS[event.column]:
+        is_buckets = self.listing.place == HOME
+        if order := "" if is_buckets else self._layout.order_of(event.column):
             self.sort(order)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from string import ascii_lowercase
 
+from s3d.tui.command_line import CommandLine, CommandRefused
 from s3d.tui.directory_listing import DirectoryListing
 from s3d.tui.host import Host
+from s3d.tui.omnibox import Known, Suggestion
 from s3d.tui.panes.listing_table import ListingTable
-from s3d.tui.places import History, Place, parent, parse_place
+from s3d.tui.places import History, Place, level_of, parent, parse_place
 from s3d.tui.screens.dialogs import Choice
-from s3d.tui.screens.form_screen import Field
+from s3d.tui.screens.go_to_screen import GoToScreen
 
 MAX_BOOKMARKS = len(ascii_lowercase)
 """Bookmarks in the menu: each has a letter."""
@@ -37,7 +39,6 @@ class Navigation:
             "up": self.up, "back": lambda: self._through_history(is_back=True),
             "forward": lambda: self._through_history(is_back=False),
             "bookmark": self._toggle_bookmark, "bookmarks": self._choose_bookmark,
-            "by_name": self._by_name,
         }  # fmt: skip
         ways[name]()
 
@@ -45,6 +46,12 @@ class Navigation:
         """Show a place, and remember the one before. select: the row that the cursor goes to."""
         self._history.visit(self._table.listing.place)
         self._open(place, deep=deep, select=select)
+
+    def go_to(self, text: str) -> None:
+        """Open the level that a text names, with the cursor on the key that it ends with."""
+        self._host.main.show_tab("buckets")
+        place, select = level_of(parse_place(text))
+        self.open_place(place, select=select)
 
     def _open(self, place: Place, *, deep: bool = False, select: str = "") -> None:
         """The order of the rows stays."""
@@ -73,12 +80,35 @@ class Navigation:
         else:
             self._open(place)
 
-    def _by_name(self) -> None:
-        name = self._table.listing.name
-        fields = [Field("place", "Go to", name, hint="s3://BUCKET/PREFIX", is_beginning=True)]
-        self._host.prompts.fill_in(
-            "Go to", fields, lambda values: self.open_place(parse_place(values["place"])), verb="go"
+    def ask(self, start: str | None = None) -> None:
+        """Ask where to go, or for a command. start: what is in the line; None: this place."""
+        listing, state = self._table.listing, self._host.state
+        recent = [f"{bucket}/{prefix}" for bucket, prefix in self._history.recent()]
+        known = Known(
+            [each.name for each in state.buckets], self._host.preferences.bookmarks, recent
         )
+        if start is None:
+            start = listing.name if listing.bucket else ""
+
+        def chosen(suggestion: Suggestion | None) -> None:
+            if suggestion is not None:
+                self._carry_out(suggestion)
+
+        self._host.push_screen(GoToScreen(start, known), chosen)
+
+    def _carry_out(self, suggestion: Suggestion) -> None:
+        if suggestion.kind == "command":
+            try:
+                CommandLine(self._host, go_to=self.go_to).run(suggestion.text[1:])
+            except CommandRefused as error:
+                self._host.messages.toast(str(error), is_error=True)
+        elif suggestion.kind == "below":
+            self._host.main.show_tab("buckets")
+            place, select = level_of(parse_place(suggestion.text))
+            self.open_place(place, deep=True)
+            self._table.search(f"-f {select[len(place[1]) :]}")
+        else:
+            self.go_to(suggestion.text)
 
     def _toggle_bookmark(self) -> None:
         listing, preferences = self._table.listing, self._host.preferences
@@ -102,6 +132,4 @@ class Navigation:
             Choice(letter, name, name)
             for letter, name in zip(ascii_lowercase, bookmarks, strict=False)
         ]
-        self._host.prompts.choose(
-            "Bookmarks", choices, lambda name: self.open_place(parse_place(name))
-        )
+        self._host.prompts.choose("Bookmarks", choices, self.go_to)

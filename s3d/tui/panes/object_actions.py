@@ -11,10 +11,17 @@ from s3d.tui.cli_equivalent import command, object_name, tag_command
 from s3d.tui.control_paths import bucket_path, tags_path
 from s3d.tui.field_checks import check_bucket, check_tags, parse_tags, tag_changes
 from s3d.tui.host import Host
+from s3d.tui.panes.deleted_rows import restore
 from s3d.tui.panes.listing_table import ListingTable
-from s3d.tui.panes.object_selection import Selection, selection_of
+from s3d.tui.panes.object_selection import (
+    Selection,
+    Target,
+    selection_of,
+    target_of,
+    target_of_place,
+)
 from s3d.tui.panes.object_transfers import ObjectTransfers
-from s3d.tui.places import Place, clipboard_choices
+from s3d.tui.places import HOME, Place, clipboard_choices
 from s3d.tui.screens.dialogs import Choice
 from s3d.tui.screens.form_screen import Field
 from s3d.tui.screens.properties_screen import PropertiesScreen
@@ -27,7 +34,10 @@ NOT_AT_REMOTE = ("pending", "held", "failed")
 
 
 class ObjectActions:
-    """open_place: shows another prefix. inspect: reads the details under the cursor again."""
+    """open_place: shows another prefix. inspect: reads the details under the cursor again.
+
+    tree_place: the place under the cursor of the tree while that has the focus, else None.
+    """
 
     def __init__(
         self,
@@ -37,9 +47,11 @@ class ObjectActions:
         open_place: Callable[[Place], None],
         inspect: Callable[[], None],
         preview: Callable[[], None],
+        tree_place: Callable[[], Place | None],
     ) -> None:
         self._host, self._table = host, table
         self._open_place, self._inspect, self._preview = open_place, inspect, preview
+        self._tree_place = tree_place
         self._transfers = ObjectTransfers(host, table)
 
     def run(self, name: str) -> None:
@@ -48,13 +60,14 @@ class ObjectActions:
             "view": self.view, "versions": self._show_versions, "copy": self._choose_copy,
             "preview": self._preview,
             "sizes": self._show_sizes, "properties": self._show_properties,
+            "sort": self._table.choose_order, "deleted": self._table.toggle_deleted,
         }  # fmt: skip
         writing: dict[str, Callable[[], None]] = {
             "download": lambda: self._with_selection(self._transfers.download),
             "upload": self._transfers.upload,
             "move": lambda: self._with_selection(self._transfers.copy_or_move),
             "delete": self._delete, "new": self._create, "tags": self._edit_tags,
-            "pin": lambda: self._change_cache("pin"),
+            "restore": self._restore, "pin": lambda: self._change_cache("pin"),
             "prefetch": lambda: self._change_cache("prefetch"),
             "evict": lambda: self._change_cache("evict"),
         }  # fmt: skip
@@ -64,22 +77,28 @@ class ObjectActions:
             writing[name]()
 
     def _with_selection(self, act: Callable[[Selection], None]) -> None:
-        chosen = selection_of(self._table)
+        in_tree = self._tree_place() is not None
+        chosen = self._target.as_selection() if in_tree else selection_of(self._table)
         if chosen is None:
             self._host.messages.toast("no object is under the cursor")
         else:
             act(chosen)
 
+    @property
+    def _target(self) -> Target:
+        place = self._tree_place()
+        return target_of(self._table) if place is None else target_of_place(place)
+
     def view(self) -> None:
         """Show the beginning of the object."""
-        info = self._table.current_object
+        info = self._target.info
         if info is None:
             self._host.messages.toast("only an object can be viewed")
         else:
             self._host.push_screen(ViewerScreen(info))
 
     def _show_versions(self) -> None:
-        info = self._table.current_object
+        info = self._target.info
         if info is None:
             self._host.messages.toast("only an object has versions")
         else:
@@ -108,12 +127,11 @@ class ObjectActions:
 
     def _choose_copy(self) -> None:
         """Copy the key, a URI, a link, or something else of the object to the clipboard."""
-        listing, current = self._table.listing, self._table.current_id
-        bucket, key = (listing.bucket, current) if listing.bucket else (current, "")
+        target = self._target
+        bucket, key, info = target.bucket, target.key, target.info
         if not bucket:
             self._host.messages.toast("nothing is under the cursor")
             return
-        info = self._table.current_object
         etag = info.etag if info is not None else ""
         texts = {
             each.letter: each
@@ -131,9 +149,16 @@ class ObjectActions:
 
         self._host.prompts.choose("Copy", choices, copy)
 
+    def _restore(self) -> None:
+        """Restore the deleted objects that are marked, or the one under the cursor."""
+        deleted = self._table.deleted
+        chosen = deleted.below(self._table.chosen()) if deleted is not None else []
+        self._table.unmark()
+        restore(self._host, self._table.listing.bucket, chosen)
+
     def _create(self) -> None:
         """Create a bucket in the list of buckets; anywhere else enter a prefix that is new."""
-        if self._table.listing.bucket:
+        if self._target.place != HOME:
             self._enter_new_prefix()
             return
 
@@ -148,19 +173,20 @@ class ObjectActions:
 
     def _enter_new_prefix(self) -> None:
         """S3 has no empty prefixes: it exists as soon as an object has it."""
-        listing = self._table.listing
+        bucket, prefix = self._target.place
 
         def enter(values: dict[str, str]) -> None:
-            self._open_place((listing.bucket, listing.prefix + values["name"].strip("/") + "/"))
+            self._open_place((bucket, prefix + values["name"].strip("/") + "/"))
 
         fields = [Field("name", "Prefix", "", hint="it appears with its first object")]
-        title = f"New prefix below {listing.name}"
+        title = f"New prefix below {bucket}/{prefix}"
         self._host.prompts.fill_in(title, fields, enter, verb="enters it")
 
     def _delete(self) -> None:
-        if self._table.listing.bucket:
+        target = self._target
+        if not target.is_bucket:
             self._with_selection(self._transfers.delete)
-        elif name := self._table.current_id:
+        elif name := target.bucket:
             self._host.prompts.confirm(
                 f"Remove the bucket {name}? It has to be empty.",
                 lambda: self._host.actions.send(
@@ -171,10 +197,9 @@ class ObjectActions:
 
     def _edit_tags(self) -> None:
         """Edit the tags of the object, or of the bucket, as a text."""
-        listing, info = self._table.listing, self._table.current_object
-        bucket = listing.bucket or self._table.current_id
-        key = info.key if info is not None else ""
-        if not bucket or (listing.bucket and not key):
+        target = self._target
+        bucket, key = target.bucket, target.key if target.info is not None else ""
+        if target.info is None and not target.is_bucket:
             self._host.messages.toast("only objects and buckets have tags")
             return
 
@@ -202,11 +227,12 @@ class ObjectActions:
 
     def _change_cache(self, verb: str) -> None:
         """Pin, prefetch or evict what is selected; a bucket in the list of buckets."""
-        if self._table.listing.bucket:
-            self._with_selection(lambda chosen: self._change_cache_of(chosen, verb))
-        elif name := self._table.current_id:
-            self._host.actions.change_cache(verb, CachePlace(name))
+        target = self._target
+        if target.is_bucket:
+            self._host.actions.change_cache(verb, CachePlace(target.bucket))
             self._table.unmark()
+        else:
+            self._with_selection(lambda chosen: self._change_cache_of(chosen, verb))
 
     def _change_cache_of(self, chosen: Selection, verb: str) -> None:
         states = self._table.listing.key_states

@@ -1,16 +1,57 @@
-"""What an action of the buckets pane is about: the marked rows, or the one under the cursor."""
+"""What an action of the buckets pane is about: the marked rows, or the one under the cursor.
+
+While the tree has the focus, it is the place under the cursor of the tree.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from s3d.shared.control import ObjectInfo
 from s3d.shared.text import count, size
 from s3d.tui.directory_listing import UP
 from s3d.tui.panes.listing_table import ListingTable
+from s3d.tui.places import HOME, Place, parent
 
 _NAMED_PREFIXES = 3
 """Prefixes that a description names; the rest is left out."""
+
+
+class Target(NamedTuple):
+    """What is under the cursor. place: the level that shows it. bucket is empty for nothing.
+
+    key: of an object or a prefix; empty for a bucket, and for the row that leads up.
+    """
+
+    place: Place
+    bucket: str
+    key: str = ""
+    info: ObjectInfo | None = None
+
+    @property
+    def is_bucket(self) -> bool:
+        return self.place == HOME and bool(self.bucket)
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.key or self.is_bucket)
+
+    def as_selection(self) -> Selection | None:
+        """The prefix of a tree as what is to be copied or deleted."""
+        return Selection(self.bucket, self.place[1], [], [self.key]) if self.key else None
+
+
+def target_of(table: ListingTable) -> Target:
+    listing, current = table.listing, table.current_id
+    if listing.place == HOME:
+        return Target(HOME, current)
+    return Target(listing.place, listing.bucket, current, table.current_object)
+
+
+def target_of_place(place: Place) -> Target:
+    """A bucket or a prefix of the tree."""
+    return Target(parent(place), *place)
 
 
 @dataclass(frozen=True, slots=True)

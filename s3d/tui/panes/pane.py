@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.actions import parse as parse_action_text
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.events import Key
 from textual.widgets import Input
@@ -87,7 +88,17 @@ def parse_action(text: str) -> tuple[str, tuple[object, ...]]:
 
 
 class FilterInput(Input):
-    """A line to type a filter or a search into; it is only there while it is used."""
+    """A line to type a filter or a search into; it is only there while it is used.
+
+    The arrows move the cursor of the table that is filtered.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Up", show=False),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("pageup", "move(-1, 'page')", "Page up", show=False),
+        Binding("pagedown", "move(1, 'page')", "Page down", show=False),
+    ]
 
     def __init__(self, id: str, placeholder: str = "text  !text  ~regex") -> None:
         super().__init__(id=id, compact=True, placeholder=placeholder)
@@ -97,6 +108,11 @@ class FilterInput(Input):
         """Show it and give it the focus at once: the next key is for it."""
         self.display = True
         self.screen.set_focus(self)
+
+    def action_move(self, by: int, unit: str = "row") -> None:
+        pane = next(each for each in self.ancestors if isinstance(each, Pane))
+        for table in pane.query(pane.FOCUS).results(Table):
+            table.action_move(by, unit)
 
     def close(self) -> None:
         """Hide it without its text. It posts no message of that change."""

@@ -51,6 +51,8 @@ class MainScreen(Screen[None]):
             for tab in TABS
         ),
         Binding("ctrl+c", "app.explain_quit", "How to quit", show=False),
+        Binding("ctrl+g", "go_to", "Go to a place by name", show=False, id="buckets.go"),
+        Binding("colon", "go_to(':')", "Type a command", show=False, id="command"),
     ]
 
     def __init__(self, draw_interval: float) -> None:
@@ -161,11 +163,12 @@ class MainScreen(Screen[None]):
             text = host.messages.latest_report or self.pane.status()
         self.query_one("#foot", TextBar).put(text)
 
-    def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
-        self.show_tab(event.name)
-
     def action_show_tab(self, name: str) -> None:
         self.show_tab(name)
+
+    def action_go_to(self, start: str | None = None) -> None:
+        """Ask for a place or a command. start: what the line begins with."""
+        self.query_one(BucketsPane).navigation.ask(start)
 
     def show_tab(self, name: str) -> None:
         self.query_one("#panes", ContentSwitcher).current = name
@@ -194,5 +197,5 @@ class MainScreen(Screen[None]):
         if event.kind == "store.changed":
             bucket, _, key = event.subject.partition("/")
             pane = self.query_one(BucketsPane)
-            pane.table.note_change(bucket, key)
+            pane.two_panes.note_change(bucket, key)
             pane.query_one(Inspector).note_change(bucket)

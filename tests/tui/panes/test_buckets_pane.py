@@ -103,6 +103,8 @@ async def test_the_tree_goes_along_and_leads(opened):
     async with opened("2", size=(160, 48)) as pilot:
         await enter(pilot, "pix")
         tree = pilot.app.pane.query_one("#tree")
+        assert not tree.display, "it is shown on demand"
+        await pilot.press("T")
         assert tree.cursor_node.data == ("pix", "")
         tree.focus()
         await pilot.press("down", "enter")
@@ -151,6 +153,99 @@ async def test_marks_survive_a_filter_and_are_counted(opened):
         assert len(table(pilot).marks.ids) == 3
         await pilot.press("escape")
         assert not table(pilot).marks.ids
+
+
+@pytest.mark.finding("tui-8")
+async def test_a_filter_puts_the_cursor_on_the_first_match_and_arrows_move_it(opened):
+    async with opened("2") as pilot:
+        await enter(pilot, "pix", "photos/")
+        await pilot.press("slash", *"img_000", "down", "down", "up")
+        assert pilot.app.focused.value == "img_000"
+        assert table(pilot).current.id == "photos/IMG_0002.jpg"
+        await pilot.press("enter")
+        await pilot.press("enter")
+        await loaded(pilot, "preview")
+        assert len(pilot.app.screen_stack) == 2, "the match is viewed, not the level above"
+
+
+@pytest.mark.finding("tui-8")
+async def test_a_bucket_is_found_and_entered_with_its_filter(opened):
+    async with opened("2") as pilot:
+        await pilot.press("slash", *"pi", "enter", "enter")
+        await loaded(pilot, "listing")
+        assert table(pilot).listing.place == ("pix", "")
+
+
+@pytest.mark.finding("tui-10")
+async def test_keys_act_on_the_tree_while_it_has_the_focus(opened):
+    async with opened("2", size=(160, 48)) as pilot:
+        await enter(pilot, "pix")
+        await pilot.press("T")
+        tree = pilot.app.pane.query_one("#tree")
+        tree.focus()
+        await pilot.press("j")
+        assert tree.place == ("pix", "notes/")
+        await pilot.press("p")
+        await loaded(pilot, "act")
+        ((_, path, place),) = pilot.app.agent.calls
+        assert (path, place.bucket, place.prefix) == ("/v1/cache:pin", "pix", "notes/")
+        await pilot.press("k", "D")
+        assert "Remove the bucket pix?" in screen(pilot.app)
+
+
+@pytest.mark.finding("tui-11")
+async def test_the_inspector_follows_the_cursor_everywhere(opened):
+    async with opened("2", size=(160, 48)) as pilot:
+        details = pilot.app.pane.query_one("#inspector")
+        looked = []
+        look = details.look
+        details.look = lambda *what: (looked.append(what[:2]), look(*what))
+        table(pilot).go("pix")
+        await enter(pilot, "pix", "photos/")
+        await pilot.press("slash", *"0003")
+        assert looked[-1] == ("pix", "photos/IMG_0003.jpg")
+        await pilot.press("escape", "home")
+        assert looked[-1] == ("pix", "")
+        await pilot.press("h", "h")
+        await loaded(pilot, "listing")
+        assert looked[-1] == ("pix", "")
+
+
+@pytest.mark.finding("tui-31")
+@pytest.mark.parametrize(("size", "other"), [((80, 24), (120, 30)), ((120, 30), (80, 24))])
+async def test_the_inspector_stays_as_it_was_chosen(opened, size, other):
+    async with opened("2", size=size) as pilot:
+        inspector = pilot.app.pane.query_one("#inspector")
+        await pilot.press("i")
+        is_shown = inspector.display
+        assert is_shown is (size[0] < 96)
+        await pilot.resize_terminal(*other)
+        assert inspector.display is is_shown
+
+
+@pytest.mark.finding("tui-24")
+async def test_a_sentence_is_wrapped_not_cut(opened):
+    async with opened("2", size=(60, 20)) as pilot:
+        await enter(pilot, "pix", "photos/")
+        await pilot.press("slash", *"a-name-that-is-nowhere")
+        shown = " ".join(screen(pilot.app).split())
+        assert "No match for a-name-that-is-nowhere in 12 keys; enter: search all." in shown
+
+
+@pytest.mark.finding("tui-3")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://pix/photos/IMG_0003.jpg", "arn:aws:s3:::pix/photos/IMG_0003.jpg",
+        "http://127.0.0.1:33333/pix/photos/IMG_0003.jpg", "/pix/photos/IMG_0003",
+    ],
+)  # fmt: skip
+async def test_a_place_that_names_an_object_puts_the_cursor_on_it(opened, text):
+    async with opened("2") as pilot:
+        pilot.app.pane.navigation.go_to(text)
+        await loaded(pilot, "listing")
+        assert table(pilot).listing.place == ("pix", "photos/")
+        assert table(pilot).current.id == "photos/IMG_0003.jpg"
 
 
 async def test_the_inspector_has_tabs_and_is_asked_for_when_it_is_narrow(opened):
