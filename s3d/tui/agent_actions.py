@@ -87,6 +87,21 @@ class AgentActions:
 
         self._start(send, "act", exclusive=False)
 
+    def send_all(
+        self, requests: Sequence[tuple[str, str]], done: str, *, command: str = ""
+    ) -> None:
+        """Send requests one after the other, up to the first that fails: method and path each."""
+
+        async def send() -> None:
+            if not self.may_write():
+                return
+            for method, path in requests:
+                await self._agent.call(method, path, object)
+            self._messages.report(done, command)
+            self._poll()
+
+        self._start(send, "act", exclusive=False)
+
     def change_cache(self, verb: str, place: CachePlace) -> None:
         """pin, unpin, prefetch or evict an object, or all that is below a prefix."""
         name = object_name(place.bucket, place.key or place.prefix)

@@ -6,6 +6,8 @@ import os
 import shlex
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from s3d.shared.caching import CachePlace
 from s3d.shared.transfers import TransferRequest
 from s3d.tui.cli_equivalent import command
@@ -13,6 +15,7 @@ from s3d.tui.control_paths import bucket_path
 from s3d.tui.host import Host
 from s3d.tui.places import Place, parse_place
 
+SCHEME = "s3://"
 USAGES = {
     "ls": "ls [BUCKET/PREFIX]",
     "cp": "cp [-r] SOURCE TARGET",
@@ -146,29 +149,54 @@ class CommandLine:
 
 
 def copy_request(verb: str, source: str, target: str, *, is_recursive: bool) -> TransferRequest:
-    """cp or mv between s3:// places, or one of them and a local path. Raises CommandRefused."""
+    """cp or mv between s3:// places, or one of them and a local path, by the rules of the CLI.
+
+    Raises CommandRefused.
+    """
     is_move = verb == "mv"
-    from_s3, to_s3 = (text.startswith("s3://") for text in (source, target))
-    if not from_s3 and not to_s3:
-        raise CommandRefused("SOURCE or TARGET is s3://BUCKET/KEY")
-    if not from_s3:
-        bucket, key = parse_place(target)
-        as_key = "" if not key or key.endswith("/") or is_recursive else key
-        return TransferRequest(
-            "upload", bucket, paths=[os.path.abspath(os.path.expanduser(source))],
-            to_prefix="" if as_key else key, as_key=as_key, delete_source=is_move,
-        )  # fmt: skip
+    if not source.startswith(SCHEME):
+        if not target.startswith(SCHEME):
+            raise CommandRefused("SOURCE or TARGET is s3://BUCKET/KEY")
+        return _upload(source, parse_place(target), is_move=is_move, is_recursive=is_recursive)
     bucket, key = parse_place(source)
-    names = ([], [key]) if is_recursive else ([key], [])
-    base = key[: key.rfind("/") + 1]
-    if not to_s3:
-        folder = os.path.abspath(os.path.expanduser(target))
-        return TransferRequest(
-            "download", bucket, *names, base=base, to_path=folder, delete_source=is_move
-        )
+    if is_recursive:
+        base = _folder(key)
+        request = TransferRequest("", bucket, prefixes=[base], base=base)
+    elif not key or key.endswith("/"):
+        raise CommandRefused(f"{source} is a prefix: add -r to include all its objects")
+    else:
+        request = TransferRequest("", bucket, [key], base=key[: key.rfind("/") + 1])
+    if not target.startswith(SCHEME):
+        return _download(request, target, is_move=is_move)
     to_bucket, to_key = parse_place(target)
-    as_key = "" if not to_key or to_key.endswith("/") or is_recursive else to_key
-    return TransferRequest(
-        "move" if is_move else "copy", bucket, *names, base=base, to_bucket=to_bucket,
-        to_prefix="" if as_key else to_key, as_key=as_key,
-    )  # fmt: skip
+    kind = "move" if is_move else "copy"
+    if is_recursive or not to_key or to_key.endswith("/"):
+        return replace(request, kind=kind, to_bucket=to_bucket, to_prefix=_folder(to_key))
+    return replace(request, kind=kind, to_bucket=to_bucket, as_key=to_key)
+
+
+def _upload(source: str, to: Place, *, is_move: bool, is_recursive: bool) -> TransferRequest:
+    path = os.path.abspath(os.path.expanduser(source))
+    bucket, key = to
+    request = TransferRequest("upload", bucket, paths=[path], delete_source=is_move, links="follow")
+    if os.path.isdir(path):
+        if not is_recursive:
+            raise CommandRefused(f"{source} is a folder: add -r to include its contents")
+        return replace(request, base=f"{os.path.basename(path)}/", to_prefix=_folder(key))
+    if is_recursive or not key or key.endswith("/"):
+        return replace(request, to_prefix=_folder(key))
+    return replace(request, as_key=key)
+
+
+def _download(request: TransferRequest, target: str, *, is_move: bool) -> TransferRequest:
+    path = os.path.abspath(os.path.expanduser(target))
+    request = replace(request, kind="download", delete_source=is_move)
+    if request.prefixes or target.endswith("/") or os.path.isdir(path):
+        return replace(request, to_path=path)
+    folder, name = os.path.split(path)
+    return replace(request, to_path=folder, as_key=name)
+
+
+def _folder(key: str) -> str:
+    """A key as the prefix of all that is below it."""
+    return key if not key or key.endswith("/") else f"{key}/"

@@ -42,6 +42,12 @@ def versions_path(bucket: str, key: str, limit: int) -> str:
     return f"{bucket_path(bucket)}/versions?{urlencode({'key': key, 'limit': str(limit)})}"
 
 
+def version_pages_path(bucket: str, prefix: str, cursor: str) -> str:
+    """One page of all versions and delete markers below a prefix."""
+    parameters = {"prefix": prefix, "cursor": cursor, "limit": PAGE_SIZE}
+    return f"{bucket_path(bucket)}/versions?{urlencode(parameters)}"
+
+
 def tags_path(bucket: str, key: str = "") -> str:
     """Tags of an object; of the bucket when key is empty."""
     return f"{bucket_path(bucket)}/tags" + (f"?{urlencode({'key': key})}" if key else "")

@@ -131,7 +131,7 @@ class DemoAgent:
         if what == "properties":
             return BucketProperties(list(self.properties.values()))
         if what == "versions":
-            return values.versions(bucket, words["key"])
+            return values.versions(bucket, words["key"]) if "key" in words else Listing([], [])
         return self._page(bucket, words)
 
     def _of_folder(self, name: str, what: str) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from s3d.shared.control import Listing, ObjectInfo
+from s3d.tui.deleted_objects import STATE, DeletedObjects
 from s3d.tui.match import NameFilter, narrows
 from s3d.tui.places import HOME, Place
 
@@ -102,6 +103,15 @@ class DirectoryListing:
         arrived: list[Item] = [*prefixes, *objects]
         self.shown = self._sorted([*self.shown, *self._matching(arrived)])
 
+    def add_deleted(self, deleted: DeletedObjects) -> None:
+        """Add what was deleted here, after the last page."""
+        prefixes = set(deleted.prefixes).difference(self.prefixes)
+        self.prefixes = sorted([*self.prefixes, *prefixes])
+        self.objects = sorted([*self.objects, *deleted.objects], key=_key)
+        self._by_key.update((info.key, info) for info in deleted.objects)
+        self.key_states.update(dict.fromkeys([*prefixes, *map(_key, deleted.objects)], STATE))
+        self._arrange()
+
     def label(self, item: Item) -> str:
         """The part of the key below this prefix."""
         key = item if isinstance(item, str) else item.key
@@ -163,13 +173,17 @@ class Joined(Sequence[Item]):
         yield from self._objects
 
 
+def _key(info: ObjectInfo) -> str:
+    return info.key
+
+
 def _type(info: ObjectInfo) -> str:
     name = info.key.rpartition("/")[2]
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 _SORT_KEYS: dict[str, Callable[[ObjectInfo], Any]] = {
-    "name": lambda info: info.key,
+    "name": _key,
     "size": lambda info: info.size,
     "modified": lambda info: info.last_modified,
     "type": _type,

@@ -31,6 +31,7 @@ _TAB_TITLES = {tab.name: tab.title for tab in TABS}
 
 _SIGNS = {
     "question_mark": "?", "slash": "/", "colon": ":", "comma": ",", "asterisk": "*",
+    "full_stop": ".",
     "left_square_bracket": "[", "right_square_bracket": "]", "apostrophe": "'",
     "equals_sign": "=", "underscore": "_",
 }  # fmt: skip

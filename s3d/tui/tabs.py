@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from textual.content import Content
 from textual.events import Click
-from textual.message import Message
 from textual.widgets import Static
 
 from s3d.tui.themes import COLORS
@@ -40,13 +39,6 @@ def key_of(name: str) -> str:
 class TabBar(Static):
     """One row with the titles of all tabs; a click chooses one."""
 
-    class Chosen(Message):
-        """name: of the tab that was clicked."""
-
-        def __init__(self, name: str) -> None:
-            self.name = name
-            super().__init__()
-
     def __init__(self, id: str) -> None:
         super().__init__("", id=id, markup=False)
         self._right_edges: list[int] = []
@@ -72,10 +64,10 @@ class TabBar(Static):
                 pieces += [*_colored(part, is_shown=tab.name == shown), (" ", "")]
             self.update(Content.assemble(*pieces))
 
-    def on_click(self, event: Click) -> None:
+    async def on_click(self, event: Click) -> None:
         for tab, edge in zip(TABS, self._right_edges, strict=True):
             if event.x < edge:
-                self.post_message(self.Chosen(tab.name))
+                await self.run_action(f"screen.show_tab('{tab.name}')")
                 return
 
 

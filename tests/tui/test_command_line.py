@@ -31,19 +31,31 @@ def test_every_usage_begins_with_its_verb():
     assert all(usage.startswith(verb) for verb, usage in USAGES.items())
 
 
-def test_copies_in_every_direction():
+def test_copies_in_every_direction(tmp_path):
     up = copy_request("cp", "/tmp/a.txt", "s3://b/p/", is_recursive=False)
     assert (up.kind, up.bucket, up.paths, up.to_prefix) == ("upload", "b", ["/tmp/a.txt"], "p/")
     named = copy_request("mv", "~/a.txt", "s3://b/p/z", is_recursive=False)
     assert (named.as_key, named.to_prefix, named.delete_source) == ("p/z", "", True)
     assert named.paths == [os.path.expanduser("~/a.txt")]
-    down = copy_request("cp", "s3://b/p/d/", "/tmp/x", is_recursive=True)
+    folder = copy_request("cp", str(tmp_path), "s3://b/site", is_recursive=True)
+    assert (folder.base, folder.to_prefix) == (f"{tmp_path.name}/", "site/")
+    down = copy_request("cp", "s3://b/p/d", "/tmp/x", is_recursive=True)
     assert (down.kind, down.prefixes, down.to_path) == ("download", ["p/d/"], "/tmp/x")
+    one = copy_request("mv", "s3://b/p/k", f"{tmp_path}/new", is_recursive=False)
+    assert (one.to_path, one.as_key, one.delete_source) == (str(tmp_path), "new", True)
     across = copy_request("mv", "s3://b/p/k", "s3://c/q/", is_recursive=False)
     assert (across.kind, across.keys, across.base) == ("move", ["p/k"], "p/")
     assert (across.to_bucket, across.to_prefix, across.as_key) == ("c", "q/", "")
-    with pytest.raises(CommandRefused, match="SOURCE or TARGET"):
-        copy_request("cp", "a", "b", is_recursive=False)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "why"),
+    [("a", "b", "SOURCE or TARGET"), ("s3://b/p/", "x", "is a prefix: add -r"),
+     ("/", "s3://b/", "is a folder: add -r")],
+)  # fmt: skip
+def test_copies_that_mean_nothing_are_refused(source, target, why):
+    with pytest.raises(CommandRefused, match=why):
+        copy_request("cp", source, target, is_recursive=False)
 
 
 @pytest.mark.parametrize(

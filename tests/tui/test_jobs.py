@@ -1,5 +1,6 @@
 """Jobs of a user in a real terminal, before a real agent: also how many keys they take."""
 
+import io
 import os
 import sys
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ def agent(tmp_path_factory):
     s3 = agent.s3()
     for n in range(OBJECTS):
         s3.put_object(Bucket="many", Key=f"k{n:03}", Body=b"x")
+    s3.put_bucket_versioning(Bucket="photos", VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket="photos", Key="2024/summer/notes.txt", Body=b"a day at the lake\n")
     yield agent
     agent.kill()
@@ -38,6 +40,113 @@ def app(agent, folder, size=(100, 30)):
         yield terminal
     finally:
         terminal.close()
+
+
+class Keys:
+    """Presses keys and counts them; text is not counted."""
+
+    def __init__(self, terminal):
+        self.terminal, self.pressed = terminal, 0
+
+    def press(self, *keys):
+        self.pressed += len(keys)
+        self.terminal.press(*keys)
+
+    def write(self, text):
+        self.terminal.write(text)
+
+
+def test_find_and_preview(agent, tmp_path):
+    """At most 6 keys, the text not counted."""
+    with app(agent, tmp_path) as terminal:
+        keys = Keys(terminal)
+        keys.press("C-g")
+        keys.write("photos/2024/summer/notes")
+        keys.press("Enter", "v")
+        terminal.until("a day at the lake")
+        assert keys.pressed <= 6
+
+
+def test_find_by_filters_and_preview(agent, tmp_path):
+    """The same with filters of the lists."""
+    with app(agent, tmp_path) as terminal:
+        keys = Keys(terminal)
+        terminal.until("p99")
+        keys.press("2", "/")
+        keys.write("man")
+        keys.press("Enter", "Enter", "/")
+        keys.write("k19")
+        keys.press("Enter")
+        terminal.until("> k190")
+        assert keys.pressed <= 6
+
+
+def test_upload_a_folder_and_watch(agent, tmp_path):
+    """At most 5 keys, the text not counted."""
+    site = tmp_path / "site"
+    (site / "css").mkdir(parents=True)
+    for name in ("index.html", "about.html", "css/main.css"):
+        (site / name).write_text(name)
+    with app(agent, tmp_path) as terminal:
+        keys = Keys(terminal)
+        keys.press(":")
+        keys.write("cp -r ~/site s3://photos/web/")
+        keys.press("Enter", "3")
+        terminal.until("✓ done")
+        assert keys.pressed <= 5
+    found = agent.objects.list("photos", "web/").objects
+    assert [info.key for info in found] == ["web/about.html", "web/css/main.css", "web/index.html"]
+
+
+@pytest.mark.finding("tui-30")
+def test_a_deleted_object_is_seen_and_restored(agent, tmp_path):
+    agent.objects.put("photos", "lost/cat.txt", io.BytesIO(b"meow"), 4)
+    agent.objects.delete("photos", "lost/cat.txt")
+    with app(agent, tmp_path) as terminal:
+        terminal.press("C-g")
+        terminal.write("photos/lost/")
+        terminal.press("Enter")
+        terminal.until("No objects.")
+        terminal.press(".")
+        terminal.until("cat.txt")
+        terminal.press("j", "r")
+        terminal.until("restored 1 object")
+    assert agent.objects.get("photos", "lost/cat.txt")[0].size == 4
+
+
+@pytest.mark.finding("tui-3")
+def test_a_url_puts_the_cursor_on_its_object(agent, tmp_path):
+    with app(agent, tmp_path) as terminal:
+        terminal.press("C-g")
+        terminal.write(f"{agent.endpoint}/photos/2024/summer/notes.txt")
+        terminal.press("Enter")
+        terminal.until("> notes.txt")
+
+
+@pytest.mark.finding("tui-2")
+def test_a_slash_in_front_is_the_same_place(agent, tmp_path):
+    with app(agent, tmp_path) as terminal:
+        terminal.press("C-g")
+        terminal.write("/photos/2024/summer/")
+        terminal.press("Enter")
+        terminal.until("photos/2024/summer/: 1 row")
+        terminal.press("h")
+        terminal.until("> summer/")
+
+
+def test_files_are_copied_between_a_folder_and_a_bucket(agent, tmp_path):
+    (tmp_path / "dog.txt").write_text("woof")
+    with app(agent, tmp_path) as terminal:
+        terminal.press("C-g")
+        terminal.write("photos/2024/summer/")
+        terminal.press("Enter")
+        terminal.until("notes.txt")
+        terminal.press("w")
+        terminal.until("dog.txt")
+        terminal.press("j", "c")
+        terminal.until("$ s3d cp --skip-existing s3://photos/2024/summer/notes.txt")
+        terminal.once(lambda shown: shown.count("notes.txt") > 2, "the file in the folder")
+        terminal.press("Tab", "G", "k", "space", "c")
 
 
 @pytest.mark.finding("tui-16")

@@ -20,7 +20,9 @@ from s3d.tui.panes.listing_table import ListingTable
 from s3d.tui.panes.navigation import Navigation
 from s3d.tui.panes.object_actions import ObjectActions
 from s3d.tui.panes.pane import FilterInput, Pane
+from s3d.tui.panes.second_pane import SecondPane
 from s3d.tui.panes.side_views import SideViews
+from s3d.tui.panes.two_panes import TwoPanes
 from s3d.tui.places import HOME
 from s3d.tui.table import Table
 from s3d.tui.text_widgets import TextBar
@@ -48,11 +50,22 @@ class BucketsPane(Pane):
         Binding("S", "object('sizes')", "Sizes by prefix", show=False, id="buckets.sizes"),
         Binding("P", "object('properties')", "Properties of the bucket", show=False,
                 id="buckets.properties"),
+        Binding("full_stop", "object('deleted')", "Show deleted objects", show=False,
+                id="buckets.deleted"),
+        Binding("r", "object('restore')", "Restore a deleted object", show=False,
+                id="buckets.restore"),
         Binding("f", "object('prefetch')", "Bring into the cache", show=False,
                 id="buckets.prefetch"),
         Binding("E", "object('evict')", "Take out of the cache", show=False, id="buckets.evict"),
         Binding("plus", "object('preview')", "Preview, or more of it", show=False,
                 id="buckets.preview"),
+        Binding("w", "panes('toggle')", "Second pane", show=False, id="buckets.second"),
+        Binding("W", "panes('other')", "Second pane: folder or bucket", show=False,
+                id="buckets.second_place"),
+        Binding("c", "panes('copy')", "Copy to the other pane", show=False,
+                id="buckets.copy_across"),
+        Binding("M", "panes('move')", "Move to the other pane", show=False,
+                id="buckets.move_across"),
         Binding("i", "side('inspector')", "Inspector", show=False, id="buckets.inspector"),
         Binding("T", "side('tree')", "Tree of prefixes", show=False, id="buckets.tree"),
         Binding("left_square_bracket", "side('before')", "Inspector: tab before", show=False),
@@ -72,6 +85,7 @@ class BucketsPane(Pane):
         with Horizontal(id="level"):
             yield BucketTree("tree", ascii=self.glyphs is ASCII)
             yield ListingTable(glyphs=self.glyphs, id="objects")
+            yield SecondPane("second", glyphs=self.glyphs)
             yield Inspector("inspector")
 
     def on_mount(self) -> None:
@@ -81,17 +95,19 @@ class BucketsPane(Pane):
             self.table, self.query_one(BucketTree), self.query_one(Inspector),
             leave_tree=self.take_focus,
         )  # fmt: skip
+        level = self.query_one("#level")
+        self.two_panes = TwoPanes(
+            self.host, self.table, self.query_one(SecondPane), leave=self.take_focus,
+            mark=lambda is_two: level.set_class(is_two, "-two"),
+        )  # fmt: skip
         self.navigation = Navigation(
             self.host, self.table, show=self._show_listing, refresh=self._draw_place
         )
         self.object_actions = ObjectActions(
-            self.host,
-            self.table,
-            open_place=self.navigation.open_place,
-            inspect=self.inspect,
+            self.host, self.table, open_place=self.navigation.open_place, inspect=self.inspect,
             tree_place=self.side_views.focused_place,
             preview=self.query_one(Inspector).read_more,
-        )
+        )  # fmt: skip
 
     @property
     def table(self) -> ListingTable:
@@ -100,16 +116,19 @@ class BucketsPane(Pane):
     def draw(self) -> None:
         """Only the list of buckets follows the State; a listing is read when it is opened."""
         self.side_views.show_buckets(self.state.buckets)
+        self.query_one(SecondPane).draw()
         if self.table.listing.place == HOME:
             self.table.show_listing()
-            self.side_views.follow_counts()
         else:
             self.table.refresh_if_outdated()
 
     def _draw_place(self) -> None:
         listing = self.table.listing
         is_bookmarked = listing.name in self.host.preferences.bookmarks
-        text = place_text(listing, len(self.table.rows), is_bookmarked=is_bookmarked)
+        text = place_text(
+            listing, len(self.table.rows), is_bookmarked=is_bookmarked,
+            shows_deleted=self.table.deleted is not None,
+        )  # fmt: skip
         self.query_one("#place", TextBar).put(self._filter_error or text)
 
     def status(self) -> str:
@@ -202,9 +221,16 @@ class BucketsPane(Pane):
         """Show, hide or turn what is beside the table: see SideViews."""
         self.side_views.run(name)
 
+    def action_panes(self, name: str) -> None:
+        """Show a second pane, or copy and move between the two: see TwoPanes."""
+        self.two_panes.run(name)
+
     def action_go(self, name: str) -> None:
         """Go to another place: see Navigation."""
-        self.navigation.run(name)
+        if name == "up" and self.two_panes.has_focus:
+            self.query_one(SecondPane).up()
+        else:
+            self.navigation.run(name)
 
     def action_object(self, name: str) -> None:
         """Do something with objects: see ObjectActions."""

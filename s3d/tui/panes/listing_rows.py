@@ -106,11 +106,18 @@ def empty_text(listing: DirectoryListing) -> str:
     return "No objects. u uploads some."
 
 
-def place_text(listing: DirectoryListing, row_count: int, *, is_bookmarked: bool) -> str:
+def place_text(
+    listing: DirectoryListing,
+    row_count: int,
+    *,
+    is_bookmarked: bool = False,
+    shows_deleted: bool = False,
+) -> str:
     """The bar above the rows: where, how many rows, and whether more arrive."""
     name = safe(listing.name) if listing.bucket else "all buckets"
     star = "  bookmarked" if is_bookmarked else ""
     deep = " and all below" if listing.deep else ""
+    deep += " with deleted objects" if shows_deleted and listing.bucket else ""
     return f" {name}{deep}: {_amount_text(listing, row_count)}{star}"
 
 

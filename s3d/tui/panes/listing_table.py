@@ -11,8 +11,10 @@ from textual.message import Message
 from s3d.shared.control import ObjectInfo
 from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused, listing_pages
+from s3d.tui.deleted_objects import DeletedObjects
 from s3d.tui.directory_listing import ORDERS, UP, DirectoryListing
 from s3d.tui.host import Host, host_of
+from s3d.tui.panes.deleted_rows import read_deleted
 from s3d.tui.panes.listing_columns import layout_for
 from s3d.tui.panes.listing_rows import ObjectRows, bucket_rows, empty_text, longest_name
 from s3d.tui.places import HOME
@@ -44,8 +46,8 @@ class ListingTable(Table):
         self._layout = layout_for(0, 0)
         self._select = ""
         """The row that the cursor goes to when it has arrived."""
-        self.has_other_counts = False
-        """Objects of the bucket under the cursor have changed since this was set."""
+        self.deleted: DeletedObjects | None = None
+        """What was deleted below the place; None while that is not shown."""
         self._is_outdated = False
         """Something in the listing has changed since it was read."""
 
@@ -124,6 +126,9 @@ class ListingTable(Table):
                 if is_shown:
                     self.show_listing(listing.pages)
                     self._go_to_selected()
+        if self.deleted is not None:
+            self.deleted = await read_deleted(self.host.agent, listing)
+            listing.add_deleted(self.deleted)
 
     def _go_to_selected(self) -> None:
         """Put the cursor on the row that was asked for, once it is there, unless it was moved."""
@@ -134,6 +139,12 @@ class ListingTable(Table):
             self.go(self.listing.first_with(self._select))
             self._select = ""
 
+    def toggle_deleted(self) -> None:
+        """Show or hide objects that were deleted from a versioned bucket."""
+        self.deleted = DeletedObjects() if self.deleted is None else None
+        if self.listing.bucket:
+            self.read_again()
+
     def stop_loading(self) -> None:
         self.workers.cancel_group(self, "listing")
 
@@ -141,8 +152,6 @@ class ListingTable(Table):
         """An object, or a bucket when key is empty, was created, changed or deleted."""
         if not key:
             self.host.feed.poll_now()
-        elif bucket == self.current_id and self.listing.place == HOME:
-            self.has_other_counts = True
         elif bucket == self.listing.bucket and key.startswith(self.listing.prefix):
             self._is_outdated = True
 
@@ -168,13 +177,9 @@ class ListingTable(Table):
         """Show only what matches a filter, with the cursor on the first. Raises Unmatchable."""
         self.listing.search(text)
         self.show_listing()
-        if text and len(self.rows) > self._rows_above:
-            self._move_to(self._rows_above)
-
-    @property
-    def _rows_above(self) -> int:
-        """Rows before the first that a filter can find: the one that leads up."""
-        return 0 if self.listing.place == HOME else 1
+        above = 0 if self.listing.place == HOME else 1  # the row that leads up
+        if text and len(self.rows) > above:
+            self._move_to(above)
 
     def on_resize(self) -> None:
         self.show_listing()

@@ -11,6 +11,7 @@ from s3d.tui.cli_equivalent import command, object_name, tag_command
 from s3d.tui.control_paths import bucket_path, tags_path
 from s3d.tui.field_checks import check_bucket, check_tags, parse_tags, tag_changes
 from s3d.tui.host import Host
+from s3d.tui.panes.deleted_rows import restore
 from s3d.tui.panes.listing_table import ListingTable
 from s3d.tui.panes.object_selection import (
     Selection,
@@ -59,14 +60,14 @@ class ObjectActions:
             "view": self.view, "versions": self._show_versions, "copy": self._choose_copy,
             "preview": self._preview,
             "sizes": self._show_sizes, "properties": self._show_properties,
-            "sort": self._table.choose_order,
+            "sort": self._table.choose_order, "deleted": self._table.toggle_deleted,
         }  # fmt: skip
         writing: dict[str, Callable[[], None]] = {
             "download": lambda: self._with_selection(self._transfers.download),
             "upload": self._transfers.upload,
             "move": lambda: self._with_selection(self._transfers.copy_or_move),
             "delete": self._delete, "new": self._create, "tags": self._edit_tags,
-            "pin": lambda: self._change_cache("pin"),
+            "restore": self._restore, "pin": lambda: self._change_cache("pin"),
             "prefetch": lambda: self._change_cache("prefetch"),
             "evict": lambda: self._change_cache("evict"),
         }  # fmt: skip
@@ -147,6 +148,13 @@ class ObjectActions:
                 self._host.messages.copy(texts[letter].text)
 
         self._host.prompts.choose("Copy", choices, copy)
+
+    def _restore(self) -> None:
+        """Restore the deleted objects that are marked, or the one under the cursor."""
+        deleted = self._table.deleted
+        chosen = deleted.below(self._table.chosen()) if deleted is not None else []
+        self._table.unmark()
+        restore(self._host, self._table.listing.bucket, chosen)
 
     def _create(self) -> None:
         """Create a bucket in the list of buckets; anywhere else enter a prefix that is new."""

@@ -57,7 +57,7 @@ class ObjectTransfers:
                 to_path=self._local_path(folder), existing=existing,
             )  # fmt: skip
             target = f"{folder.rstrip('/')}/"  # without a slash, it could be the new name
-            self._start(request, "downloads", copy_command(_uris(chosen), target, existing))
+            self.start(request, "downloads", copy_command(_uris(chosen), target, existing))
 
         self._host.prompts.fill_in("Download", fields, start, details=str(chosen), verb="downloads")
 
@@ -83,7 +83,7 @@ class ObjectTransfers:
                 "upload", listing.bucket, paths=[self._local_path(path)], to_prefix=prefix,
                 existing=existing,
             )  # fmt: skip
-            self._start(request, "uploads", upload_command(path, listing.bucket, prefix, existing))
+            self.start(request, "uploads", upload_command(path, listing.bucket, prefix, existing))
 
         self._host.prompts.fill_in("Upload", fields, start, verb="uploads")
 
@@ -118,7 +118,7 @@ class ObjectTransfers:
                 "move", chosen.bucket, [key], to_bucket=chosen.bucket, as_key=new_key
             )
             uris = [object_uri(chosen.bucket, each) for each in (key, new_key)]
-            self._start(request, "renamed", command("mv", *uris))
+            self.start(request, "renamed", command("mv", *uris))
 
         self._host.prompts.fill_in(f"Rename {key}", fields, start, verb="does it")
 
@@ -145,7 +145,7 @@ class ObjectTransfers:
                 to_bucket=bucket, to_prefix=prefix, existing=existing,
             )  # fmt: skip
             cli_verb = "mv" if verb == "move" else "cp"
-            self._start(request, verb, copy_command(_uris(chosen), target, existing, cli_verb))
+            self.start(request, verb, copy_command(_uris(chosen), target, existing, cli_verb))
 
         self._host.prompts.fill_in(f"{verb.title()} {chosen}", fields, start, verb="does it")
 
@@ -167,12 +167,12 @@ class ObjectTransfers:
         def start() -> None:
             request = TransferRequest("delete", chosen.bucket, chosen.keys, chosen.prefixes)
             cli = remove_command(chosen.bucket, chosen.names)
-            self._start(request, "deletes", cli)
+            self.start(request, "deletes", cli)
 
         typed = chosen.bucket if is_many else ""
         self._host.prompts.confirm(f"Delete {what} from {chosen.bucket}?", start, typed)
 
-    def _start(self, request: TransferRequest, what: str, cli: str) -> None:
+    def start(self, request: TransferRequest, what: str, cli: str) -> None:
         """Start the transfers; many keys go in several requests. what: for the report."""
         for part in split_request(request):
             report = f"{what}: started, see {key_of('transfers')} Transfers"

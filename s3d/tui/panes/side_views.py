@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from s3d.shared.control import BucketInfo
@@ -10,10 +9,7 @@ from s3d.tui.directory_listing import DirectoryListing
 from s3d.tui.panes.bucket_tree import BucketTree
 from s3d.tui.panes.inspector import Inspector
 from s3d.tui.panes.listing_table import ListingTable
-from s3d.tui.places import HOME, Place
-
-COUNT_INTERVAL = 1.0
-"""Seconds between two reads of a bucket's counts while objects come and go."""
+from s3d.tui.places import Place
 
 
 class SideViews:
@@ -29,8 +25,6 @@ class SideViews:
     ) -> None:
         self._table, self._tree, self._inspector = table, tree, inspector
         self._leave_tree = leave_tree
-        self._counted_at = 0.0
-        """When the counts of a bucket were read because of an event (monotonic)."""
 
     def run(self, name: str) -> None:
         """Run the action of a key by its name."""
@@ -60,15 +54,6 @@ class SideViews:
         """Show what has arrived of a listing in the tree."""
         self._tree.show_prefixes(listing.place, listing.prefixes)
         self._tree.go(listing.place)
-
-    def follow_counts(self) -> None:
-        """Read the number of objects of the bucket under the cursor again when some have come or
-        gone, once a second at most."""
-        now = time.monotonic()
-        is_due = now - self._counted_at >= COUNT_INTERVAL
-        if self._table.listing.place == HOME and self._table.has_other_counts and is_due:
-            self._table.has_other_counts, self._counted_at = False, now
-            self.inspect()
 
     def _toggle_tree(self) -> None:
         if self._tree.has_focus:

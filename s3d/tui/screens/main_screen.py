@@ -163,9 +163,6 @@ class MainScreen(Screen[None]):
             text = host.messages.latest_report or self.pane.status()
         self.query_one("#foot", TextBar).put(text)
 
-    def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
-        self.show_tab(event.name)
-
     def action_show_tab(self, name: str) -> None:
         self.show_tab(name)
 
@@ -200,5 +197,5 @@ class MainScreen(Screen[None]):
         if event.kind == "store.changed":
             bucket, _, key = event.subject.partition("/")
             pane = self.query_one(BucketsPane)
-            pane.table.note_change(bucket, key)
+            pane.two_panes.note_change(bucket, key)
             pane.query_one(Inspector).note_change(bucket)

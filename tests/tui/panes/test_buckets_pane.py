@@ -211,22 +211,6 @@ async def test_the_inspector_follows_the_cursor_everywhere(opened):
         assert looked[-1] == ("pix", "")
 
 
-@pytest.mark.finding("tui-11")
-async def test_the_counts_of_a_bucket_follow_its_events(opened):
-    async with opened("2", size=(160, 48)) as pilot:
-        table(pilot).go("pix")
-        pane, looked = pilot.app.pane, []
-        pane.query_one("#inspector").look = lambda *what: looked.append(what)
-        table(pilot).note_change("logs", "k")
-        pane.draw()
-        assert looked == []
-        table(pilot).note_change("pix", "k")
-        pane.draw()
-        table(pilot).note_change("pix", "l")
-        pane.draw()
-        assert [bucket for bucket, *_ in looked] == ["pix"], "once a second at most"
-
-
 @pytest.mark.finding("tui-31")
 @pytest.mark.parametrize(("size", "other"), [((80, 24), (120, 30)), ((120, 30), (80, 24))])
 async def test_the_inspector_stays_as_it_was_chosen(opened, size, other):
