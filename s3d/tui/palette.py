@@ -37,8 +37,11 @@ def _tab_commands(host: Host) -> Iterator[SystemCommand]:
 
 def _key_commands(host: ActionHost, screen: Screen[object]) -> Iterator[SystemCommand]:
     """Everything that a key does now, but for the tabs, which have commands of their own."""
+    listed: set[str] = set()
     for node, binding, enabled, _ in screen.active_bindings.values():
-        if enabled and binding.description and not binding.action.startswith("show_tab("):
+        is_new = bool(binding.description) and binding.description not in listed
+        if enabled and is_new and not binding.action.startswith("show_tab("):
+            listed.add(binding.description)
             act = partial(host.run_action, binding.action, node)
             yield SystemCommand(binding.description, f"key {sign(binding.key)}", act)
 

@@ -1,3 +1,5 @@
+import pytest
+
 from s3d.shared.control import BucketInfo, BucketList
 from s3d.tui.demo import DemoAgent
 from s3d.tui.palette import commands
@@ -47,3 +49,10 @@ async def test_the_keys_of_the_tab_are_in_it_and_not_those_of_its_own_field(open
         shown = screen(pilot.app)
         assert "Retry all failed" in shown
         assert "Delete" not in shown
+
+
+@pytest.mark.finding("tui-37")
+async def test_no_command_is_listed_twice(opened):
+    async with opened("2") as pilot:
+        titles = [found.title for found in commands(pilot.app, pilot.app.screen)]
+        assert len(titles) == len(set(titles))

@@ -30,10 +30,14 @@ class BucketsPane(Pane):
     """The listing is in the table; the tree and the inspector follow its cursor."""
 
     FOCUS = "#objects"
+    WRITES = frozenset(
+        f"object {name}"
+        for name in ("upload", "delete", "pin", "move", "new", "tags", "prefetch", "evict")
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "object('view')", "View", id="buckets.view"),
-        Binding("d", "object('download')", "Get", id="buckets.download"),
-        Binding("u", "object('upload')", "Put", id="buckets.upload"),
+        Binding("d", "object('download')", "Download", id="buckets.download"),
+        Binding("u", "object('upload')", "Upload", id="buckets.upload"),
         Binding("D,delete", "object('delete')", "Delete", id="buckets.delete"),
         Binding("y", "object('copy')", "Copy", id="buckets.copy"),
         Binding("p", "object('pin')", "Pin", show=False, id="buckets.pin"),
@@ -47,15 +51,15 @@ class BucketsPane(Pane):
         Binding("S", "object('sizes')", "Sizes by prefix", show=False, id="buckets.sizes"),
         Binding("P", "object('properties')", "Properties of the bucket", show=False,
                 id="buckets.properties"),
-        Binding("f", "object('prefetch')", "Bring into the cache", show=False,
+        Binding("f", "object('prefetch')", "Prefetch", show=False,
                 id="buckets.prefetch"),
-        Binding("E", "object('evict')", "Take out of the cache", show=False, id="buckets.evict"),
+        Binding("E", "object('evict')", "Evict", show=False, id="buckets.evict"),
         Binding("plus", "object('preview')", "Preview, or more of it", show=False,
                 id="buckets.preview"),
         Binding("i", "inspector", "Inspector", show=False, id="buckets.inspector"),
         Binding("left_square_bracket", "inspector(-1)", "Inspector: tab before", show=False),
         Binding("right_square_bracket", "inspector(1)", "Inspector: next tab", show=False),
-        Binding("h,left,backspace", "go('up')", "Level above", show=False, id="buckets.up"),
+        Binding("h,left,backspace", "go('up')", "Parent folder", show=False, id="buckets.up"),
         Binding("ctrl+o", "go('back')", "Back", show=False, id="buckets.back"),
         Binding("ctrl+n", "go('forward')", "Forward", show=False, id="buckets.forward"),
         Binding("B", "go('bookmark')", "Bookmark this place", show=False, id="buckets.bookmark"),
@@ -63,7 +67,7 @@ class BucketsPane(Pane):
                 id="buckets.bookmarks"),
         Binding("ctrl+g", "go('by_name')", "Go to s3://BUCKET/PREFIX", show=False,
                 id="buckets.go"),
-        Binding("escape", "step_back", "One step back", show=False),
+        Binding("escape", "step_back", "Back", show=False),
     ]  # fmt: skip
 
     def compose(self) -> ComposeResult:

@@ -165,7 +165,7 @@ class ListingTable(Table):
 
     def choose_order(self) -> None:
         choices = [Choice(order[0], order, order) for order in ORDERS]
-        self.host.prompts.choose("Sort by (again: the other way round)", choices, self.sort)
+        self.host.prompts.choose("Sort by (repeat to reverse)", choices, self.sort)
 
     def on_table_header_clicked(self, event: Table.HeaderClicked) -> None:
         if order := COLUMN_ORDERS[event.column]:

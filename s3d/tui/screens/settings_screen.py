@@ -62,7 +62,9 @@ class SettingsScreen(ModalScreen[None]):
         setting = self._settings.get(row.id) if row is not None else None
         if setting is not None:
             when = (
-                "after a restart of the agent" if setting.restart else "at once, by a key of a pane"
+                "takes effect after restarting the agent"
+                if setting.restart
+                else "takes effect at once"
             )
             self.query_one("#setting-details", Static).update(
                 Content(f"{safe(setting.description)}\nA change counts {when}.   $ s3d config")

@@ -128,7 +128,7 @@ async def test_a_filter_that_is_no_regex_is_told_and_search_goes_below(opened):
         await enter(pilot, "pix")
         await pilot.press("slash", *"~(")
         await pilot.pause()
-        assert "not a regular expression" in screen(pilot.app)
+        assert "Invalid regular expression" in screen(pilot.app)
         await pilot.press("backspace", "backspace", *"zzz")
         await pilot.pause()
         assert "No match for zzz" in screen(pilot.app)
