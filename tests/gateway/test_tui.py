@@ -223,7 +223,7 @@ def test_10_an_agent_that_was_killed_is_found_again(
     app.gateway.start()
     shown = terminal.until("connected  agent", 2.0 * TIMES)
     terminal.until("1 marked")
-    assert "● k1" in terminal.shown() or "●k1" in terminal.shown()
+    assert "◆ k1" in terminal.shown() or "◆k1" in terminal.shown()
     app.gateway.drain()
     assert remote.get_object(Bucket=new_bucket, Key="mine")["Body"].read() == b"kept"
 

@@ -81,6 +81,8 @@ class BucketsPane(Pane):
     def on_mount(self) -> None:
         self._filter_error = ""
         """Why the filter as typed so far is not valid."""
+        self._was_away = False
+        """The remote was unreachable when the pane was last drawn."""
         self.navigation = Navigation(
             self.host, self.table, show=self._show_listing, refresh=self._draw_place
         )
@@ -103,6 +105,15 @@ class BucketsPane(Pane):
             self.table.show_listing()
         else:
             self.table.refresh_if_outdated()
+        self._reload_after_outage()
+
+    def _reload_after_outage(self) -> None:
+        """A listing that could not be read is read again when the remote is back."""
+        status = self.state.status
+        is_away = status is not None and status.remote is not None and status.remote.ok is False
+        if self._was_away and not is_away and self.table.listing.error:
+            self.navigation.reload()
+        self._was_away = is_away
 
     def _draw_place(self) -> None:
         listing = self.table.listing
@@ -117,6 +128,8 @@ class BucketsPane(Pane):
         marked = f"{len(marks):,} marked, {total}   " if marks else ""
         if listing.error:
             return safe(f" {marked}error: {listing.error}   ctrl+r tries again")
+        if self.table.is_outdated:
+            return safe(f" {marked}{listing.name} has changed since it was read   ctrl+r reloads")
         return safe(f" {marked}{listing.name if listing.bucket else 'all buckets'}")
 
     def _show_listing(self, listing: DirectoryListing, select: str) -> None:

@@ -136,6 +136,11 @@ class ListingTable(Table):
         elif bucket == self.listing.bucket and key.startswith(self.listing.prefix):
             self._is_outdated = True
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the listing has changed and is too large to be read again by itself."""
+        return self._is_outdated and self.listing.total > MAX_REFRESHED
+
     def refresh_if_outdated(self) -> None:
         listing = self.listing
         if self._is_outdated and not listing.is_loading and listing.total <= MAX_REFRESHED:
