@@ -188,7 +188,7 @@ def _remote(remote: RemoteStatus) -> Iterator[Row]:
         last = remote.last_success
         since = "" if last is None else f", last answer {age(time.time() - last)} ago"
         yield "remote", f"{remote.url}"
-        label = "REMOTE FAILS" if remote.answers else "REMOTE AWAY"
+        label = "REMOTE FAILS" if remote.answers else "UNREACHABLE"
         yield label, f"{remote.error.removesuffix('.')}{since}"
     if remote.unconfirmed:
         yield "HELD", f"{remote.unconfirmed}: s3d queue adopt"

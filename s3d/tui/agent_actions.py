@@ -53,13 +53,17 @@ class AgentActions:
         self._messages, self._prompts, self._poll = messages, prompts, poll
         self.is_readonly = is_readonly
 
-    def may_write(self) -> bool:
-        """Whether the agent can be changed now; if not, a toast gives the reason."""
-        if self.is_readonly:
+    def may_write(self, *, is_reading: bool = False) -> bool:
+        """Whether the agent can be changed now; if not, a toast gives the reason.
+
+        is_reading: the agent starts something, but changes neither itself nor the objects.
+        """
+        is_refused = self.is_readonly and not is_reading
+        if is_refused:
             self._messages.toast("The app is read-only", is_error=True)
         elif not self._state.connection.is_live:
             self._messages.toast("Not done: the agent isn't responding", is_error=True)
-        return not self.is_readonly and self._state.connection.is_live
+        return not is_refused and self._state.connection.is_live
 
     def send(
         self,
@@ -70,14 +74,16 @@ class AgentActions:
         *,
         command: str = "",
         then: Callable[[], object] | None = None,
+        is_reading: bool = False,
     ) -> None:
         """Send a request that changes something, and report done, or why it has failed.
 
-        command: the s3d command that does the same. then: called after success.
+        command: the s3d command that does the same. then: called after success. is_reading: see
+        may_write.
         """
 
         async def send() -> None:
-            if not self.may_write():
+            if not self.may_write(is_reading=is_reading):
                 return
             await self._agent.call(method, path, object, body)
             self._messages.report(done, command)
@@ -140,7 +146,7 @@ class AgentActions:
         def answered(values: dict[str, str]) -> None:
             self._start(lambda: self._presign(bucket, key, values), "link")
 
-        self._prompts.fill_in(f"Link to {key}", fields, answered, verb="copies it")
+        self._prompts.fill_in(f"Link to {key}", fields, answered, verb="copy")
 
     async def _presign(self, bucket: str, key: str, values: dict[str, str]) -> None:
         request = PresignRequest(values["method"], LINK_TIMES[values["time"]])

@@ -115,7 +115,13 @@ class DemoAgent:
             "/v1/sync": lambda: FolderList(self.folders),
             "/v1/buckets": lambda: BucketList(values.buckets()),
             "/v1/transfers": lambda: TransferList(self._moved(words.get("state", ""))),
-            "/v1/cache/entries": lambda: CacheList(values.entries()),
+            "/v1/cache/entries": lambda: CacheList(
+                [
+                    each
+                    for each in values.entries()
+                    if words.get("contains", "") in f"{each.bucket}/{each.key}"
+                ]
+            ),
             "/v1/cache/pins": lambda: PinList(
                 [PinStatus(pin, *values.PINNED, looked=NOW - 60) for pin in self.pins]
             ),

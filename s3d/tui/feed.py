@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from s3d.shared.caching import CacheList, PinList
+from s3d.shared.caching import PinList
 from s3d.shared.control import AgentStatus, BucketList, Event, Hello
 from s3d.shared.diagnostics import LogList, Samples
 from s3d.shared.syncing import ConflictList, FolderList, HistoryList
 from s3d.shared.transfers import Transfer, TransferList
 from s3d.tui.agent_client import Agent, AgentUnreachable, RequestRefused
 from s3d.tui.app_state import State
+from s3d.tui.cache_feed import CacheFeed
 from s3d.tui.control_paths import folder_path
 
 RETRY_DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
@@ -50,6 +51,7 @@ class Feed:
         self._buckets_at = float("-inf")
         """When the buckets were listed."""
         self._is_urgent = False
+        self.cache = CacheFeed(agent, state, self.poll_now)
 
     def poll_now(self) -> None:
         """Poll without waiting: another tab is shown, or an action has changed something."""
@@ -154,8 +156,7 @@ class Feed:
     async def _poll_cache(self) -> None:
         cache, call = self.state.cache, self.agent.call
         if cache is not None and not cache.trouble:
-            path = "/v1/cache/entries?limit=1000"
-            self.state.entries = (await call("GET", path, CacheList)).entries
+            await self.cache.poll()
             self.state.pins = (await call("GET", "/v1/cache/pins", PinList)).pins
 
     async def _poll_log(self) -> None:

@@ -92,7 +92,7 @@ def _compiled(pattern: str, typed: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern, flags)
     except (re.error, RecursionError, OverflowError) as error:
-        raise Unmatchable(f"not a regular expression: {error}") from error
+        raise Unmatchable(f"Invalid regular expression: {error}") from error
 
 
 def _finds(pattern: re.Pattern[str]) -> Test:

@@ -48,7 +48,7 @@ class Prompts:
         then: Callable[[dict[str, str]], object],
         *,
         details: str = "",
-        verb: str = "does it",
+        verb: str = "go",
     ) -> None:
         """Call back with the values of a form by the names of its fields.
 

@@ -281,7 +281,7 @@ class Table(ScrollView, can_focus=True):
         row = self.rows[line]
         is_current = line == self.cursor.line
         sign = self.glyphs.cursor if is_current else " "
-        mark = self.glyphs.on if row.id in self.marks.ids else " "
+        mark = self.glyphs.mark if row.id in self.marks.ids else " "
         style = self._style("reverse" if is_current and self.has_focus else row.style)
         strip = self._render_cells(sign + mark, row.cells, width, style)
         return _with_hits(strip, row.hits, width) if row.hits else strip

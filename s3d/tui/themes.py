@@ -88,6 +88,7 @@ class Glyphs:
     back: str = "←"
     on: str = "●"
     run: str = "▶"
+    mark: str = "◆"
     off: str = "○"
     part: str = "◐"
     wait: str = "·"
@@ -104,6 +105,6 @@ class Glyphs:
 UNICODE = Glyphs()
 ASCII = Glyphs(
     full="#", half="=", light="-", empty=".", line="=", gap="-", up="^", down="v", both="<>",
-    to="->", back="<-", on="*", run=">", off="o", part="%", wait=".", held="|", bad="x", good="+",
-    more="~", retry="r", levels="_.-=+*#@",
+    to="->", back="<-", on="*", run=">", mark="#", off="o", part="%", wait=".", held="|", bad="x",
+    good="+", more="~", retry="r", levels="_.-=+*#@",
 )  # fmt: skip

@@ -310,7 +310,7 @@ def test_a_remote_that_answers_500_to_all_is_named_and_the_cache_serves(
         assert answer["ResponseMetadata"]["HTTPHeaders"]["x-s3d-stale"] == "1"
     with pytest.raises(S3dError) as caught:
         agent.objects.get(new_bucket, "none").close()
-    assert "The remote returned 500 InternalError" in str(caught.value)
+    assert "The remote returned HTTP 500 InternalError" in str(caught.value)
     status = agent.client.status().remote
     assert status is not None
-    assert status.error == "The remote returned 500 InternalError."
+    assert status.error == "The remote returned HTTP 500 InternalError."

@@ -174,7 +174,7 @@ def test_8_and_9_an_upload_moves_waits_and_is_limited(
     terminal.press("P")
     terminal.until("Paused")
     terminal.press("P", "b")
-    terminal.until("Bytes a second")
+    terminal.until("Bytes per second")
     terminal.press("Enter")
     terminal.once(lambda shown: "Paused" not in shown, "no pause")
     app.gateway.drain()
@@ -186,13 +186,13 @@ def test_9_a_write_that_the_remote_refuses_says_why(app: App, new_bucket: str, r
     remote.create_bucket(Bucket=bucket)
     terminal = app.terminal
     terminal.press("3", "P")
-    terminal.until("PAUSED")
+    terminal.until("Paused")
     app.gateway.agent.s3().put_object(Bucket=bucket, Key="k", Body=b"kept")
     terminal.until("waiting 1")
     remote.delete_bucket(Bucket=bucket)
     terminal.press("P")
     shown = terminal.until("failed: NoSuchBucket")
-    for text in ("NoSuchBucket (404)", "request id", "The data stays in the queue"):
+    for text in ("NoSuchBucket (HTTP 404)", "request id", "Your data is safe on this machine"):
         assert text in shown
     terminal.press("r")
     terminal.until("try 2", TIMES)
@@ -223,7 +223,7 @@ def test_10_an_agent_that_was_killed_is_found_again(
     app.gateway.start()
     shown = terminal.until("connected  agent", 2.0 * TIMES)
     terminal.until("1 marked")
-    assert "● k1" in terminal.shown() or "●k1" in terminal.shown()
+    assert "◆ k1" in terminal.shown() or "◆k1" in terminal.shown()
     app.gateway.drain()
     assert remote.get_object(Bucket=new_bucket, Key="mine")["Body"].read() == b"kept"
 
@@ -291,7 +291,7 @@ def test_13_a_folder_is_written_and_judged(app: App, new_bucket: str, tmp_path: 
     terminal.leave("upload 1")
     assert app.gateway.agent.client.status().sync == []
     terminal.press("C-s")
-    terminal.until("notes is saved")
+    terminal.until("notes saved")
     terminal.until("up to date")
 
 
@@ -315,7 +315,7 @@ def test_14_a_conflict_is_seen_and_ended(app: App, new_bucket: str, tmp_path: Pa
         terminal.until(line)
     terminal.leave("@@")
     terminal.press("b")
-    terminal.until("No conflict is left", 2 * TIMES)
+    terminal.until("No conflicts left", 2 * TIMES)
     assert len(list(notes.glob("todo*"))) == 2
     terminal.press("Escape")
     terminal.until("up to date")

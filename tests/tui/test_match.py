@@ -28,7 +28,7 @@ def test_what_is_typed_finds(text, wanted):
 
 @pytest.mark.parametrize("text", ["~(", "~[a", "~*"])
 def test_a_regex_that_is_none_is_told(text):
-    with pytest.raises(Unmatchable, match="not a regular expression"):
+    with pytest.raises(Unmatchable, match="Invalid regular expression"):
         matcher(text)
 
 

@@ -116,7 +116,11 @@ def show_command(session: Session, /, write: str, *, remote: str | None, as_json
 @socket_option
 @pass_session
 def pause_command(session: Session, /, writes: tuple[str, ...]) -> int:
-    """Pause the queue until resume, also after a restart; or hold single writes."""
+    """Pause the queue until resume, also after a restart; or hold single writes.
+
+    A multipart upload that is running stops after the parts that are being sent. Any other running
+    upload is a single request, which ends by itself.
+    """
     client = session.queue()
     if not writes:
         report(f"paused: {_left(client.pause())}")
@@ -203,7 +207,7 @@ def retry_command(
 def discard_command(
     session: Session, /, writes: tuple[str, ...], *, yes: bool, remote: str | None
 ) -> int:
-    """Drop pending writes. Their data is lost.
+    """Drop pending writes. Their data is lost. A multipart upload that is running stops first.
 
     \b
     Example:
@@ -218,7 +222,7 @@ def discard_command(
                 former.discard(source, item.id)
             else:
                 client.discard(item.id)
-            report(f"{_name(item)}: discarded")
+            report(f"{_name(item)}: {_STOPPING if item.state == 'running' else 'discarded'}")
 
     def discard_named(write: str) -> None:
         items = _named(client, write) if source is None else writes_named(former, source, write)
@@ -260,6 +264,10 @@ def priority_command(session: Session, /, write: str, priority: int) -> int:
     return _each(client, (write,), lambda item: client.set_priority(item.id, priority), done)
 
 
+_STOPPING = "stops after the parts that are being sent"
+"""The result for a multipart upload that is running."""
+
+
 def _left(queue: QueueStatus) -> str:
     """What is pending. The remaining time is unknown just after pause and resume."""
     return amount(queue.left) if queue.left.files else CLEAN
@@ -272,8 +280,8 @@ def _each(
     done: str,
 ) -> int:
     def one(item: Transfer) -> None:
-        act(item)
-        report(f"{_name(item)}: {done}")
+        changed = act(item)
+        report(f"{_name(item)}: {_STOPPING if changed.stopping else done}")
 
     return for_each(writes, lambda write: _apply(one, _named(client, write)))
 

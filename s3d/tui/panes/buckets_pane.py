@@ -33,10 +33,14 @@ class BucketsPane(Pane):
     """The listing is in the table; the tree and the inspector follow its cursor."""
 
     FOCUS = "#objects"
+    WRITES = frozenset(
+        f"object {name}"
+        for name in ("upload", "delete", "pin", "move", "new", "tags", "prefetch", "evict")
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "object('view')", "View", id="buckets.view"),
-        Binding("d", "object('download')", "Get", id="buckets.download"),
-        Binding("u", "object('upload')", "Put", id="buckets.upload"),
+        Binding("d", "object('download')", "Download", id="buckets.download"),
+        Binding("u", "object('upload')", "Upload", id="buckets.upload"),
         Binding("D,delete", "object('delete')", "Delete", id="buckets.delete"),
         Binding("y", "object('copy')", "Copy", id="buckets.copy"),
         Binding("p", "object('pin')", "Pin", show=False, id="buckets.pin"),
@@ -54,9 +58,9 @@ class BucketsPane(Pane):
                 id="buckets.deleted"),
         Binding("r", "object('restore')", "Restore a deleted object", show=False,
                 id="buckets.restore"),
-        Binding("f", "object('prefetch')", "Bring into the cache", show=False,
+        Binding("f", "object('prefetch')", "Prefetch", show=False,
                 id="buckets.prefetch"),
-        Binding("E", "object('evict')", "Take out of the cache", show=False, id="buckets.evict"),
+        Binding("E", "object('evict')", "Evict", show=False, id="buckets.evict"),
         Binding("plus", "object('preview')", "Preview, or more of it", show=False,
                 id="buckets.preview"),
         Binding("w", "panes('toggle')", "Second pane", show=False, id="buckets.second"),
@@ -70,13 +74,13 @@ class BucketsPane(Pane):
         Binding("T", "side('tree')", "Tree of prefixes", show=False, id="buckets.tree"),
         Binding("left_square_bracket", "side('before')", "Inspector: tab before", show=False),
         Binding("right_square_bracket", "side('next')", "Inspector: next tab", show=False),
-        Binding("h,left,backspace", "go('up')", "Level above", show=False, id="buckets.up"),
+        Binding("h,left,backspace", "go('up')", "Parent folder", show=False, id="buckets.up"),
         Binding("ctrl+o", "go('back')", "Back", show=False, id="buckets.back"),
         Binding("ctrl+n", "go('forward')", "Forward", show=False, id="buckets.forward"),
         Binding("B", "go('bookmark')", "Bookmark this place", show=False, id="buckets.bookmark"),
         Binding("apostrophe", "go('bookmarks')", "Go to a bookmark", show=False,
                 id="buckets.bookmarks"),
-        Binding("escape", "step_back", "One step back", show=False),
+        Binding("escape", "step_back", "Back", show=False),
     ]  # fmt: skip
 
     def compose(self) -> ComposeResult:
@@ -100,6 +104,8 @@ class BucketsPane(Pane):
             self.host, self.table, self.query_one(SecondPane), leave=self.take_focus,
             mark=lambda is_two: level.set_class(is_two, "-two"),
         )  # fmt: skip
+        self._was_away = False
+        """The remote was unreachable when the pane was last drawn."""
         self.navigation = Navigation(
             self.host, self.table, show=self._show_listing, refresh=self._draw_place
         )
@@ -121,6 +127,15 @@ class BucketsPane(Pane):
             self.table.show_listing()
         else:
             self.table.refresh_if_outdated()
+        self._reload_after_outage()
+
+    def _reload_after_outage(self) -> None:
+        """A listing that could not be read is read again when the remote is back."""
+        status = self.state.status
+        is_away = status is not None and status.remote is not None and status.remote.ok is False
+        if self._was_away and not is_away and self.table.listing.error:
+            self.navigation.reload()
+        self._was_away = is_away
 
     def _draw_place(self) -> None:
         listing = self.table.listing
@@ -138,6 +153,8 @@ class BucketsPane(Pane):
         marked = f"{len(marks):,} marked, {total}   " if marks else ""
         if listing.error:
             return safe(f" {marked}error: {listing.error}   ctrl+r tries again")
+        if self.table.is_outdated:
+            return safe(f" {marked}{listing.name} has changed since it was read   ctrl+r reloads")
         return safe(f" {marked}{listing.name if listing.bucket else 'all buckets'}")
 
     def _show_listing(self, listing: DirectoryListing, select: str) -> None:

@@ -21,6 +21,10 @@ from s3d.tui.screens.form_screen import Field
 from s3d.tui.table import Table
 from s3d.tui.text_widgets import Box
 
+_EMPTY = "Nothing is cached yet: read an object through the endpoint"
+_NEAR_END = 50
+"""Rows before the end at which more entries are read."""
+
 
 class CachePane(FilteredPane):
     """The gauge; below it pins, prefetches, pending writes and entries in one table."""
@@ -50,13 +54,18 @@ class CachePane(FilteredPane):
         yield Table(
             COLUMNS,
             glyphs=self.glyphs,
-            empty="Nothing is cached yet: read an object through the endpoint",
+            empty=_EMPTY,
             marks=True,
             id="entries",
         )
 
     def draw(self) -> None:
         self._draw_gauge()
+        self.host.feed.cache.set_filter(self.filter.text)
+        self.table.empty = _EMPTY
+        if self.filter.text:
+            is_complete = self.host.feed.cache.is_complete
+            self.table.empty = "No cached object matches" if is_complete else "Searching"
         rows = [
             each
             for each in cache_rows(
@@ -66,6 +75,16 @@ class CachePane(FilteredPane):
         ]
         self._places = {each.row.id: each.place for each in rows}
         self.table.show([each.row for each in rows])
+        self._read_on()
+
+    def on_table_moved(self) -> None:
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read more entries when the cursor is near the end, or when the filter hides some."""
+        is_local = self.filter.text.startswith(("~", "-f"))
+        if is_local or self.table.cursor.line >= len(self.table.rows) - _NEAR_END:
+            self.host.feed.cache.need_more()
 
     def _draw_gauge(self) -> None:
         cache, box = self.state.cache, self.query_one("#gauge", Box)
@@ -82,11 +101,13 @@ class CachePane(FilteredPane):
         cache = self.state.cache
         if cache is None:
             return " no read cache"
-        more = "+" if len(self.state.entries) < cache.files else ""
-        return (
-            f" {count(cache.files, 'object')}, {len(self.state.entries):,}{more} shown by "
-            f"{self._order}   {count(cache.pins, 'pin')}"
-        )
+        number, text = len(self.state.entries), self.filter.text
+        is_complete = self.host.feed.cache.is_complete
+        shown = "all shown" if is_complete else f"the first {number:,} loaded"
+        if text:
+            shown = f"{number:,} {'match' if is_complete else 'matches loaded'} {text}"
+        pins = count(cache.pins, "pin")
+        return safe(f" {count(cache.files, 'object')}, {shown}, by {self._order}   {pins}")
 
     def _chosen(self) -> list[CachePlace]:
         return [self._places[id] for id in self.table.chosen() if id in self._places]

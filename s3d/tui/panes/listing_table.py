@@ -155,6 +155,11 @@ class ListingTable(Table):
         elif bucket == self.listing.bucket and key.startswith(self.listing.prefix):
             self._is_outdated = True
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the listing has changed and is too large to be read again by itself."""
+        return self._is_outdated and self.listing.total > MAX_REFRESHED
+
     def refresh_if_outdated(self) -> None:
         listing = self.listing
         if self._is_outdated and not listing.is_loading and listing.total <= MAX_REFRESHED:
@@ -190,7 +195,7 @@ class ListingTable(Table):
 
     def choose_order(self) -> None:
         choices = [Choice(order[0], order, order) for order in ORDERS]
-        self.host.prompts.choose("Sort by (again: the other way round)", choices, self.sort)
+        self.host.prompts.choose("Sort by (repeat to reverse)", choices, self.sort)
 
     def on_table_header_clicked(self, event: Table.HeaderClicked) -> None:
         is_buckets = self.listing.place == HOME

@@ -61,9 +61,9 @@ class ObjectActions:
             "preview": self._preview,
             "sizes": self._show_sizes, "properties": self._show_properties,
             "sort": self._table.choose_order, "deleted": self._table.toggle_deleted,
+            "download": lambda: self._with_selection(self._transfers.download),
         }  # fmt: skip
         writing: dict[str, Callable[[], None]] = {
-            "download": lambda: self._with_selection(self._transfers.download),
             "upload": self._transfers.upload,
             "move": lambda: self._with_selection(self._transfers.copy_or_move),
             "delete": self._delete, "new": self._create, "tags": self._edit_tags,
@@ -80,7 +80,7 @@ class ObjectActions:
         in_tree = self._tree_place() is not None
         chosen = self._target.as_selection() if in_tree else selection_of(self._table)
         if chosen is None:
-            self._host.messages.toast("no object is under the cursor")
+            self._host.messages.toast("No object is selected")
         else:
             act(chosen)
 
@@ -169,7 +169,7 @@ class ObjectActions:
             )
 
         fields = [Field("name", "Name", "", check_bucket, hint="3 to 63 of a-z, 0-9, . and -")]
-        self._host.prompts.fill_in("New bucket", fields, create, verb="makes it")
+        self._host.prompts.fill_in("New bucket", fields, create, verb="create")
 
     def _enter_new_prefix(self) -> None:
         """S3 has no empty prefixes: it exists as soon as an object has it."""
@@ -180,7 +180,7 @@ class ObjectActions:
 
         fields = [Field("name", "Prefix", "", hint="it appears with its first object")]
         title = f"New prefix below {bucket}/{prefix}"
-        self._host.prompts.fill_in(title, fields, enter, verb="enters it")
+        self._host.prompts.fill_in(title, fields, enter, verb="enter")
 
     def _delete(self) -> None:
         target = self._target
@@ -205,11 +205,13 @@ class ObjectActions:
 
         def edit(before: dict[str, str]) -> None:
             text = "\n".join(f"{name}={value}" for name, value in before.items())
-            fields = [Field("tags", "Tags", text, check_tags, lines=6, hint="NAME=VALUE a line")]
+            fields = [
+                Field("tags", "Tags", text, check_tags, lines=6, hint="one NAME=VALUE per line")
+            ]
             self._host.prompts.fill_in(
                 f"Tags of {object_name(bucket, key)}", fields,
                 lambda values: self._save_tags((bucket, key), before, parse_tags(values["tags"])),
-                verb="saves",
+                verb="save",
             )  # fmt: skip
 
         self._host.actions.read_tags(tags_path(bucket, key), edit)

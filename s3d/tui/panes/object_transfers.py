@@ -47,7 +47,7 @@ class ObjectTransfers:
         fields = [
             Field("folder", "Into", "~/Downloads", field_checks.check_folder,
                   hint="created if missing; right arrow completes", completion=PathSuggester()),
-            Field("existing", "What exists", "skip", options=EXISTING),
+            Field("existing", "If it exists", "skip", options=EXISTING),
         ]  # fmt: skip
 
         def start(values: dict[str, str]) -> None:
@@ -57,15 +57,15 @@ class ObjectTransfers:
                 to_path=self._local_path(folder), existing=existing,
             )  # fmt: skip
             target = f"{folder.rstrip('/')}/"  # without a slash, it could be the new name
-            self.start(request, "downloads", copy_command(_uris(chosen), target, existing))
+            self.start(request, "Download", copy_command(_uris(chosen), target, existing))
 
-        self._host.prompts.fill_in("Download", fields, start, details=str(chosen), verb="downloads")
+        self._host.prompts.fill_in("Download", fields, start, details=str(chosen), verb="download")
 
     def upload(self) -> None:
         """Upload a file or folder of the agent's machine to below the prefix that is shown."""
         listing, is_local = self._table.listing, self._host.agent.is_local
         if not listing.bucket:
-            self._host.messages.toast("open a bucket first, or create one: n")
+            self._host.messages.toast("Open a bucket first, or press n to create one")
             return
         check = field_checks.check_source if is_local else field_checks.no_check
         fields = [
@@ -74,18 +74,18 @@ class ObjectTransfers:
             Field("prefix", "To", listing.prefix, hint=f"below s3://{listing.bucket}/",
                   completion=PrefixSuggester(self._host.agent, lambda: listing.bucket),
                   is_beginning=True),
-            Field("existing", "What exists", "replace", options=EXISTING[::-1]),
+            Field("existing", "If it exists", "replace", options=EXISTING[::-1]),
         ]  # fmt: skip
 
         def start(values: dict[str, str]) -> None:
             path, prefix, existing = values["path"], values["prefix"], values["existing"]
             request = TransferRequest(
                 "upload", listing.bucket, paths=[self._local_path(path)], to_prefix=prefix,
-                existing=existing,
+                existing=existing, links="note",
             )  # fmt: skip
-            self.start(request, "uploads", upload_command(path, listing.bucket, prefix, existing))
+            self.start(request, "Upload", upload_command(path, listing.bucket, prefix, existing))
 
-        self._host.prompts.fill_in("Upload", fields, start, verb="uploads")
+        self._host.prompts.fill_in("Upload", fields, start, verb="upload")
 
     def _local_path(self, text: str) -> str:
         """~ is the home folder of this user, when the agent is on this machine."""
@@ -118,9 +118,9 @@ class ObjectTransfers:
                 "move", chosen.bucket, [key], to_bucket=chosen.bucket, as_key=new_key
             )
             uris = [object_uri(chosen.bucket, each) for each in (key, new_key)]
-            self.start(request, "renamed", command("mv", *uris))
+            self.start(request, "Rename", command("mv", *uris))
 
-        self._host.prompts.fill_in(f"Rename {key}", fields, start, verb="does it")
+        self._host.prompts.fill_in(f"Rename {key}", fields, start, verb="go")
 
     def _copy_or_move(self, chosen: Selection, verb: str) -> None:
         here = object_uri(chosen.bucket, chosen.base)
@@ -134,7 +134,7 @@ class ObjectTransfers:
                 completion=PlaceSuggester(self._host.agent, self._bucket_names),
                 is_beginning=True,
             ),
-            Field("existing", "What exists", "skip", options=EXISTING),
+            Field("existing", "If it exists", "skip", options=EXISTING),
         ]
 
         def start(values: dict[str, str]) -> None:
@@ -145,9 +145,11 @@ class ObjectTransfers:
                 to_bucket=bucket, to_prefix=prefix, existing=existing,
             )  # fmt: skip
             cli_verb = "mv" if verb == "move" else "cp"
-            self.start(request, verb, copy_command(_uris(chosen), target, existing, cli_verb))
+            self.start(
+                request, verb.title(), copy_command(_uris(chosen), target, existing, cli_verb)
+            )
 
-        self._host.prompts.fill_in(f"{verb.title()} {chosen}", fields, start, verb="does it")
+        self._host.prompts.fill_in(f"{verb.title()} {chosen}", fields, start, verb="go")
 
     def delete(self, chosen: Selection) -> None:
         """Delete after a confirmation that says how many objects there are, also below prefixes."""
@@ -167,7 +169,7 @@ class ObjectTransfers:
         def start() -> None:
             request = TransferRequest("delete", chosen.bucket, chosen.keys, chosen.prefixes)
             cli = remove_command(chosen.bucket, chosen.names)
-            self.start(request, "deletes", cli)
+            self.start(request, "Deletion", cli)
 
         typed = chosen.bucket if is_many else ""
         self._host.prompts.confirm(f"Delete {what} from {chosen.bucket}?", start, typed)
@@ -175,8 +177,11 @@ class ObjectTransfers:
     def start(self, request: TransferRequest, what: str, cli: str) -> None:
         """Start the transfers; many keys go in several requests. what: for the report."""
         for part in split_request(request):
-            report = f"{what}: started, see {key_of('transfers')} Transfers"
-            self._host.actions.send("POST", "/v1/transfers", report, part, command=cli)
+            report = f"{what} started, press {key_of('transfers')} for Transfers"
+            is_reading = request.kind == "download"  # the agent only reads then
+            self._host.actions.send(
+                "POST", "/v1/transfers", report, part, command=cli, is_reading=is_reading
+            )
         self._table.unmark()
 
 

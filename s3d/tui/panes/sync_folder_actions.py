@@ -115,7 +115,7 @@ class FolderActions:
         self._host.prompts.confirm(
             f"Stop syncing {folder.name}? Both sides keep their files.",
             lambda: self._host.actions.send(
-                "DELETE", folder_path(folder.name), f"{folder.name} is removed",
+                "DELETE", folder_path(folder.name), f"{folder.name} removed",
                 command=command("sync", "rm", folder.name),
             ),
         )  # fmt: skip

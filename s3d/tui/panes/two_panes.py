@@ -96,5 +96,5 @@ class TwoPanes:
             return
         table = self._second.shown if self.has_focus else self._table
         cli = command_between(source, target, is_move=is_move)
-        ObjectTransfers(self._host, self._table).start(request, request.kind, cli)
+        ObjectTransfers(self._host, self._table).start(request, request.kind.title(), cli)
         table.unmark()

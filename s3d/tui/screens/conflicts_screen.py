@@ -22,7 +22,7 @@ from s3d.tui.table import Column, Row, Table
 
 POLL_INTERVAL = 1.0
 """Seconds between two lists: a resolved conflict disappears with the next pass of the folder."""
-KEEPS = {"original": "the original stays", "copy": "the copy stays", "both": "both stay"}
+KEEPS = {"original": "remote kept", "copy": "local kept", "both": "both kept"}
 
 
 class ConflictsScreen(ModalScreen[None]):
@@ -52,7 +52,7 @@ class ConflictsScreen(ModalScreen[None]):
         box = Vertical(classes="dialog tall")
         box.border_title = Content(safe(f"Conflicts of {self._folder}"))
         box.border_subtitle = (
-            "r original stays  l copy stays  b both  = difference  A all like this"
+            "r keep remote  l keep local  b keep both  = difference  A all like this"
         )
         with box:
             yield Table(
@@ -76,7 +76,7 @@ class ConflictsScreen(ModalScreen[None]):
             table.show_error(error)
             return
         self._conflicts = {each.copy: each for each in conflicts}
-        table.empty = "No conflict is left."
+        table.empty = "No conflicts left"
         table.show([_row(each) for each in conflicts])
 
     @property
@@ -92,7 +92,7 @@ class ConflictsScreen(ModalScreen[None]):
     def action_all_like_this(self) -> None:
         """Resolve all that are left with the last choice."""
         if not self._last_choice:
-            self._host.messages.toast("resolve one conflict first: r, l or b")
+            self._host.messages.toast("Resolve one conflict first: r, l or b")
             return
         left = list(self._conflicts)
         self._host.prompts.confirm(

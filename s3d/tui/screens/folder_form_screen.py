@@ -189,7 +189,7 @@ class FolderFormScreen(ModalScreen[str | None]):
             wrong = next((v for v in self._check.fields if not v.ok), None)
             if wrong is not None:
                 self._fields.field(wrong.field).focus()
-            self._host.messages.toast("the form has errors", is_error=True)
+            self._host.messages.toast("Fix the marked fields first", is_error=True)
             return
         await self._save()
 
@@ -210,7 +210,7 @@ class FolderFormScreen(ModalScreen[str | None]):
         target = object_name(draft.bucket, draft.prefix)
         cli = command("sync", "add", draft.path, target, *words)
         self.dismiss(name)
-        self._host.messages.report(f"{name} is saved", cli)
+        self._host.messages.report(f"{name} saved", cli)
 
 
 def _spec(draft: FolderDraft) -> FolderSpec:

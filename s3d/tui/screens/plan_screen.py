@@ -35,7 +35,7 @@ class PlanScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         lines = Lines(["comparing both sides"], id="text")
-        lines.border_title = Content(safe(f"What a pass of {self._heading} would do"))
+        lines.border_title = Content(safe(f"Dry run: {self._heading}"))
         lines.border_subtitle = (
             "ctrl+s saves the folder   esc back to the form; nothing was changed"
             if self._can_save

@@ -34,6 +34,7 @@ class VersionsScreen(ModalScreen[None]):
         Binding("v", "view", "View"),
         Binding("equals_sign", "compare", "Compare with the one before"),
         Binding("r", "restore", "Restore"),
+        Binding("y", "copy", "Copy its id"),
         Binding("D", "delete", "Delete for good"),
     ]
 
@@ -94,7 +95,7 @@ class VersionsScreen(ModalScreen[None]):
     def action_view(self) -> None:
         version = self._current
         if version is None or not version.etag:
-            self._host.messages.toast("a delete marker has no content")
+            self._host.messages.toast("A delete marker has no content")
             return
         self.app.push_screen(ViewerScreen(version, version.version_id or "null"))
 
@@ -103,11 +104,11 @@ class VersionsScreen(ModalScreen[None]):
         newer = self._current
         versions = list(self._versions.values())
         if newer is None or not newer.etag:
-            self._host.messages.toast("a delete marker has no content")
+            self._host.messages.toast("A delete marker has no content")
             return
         older = next((v for v in versions[versions.index(newer) + 1 :] if v.etag), None)
         if older is None:
-            self._host.messages.toast("this is the oldest version")
+            self._host.messages.toast("This is the oldest version")
         else:
             self._compare(older, newer)
 
@@ -124,12 +125,16 @@ class VersionsScreen(ModalScreen[None]):
         lines = compare(data[0], data[1], self.app.current_theme)
         self._host.prompts.view(f"Changes of {newer.key}", lines)
 
+    def action_copy(self) -> None:
+        if self._current is not None:
+            self._host.messages.copy(self._current.version_id or "null")
+
     def action_restore(self) -> None:
         version = self._current
         if version is None or not self._host.actions.may_write():
             return
         if not version.etag:
-            self._host.messages.toast("a delete marker cannot be restored; D removes it")
+            self._host.messages.toast("A delete marker cannot be restored: D removes it")
             return
         id = version.version_id or "null"
         path = object_path(version.bucket, version.key, ":restore", version=id)

@@ -67,7 +67,7 @@ async def test_an_unknown_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_a_remote_that_refuses_connections_is_named() -> None:
     failed = texts(await diagnose("http://127.0.0.1:9"), Level.FAIL)
-    assert "refuses connections" in failed
+    assert "connection refused" in failed
     assert "check host and port" in failed
 
 

@@ -176,7 +176,7 @@ def test_the_status_is_loud_about_the_remote(s3d, put):
     target, _ = put("a", b"12345")
     out = s3d("status").out
     assert f"{NOWHERE}\n" in out
-    assert "REMOTE AWAY" in out
+    assert "UNREACHABLE" in out
     quiet = s3d("status", "-q")
     assert quiet.code == 6
     assert "object" in quiet.out

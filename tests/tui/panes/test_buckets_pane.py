@@ -1,7 +1,8 @@
+import msgspec
 import pytest
 
 from s3d.tui.demo_values import HOSTILE
-from tests.tui.conftest import loaded, screen
+from tests.tui.conftest import go_to_row, loaded, screen
 
 
 def table(pilot):
@@ -130,7 +131,7 @@ async def test_a_filter_that_is_no_regex_is_told_and_search_goes_below(opened):
         await enter(pilot, "pix")
         await pilot.press("slash", *"~(")
         await pilot.pause()
-        assert "not a regular expression" in screen(pilot.app)
+        assert "Invalid regular expression" in screen(pilot.app)
         await pilot.press("backspace", "backspace", *"zzz")
         await pilot.pause()
         assert "No match for zzz" in screen(pilot.app)
@@ -259,3 +260,32 @@ async def test_the_inspector_has_tabs_and_is_asked_for_when_it_is_narrow(opened)
             await pilot.press("right_square_bracket")
             await loaded(pilot, "inspect")
             assert wanted in screen(pilot.app)
+
+
+@pytest.mark.finding("tui-18")
+async def test_a_listing_that_failed_is_read_again_when_the_remote_is_back(opened):
+    async with opened("2") as pilot:
+        app = pilot.app
+        await go_to_row(pilot, "pix", "index.json")
+        app.workers.cancel_group(app, "feed")
+        await pilot.pause()
+        status = app.state.status
+        away = msgspec.structs.replace(status.remote, ok=False, error="connection refused")
+        app.state.status = msgspec.structs.replace(status, remote=away)
+        app.pane.table.listing.error = "ServiceUnavailable"
+        app.pane.draw()
+        assert app.pane.table.listing.error
+        app.state.status = status
+        app.pane.draw()
+        await loaded(pilot, "listing", "inspect")
+        assert not app.pane.table.listing.error
+
+
+@pytest.mark.finding("tui-25")
+async def test_a_large_level_that_has_changed_says_so(opened, monkeypatch):
+    monkeypatch.setattr("s3d.tui.panes.listing_table.MAX_REFRESHED", 1)
+    async with opened("2") as pilot:
+        await go_to_row(pilot, "pix", "index.json")
+        assert "has changed since" not in pilot.app.pane.status()
+        pilot.app.pane.table.note_change("pix", "new.txt")
+        assert "has changed since it was read   ctrl+r reloads" in pilot.app.pane.status()

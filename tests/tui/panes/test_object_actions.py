@@ -81,7 +81,7 @@ async def test_the_cache_is_steered(opened, key, verb):
 async def test_read_only_nothing_is_asked_nor_begun(opened):
     async with opened("2", is_readonly=True) as pilot:
         await go_to_row(pilot, "pix", "index.json")
-        for key in ("d", "u", "D", "m", "n", "t", "p", "f", "E"):
+        for key in ("u", "D", "m", "n", "t", "p", "f", "E"):
             await pilot.press(key)
             await loaded(pilot, "act", "tags")
             assert len(pilot.app.screen_stack) == 1, key
@@ -96,3 +96,17 @@ async def test_what_waits_for_the_remote_is_not_evicted(opened):
         await pilot.pause()
         assert "IMG_0006.jpg has a pending" in screen(pilot.app)
         assert pilot.app.agent.calls == []
+
+
+@pytest.mark.finding("tui-29")
+async def test_read_only_a_download_is_reading_and_the_rest_is_not_offered(opened):
+    async with opened("2", is_readonly=True) as pilot:
+        await go_to_row(pilot, "pix", "index.json")
+        offered = {key for key, active in pilot.app.screen.active_bindings.items()
+                   if active.enabled}  # fmt: skip
+        assert {"d", "v", "y"} <= offered
+        assert offered.isdisjoint({"u", "D", "m", "n", "t", "p", "f", "E"})
+        await pilot.press("d", "enter")
+        await loaded(pilot, "act")
+        ((method, path, _),) = pilot.app.agent.calls
+        assert (method, path) == ("POST", "/v1/transfers")

@@ -67,7 +67,7 @@ async def test_without_a_bucket_nothing_is_uploaded(opened):
     async with opened("2") as pilot:
         await pilot.press("u")
         await pilot.pause()
-        assert "open a bucket first" in screen(pilot.app)
+        assert "Open a bucket first" in screen(pilot.app)
 
 
 async def test_one_is_renamed(opened):

@@ -36,7 +36,7 @@ async def test_the_same_for_all_after_one(opened):
         await look(pilot)
         await pilot.press("A")
         await pilot.pause()
-        assert "resolve one conflict first" in screen(pilot.app)
+        assert "Resolve one conflict first" in screen(pilot.app)
         await pilot.press("b")
         await loaded(pilot, "act", "conflicts")
         await pilot.press("A", "y")

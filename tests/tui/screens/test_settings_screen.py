@@ -7,7 +7,7 @@ async def test_settings_are_told_with_where_they_come_from(opened):
         await loaded(pilot, "settings")
         for text in ("secret_access_key", "********", "environment", "read_cache.max_size"):
             assert text in screen(pilot.app)
-        assert "after restarting" in screen(pilot.app)
+        assert "after restarting the agent" in screen(pilot.app)
         await pilot.press("G")
         await pilot.pause()
         assert "until the agent restarts" in screen(pilot.app)

@@ -42,7 +42,7 @@ async def test_they_are_listed_and_looked_at(opened):
         assert '"name": "notes"' in screen(pilot.app)
         await pilot.press("escape", "down", "v")
         await pilot.pause()
-        assert "a delete marker has no content" in screen(pilot.app)
+        assert "A delete marker has no content" in screen(pilot.app)
         await pilot.press("escape")
         await pilot.pause()
         assert len(pilot.app.screen_stack) == 1

@@ -54,7 +54,7 @@ class CacheRoutes:
         return [
             Route("GET", "/v1/cache", self.show),
             Route("PATCH", "/v1/cache", self.change),
-            Route("GET", "/v1/cache/entries", self.entries, place),
+            Route("GET", "/v1/cache/entries", self.entries, place | {"contains", "lacks"}),
             Route("POST", "/v1/cache:evict", self.evict),
             Route("POST", "/v1/cache:clear", self.clear),
             Route("POST", "/v1/cache:verify", self.verify, frozenset({"cursor"})),
@@ -104,10 +104,11 @@ class CacheRoutes:
         return await self.show(call)
 
     async def entries(self, call: Call) -> web.Response:
-        """One page, in the order of the names."""
-        limit = call.page_limit
-        place = call.query.get("bucket", ""), call.query.get("prefix", "")
-        entries = entries_after(self._layer, place, call.query.get("cursor", ""), limit + 1)
+        """One page, in the order of the names; of those that match a filter, if there is one."""
+        limit, query = call.page_limit, call.query
+        place = query.get("bucket", ""), query.get("prefix", "")
+        matches = _name_test(query.get("contains", ""), query.get("lacks", ""))
+        entries = entries_after(self._layer, place, query.get("cursor", ""), limit + 1, matches)
         page, cursor = page_of(entries, limit, lambda entry: f"{entry.bucket}/{entry.key}")
         return answer(CacheList([cache_entry(entry, self._pin_manager) for entry in page], cursor))
 
@@ -187,6 +188,18 @@ class CacheRoutes:
         if job is None:
             raise ControlError(404, control.NO_SUCH_TRANSFER, "there is no such prefetch")
         return job
+
+
+def _name_test(contains: str, lacks: str) -> Callable[[str], bool] | None:
+    """Whether a BUCKET/KEY has one text and lacks another; None: all do. Case counts only with a
+    capital letter."""
+
+    def has(name: str, text: str) -> bool:
+        return text in (name.lower() if text == text.lower() else name)
+
+    if not contains and not lacks:
+        return None
+    return lambda name: has(name, contains) and not (lacks and has(name, lacks))
 
 
 def _checked(place: CachePlace) -> CachePlace:

@@ -6,6 +6,7 @@ Nothing here changes the cache.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,9 +91,20 @@ def _check_time(entry: Entry) -> float:
     return max(entry.checked, UNCHECKED)
 
 
-def entries_after(layer: Cache, place: tuple[str, str], after: str, limit: int) -> list[Entry]:
-    """The first entries of a bucket and prefix whose BUCKET/KEY is greater than after."""
-    names = (f"{bucket}/{key}" for bucket, key in layer.catalog.names.of(*place))
+def entries_after(
+    layer: Cache,
+    place: tuple[str, str],
+    after: str,
+    limit: int,
+    matches: Callable[[str], bool] | None = None,
+) -> list[Entry]:
+    """The first entries of a bucket and prefix whose BUCKET/KEY is greater than after.
+
+    matches: only those whose BUCKET/KEY it accepts; None: all.
+    """
+    names: Iterable[str] = (f"{bucket}/{key}" for bucket, key in layer.catalog.names.of(*place))
+    if matches is not None:
+        names = filter(matches, names)
     first = heapq.nsmallest(limit, (name for name in names if name > after))
     entries = (layer.catalog.peek(*_split(name)) for name in first)
     return [entry for entry in entries if entry is not None]

@@ -46,7 +46,7 @@ _OMITTED = frozenset(("Code", "Message", "RequestId", "HostId", "Resource"))
 
 _REASONS: Mapping[Reason, str] = {
     Reason.NAME: "its host name cannot be resolved",
-    Reason.CONNECT: "it refuses connections",
+    Reason.CONNECT: "connection refused",
     Reason.TLS: "no secure connection could be made",
     Reason.TIMEOUT: "it does not respond in time",
     Reason.LOST: "the connection was lost before the response was complete",
@@ -118,7 +118,7 @@ def _message(refusal: Refusal) -> str:
     failed itself."""
     if refusal.status < 500:
         return refusal.message
-    answers = f"The remote returned {refusal.status} {refusal.code}".rstrip()
+    answers = f"The remote returned HTTP {refusal.status} {refusal.code}".rstrip()
     return f"{answers}: {refusal.message}" if refusal.message else f"{answers}."
 
 

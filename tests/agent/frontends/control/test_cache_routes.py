@@ -184,3 +184,13 @@ async def test_without_a_cache_every_call_says_why(places, tmp_path):
     ):
         problem = decode(await response.read(), Problem)
     assert (problem.code, problem.title) == ("WrongState", "the read cache is disabled: no room")
+
+
+@pytest.mark.finding("tui-4")
+async def test_entries_are_filtered_by_the_agent(door):
+    assert await names(door, "?contains=P/3") == []
+    assert await names(door, "?contains=p/3") == ["p/3"]
+    assert await names(door, "?lacks=p/") == ["large"]
+    first = await door.ask("GET", f"{ENTRIES}?contains=p/&limit=3", CacheList)
+    assert [len(first.entries), first.cursor] == [3, "bbb/p/2"]
+    assert await names(door, f"?contains=p/&cursor={first.cursor}") == ["p/3", "p/4"]

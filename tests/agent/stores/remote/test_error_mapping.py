@@ -64,10 +64,10 @@ def test_anything_else_says_nothing(document: bytes) -> None:
     ("refusal", "code", "message"),
     [
         (Refusal(500, "InternalError", "oops"), "InternalError",
-         "The remote returned 500 InternalError: oops"),
-        (Refusal(500, ""), "InternalError", "The remote returned 500."),
-        (Refusal(503, "SlowDown"), "SlowDown", "The remote returned 503 SlowDown."),
-        (Refusal(502, "Odd", "x"), "InternalError", "The remote returned 502 Odd: x"),
+         "The remote returned HTTP 500 InternalError: oops"),
+        (Refusal(500, ""), "InternalError", "The remote returned HTTP 500."),
+        (Refusal(503, "SlowDown"), "SlowDown", "The remote returned HTTP 503 SlowDown."),
+        (Refusal(502, "Odd", "x"), "InternalError", "The remote returned HTTP 502 Odd: x"),
         (Refusal(404, "NoSuchKey", "none"), "NoSuchKey", "none"),
     ],
 )  # fmt: skip
