@@ -91,12 +91,14 @@ class _Reader:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
-        if self._elements > MAX_ELEMENTS or len(self._stack) + self._skipped >= MAX_DEPTH:
+        stack = self._stack
+        if self._elements > MAX_ELEMENTS or len(stack) + self._skipped >= MAX_DEPTH:
             raise ValueError("too many elements, or too deep")
         if self._skipped:
             self._skipped += 1
             return
-        child = self._child(_local(name))
+        local = _local(name) if ":" in name else name
+        child = stack[-1][0].node.children.get(local) if stack else self._root_child(local)
         if child is None:
             self._skipped = 1
             return
@@ -106,24 +108,31 @@ class _Reader:
             for attribute, text in attributes.items():
                 if _local(attribute) in node.attributes:
                     value[node.attributes[_local(attribute)]] = text
-        self._stack.append((child, value))
+        stack.append((child, value))
 
     def end(self, _name: str) -> None:
         if self._skipped:
             self._skipped -= 1
             return
-        child, value = self._stack.pop()
+        stack = self._stack
+        child, value = stack.pop()
         node = child.node
         if node.convert:
-            value = node.convert("".join(value))
+            value = node.convert(value[0] if len(value) == 1 else "".join(value))
         elif self._strict:
             for name in node.required:
                 if name not in value:
                     raise ValueError(f"{name} is missing")
-        if not self._stack:
+        if not stack:
             self.value = value
+            return
+        parent, holder = stack[-1]
+        if child.many:
+            self._add(child, parent, holder, value)
+        elif self._strict and child.member in holder:
+            raise ValueError(f"{child.member} comes twice")
         else:
-            self._put(child, value)
+            holder[child.member] = value
 
     def text(self, text: str) -> None:
         if not self._skipped and self._stack:
@@ -134,25 +143,17 @@ class _Reader:
     def doctype(self, *_: object) -> None:
         raise ValueError("a document type is not allowed")
 
-    def _child(self, name: str) -> _Child | None:
-        if self._stack:
-            return self._stack[-1][0].node.children.get(name)
+    def _root_child(self, name: str) -> _Child:
         if self._root is not None and name != self._root:
             raise ValueError(f"the root is {name}, not {self._root}")
         return self._top
 
-    def _put(self, child: _Child, value: Any) -> None:
-        """Hand a finished element to the one around it."""
-        parent, holder = self._stack[-1]
-        if child.many:
-            items = holder if parent.node.is_list else holder.setdefault(child.member, [])
-            items.append(value)
-            if child.limit and len(items) > child.limit:
-                raise ValueError(f"more than {child.limit} of {child.member}")
-        elif child.member in holder and self._strict:
-            raise ValueError(f"{child.member} comes twice")
-        else:
-            holder[child.member] = value
+    def _add(self, child: _Child, parent: _Child, holder: Any, value: Any) -> None:
+        """Hand a finished element to the list around it, or to the list of a member."""
+        items = holder if parent.node.is_list else holder.setdefault(child.member, [])
+        items.append(value)
+        if child.limit and len(items) > child.limit:
+            raise ValueError(f"more than {child.limit} of {child.member}")
 
 
 def _local(name: str) -> str:
