@@ -279,7 +279,7 @@ def test_13_a_folder_is_written_and_judged(app: App, new_bucket: str, tmp_path: 
     terminal.write("nowhere-at-all")
     terminal.until("✗ NoSuchBucket", TIMES)
     terminal.press(*["BSpace"] * 20)
-    terminal.until("which bucket?", TIMES)
+    terminal.until("Enter a bucket", TIMES)
     terminal.write(new_bucket)
     terminal.until("✓ reachable", TIMES)
     for label in ("Prefix", "Mode", "Filter"):

@@ -54,9 +54,9 @@ class DraftValidator:
         texts = dict.fromkeys(FIELDS, "")
         config = _readable(draft, wrong)
         if not draft.path:
-            wrong.setdefault("path", "which folder?")
+            wrong.setdefault("path", "Enter a folder")
         if not draft.bucket:
-            wrong.setdefault("bucket", "which bucket?")
+            wrong.setdefault("bucket", "Enter a bucket")
         if config.path is not None and "path" not in wrong:
             wrong |= self._overlaps(config)
             texts["path"] = await asyncio.to_thread(_describe_path, config.path)
@@ -126,7 +126,7 @@ def _spec(draft: FolderDraft) -> FolderSpec:
 def _describe_path(path: Path) -> str:
     """The description of a local folder for the user."""
     if not path.exists():
-        return "does not exist yet and will be created"
+        return "Will be created"
     if not os.access(path, os.R_OK | os.X_OK):
         return "exists, but cannot be read"
     files = list(islice(_paths(path), LOOKED + 1))

@@ -194,7 +194,7 @@ def approve_command(session: Session, /, folder: str | None, *, yes: bool) -> No
     client = session.sync()
     status = client.folder(folder_name(client, folder))
     if not status.question:
-        raise S3dError(status.name, "the folder has not asked anything")
+        raise S3dError(status.name, "Nothing to approve")
     if yes or confirmed(f"{status.name}: {status.reason}. Carry it out?"):
         client.approve(status.name)
         report("approved")

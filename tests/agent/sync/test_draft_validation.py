@@ -52,8 +52,8 @@ def test_each_path_has_the_rule_that_decides(check, tree):
     ("field", "more", "word"),
     [
         ("path", {"path": "/"}, "root of the file system"),
-        ("path", {"path": ""}, "which folder"),
-        ("bucket", {"bucket": ""}, "which bucket"),
+        ("path", {"path": ""}, "Enter a folder"),
+        ("bucket", {"bucket": ""}, "Enter a bucket"),
         ("bucket", {"bucket": "nowhere"}, "NoSuchBucket"),
         ("filter", {"filter": "["}, ""),
         ("mode", {"mode": "sideways"}, ""),
