@@ -61,8 +61,10 @@ class S3dApp(TypeAheadApp):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS = {Commands}  # noqa: RUF012 - as Textual has it
     AUTO_FOCUS = None
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (frame.WIDE, "-wide"), (130, "-broad")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (28, "-high")]  # noqa: RUF012 - as Textual has them
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual has them
+        (0, "-tiny"), (frame.MIN_WIDTH, "-narrow"), (frame.WIDE, "-wide"), (130, "-broad"),
+    ]  # fmt: skip
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (frame.MIN_HEIGHT, "-short"), (28, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+r,f5", "refresh_data", "Refresh or reconnect", show=False, id="again"),
         Binding("ctrl+p", "command_palette", "Commands", show=False),

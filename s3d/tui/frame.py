@@ -25,6 +25,12 @@ from s3d.tui.themes import Glyphs
 WIDE = 96
 """Cells of the terminal from which every text has its full length."""
 
+MIN_WIDTH, MIN_HEIGHT = 60, 16
+"""Cells and rows of the smallest terminal in which the panes can be read."""
+TOO_SMALL = (
+    f"The terminal is too small.\nThe app needs at least {MIN_WIDTH} columns and {MIN_HEIGHT} rows."
+)
+
 
 def head_text(
     state: State, glyphs: Glyphs, now: float, width: int, *, is_demo: bool = False

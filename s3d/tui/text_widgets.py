@@ -9,10 +9,23 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 _FRAME_AROUND_TITLE = 6
 """Cells of the frame beside a title: corners, lines and spaces."""
+
+
+def show(widget: Widget, is_shown: bool) -> None:
+    """Show or hide a widget, whatever the styles of its classes say.
+
+    Textual finds what a change has shown, hidden or resized by comparing the layout after it with
+    the one before. It computes a layout when it is first asked for, which a change of styles does
+    itself: a layout that is out of date by then is compared with itself, and no widget gets its
+    Show, Hide and Resize. So the layout is asked for before the change.
+    """
+    _ = widget.region
+    widget.display = is_shown
 
 
 class TextBar(Static):

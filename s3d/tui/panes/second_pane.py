@@ -18,7 +18,7 @@ from s3d.tui.panes.object_selection import selection_of
 from s3d.tui.panes.side_transfers import Side
 from s3d.tui.places import HOME, Place, parent
 from s3d.tui.table import Table
-from s3d.tui.text_widgets import TextBar
+from s3d.tui.text_widgets import TextBar, show
 from s3d.tui.themes import Glyphs
 
 
@@ -65,8 +65,10 @@ class SecondPane(Vertical):
         self.objects.open(DirectoryListing(place), select)
 
     def _show(self, *, is_folder: bool) -> None:
-        self.is_folder, self.display = is_folder, True
-        self.folder.display, self.objects.display = is_folder, not is_folder
+        self.is_folder = is_folder
+        show(self, True)
+        show(self.folder, is_folder)
+        show(self.objects, not is_folder)
 
     def draw(self) -> None:
         """Follow changes of what is shown."""

@@ -10,6 +10,7 @@ from s3d.tui.panes.bucket_tree import BucketTree
 from s3d.tui.panes.inspector import Inspector
 from s3d.tui.panes.listing_table import ListingTable
 from s3d.tui.places import Place
+from s3d.tui.text_widgets import show
 
 
 class SideViews:
@@ -58,10 +59,8 @@ class SideViews:
     def _toggle_tree(self) -> None:
         if self._tree.has_focus:
             self._leave_tree()
-        self._tree.toggle_class("-shown")
+        show(self._tree, not self._tree.display)
 
     def _toggle_inspector(self) -> None:
         """What the user has chosen stays when the terminal becomes wide or narrow."""
-        is_shown = self._inspector.display
-        self._inspector.set_class(not is_shown, "-shown")
-        self._inspector.set_class(is_shown, "-hidden")
+        show(self._inspector, not self._inspector.display)

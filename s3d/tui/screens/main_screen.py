@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.css.query import NoMatches
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher, Footer, Static
 
 from s3d.shared.control import Event
 from s3d.tui import frame
@@ -65,6 +65,7 @@ class MainScreen(Screen[None]):
         yield TabBar("tabs")
         yield TextBar("banner")
         yield NoAgentView(id="absent")
+        yield Static(frame.TOO_SMALL, id="too-small", markup=False)
         with ContentSwitcher(initial=TABS[0].name, id="panes"):
             for tab in TABS:
                 with Vertical(id=tab.name):
@@ -106,6 +107,8 @@ class MainScreen(Screen[None]):
             self._needs_drawing, self._drawn_at = False, now
             with suppress(NoMatches):  # the app is ending
                 self.draw()
+                if self.focused is None and self.query_one("#panes").display:
+                    self.pane.take_focus()  # it is lost while the terminal is too small
 
     def draw(self) -> None:
         self.draw_frame()

@@ -224,6 +224,23 @@ async def test_the_inspector_stays_as_it_was_chosen(opened, size, other):
         assert inspector.display is is_shown
 
 
+@pytest.mark.finding("tui-32")
+async def test_a_filter_does_not_shift_the_columns(opened):
+    async with opened("2", size=(80, 24)) as pilot:
+        await enter(pilot, "pix")
+        before = table(pilot).outer_size.width
+        await pilot.press("slash", "i")
+        assert table(pilot).outer_size.width == before
+
+
+@pytest.mark.finding("tui-12")
+async def test_columns_follow_the_room_beside_the_inspector(opened):
+    async with opened("2", size=(80, 24)) as pilot:
+        await enter(pilot, "pix")
+        await pilot.press("i")
+        assert "readme.txt" in screen(pilot.app)
+
+
 @pytest.mark.finding("tui-24")
 async def test_a_sentence_is_wrapped_not_cut(opened):
     async with opened("2", size=(60, 20)) as pilot:

@@ -63,3 +63,19 @@ async def test_the_head_has_the_colour_of_the_gravest_state(opened):
         pilot.app.main.draw()
         assert not head.has_class("-bad")
         assert not head.has_class("-odd")
+
+
+@pytest.mark.finding("tui-12")
+@pytest.mark.parametrize("size", [(59, 30), (100, 15)])
+async def test_a_terminal_that_is_too_small_is_said_so(opened, size):
+    async with opened("2", size=size) as pilot:
+        shown = " ".join(screen(pilot.app).split())
+        assert "The terminal is too small. The app needs at least 60 columns and 16 rows." in shown
+        await pilot.resize_terminal(60, 16)
+        pilot.app.main.request_drawing()
+        pilot.app.main._draw_if_needed()
+        await pilot.pause()
+        assert "too small" not in screen(pilot.app)
+        assert pilot.app.focused is pilot.app.pane.table
+        await pilot.press("j")
+        assert pilot.app.pane.table.cursor.line == 1
