@@ -60,6 +60,7 @@ def test_rsync_copies_nothing_again_and_no_file_costs_a_request(
     target = folder / new_bucket / "copy"
     assert len(rsync(source, target)) == FILES + 1
     gateway.drain()
+    inodes = {file: file.stat().st_ino for file in target.rglob("*")}
     assert agent.stop() == 0
     gateway.start(**settings)
     network.take_seen()
@@ -69,6 +70,7 @@ def test_rsync_copies_nothing_again_and_no_file_costs_a_request(
     for file in source.rglob("f*"):
         copy = (target / file.relative_to(source)).stat()
         assert (copy.st_mtime_ns, copy.st_mode) == (file.stat().st_mtime_ns, file.stat().st_mode)
+    assert {file: file.stat().st_ino for file in target.rglob("*")} == inodes
     assert os.readlink(target / "link") == "sub/f1"
     size = os.statvfs(folder)
     assert size.f_bavail == size.f_blocks, "nothing is known of what a remote has used"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import NamedTuple
 
 from s3d.agent.core.path_names import RESERVED
@@ -60,8 +61,10 @@ def to_nanoseconds(seconds: float) -> int:
 
 
 def inode_of(path: str) -> int:
-    """The same for the same path, as long as the process lives; never 0."""
-    return hash(path) & 0x7FFF_FFFF_FFFF_FFFF or 1
+    """The same for the same path, also after a restart: git reads a file again when its number has
+    changed. Never 0."""
+    digest = blake2b(path.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") & 0x7FFF_FFFF_FFFF_FFFF or 1
 
 
 class PageMerger:

@@ -30,7 +30,7 @@ class Attributes(NamedTuple):
     mtime_ns: int
     """Nanoseconds since 1970."""
     inode: int
-    """The same for the same path as long as the mount lives; never 0."""
+    """The same for the same path, also after a restart; never 0."""
     links: int = 1
 
 
