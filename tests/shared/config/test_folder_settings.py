@@ -63,3 +63,15 @@ def test_those_of_the_file_come_first_and_can_be_changed(tmp_path):
 )
 def test_a_problem_names_its_variable(changes, problem):
     assert any(problem in each for each in problems_of(**changes)), problems_of(**changes)
+
+
+@pytest.mark.finding("table-line")
+def test_a_wrong_key_of_a_table_is_reported_at_its_table(tmp_path):
+    file = tmp_path / "config.toml"
+    one = '[[sync_folder]]\npath = "/a"\nbucket = "aaa"\n'
+    file.write_text(f'region = "us-east-1"\n\n{one}\n[[sync_folder]]\npath = "/b"\nbuckt = "bbb"\n')
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, {}, {})
+    (wrong,) = [each for each in caught.value.problems if each.setting == "sync_folder.buckt"]
+    assert wrong.origin == f"{file}:7"
+    assert "did you mean sync_folder.bucket?" in wrong.message
