@@ -79,7 +79,7 @@ def open_folders(
         order_of=order_of,
         pending_of=pending_of,
         supervise=lambda name, run: supervise(name, run, events),
-        fixed=config.sync_folder,
+        fixed=config.fixed_folders,
         registry=registry or Registry(),
         own_mounts=own_mounts or OwnMounts(),
         receipts=None if uploads is None else uploads.writer,

@@ -54,7 +54,7 @@ from s3d.agent.sync.sync_metrics import (
     STOPPED,
     SyncMetrics,
 )
-from s3d.shared.config.load import name_of
+from s3d.shared.config.folder_settings import name_of
 from s3d.shared.syncing import FolderStatus
 
 logger = logging.getLogger(__name__)

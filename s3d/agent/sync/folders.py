@@ -24,7 +24,8 @@ from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.root import why_no_root
-from s3d.shared.config.load import name_of, why_not_evicted
+from s3d.shared.config.folder_settings import name_of
+from s3d.shared.config.load import why_not_evicted
 from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.errors import UsageError
 from s3d.shared.syncing import FolderStatus
@@ -63,8 +64,8 @@ class SyncContext:
     """Keys below a prefix that wait in this agent to be pushed."""
     supervise: Callable[[str, Callable[[], Awaitable[None]]], Awaitable[None]] = _once
     """Runs a task under a name, and starts it again when it fails."""
-    fixed: SyncFolderConfig | None = None
-    """The one that the environment has set, which no command changes."""
+    fixed: tuple[SyncFolderConfig, ...] = ()
+    """Those that the environment has set, which no command changes."""
     registry: Registry = field(default_factory=Registry)
     own_mounts: OwnMounts = field(default_factory=OwnMounts)
     receipts: ReceiptWriter | None = None
@@ -161,7 +162,7 @@ class Folders:
             level=partial(around.level_of, config.bucket),
             order=partial(around.order_of, config.bucket),
             pending=partial(around.pending_of, config.bucket, config.prefix),
-            from_file=config != around.fixed,
+            from_file=config not in around.fixed,
             registry=around.registry,
             receipts=around.receipts,
             rules=around.rules,

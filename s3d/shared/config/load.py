@@ -10,6 +10,7 @@ import msgspec
 
 from s3d.shared.config.after_upload import AfterUpload
 from s3d.shared.config.bucket_tables import declared_buckets
+from s3d.shared.config.folder_settings import check_folders, numbered_folders, without_numbered
 from s3d.shared.config.mount_settings import MountConfig, check_mounts, mount_of_fuse
 from s3d.shared.config.rules import (
     ConfigError,
@@ -34,11 +35,13 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
 
     An empty variable counts as unset. Raises ConfigError with every problem at once.
     """
-    given, problems = collect(settings_of(Config), file, env, flags)
+    given, problems = collect(settings_of(Config), file, without_numbered(env), flags)
     config = fill(Config, given, problems)
     folders = [] if file is None else tables(SyncFolderConfig, "sync_folder", file, problems)
+    fixed = numbered_folders(env, problems)
     if config.sync_folder.path is not None or config.sync_folder.bucket:
-        folders.append(config.sync_folder)
+        fixed.insert(0, config.sync_folder)
+    folders += fixed
     mounts = mount_of_fuse(config.fuse)
     if file is not None:
         mounts += tables(MountConfig, "mount", file, problems)
@@ -50,12 +53,13 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     config = msgspec.structs.replace(
         config,
         sync_folders=tuple(folders),
+        fixed_folders=tuple(fixed),
         mounts=tuple(mounts),
         notification_targets=tuple(targets),
         declared_buckets=tuple(buckets),
     )
     problems += _cross_checks(config, given)
-    problems += _check_folders(config, given)
+    problems += check_folders(config.sync_folders, given)
     problems += _check_after_upload(config, given)
     problems += _check_targets(config, given, str(file))
     synced = [folder.path for folder in folders if folder.path is not None]
@@ -100,30 +104,6 @@ def _cross_checks(config: Config, given: Mapping[str, Given]) -> list[Problem]:
         if config.remote and getattr(config, name):
             message = "only for the embedded store: unset S3D_REMOTE"
             problems.append(Problem(name, given[name].origin, message))
-    return problems
-
-
-def _check_folders(config: Config, given: Mapping[str, Given]) -> list[Problem]:
-    """Problems of sync folders: each needs a path and a bucket; none shares a folder or a name."""
-    problems = []
-    one = given.get("sync_folder.path") or given.get("sync_folder.bucket")
-    origin = one.origin if one is not None else "sync_folder"
-    seen: dict[str, Path] = {}
-    for folder in config.sync_folders:
-        place = f"sync_folder {folder.path or ''}".strip()
-        if folder.path is None or not folder.bucket:
-            missing = "path" if folder.path is None else "bucket"
-            problems.append(Problem(f"sync_folder.{missing}", origin, f"{place}: not set"))
-            continue
-        name = name_of(folder)
-        if name in seen:
-            message = f"{place}: {seen[name]} is named {name} too; set name"
-            problems.append(Problem("sync_folder.name", origin, message))
-        for other in seen.values():
-            if folder.path.is_relative_to(other) or other.is_relative_to(folder.path):
-                message = f"{place}: {other} is a sync folder too, and one is inside the other"
-                problems.append(Problem("sync_folder.path", origin, message))
-        seen[name] = folder.path
     return problems
 
 
@@ -208,11 +188,6 @@ def _of_api(struct: type[S], spec: msgspec.Struct, table: str) -> S:
     if problems:
         raise ConfigError(problems)
     return filled
-
-
-def name_of(folder: SyncFolderConfig) -> str:
-    """The name of a sync folder in commands."""
-    return folder.name or (folder.path.name if folder.path is not None else "") or "folder"
 
 
 def _open_secrets(file: Path, given: Mapping[str, Given]) -> list[Problem]:

@@ -383,6 +383,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The sync folder of the environment and the flags; code reads sync_folders instead."""
     sync_folders: tuple[SyncFolderConfig, ...] = ()
     """All sync folders, those of the file first."""
+    fixed_folders: tuple[SyncFolderConfig, ...] = ()
+    """Those of the environment and the flags, which no command changes."""
     notification_target: NotificationTargetConfig = NotificationTargetConfig()
     """The target of the environment and the flags; code reads notification_targets instead."""
     fuse: FuseConfig = FuseConfig()

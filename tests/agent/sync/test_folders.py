@@ -69,7 +69,7 @@ async def test_the_one_of_the_environment_is_not_in_the_file(around, tmp_path):
     from dataclasses import replace
 
     fixed = config(tmp_path / "a")
-    folders = Folders(replace(around, fixed=fixed), [fixed, config(tmp_path / "b")])
+    folders = Folders(replace(around, fixed=(fixed,)), [fixed, config(tmp_path / "b")])
     assert [status.from_file for status in folders.status()] == [False, True]
     folders.close()
 
