@@ -101,6 +101,8 @@ class SettingsApplier:
             self._gateway.uploads.rules.after_upload = new.after_upload
             self._gateway.uploads.eviction.wake()
             self._folders.rules_changed()
+        if new.bandwidth_timetable != old.bandwidth_timetable:
+            self._gateway.remote.traffic.set_timetable(new.bandwidth_timetable)
         await self._apply_to_queue(old, new)
         await self._apply_to_cache(old, new)
 

@@ -7,14 +7,13 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.gateway_gauges import report_cache, report_queue, report_remote
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.remote_account import HeldUntilConfirmed, RemoteAccount
 from s3d.agent.app.remote_state import RemoteState, open_remote_state
-from s3d.agent.app.start_checks import ca_bundle
+from s3d.agent.app.start_checks import remote_settings
 from s3d.agent.app.tracing import (
     Reports,
     note_cached,
@@ -62,9 +61,6 @@ from s3d.shared.errors import S3dError
 from s3d.shared.paths import Places
 from s3d.shared.text import count
 from s3d.shared.transfers import RemoteStatus, Totals
-
-if TYPE_CHECKING:
-    from s3d.agent.stores.remote.addressing import Addressing
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +174,7 @@ async def open_gateway(
     registry = registry or Registry()
     async with AsyncExitStack() as closing:
         keys = CredentialProvider(profile=config.remote_profile, region=config.remote_region)
-        settings = _settings(config)
+        settings = remote_settings(config)
         lock_queue(config, places, closing)
         ask_owner = partial(_owner_of, settings, keys)
         state = await open_remote_state(config, places, keys, ask_owner, has_pending)
@@ -402,11 +398,6 @@ def _embedded(folder: Path) -> Iterator[ObjectStore]:
         yield store.local
     finally:
         store.close()
-
-
-def _settings(config: Config) -> Settings:
-    addressing = cast("Addressing", config.remote_addressing)
-    return Settings(config.remote, addressing, ca_bundle=ca_bundle(config.remote))
 
 
 def _fingerprint(state: RemoteState) -> RemoteFingerprint:

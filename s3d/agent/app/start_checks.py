@@ -14,6 +14,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -28,6 +29,10 @@ from s3d.shared.config.validators import is_loopback
 from s3d.shared.credentials import is_exposed
 from s3d.shared.errors import FullError, S3dError, UsageError
 from s3d.shared.paths import Places, find_places
+
+if TYPE_CHECKING:
+    from s3d.agent.stores.remote.addressing import Addressing
+    from s3d.agent.stores.remote.http_transport import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -236,3 +241,16 @@ def ca_bundle(remote: str) -> str:
             "set AWS_CA_BUNDLE to a file of certificates in PEM, or unset it",
         ) from error
     return path
+
+
+def remote_settings(config: Config) -> Settings:
+    """How to reach the remote. Raises UsageError for certificates that cannot be used."""
+    from s3d.agent.stores.remote import http_transport  # large, and not used without a remote
+    from s3d.agent.stores.remote.traffic_limit import TrafficLimit
+
+    return http_transport.Settings(
+        config.remote,
+        cast("Addressing", config.remote_addressing),
+        ca_bundle=ca_bundle(config.remote),
+        traffic=TrafficLimit(config.bandwidth_timetable),
+    )

@@ -37,6 +37,7 @@ ALLOWED = (
     "read_cache.max_files",
     "read_cache.max_age",
     "after_upload",
+    "bandwidth_timetable",
     "log_level",
 )
 """Filters, limits, bandwidth, the policy for uploads and the level of the log: nothing with which

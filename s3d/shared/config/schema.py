@@ -16,6 +16,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from s3d.shared.config.after_upload import AfterUpload, parse_after_upload
+from s3d.shared.config.bandwidth_timetable import (
+    BandwidthTimetable,
+    parse_bandwidth_timetable,
+)
 from s3d.shared.config.bucket_tables import DeclaredBucket
 from s3d.shared.config.mount_settings import FuseConfig, MountConfig
 from s3d.shared.config.remote_events_settings import RemoteEventsConfig
@@ -432,6 +436,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Rule("Name of this device in receipts; unset: the host and a fingerprint", parse_name),
     ] = ""
+    bandwidth_timetable: Annotated[
+        BandwidthTimetable,
+        Rule(
+            'Limit of all traffic with the remote, UP:DOWN: 10M:1M, "08:00,512k 18:00,off"',
+            parse_bandwidth_timetable,
+        ),
+    ] = BandwidthTimetable()
     config_url: Annotated[
         str,
         Rule(
@@ -520,7 +531,7 @@ def json_value(config: Config, name: str) -> Any:
         return MASK
     if isinstance(value, Filter):
         return [str(term) for term in value.terms] or None
-    if isinstance(value, Path | Timetable | Conflicts | AfterUpload):
+    if isinstance(value, Path | Timetable | Conflicts | AfterUpload | BandwidthTimetable):
         return str(value)
     return list(value) if isinstance(value, tuple) else value if value != "" else None
 

@@ -38,7 +38,7 @@ async def test_each_setting_changes_the_running_gateway(gateway):
     folders = NoFolders()
     applier = SettingsApplier(config, running, folders)
     text = (
-        'after_upload = "evict when verified"\n'
+        'after_upload = "evict when verified"\nbandwidth_timetable = "1M:2M"\n'
         '[write_queue]\nmax_files = 7\nfilter = "b/only/"\n'
         'bandwidth = "1MiB"\nwhen_full = "reject"\n'
         '[read_cache]\nmax_files = 5\nmax_age = "5m"\nfilter = "b/cached/"\n'
@@ -52,6 +52,7 @@ async def test_each_setting_changes_the_running_gateway(gateway):
     assert str(cache.eligibility.rules.filter) == "b/cached/"
     assert running.uploads.rules.after_upload.evicts
     assert folders.woken == 1
+    assert running.remote.traffic.is_active
 
 
 async def test_what_the_document_does_not_change_stays_as_the_user_has_set_it(gateway):

@@ -23,6 +23,7 @@ from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.remote.remote_health import Health
 from s3d.agent.stores.remote.s3_backend import Observe, S3Backend
+from s3d.agent.stores.remote.traffic_limit import TrafficLimit
 
 
 class BackendCapabilities(Protocol):
@@ -59,6 +60,10 @@ class RemoteBackend(Protocol):
 
     @property
     def capabilities(self) -> BackendCapabilities: ...
+
+    @property
+    def traffic(self) -> TrafficLimit:
+        """Limits all traffic with the remote."""
 
     @property
     def without_probes(self) -> ObjectStore:

@@ -28,6 +28,7 @@ from s3d.agent.stores.remote.http_transport import (
 )
 from s3d.agent.stores.remote.remote_messages import RemoteRequest, RemoteResponse, ResponseBody
 from s3d.agent.stores.remote.request_body import PhaseTimeout, RequestBody
+from s3d.agent.stores.remote.traffic_limit import LimitedBody
 
 CONTINUE_SIZE = 256 * 1024
 """Size from which a request has Expect: 100-continue: a refusal
@@ -76,8 +77,10 @@ class HttpClient:
     async def _exchange(
         self, request: RemoteRequest, time_limit: float, *, reuse: bool
     ) -> RemoteResponse:
-        session = self._session(reuse=reuse)
+        session, traffic = self._session(reuse=reuse), self._settings.traffic
         if isinstance(request.body, bytes) and len(request.body) <= INLINE_SIZE:
+            if traffic.is_active:
+                await traffic.send(len(request.body))
             with translated():
                 async with asyncio.timeout(time_limit):
                     response = await self._send(
@@ -88,7 +91,8 @@ class HttpClient:
         expect = large and time.monotonic() >= self._expects_from
         timeout = PhaseTimeout(time_limit)
         body = BytesBody(request.body) if isinstance(request.body, bytes) else request.body
-        sending = RequestBody(body, timeout)
+        limited = LimitedBody(body, traffic) if traffic.is_active and body is not None else body
+        sending = RequestBody(limited, timeout)
         try:
             with translated():
                 async with timeout.limit(CONTINUE_WAIT if expect else time_limit):
@@ -138,7 +142,8 @@ class HttpClient:
             for name, value in response.headers.items()
             if name.lower() not in HOP_BY_HOP
         )
-        body = ResponseBody(response, self._settings.url, self._settings.timeouts.silence)
+        settings = self._settings
+        body = ResponseBody(response, settings.url, settings.timeouts.silence, settings.traffic)
         received = RemoteResponse(response.status, headers, body, host=response.url.raw_authority)
         if is_refusal(response.status):
             received.document = await body.read(MAX_ERROR_SIZE)

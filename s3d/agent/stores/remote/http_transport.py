@@ -13,6 +13,7 @@ import aiohttp
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.stores.remote.addressing import Addressing
+from s3d.agent.stores.remote.traffic_limit import TrafficLimit
 
 POOL = 256
 """Connections open at the same time."""
@@ -73,6 +74,8 @@ class Settings:
     """File of certificates to trust instead of those of the system."""
     trailers: bool = True
     """The remote accepts checksums after the body."""
+    traffic: TrafficLimit = field(default_factory=TrafficLimit)
+    """Of all requests with a body."""
 
 
 def new_session(settings: Settings, *, reuse: bool) -> aiohttp.ClientSession:

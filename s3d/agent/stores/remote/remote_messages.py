@@ -18,6 +18,7 @@ from s3d.agent.s3.model import Operation
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.error_mapping import unreachable
 from s3d.agent.stores.remote.http_transport import as_unreachable
+from s3d.agent.stores.remote.traffic_limit import TrafficLimit
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -69,12 +70,19 @@ class RemoteResponse:
 class ResponseBody:
     """The body of a response."""
 
-    __slots__ = ("_ahead", "_remote", "_response", "_silence", "size", "trailers")
+    __slots__ = ("_ahead", "_remote", "_response", "_silence", "_traffic", "size", "trailers")
 
-    def __init__(self, response: aiohttp.ClientResponse, remote: str, silence: float) -> None:
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        remote: str,
+        silence: float,
+        traffic: TrafficLimit,
+    ) -> None:
         self._response = response
         self._remote = remote
         self._silence = silence
+        self._traffic = traffic
         self._ahead = b""
         self.size = _size(response)
         self.trailers = NO_TRAILERS
@@ -85,6 +93,8 @@ class ResponseBody:
             ahead, self._ahead = self._ahead, b""
             yield ahead
         while chunk := await self._next():
+            if self._traffic.is_active:
+                await self._traffic.receive(len(chunk))
             yield chunk
 
     async def _next(self) -> bytes:

@@ -48,6 +48,7 @@ class S3Backend:
         observe: Observe = lambda store: store,
         spans: ClientSpans | None = None,
     ) -> None:
+        self.traffic = settings.traffic
         self._store = RemoteStore(settings, credentials, fingerprint=fingerprint, spans=spans)
         is_aws = known_order(settings.url, "") == BYTES
         quirks = RemoteQuirks(keeps_empty_segments=True if is_aws else None)

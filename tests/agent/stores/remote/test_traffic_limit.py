@@ -1,0 +1,94 @@
+"""The rates of both directions on a clock that only sleep moves, and through a real remote."""
+
+import pytest
+
+from s3d.agent.core.client import S3Client, payload
+from s3d.agent.core.clock import Clock
+from s3d.agent.s3.messages import BytesBody
+from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.traffic_limit import LimitedBody, TrafficLimit
+from s3d.shared.config.bandwidth_timetable import parse_bandwidth_timetable
+
+MIB = 1 << 20
+
+
+class Time:
+    """Seconds, and the minute of the week."""
+
+    def __init__(self) -> None:
+        self.now, self.minute = 100.0, 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def limit(self, text: str) -> TrafficLimit:
+        clock = Clock(steady=lambda: self.now, sleep=self.sleep)
+        return TrafficLimit(parse_bandwidth_timetable(text), clock, lambda: self.minute)
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+async def test_each_direction_has_its_rate(time):
+    limit = time.limit("1M:2M")
+    for _ in range(40):
+        await limit.send(MIB // 4)
+    up = time.now - 100.0
+    assert 9.0 < up <= 10.0
+    for _ in range(40):
+        await limit.receive(MIB // 2)
+    assert 9.0 < time.now - 100.0 - up <= 10.0
+
+
+async def test_a_body_is_sent_in_slices_and_complete(time):
+    data = bytes(range(256)) * 8192
+    body = LimitedBody(BytesBody(data), time.limit("1M"))
+    pieces = [piece async for piece in body]
+    assert b"".join(pieces) == data
+    assert body.size == len(data)
+    assert max(map(len, pieces)) <= MIB // 4
+    assert 1.4 < time.now - 100.0 <= 2.0
+
+
+async def test_the_rate_is_that_of_the_time(time):
+    limit = time.limit("08:00,1M 18:00,off")
+    time.minute = 9 * 60
+    assert limit.slice_size() == MIB // 4
+    time.minute = 19 * 60
+    assert limit.slice_size() is None
+    assert [piece async for piece in LimitedBody(BytesBody(b"x" * MIB), limit)] == [b"x" * MIB]
+    assert time.now == 100.0
+
+
+async def test_the_timetable_can_be_replaced(time):
+    limit = time.limit("off")
+    assert not limit.is_active
+    await limit.receive(100 * MIB)
+    limit.set_timetable(parse_bandwidth_timetable("1M"))
+    assert limit.is_active
+    for _ in range(3):
+        await limit.receive(MIB)
+    assert 1.5 < time.now - 100.0 <= 3.0
+
+
+@pytest.mark.slow
+async def test_uploads_and_downloads_of_a_real_remote_are_limited(time, seaweedfs, new_bucket):
+    key = RemoteKey(seaweedfs.access_key, seaweedfs.secret_key)
+    settings = Settings(seaweedfs.endpoint, traffic=time.limit("1M:2M"))
+    store = RemoteStore(settings, CredentialProvider(region=seaweedfs.region, key=key))
+    data = bytes(8 * MIB)
+    try:
+        client = S3Client(store)
+        await client.put(new_bucket, "k", BytesBody(data))
+        up = time.now - 100.0
+        response = await client.call("GetObject", {"Bucket": new_bucket, "Key": "k"})
+        assert b"".join([chunk async for chunk in payload(response)]) == data
+        down = time.now - 100.0 - up
+    finally:
+        await store.close()
+    assert 7.0 < up <= 8.5
+    assert 3.0 < down <= 4.5
