@@ -187,11 +187,10 @@ class BucketsPane(Pane):
         self.navigation.open_place(event.place)
 
     @on(Table.Moved)
+    @on(Table.Marked)
     def inspect(self) -> None:
-        """Show the details of what is under the cursor."""
+        """Show the details of what is under the cursor, and at the foot what is marked."""
         self.side_views.inspect()
-
-    def on_table_marked(self) -> None:
         self.host.main.draw_foot()
 
     # Filter and order
@@ -222,7 +221,7 @@ class BucketsPane(Pane):
         """Undo one thing: the loading, the filter, the marks; or go to the parent prefix."""
         table, filter_input = self.table, self.query_one(FilterInput)
         if table.listing.is_loading:
-            table.stop_loading()
+            table.workers.cancel_group(table, "listing")
         elif filter_input.display or table.listing.filter.text:
             filter_input.close()
             self._filter_error = ""

@@ -32,14 +32,17 @@ async def read_deleted(agent: Agent, listing: DirectoryListing) -> DeletedObject
 
 
 def restore(host: Host, bucket: str, chosen: list[tuple[str, str]]) -> None:
-    """Make a version of each key the current one again: that before the deletion."""
+    """Make a version of each key the current one again: that before the deletion.
+
+    chosen: keys, each with that version. More than MAX_RESTORED need another key press.
+    """
+    if len(chosen) > MAX_RESTORED:
+        host.messages.toast(f"Only the first {MAX_RESTORED:,} objects are restored")
     chosen = chosen[:MAX_RESTORED]
     if not chosen:
         host.messages.toast("No deleted object is selected")
         return
-    requests = [
-        ("POST", object_path(bucket, key, ":restore", version=version)) for key, version in chosen
-    ]
+    requests = [_restore_request(bucket, key, version) for key, version in chosen]
     key, version = chosen[0]
     cli = command("restore", object_name(bucket, key), version)
 
@@ -50,3 +53,9 @@ def restore(host: Host, bucket: str, chosen: list[tuple[str, str]]) -> None:
         send()
     else:
         host.prompts.confirm(f"Restore {count(len(chosen), 'object')} in {bucket}?", send)
+
+
+def _restore_request(bucket: str, key: str, version: str) -> tuple[str, str]:
+    """Method and path. The agent copies the version, so that nothing is lost: the delete marker and
+    all versions before it stay in the history of the key."""
+    return "POST", object_path(bucket, key, ":restore", version=version)

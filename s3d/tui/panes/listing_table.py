@@ -145,9 +145,6 @@ class ListingTable(Table):
         if self.listing.bucket:
             self.read_again()
 
-    def stop_loading(self) -> None:
-        self.workers.cancel_group(self, "listing")
-
     def note_change(self, bucket: str, key: str) -> None:
         """An object, or a bucket when key is empty, was created, changed or deleted."""
         if not key:
