@@ -28,6 +28,7 @@ class RemoteWrites:
     """The layer. Costs a read one look-up in a set."""
 
     def __init__(self, inner: ObjectStore) -> None:
+        self.inner = inner
         self._call = inner.call
         self.on_written: Callable[[str, str], None] = lambda bucket, key: None
         """Called with the bucket and key of each object that was written or deleted."""

@@ -59,9 +59,9 @@ async def test_a_write_is_accepted_although_the_remote_is_away(tmp_path):
 @pytest.mark.parametrize(
     ("off", "expected"),
     [
-        ("", ["WriteQueue", "ForwardedWrites", "Cache", "ObservedRemote"]),
-        ("S3D_WRITE_QUEUE", ["ForwardedWrites", "Cache", "ObservedRemote"]),
-        ("S3D_READ_CACHE", ["WriteQueue", "ForwardedWrites", "ObservedRemote"]),
+        ("", ["WriteQueue", "ForwardedWrites", "Cache", "ObservedRemote", "RemoteWrites"]),
+        ("S3D_WRITE_QUEUE", ["ForwardedWrites", "Cache", "ObservedRemote", "RemoteWrites"]),
+        ("S3D_READ_CACHE", ["WriteQueue", "ForwardedWrites", "ObservedRemote", "RemoteWrites"]),
     ],
 )
 async def test_the_layers_lie_in_the_order_of_their_table(tmp_path, off, expected):
