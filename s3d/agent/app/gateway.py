@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.gateway_gauges import report_cache, report_queue, report_remote
