@@ -63,4 +63,7 @@ class SideViews:
 
     def _toggle_inspector(self) -> None:
         """What the user has chosen stays when the terminal becomes wide or narrow."""
-        show(self._inspector, not self._inspector.display)
+        is_shown = self._inspector.display
+        show(self._inspector, not is_shown)
+        if not is_shown:
+            self._inspector.reveal()
