@@ -27,13 +27,14 @@ def session(**of_gateway):
     policy = Part(policy=None, filter=Filter.parse(""))
     absent = {"queue": None, "staging": None, "cache": None, "waiting": None}
     gateway = Part(**{"push_policy": policy, **absent, **of_gateway})
-    return Part(stack=Part(embedded=None, gateway=gateway), fleet=None)
+    return Part(stack=Part(embedded=None, gateway=gateway), fleet=None, change_sources=None)
 
 
 def names_of(gateway):
     """Of the tasks of a real gateway. Imported by other tests."""
     tasks = background_tasks(
-        Part(stack=Part(embedded=None, gateway=gateway), fleet=None), Notifier()
+        Part(stack=Part(embedded=None, gateway=gateway), fleet=None, change_sources=None),
+        Notifier(),
     )
     return set(tasks) - (OF_REMOTE - {"migration", "probing", "account"})
 
@@ -54,3 +55,11 @@ def names_of(gateway):
 )
 def test_each_part_of_a_gateway_brings_its_tasks(parts, names):
     assert set(background_tasks(session(**parts), Notifier())) == OF_REMOTE | names
+
+
+def test_what_reports_changes_of_the_remote_is_a_task():
+    tasks = background_tasks(
+        Part(stack=Part(embedded=None, gateway=None), fleet=None, change_sources=Part()),
+        Notifier(),
+    )
+    assert "remote changes" in tasks
