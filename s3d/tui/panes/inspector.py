@@ -86,9 +86,12 @@ class Inspector(Vertical):
             self._show_target()
 
     def on_show(self) -> None:
-        """It was hidden, so nothing was read."""
+        self.reveal()
+
+    def reveal(self) -> None:
+        """It is shown, or will be after the next layout: read what was not read before."""
         if not self._is_read:
-            self._show_target()
+            self._show_target(is_visible=True)
 
     def note_change(self, bucket: str) -> None:
         """Something in a bucket has changed: read its numbers again if they are shown."""
@@ -102,7 +105,7 @@ class Inspector(Vertical):
             for worker in self.workers
         )
 
-    def _show_target(self) -> None:
+    def _show_target(self, *, is_visible: bool = False) -> None:
         bucket, key, info = self._target
         is_previewing = info is not None and SECTIONS[self._section] == "Info"
         self._box.display = is_previewing
@@ -111,7 +114,7 @@ class Inspector(Vertical):
             self._put(self._short_name(key), *object_lines(info))
         else:
             self._put(*([self._short_name(key or bucket)] if bucket else []))
-        if self.display:
+        if is_visible or self.display:
             self._is_read = True
             self._read(bucket, key, info)
 
