@@ -63,12 +63,6 @@ class SideViews:
 
     def _toggle_inspector(self) -> None:
         """What the user has chosen stays when the terminal becomes wide or narrow."""
-<<<<<<< HEAD
         show(self._inspector, not self._inspector.display)
-=======
-        is_shown = self._inspector.display
-        self._inspector.set_class(not is_shown, "-shown")
-        self._inspector.set_class(is_shown, "-hidden")
-        if not is_shown:
+        if self._inspector.display:
             self._inspector.reveal()
->>>>>>> e6f5a313 (tui: the inspector reads as soon as a key shows it)
