@@ -63,7 +63,6 @@ class SideViews:
 
     def _toggle_inspector(self) -> None:
         """What the user has chosen stays when the terminal becomes wide or narrow."""
-        is_shown = self._inspector.display
-        show(self._inspector, not is_shown)
-        if not is_shown:
+        show(self._inspector, not self._inspector.display)
+        if self._inspector.display:
             self._inspector.reveal()
