@@ -13,6 +13,7 @@ from textual.widgets import Input
 from s3d.shared.text import safe, size
 from s3d.tui.directory_listing import UP, DirectoryListing
 from s3d.tui.match import Unmatchable
+from s3d.tui.panes import listing_table
 from s3d.tui.panes.bucket_tree import BucketTree
 from s3d.tui.panes.inspector import Inspector
 from s3d.tui.panes.listing_rows import place_text
@@ -34,9 +35,9 @@ class BucketsPane(Pane):
 
     FOCUS = "#objects"
     WRITES = frozenset(
-        f"object {name}"
-        for name in ("upload", "delete", "pin", "move", "new", "tags", "prefetch", "evict")
-    )
+        ("object upload", "object delete", "object pin", "object move", "object new",
+         "object tags", "object prefetch", "object evict", "object restore", "panes move")
+    )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "object('view')", "View", id="buckets.view"),
         Binding("d", "object('download')", "Download", id="buckets.download"),
@@ -45,7 +46,7 @@ class BucketsPane(Pane):
         Binding("y", "object('copy')", "Copy", id="buckets.copy"),
         Binding("p", "object('pin')", "Pin", show=False, id="buckets.pin"),
         Binding("slash", "filter", "Filter", id="buckets.filter"),
-        Binding("o", "object('sort')", "Sort", id="buckets.sort"),
+        Binding("o", "object('sort')", "Sort", show=False, id="buckets.sort"),
         Binding("m", "object('move')", "Copy, move or rename", show=False, id="buckets.move"),
         Binding("n", "object('new')", "New bucket or prefix", show=False, id="buckets.new"),
         Binding("t", "object('tags')", "Edit tags", show=False, id="buckets.tags"),
@@ -127,14 +128,10 @@ class BucketsPane(Pane):
             self.table.show_listing()
         else:
             self.table.refresh_if_outdated()
-        self._reload_after_outage()
-
-    def _reload_after_outage(self) -> None:
-        """A listing that could not be read is read again when the remote is back."""
         status = self.state.status
         is_away = status is not None and status.remote is not None and status.remote.ok is False
         if self._was_away and not is_away and self.table.listing.error:
-            self.navigation.reload()
+            self.navigation.reload()  # it could not be read while the remote was unreachable
         self._was_away = is_away
 
     def _draw_place(self) -> None:
@@ -153,7 +150,7 @@ class BucketsPane(Pane):
         marked = f"{len(marks):,} marked, {total}   " if marks else ""
         if listing.error:
             return safe(f" {marked}error: {listing.error}   ctrl+r tries again")
-        if self.table.is_outdated:
+        if self.table.is_outdated and listing.total > listing_table.MAX_REFRESHED:
             return safe(f" {marked}{listing.name} has changed since it was read   ctrl+r reloads")
         return safe(f" {marked}{listing.name if listing.bucket else 'all buckets'}")
 

@@ -48,7 +48,7 @@ class ListingTable(Table):
         """The row that the cursor goes to when it has arrived."""
         self.deleted: DeletedObjects | None = None
         """What was deleted below the place; None while that is not shown."""
-        self._is_outdated = False
+        self.is_outdated = False
         """Something in the listing has changed since it was read."""
 
     @property
@@ -150,17 +150,12 @@ class ListingTable(Table):
         if not key:
             self.host.feed.poll_now()
         elif bucket == self.listing.bucket and key.startswith(self.listing.prefix):
-            self._is_outdated = True
-
-    @property
-    def is_outdated(self) -> bool:
-        """Whether the listing has changed and is too large to be read again by itself."""
-        return self._is_outdated and self.listing.total > MAX_REFRESHED
+            self.is_outdated = True
 
     def refresh_if_outdated(self) -> None:
         listing = self.listing
-        if self._is_outdated and not listing.is_loading and listing.total <= MAX_REFRESHED:
-            self._is_outdated = False
+        if self.is_outdated and not listing.is_loading and listing.total <= MAX_REFRESHED:
+            self.is_outdated = False
             self.read_again()
 
     @work(exclusive=True, group="refresh", exit_on_error=False)

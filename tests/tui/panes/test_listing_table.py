@@ -77,4 +77,4 @@ async def test_what_comes_is_seen_and_nothing_jumps(opened):
         assert table(pilot).current.id == "readme.txt"
         assert table(pilot).chosen() == ["readme.txt"]
         pilot.app.pane.table.note_change("other", "x")
-        assert not pilot.app.pane.table._is_outdated
+        assert not pilot.app.pane.table.is_outdated
