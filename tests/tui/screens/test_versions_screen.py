@@ -61,6 +61,3 @@ async def test_one_is_compared_with_the_one_before_that_has_content(opened):
         shown = screen(pilot.app)
         assert "-old" in shown
         assert "+new [b]" in shown
-        await pilot.press("escape", "G", "equals_sign")
-        await loaded(pilot, "versions")
-        assert "this is the oldest version" in screen(pilot.app)
