@@ -126,7 +126,10 @@ class SocketAgent:
                     return b""
                 if answer.status >= 400:
                     raise RequestRefused(_problem(await answer.read(), answer.status))
-                return await answer.content.read(size)
+                data = bytearray()
+                while block := await answer.content.read(size - len(data)):
+                    data += block
+                return bytes(data)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise AgentUnreachable(_reason(error, self.socket)) from error
 

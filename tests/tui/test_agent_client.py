@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 
 import pytest
 
@@ -28,6 +29,14 @@ async def test_calls_and_data(agent, client):
     assert await client.read_range(path, 2, 3) == b"234"
     assert await client.read_range(path, 20, 3) == b""
     await client.call("DELETE", path, object)
+
+
+async def test_a_range_of_any_size_arrives_whole(agent, client):
+    data = os.urandom(3 << 20)
+    agent.objects.create_bucket("films")
+    agent.objects.put("films", "a", io.BytesIO(data), len(data))
+    path = "/v1/buckets/films/object?key=a"
+    assert await client.read_range(path, 5, 2 << 20) == data[5 : 5 + (2 << 20)]
 
 
 async def test_a_no_says_why(client):

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from s3d.tui.demo import DemoAgent
@@ -61,3 +63,7 @@ async def test_one_is_compared_with_the_one_before_that_has_content(opened):
         shown = screen(pilot.app)
         assert "-old" in shown
         assert "+new [b]" in shown
+        await pilot.press("escape", "G", "equals_sign")
+        async with asyncio.timeout(30):  # a toast is drawn when it is mounted
+            while "This is the oldest version" not in screen(pilot.app):
+                await pilot.pause()
