@@ -65,7 +65,7 @@ def test_a_person_looks_around(serving, bucket, store, opened):
     terminal.press("j", "v")
     terminal.until("hello")
     terminal.press("q", "5")
-    terminal.until("No folder is synced")
+    terminal.until("No sync folders yet")
     serving.objects.create_bucket(f"{bucket}-new")
     terminal.press("6")
     terminal.until("CreateBucket")

@@ -18,6 +18,8 @@ from tests.agent_process import AgentProcess, environment, launch
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 60.0
+collect_ignore = ["sample_project"]
+"""Tests of another project, which run in an environment of its own (tests/deploy)."""
 
 Run = Callable[..., str]
 

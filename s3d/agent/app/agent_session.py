@@ -35,7 +35,6 @@ from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.mounts import Mounts
-from s3d.agent.remote_changes.change_sources import ChangeSources
 from s3d.agent.sync.folders import Folders
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared.config.schema import Config
@@ -45,6 +44,7 @@ from s3d.shared.paths import Places
 
 if TYPE_CHECKING:
     from s3d.agent.app.fleet_member import Fleet
+    from s3d.agent.remote_changes.change_sources import ChangeSources
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from s3d.agent.app.frontends import ControlSocket, S3Endpoint
 from s3d.agent.app.mounted_buckets import MountedBuckets, open_mounts
 from s3d.agent.app.process_metrics import CACHE, QUEUE, STORE, report_process
 from s3d.agent.app.readiness import session_readiness
-from s3d.agent.app.remote_events import open_change_sources
 from s3d.agent.app.sampler import sampler_of
 from s3d.agent.app.seed import prepare_store
 from s3d.agent.app.stack import Stack, build_stack
@@ -55,6 +54,8 @@ from s3d.shared.paths import Places
 
 if TYPE_CHECKING:
     from s3d.agent.app.uploads import Uploads
+    from s3d.agent.remote_changes.change_sources import ChangeSources
+    from s3d.agent.sync.folders import Folders
 
 
 async def open_session(
@@ -144,7 +145,7 @@ async def open_session(
         stack=stack,
         client=client,
         folders=folders,
-        change_sources=open_change_sources(stack, config, folders, events),
+        change_sources=_open_change_sources(stack, config, folders, events),
         mounts=open_mounts(mounted, own_mounts, config, places, folders=folders, registry=registry),
         own_mounts=own_mounts,
         transfers=transfers,
@@ -306,3 +307,13 @@ class _CheckOfSession:
 
         session = self._session
         return Checker(session.places, opened_of(session.stack)).run(repair=repair)
+
+
+def _open_change_sources(
+    stack: Stack, config: Config, folders: Folders, events: Events
+) -> ChangeSources | None:
+    if stack.gateway is None:
+        return None
+    from s3d.agent.app.remote_events import open_change_sources  # an embedded store spares it
+
+    return open_change_sources(stack, config, folders, events)

@@ -10,7 +10,6 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from s3d.agent.sync import eviction
 from s3d.agent.sync.decide import DELETIONS, Action, Step
 from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.pass_scope import SLICE, PassResult, Scope
@@ -70,6 +69,8 @@ async def restore_evicted(folder: SyncFolder, path: str) -> int:
     Raises PathBlocked for a path with no evicted file, and for the first file that cannot be
     restored; Unavailable.
     """
+    from s3d.agent.sync import eviction  # an agent without such a request spares it
+
     async with folder.pass_lock:
         paths = folder.baseline.evictions.paths(path)
         if not paths:

@@ -55,7 +55,7 @@ class RemoteEventsConfig(msgspec.Struct, frozen=True, kw_only=True):
     token: Annotated[
         Secret | None,
         Rule(
-            "Bearer token of the webhook /remote-events at the admin address; unset: no webhook",
+            "Bearer token of the webhook /remote-events (admin address); unset: no webhook",
             parse_token,
             secret=True,
             sources=frozenset({FILE, ENV}),

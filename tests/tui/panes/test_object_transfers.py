@@ -12,7 +12,7 @@ async def test_what_is_marked_is_downloaded_with_a_word_on_how_much(opened, tmp_
         await go_to_row(pilot, "pix", "index.json")
         await pilot.press("space", "space", "d")
         await pilot.pause()
-        assert "2 objects, 2 KiB" in screen(pilot.app)
+        assert "2 objects, 2.1 KiB" in screen(pilot.app)
         await pilot.press(*["backspace"] * 11, *str(tmp_path), "enter")
         await loaded(pilot, "act")
         ((_, path, request),) = pilot.app.agent.calls

@@ -149,7 +149,7 @@ class CacheRoutes:
         """
         pin_manager, pin = self._pin_manager, _pin_of(await call.body(CachePlace))
         try:
-            await self._objects.page(pin.bucket, pin.key or pin.prefix, limit=1)
+            await self._read_first(pin.bucket, pin.key or pin.prefix)
         except S3Error as error:
             if error.code == "NoSuchBucket":
                 raise
@@ -168,8 +168,17 @@ class CacheRoutes:
         check_bucket_name(request.bucket)
         if request.bandwidth is not None and request.bandwidth < 1:
             raise S3Error("InvalidArgument", "bandwidth is at least 1 byte a second.")
-        await self._objects.page(request.bucket, request.prefix, limit=1)
+        await self._read_first(request.bucket, request.prefix)
         return answer(prefetch_status(pin_manager.prefetch(request)), 202)
+
+    async def _read_first(self, bucket: str, prefix: str) -> None:
+        """Read the first name below a prefix. Raises S3Error; NoSuchBucket names the bucket."""
+        try:
+            await self._objects.page(bucket, prefix, limit=1)
+        except S3Error as error:
+            if error.code == "NoSuchBucket":
+                raise S3Error("NoSuchBucket", BucketName=bucket) from error
+            raise
 
     async def job(self, call: Call) -> web.Response:
         """The status; wait: respond when the prefetch has ended."""

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from s3d.agent.core.access_keys import AccessKeys
@@ -16,13 +16,16 @@ from s3d.agent.frontends.http.limits import PUT_SIZE
 from s3d.agent.frontends.http.request_reader import TOKEN_HEADER, RequestHead, sent_size
 from s3d.agent.frontends.http.request_span import describe
 from s3d.agent.frontends.http.response_writer import Headers, ResponseWriter
-from s3d.agent.s3 import post_form, xml
+from s3d.agent.s3 import xml
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, RequestContext, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.object_headers import Group, header_names, header_text
 from s3d.agent.s3.post_policy import FormGrant, is_signed, verify_policy
 from s3d.agent.s3.principal import ANONYMOUS, Principal
+
+if TYPE_CHECKING:
+    from s3d.agent.s3 import post_form
 
 _ENCRYPTION = header_names(Group.ENCRYPTION)
 
@@ -49,6 +52,8 @@ class FormPost:
 
     async def receive(self, exchange: Exchange, head: RequestHead) -> None:
         """Read the form, store its file, and respond as the form asks. Raises S3Error."""
+        from s3d.agent.s3 import post_form  # most agents never see a form
+
         size = sent_size(head.headers)
         if size is None:
             raise S3Error("MissingContentLength")
@@ -141,6 +146,8 @@ def _answer(
     output: Mapping[str, Any],
 ) -> tuple[int, Headers, bytes]:
     """Status, headers and document that the form asked for."""
+    from s3d.agent.s3 import post_form
+
     bucket, key, etag = members["Bucket"], members["Key"], output.get("ETag", "")
     path = quote(f"/{key}" if head.address.virtual else f"/{bucket}/{key}")
     location = f"http://{head.host}{path}"

@@ -143,7 +143,7 @@ class HealthMonitor:
         self.health.is_answering = True
         if status >= 500:
             self.health.last_failure = self._clock()
-            self.health.error = f"The remote returned {status} {code}".rstrip() + "."
+            self.health.error = f"The remote returned HTTP {status} {code}".rstrip() + "."
         elif CODES.get(code) is FailureClass.AUTH:
             self.health.last_failure = self._clock()
             self.health.error = f"The remote does not accept our credentials: {code}."
