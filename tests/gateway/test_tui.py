@@ -40,8 +40,10 @@ class App:
         """To a level of Buckets."""
         terminal = self.terminal
         terminal.press("2", "C-g")
-        terminal.until("s3://BUCKET/PREFIX")
-        terminal.rewrite("Go to", place)
+        terminal.until("tab completes")
+        terminal.press("C-u")
+        terminal.until("a name, s3://BUCKET/KEY, an ARN, a URL, or :command")
+        terminal.write(f"{place}/")
         terminal.press("Enter")
 
 
