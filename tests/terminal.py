@@ -47,6 +47,10 @@ class Terminal:
         """The next field of a form, once it has the cursor: what is written at once may come
         before it is there."""
         self.press("Tab")
+        self.until_at(label)
+
+    def until_at(self, label: str) -> None:
+        """The cursor is in this field of a form."""
         self.once(lambda shown: label in shown.splitlines()[self._cursor], f"a cursor at {label}")
 
     @property

@@ -4,11 +4,12 @@ each."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.screen import Screen
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
@@ -70,7 +71,18 @@ class FolderFields(VerticalScroll):
 
     def on_mount(self) -> None:
         self.field("name").disabled = not self._is_new
+        self.screen.screen_layout_refresh_signal.subscribe(self, self._place_cursor)
         self._draw()
+
+    def _place_cursor(self, _: Screen[Any]) -> None:
+        """Move the terminal's own cursor to the field with the focus: hints that come and go above
+        the field move it, and Textual has placed the cursor before."""
+        field = self.screen.focused
+        if not isinstance(field, Input | OptionField):
+            return
+        if self.app.cursor_position != field.cursor_screen_offset:
+            self.app.cursor_position = field.cursor_screen_offset
+            field.refresh()
 
     def _widget(self, field: FolderField) -> Input | OptionField:
         id, host = f"folder-{field.name}", host_of(self)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Click, Key
+from textual.geometry import Offset
 from textual.message import Message
 from textual.widgets import Static
 
@@ -43,6 +44,14 @@ class OptionField(Static, can_focus=True):
 
     def on_mount(self) -> None:
         self._draw()
+
+    def on_focus(self) -> None:
+        self.app.cursor_position = self.cursor_screen_offset
+
+    @property
+    def cursor_screen_offset(self) -> Offset:
+        """Where the terminal's own cursor belongs, as screen readers follow it."""
+        return self.content_region.offset
 
     @property
     def value(self) -> str:

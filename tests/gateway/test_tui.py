@@ -272,7 +272,7 @@ def test_13_a_folder_is_written_and_judged(app: App, new_bucket: str, tmp_path: 
     terminal = app.terminal
     terminal.press("5", "n")
     terminal.until("New folder")
-    terminal.tab_to("Local folder")
+    terminal.until_at("Local folder")
     terminal.write("/")
     terminal.until("✗ it is the root of the file system", TIMES)
     terminal.write(f"{notes}"[1:])
@@ -281,7 +281,9 @@ def test_13_a_folder_is_written_and_judged(app: App, new_bucket: str, tmp_path: 
     terminal.write("nowhere-at-all")
     terminal.until("✗ NoSuchBucket", TIMES)
     terminal.press(*["BSpace"] * 20)
-    terminal.until("Enter a bucket", TIMES)
+    terminal.until("right arrow completes", TIMES)
+    terminal.press("C-s")
+    terminal.until("✗ Enter a bucket", TIMES)
     terminal.write(new_bucket)
     terminal.until("✓ reachable", TIMES)
     for label in ("Prefix", "Mode", "Filter"):

@@ -115,7 +115,7 @@ class FolderFormScreen(ModalScreen[str | None]):
         number = self._edits
 
         def validate() -> None:
-            if number == self._edits:
+            if number == self._edits and self._check is None:
                 self._validate_in_worker()
 
         self.set_timer(VALIDATION_DELAY, validate)

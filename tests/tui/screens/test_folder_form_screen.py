@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from s3d.tui.screens.folder_form_screen import FolderFormScreen
@@ -10,6 +12,18 @@ async def write(pilot, field, text):
     entry.value = text
     pilot.app.screen._validate_in_worker()
     await loaded(pilot, "check")
+
+
+async def form_closed(pilot):
+    """Wait until the form is gone, which it is once the agent has saved the folder."""
+    async with asyncio.timeout(10):
+        while len(pilot.app.screen_stack) > 1:
+            await pilot.pause()
+
+
+def changes(agent):
+    """The requests, without the checks that the form may send at any time."""
+    return [call for call in agent.calls if call[1] != "/v1/sync:check"]
 
 
 async def test_each_field_is_judged_while_it_is_written(opened):
@@ -44,8 +58,8 @@ async def test_a_good_one_is_saved(opened):
         for field, text in (("path", "~/new"), ("bucket", "pix"), ("prefix", "n/")):
             await write(pilot, field, text)
         await pilot.press("ctrl+o", "ctrl+s")
-        await loaded(pilot, "save")
-        method, path, body = pilot.app.agent.calls[-1]
+        await form_closed(pilot)
+        method, path, body = changes(pilot.app.agent)[-1]
         assert (method, path) == ("PUT", "/v1/sync/new")
         assert (body.path, body.bucket, body.prefix, body.mode) == ("~/new", "pix", "n/", "backup")
         assert "new saved" in screen(pilot.app)
@@ -62,10 +76,8 @@ async def test_a_folder_is_edited_with_what_it_has(opened):
         assert form.values["filter"] == "* !*.tmp"
         assert form.values["mode"] == "backup"
         await pilot.press("ctrl+s")
-        await loaded(pilot, "save")
-        # The form may check its fields at any time.
-        calls = [call[:2] for call in pilot.app.agent.calls if "check" not in call[1]]
-        assert calls[-1] == ("PUT", "/v1/sync/proj")
+        await form_closed(pilot)
+        assert changes(pilot.app.agent)[-1][:2] == ("PUT", "/v1/sync/proj")
 
 
 async def test_a_dry_run_changes_nothing(opened):
@@ -148,8 +160,8 @@ async def test_it_is_saved_from_the_dry_run(opened):
         await loaded(pilot, "plan")
         assert "ctrl+s saves the folder" in screen(pilot.app)
         await pilot.press("ctrl+s")
-        await loaded(pilot, "check", "save")
-        method, path, body = pilot.app.agent.calls[-1]
+        await form_closed(pilot)
+        method, path, body = changes(pilot.app.agent)[-1]
         assert (method, path) == ("PUT", "/v1/sync/new")
         assert (body.path, body.prefix, body.interval) == ("~/new", "new/", "30s")
         assert len(pilot.app.screen_stack) == 1
