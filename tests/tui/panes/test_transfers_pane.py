@@ -21,12 +21,13 @@ async def test_a_failed_write_says_why_and_that_it_is_safe(opened):
 
 
 async def test_without_a_remote_there_is_no_queue(opened):
-    async with opened("3") as pilot:
-        state = pilot.app.state
-        state.status = msgspec.structs.replace(state.status, queue=None)
-        state.transfers = []
-        pilot.app.main.draw()
-        await pilot.pause()
+    class WithoutRemote(DemoAgent):
+        def _status(self):
+            return msgspec.structs.replace(super()._status(), queue=None)
+
+    agent = WithoutRemote()
+    agent.transfers = []
+    async with opened("3", agent) as pilot:
         assert "No remote is set" in screen(pilot.app)
 
 
