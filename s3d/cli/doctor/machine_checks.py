@@ -96,8 +96,8 @@ def _proxies(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_mounts(folders: Sequence[Path], mounted: Sequence[Path]) -> Iterator[Finding]:
-    """FUSE mounts. folders: where buckets are to be mounted. mounted: the mounts of s3d that the
-    system has."""
+    """FUSE mounts. folders: where this agent mounts buckets. mounted: the mounts of s3d that the
+    system has, some of which may be those of other agents."""
     if folders and which("fusermount3") is None:
         yield fail(
             "mount", "fusermount3 is not on the PATH, so nothing can be mounted",
@@ -105,14 +105,14 @@ def check_mounts(folders: Sequence[Path], mounted: Sequence[Path]) -> Iterator[F
         )  # fmt: skip
     for folder in mounted:
         reason = _why_dead(folder)
-        if reason:
-            yield fail(
-                "mount",
-                f"{folder} is a mount that does not answer: {reason}",
-                f"fusermount3 -uz {folder}; the next start of the agent mounts it again",
-            )
-        else:
+        text = f"{folder} is a mount that does not answer: {reason}"
+        if not reason:
             yield ok("mount", f"{folder} answers")
+        elif folder in folders:
+            remedy = f"fusermount3 -uz {folder}; the next start of the agent mounts it again"
+            yield fail("mount", text, remedy)
+        else:
+            yield warn("mount", text, f"unless another agent mounts it: fusermount3 -uz {folder}")
 
 
 def _why_dead(folder: Path) -> str:

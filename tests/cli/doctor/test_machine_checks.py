@@ -104,7 +104,9 @@ def test_a_mount_whose_agent_is_dead_is_named(tmp_path: Path) -> None:
             assert found.level is Level.OK
             server.send_signal(signal.SIGKILL)
             server.wait()
-            (found,) = check_mounts([], [folder])
+            (of_another,) = check_mounts([], [folder])
+            assert of_another.level is Level.WARN, "the mount of another agent is no failure"
+            (found,) = check_mounts([folder], [folder])
             assert (found.level, str(folder) in found.text) == (Level.FAIL, True)
             assert "not connected" in found.text
             assert found.remedy.startswith(f"fusermount3 -uz {folder}")
