@@ -1,8 +1,7 @@
 """The setting after_upload: what happens to the local copy of an object that was uploaded.
 
 It is written like "photos/=evict when verified, cams/2026=evict after 7 days newest first, keep":
-each entry is BUCKET/PREFIX=POLICY, and an entry without a name is the policy for everything else.
-The longest matching name decides.
+named_policies.py has the rules for names.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from s3d.shared.config.named_policies import parse_policies, policies_text, policy_of
 from s3d.shared.text import parse_age
 
 _POLICY = re.compile(
@@ -66,10 +66,7 @@ class AfterUpload(msgspec.Struct, frozen=True):
 
     def of(self, bucket: str, key: str) -> UploadPolicy:
         """The policy for a key."""
-        name = f"{bucket}/{key}"
-        return next(
-            (policy for start, policy in self.entries if name.startswith(start)), self.default
-        )
+        return policy_of(bucket, key, self.entries, self.default)
 
     def evicts_below(self, bucket: str, prefix: str) -> bool:
         """Whether it evicts any object with this prefix."""
@@ -79,31 +76,13 @@ class AfterUpload(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """The setting as it is written."""
-        named = (f"{name}={policy}" for name, policy in self.entries)
-        return ", ".join([*named, str(self.default)])
+        return policies_text(self.entries, self.default)
 
 
 def parse_after_upload(text: str) -> AfterUpload:
-    """Entries are separated by commas or lines. Raises ValueError with what is expected."""
-    default: UploadPolicy | None = None
-    entries: dict[str, UploadPolicy] = {}
-    parts = text.splitlines() if "\n" in text else text.split(",")
-    for part in filter(None, map(str.strip, parts)):
-        name, equals, words = part.rpartition("=")
-        policy, name = _policy(words.strip()), name.strip()
-        if not equals:
-            if default is not None:
-                raise ValueError(f"{words}: the policy for everything else is already {default}")
-            default = policy
-            continue
-        if not name or name.startswith("/"):
-            raise ValueError(f"{part!r} names no bucket: write BUCKET/PREFIX={policy}")
-        start = name if "/" in name else f"{name}/"
-        if start in entries:
-            raise ValueError(f"{name} appears twice")
-        entries[start] = policy
-    longest_first = sorted(entries.items(), key=lambda entry: (-len(entry[0]), entry[0]))
-    return AfterUpload(default or KEEP, tuple(longest_first))
+    """Raises ValueError with what is expected."""
+    default, entries = parse_policies(text, _policy)
+    return AfterUpload(default or KEEP, entries)
 
 
 def _policy(words: str) -> UploadPolicy:

@@ -3,8 +3,7 @@
 A timetable is written "08:00 512KiB, 18:00 off": from each time of the day on (local time), so many
 bytes a second; off means no limit. A single rate holds all day.
 
-Conflict policies are written "photos/=ours, park": each entry is BUCKET/PREFIX=POLICY, and an entry
-without a name is the policy for everything else. The longest matching name decides.
+Conflict policies are written "photos/=ours, park": named_policies.py has the rules for names.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
+from s3d.shared.config.named_policies import parse_policies, policies_text, policy_of
 from s3d.shared.text import parse_size
 
 MASK = "***"
@@ -132,38 +132,17 @@ class Conflicts(msgspec.Struct, frozen=True):
         """The policy for a key."""
         if not self.entries:
             return self.default
-        name = f"{bucket}/{key}"
-        return next(
-            (policy for start, policy in self.entries if name.startswith(start)), self.default
-        )
+        return policy_of(bucket, key, self.entries, self.default)
 
     def __str__(self) -> str:
         """The setting as it is written."""
-        return ", ".join([*(f"{name}={policy}" for name, policy in self.entries), self.default])
+        return policies_text(self.entries, self.default)
 
 
 def parse_conflicts(text: str) -> Conflicts:
-    """Entries are separated by commas or lines. Raises ValueError with what is expected."""
-    default: ConflictPolicy | None = None
-    entries: dict[str, ConflictPolicy] = {}
-    parts = text.splitlines() if "\n" in text else text.split(",")
-    for part in filter(None, map(str.strip, parts)):
-        name, equals, word = part.rpartition("=")
-        policy = _policy(word.strip())
-        name = name.strip()
-        if not equals:
-            if default is not None:
-                raise ValueError(f"{word}: the policy for everything else is already {default}")
-            default = policy
-            continue
-        if not name or name.startswith("/"):
-            raise ValueError(f"{part!r} names no bucket: write BUCKET/PREFIX={policy}")
-        start = name if "/" in name else f"{name}/"
-        if start in entries:
-            raise ValueError(f"{name} appears twice")
-        entries[start] = policy
-    longest_first = sorted(entries.items(), key=lambda entry: (-len(entry[0]), entry[0]))
-    return Conflicts(default or ConflictPolicy.PARK, tuple(longest_first))
+    """Raises ValueError with what is expected."""
+    default, entries = parse_policies(text, _policy)
+    return Conflicts(default or ConflictPolicy.PARK, entries)
 
 
 def _policy(word: str) -> ConflictPolicy:
