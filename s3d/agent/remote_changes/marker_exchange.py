@@ -8,7 +8,7 @@
    When changes of this run are missing from it, a writer without conditions has replaced them, and
    they are written again.
 
-The paths of a marker are hints. After a gap on_news is told, and lists.
+The paths of a marker are hints. After a gap, the receiver of the news lists the prefix.
 """
 
 from __future__ import annotations

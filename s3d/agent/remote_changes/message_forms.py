@@ -1,8 +1,8 @@
 """The forms in which servers report that objects have changed. Pure.
 
 A queue of SQS gets them from S3 itself, from SNS (wrapped or raw) or from EventBridge; the webhook
-gets those of SeaweedFS and of MinIO. Whoever may write to the queue writes the messages, so nothing
-in them is trusted: they name objects to look at, and no more.
+gets those of SeaweedFS and of MinIO. Anybody who may send to the queue can write a message, so
+nothing in it is trusted: it names objects to look at, and no more.
 
 S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 EventBridge: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html

@@ -5,7 +5,7 @@ it only when the remote has it, which is later: after a push, or after the last 
 file. So this layer stands right above the remote, where all writes pass: pushes of the write queue,
 uploads and deletions of sync folders, and what the queue forwards.
 
-A write whose answer was lost is reported as well: whoever looks sees what is there. Writes of
+A write whose answer was lost is reported as well: a reader then looks at the object. Writes of
 buckets and their settings are not, because no object changes with them.
 """
 

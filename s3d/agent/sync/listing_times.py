@@ -42,7 +42,7 @@ class ListingTimes:
     def due_at(self) -> float:
         """When the next listing is due; 0.0: at once.
 
-        It is computed anew each time: what reports the changes may have begun or ceased to work
+        It is computed each time: what reports the changes may have begun or ceased to work
         since the last listing.
         """
         if self._is_requested:

@@ -17,7 +17,7 @@ URL = "s3://fleet/s3d.toml"
 
 
 class NoFolders:
-    """No sync folders; woken: how often they are told that the rules have changed."""
+    """No sync folders; woken: how often they were informed of changed rules."""
 
     woken = 0
 

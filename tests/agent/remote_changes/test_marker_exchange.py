@@ -19,7 +19,7 @@ PLACE = Place(BUCKET, "p/")
 
 
 class Agent:
-    """An agent with its marker exchange; does what is due when it is told."""
+    """An agent with its marker exchange; does what is due on demand."""
 
     def __init__(self, remote: Remote, clock: MovedClock, name: str, **options: object) -> None:
         self.news: list[News] = []
@@ -33,7 +33,7 @@ class Agent:
         await self.exchange.step()
 
     def take(self) -> list[str]:
-        """The paths that it was told of; "*" for a gap."""
+        """The paths that it has learned of; "*" for a gap."""
         found = [path for news in self.news for path in (*news.paths, *("*" * news.is_gap))]
         self.news.clear()
         return found

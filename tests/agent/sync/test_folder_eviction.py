@@ -34,7 +34,7 @@ def writer(tmp_path, objects):
 
 
 class Setting:
-    """A synced folder, whose files count as quiet, and its eviction, which runs when it is told."""
+    """A synced folder, whose files count as quiet, and its eviction, which runs on demand."""
 
     def __init__(self, folder: SyncFolder, writer: ReceiptWriter, rules: UploadRules) -> None:
         self.folder, self.writer, self.rules = folder, writer, rules

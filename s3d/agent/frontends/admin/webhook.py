@@ -1,6 +1,6 @@
 """The webhook of the admin address: POST /remote-events, by which a server reports changes.
 
-It needs a token of its own on every bind, also on loopback: whoever may send an event can have the
+It needs a token of its own on every bind, also on loopback: a sender of events can have the
 agent send requests to the remote. The message names objects to look at, and no more.
 
 [notification.webhook] of SeaweedFS, MinIO's webhook target and s3d's own notification targets send

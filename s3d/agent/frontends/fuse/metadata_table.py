@@ -146,7 +146,7 @@ class MetadataTable:
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", None) not in _DAMAGE:
                     raise
-                logger.warning("making a damaged file anew path=%s error=%s", self._path, error)
+                logger.warning("replacing a damaged file path=%s error=%s", self._path, error)
                 for suffix in ("", "-wal", "-shm"):
                     Path(f"{self._path}{suffix}").unlink(missing_ok=True)
                 self._db = _connect(self._path)

@@ -8,8 +8,8 @@
    and deletes the object.
 4. Open files go with their objects, and the record is removed.
 
-A rename that fails before anything was moved has no record either: the program was told that it
-failed, so it must not happen at the next start.
+A rename that fails before anything was moved has no record either: the program got an error,
+so the rename must not happen at the next start.
 """
 
 from __future__ import annotations
