@@ -7,6 +7,8 @@
 4. A checksum that is left out is verified here, while the bytes are sent. What the remote stored is
    compared by its ETag, or else read back; only a part whose ETag is not an MD5 cannot be read
    back. A body in memory is sent with a Content-MD5.
+
+It also corrects an error that no client expects: see create_bucket().
 """
 
 from __future__ import annotations
@@ -74,6 +76,24 @@ class Compatibility(Layer):
             self._on_learned()
             logger.info("the remote does not list keys in byte order")
         return response
+
+    @operation("CreateBucket")
+    async def create_bucket(self, request: S3Request[Any]) -> S3Response[Any]:
+        """Of several concurrent requests for one name, SeaweedFS 4 refuses a few with NoSuchBucket.
+
+        At AWS such a request may get OperationAborted, which clients send again.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+        """
+        try:
+            response = await self.fallback(request)
+            refusal, cause = _refusal_in(response), None
+        except S3Error as error:
+            refusal, cause = _refusal_of(error), error
+            if refusal is None or refusal[1] != "NoSuchBucket":
+                raise
+        if refusal is None or refusal[1] != "NoSuchBucket":
+            return response
+        raise S3Error("OperationAborted") from cause
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         group = group_of(request)

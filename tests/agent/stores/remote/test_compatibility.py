@@ -24,6 +24,7 @@ from tests.peers.proxy import Fault, FaultyProxy, Head, Page
 pytestmark = pytest.mark.slow
 
 DATA = b"x" * 100_000
+EMPTY = hashlib.sha256(b"").hexdigest()
 B2 = "Unsupported header 'x-amz-checksum-crc32' received for this API call."
 R2 = "Header 'x-amz-checksum-algorithm' with value 'CRC32' not implemented"
 
@@ -187,6 +188,33 @@ async def test_another_refusal_is_passed_on_and_teaches_nothing(
     assert response.wire.status == 400
     assert not compatible.quirks.refused
     assert len(faulty_seaweedfs.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("NoSuchBucket", "OperationAborted"), ("BucketAlreadyExists", "BucketAlreadyExists")],
+)
+async def test_a_bucket_that_is_created_can_be_no_missing_bucket(
+    compatible: Compatibility,
+    faulty_seaweedfs: FaultyProxy,
+    bucket_name: str,
+    code: str,
+    expected: str,
+) -> None:
+    status = 404 if code == "NoSuchBucket" else 409
+    faulty_seaweedfs.inject(Fault(status=status, code=code), times=math.inf)
+    assert await Client(compatible).code("CreateBucket", Bucket=bucket_name) == expected
+    op = operations()["CreateBucket"]
+    wire = WireRequest("PUT", f"/{bucket_name}", "", (("x-amz-content-sha256", EMPTY),))
+    request: Any = S3Request(op, {"Bucket": bucket_name}, None, wire)
+    if code == "NoSuchBucket":
+        with pytest.raises(S3Error) as caught:
+            await compatible.call(request)
+        assert caught.value.code == expected
+    else:
+        response = await compatible.call(request)
+        assert response.wire is not None
+        assert response.wire.status == status
 
 
 @pytest.mark.finding("S8")
