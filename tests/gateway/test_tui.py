@@ -313,7 +313,8 @@ def test_14_a_conflict_is_seen_and_ended(app: App, new_bucket: str, tmp_path: Pa
     terminal.press("5")
     terminal.until("! 1 conflict")
     terminal.press("c")
-    terminal.until("todo (")
+    terminal.until("Conflicts of notes")  # the pane behind names the copy, too
+    terminal.until("> todo.md")
     terminal.press("=")
     for line in ("@@", "-buy tea", "+buy milk"):  # a screen may come in two writes
         terminal.until(line)

@@ -1,5 +1,6 @@
 """The app before the agent of the demonstration, driven by keys."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from rich.segment import Segment
 from rich.style import Style
+from textual.widgets._toast import Toast, ToastRack
 
 from s3d.tui.agent_client import AgentUnreachable
 from s3d.tui.app import S3dApp
@@ -67,12 +69,23 @@ def _press_and_settle(pilot: Any) -> Callable[..., Any]:
 
 
 async def loaded(pilot: Any, *groups: str) -> None:
-    """Wait for the workers of these groups."""
+    """Wait for the workers of these groups, and until their messages are on the screen."""
     await pilot.pause()
     workers = [worker for worker in pilot.app.workers if worker.group in groups]
     if workers:  # none would be all
         await pilot.app.workers.wait_for_complete(workers)
     await pilot.pause()
+    async with asyncio.timeout(10):
+        while not _are_toasts_drawn(pilot.app):
+            await pilot.pause()
+
+
+def _are_toasts_drawn(app: S3dApp) -> bool:
+    """A toast is mounted and laid out some messages after it was asked for."""
+    if not app.screen.query(ToastRack):
+        return True
+    shown = [toast._notification for toast in app.screen.query(Toast) if toast.region]
+    return all(each in shown or each.has_expired for each in app._notifications)
 
 
 def screen(app: S3dApp) -> str:
