@@ -101,6 +101,7 @@ def hasher(algorithm: str) -> Hasher:
     return _Crc(row) if row.family is Family.CRC else _Digest(row)
 
 
+@cache
 def member_of(algorithm: str) -> str:
     """The member that carries it: SHA256 -> ChecksumSHA256."""
     return _algorithm(algorithm).member

@@ -95,6 +95,18 @@ class BytesBody:
         return None
 
 
+def at_once(body: Body) -> bytes | None:
+    """The whole payload if it can be had without waiting, else None; raises as its iteration does.
+
+    The bodies that may have it have a method now(), as FileBody.
+    """
+    if isinstance(body, BytesBody):
+        return body.data
+    now = getattr(body, "now", None)
+    data: bytes | None = None if now is None else now()
+    return data
+
+
 class StreamBody:
     """A payload from any asynchronous iterator of bytes."""
 

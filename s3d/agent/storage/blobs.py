@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from s3d.agent.s3.messages import Body
+from s3d.agent.s3.messages import Body, at_once
 from s3d.agent.storage.adopted_file import AdoptableFile, Hash, adopt
 from s3d.agent.storage.blob_body import BlobBody
 from s3d.agent.storage.blocks import BlockSums, VerifiedBlocks, sums_of
@@ -118,7 +118,10 @@ class Blobs:
             sums = await adopt(self, blob, body, hashes)
             if sums is not None:
                 return Draft(self, Extent(blob, 0, body.size, sums), None)
-        self.disk.admit(body.size or 0)
+        size = body.size
+        self.disk.admit(size or 0)
+        if size is not None and size <= inline and (data := at_once(body)) is not None:
+            return self._keep(data, hashes, encryptor)
         writer: _Writer | None = None
         self._receiving += 1
         try:
@@ -131,7 +134,7 @@ class Blobs:
                     await writer.add(chunks)
                     chunks, size = [], 0
             if writer is None and size <= inline:
-                return self._keep(chunks, hashes, encryptor)
+                return self._keep(b"".join(chunks), hashes, encryptor)
             writer = writer or _Writer(self, self.new_id(), hashes, encryptor)
             return await writer.finish(chunks)
         except BaseException:
@@ -184,10 +187,7 @@ class Blobs:
             with contextlib.suppress(RuntimeError):
                 asyncio.get_running_loop().run_in_executor(None, self.unlink, due)
 
-    def _keep(
-        self, chunks: list[bytes], hashes: Sequence[Hash], encryptor: BlobEncryptor | None
-    ) -> Draft:
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    def _keep(self, data: bytes, hashes: Sequence[Hash], encryptor: BlobEncryptor | None) -> Draft:
         for hash in hashes:
             hash.update(data)
         if encryptor is None:

@@ -86,12 +86,13 @@ class IndexWriter:
         self._commits = commits
         self._ballast_is_gone = False
         self._queue: SimpleQueue[QueuedAction[Any] | None] = SimpleQueue()
+        self._has_stopped = False
         self._thread = threading.Thread(target=self._run_forever, name="index-write", daemon=True)
         self._thread.start()
 
     def put(self, queued: QueuedAction[Any]) -> None:
         """Queue an action. Raises ServiceUnavailable when the thread has stopped."""
-        if not self._thread.is_alive():
+        if self._has_stopped:
             raise S3Error("ServiceUnavailable", "the store is closed")
         self._queue.put(queued)
 
@@ -101,7 +102,12 @@ class IndexWriter:
         self._thread.join()
 
     def _run_forever(self) -> None:
-        tx = Transaction(self._connection.execute)
+        try:
+            self._commit_groups(Transaction(self._connection.execute))
+        finally:
+            self._has_stopped = True
+
+    def _commit_groups(self, tx: Transaction) -> None:
         while (first := self._queue.get()) is not None:
             group = [first]
             stop = False

@@ -15,7 +15,7 @@ from s3d.agent.frontends.fuse.held_file import HeldFile, hold_file
 from s3d.agent.frontends.fuse.read_window import ReadWindow
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
-from s3d.agent.s3.messages import Body
+from s3d.agent.s3.messages import Body, at_once
 from s3d.shared.control import ObjectInfo
 
 SMALL = 1 << 20
@@ -113,6 +113,5 @@ class ObjectOpener:
 
 
 async def _read(body: Body) -> bytes:
-    now = getattr(body, "now", None)  # of a FileBody: without a thread, if it is in memory
-    data: bytes | None = None if now is None else now()
+    data = at_once(body)
     return b"".join([chunk async for chunk in body]) if data is None else data

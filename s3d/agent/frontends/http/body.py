@@ -59,6 +59,19 @@ class Upload:
     def trailers(self) -> Mapping[str, str]:
         return self._decoder.trailers if self._decoder else NO_TRAILERS
 
+    def now(self) -> bytes | None:
+        """The whole payload if it is small and has arrived, else None: see messages.at_once."""
+        body = self._exchange.body
+        if not body.is_complete or body.received > INLINE_HASH:
+            return None
+        data = self._exchange.read_now()
+        if self._decoder:
+            data = self._decoder.feed(data)
+        if self._sha256:
+            self._sha256.update(data)
+        self._check_end()
+        return data
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         held: list[bytes] = []
         size = 0

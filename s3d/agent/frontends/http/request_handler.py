@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from typing import Any
 
 from s3d.agent.core.client import S3Client
@@ -232,8 +231,12 @@ class RequestHandler:
             if response is None:
                 return
         else:
-            with self._counted(request):
+            uploads = int(request.op.streaming_input)
+            self.uploads += uploads
+            try:
                 response = await answer
+            finally:
+                self.uploads -= uploads
         work = self._writer.send(exchange, request.op, response)
         if work is not None:
             await work
@@ -257,15 +260,6 @@ class RequestHandler:
             await self._form_post.receive(exchange, head)
         finally:
             self.uploads -= 1
-
-    @contextmanager
-    def _counted(self, request: S3Request[Any]) -> Iterator[None]:
-        count = request.op.streaming_input
-        self.uploads += count
-        try:
-            yield
-        finally:
-            self.uploads -= count
 
 
 def _is_input_at_hand(exchange: Exchange, authorized: AuthorizedRequest) -> bool:

@@ -14,7 +14,7 @@ from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, S3Response
+from s3d.agent.s3.messages import Body, BytesBody, S3Response, at_once
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.serialize import HOST_ID, serialize_error, serialize_output
 from s3d.shared.logs import log_fields
@@ -69,7 +69,7 @@ class ResponseWriter:
             return body.aclose() if body is not None else None
         if body is None:
             body = BytesBody(document)
-        data = _at_once(body)
+        data = _take_at_once(body)
         if data is None:
             return self._send_body(exchange, status, headers, body)
         headers = _sized(headers, len(data))
@@ -83,7 +83,7 @@ class ResponseWriter:
 
         False: nothing was written, since the body must be waited for.
         """
-        data = b"" if response.body is None else _at_once(response.body)
+        data = b"" if response.body is None else _take_at_once(response.body)
         if data is None:
             return False
         lines = rendered.get(op.name)
@@ -193,13 +193,10 @@ def _rendered(op: Operation, response: S3Response[Any]) -> tuple[int, list[tuple
     return response.status or status, headers, document
 
 
-def _at_once(body: Body) -> bytes | None:
+def _take_at_once(body: Body) -> bytes | None:
     """The bytes of a small body, which is closed; None if it is large or must be waited for."""
-    if isinstance(body, BytesBody):
-        return body.data
-    now = getattr(body, "now", None)
-    data: bytes | None = now() if now is not None else None
-    if data is not None:
+    data = at_once(body)
+    if data is not None and not isinstance(body, BytesBody):
         with suppress(StopIteration):
             body.aclose().send(None)  # closing a FileBody never waits
     return data

@@ -30,14 +30,28 @@ def framed(data: bytes, trailer: str, size: int = 65536) -> bytes:
     return body + f"0\r\nx-amz-checksum-crc32:{trailer}\r\n\r\n".encode()
 
 
+FRAMING = {
+    "content_encoding": "aws-chunked",
+    "x_amz_decoded_content_length": "5",
+    "x_amz_trailer": "x-amz-checksum-crc32",
+}
+"""The headers of a framed body of five bytes."""
+
+SMALL_BODIES = [
+    pytest.param(hashlib.sha256(b"hello").hexdigest(), b"hello", 200, id="signed"),
+    pytest.param(hashlib.sha256(b"other").hexdigest(), b"hello", 400, id="another hash"),
+    pytest.param(TRAILER, framed(b"hello", crc32(b"hello")), 200, id="framed"),
+    pytest.param(TRAILER, framed(b"hello", crc32(b"other")), 400, id="another trailer"),
+    pytest.param(TRAILER, framed(b"hello", crc32(b"hello"))[:-2], 400, id="no last line"),
+    pytest.param(TRAILER, framed(b"hell", crc32(b"hell")), 400, id="too few bytes"),
+    pytest.param(TRAILER, b"5 hello", 400, id="no frames"),
+]
+
+
 async def put_framed(endpoint: RunningEndpoint, data: bytes, trailer: str, **headers: str) -> int:
     body = framed(data, trailer)
-    given = {
-        "content_length": str(len(body)),
-        "content_encoding": "aws-chunked",
-        "x_amz_decoded_content_length": str(len(data)),
-        "x_amz_trailer": "x-amz-checksum-crc32",
-    }
+    size = {"content_length": str(len(body)), "x_amz_decoded_content_length": str(len(data))}
+    given = FRAMING | size
     head = endpoint.head("PUT", "/bucket/framed", payload=TRAILER, **given | headers)
     async with endpoint.wire() as wire:
         return (await wire.ask(head + body)).status
@@ -176,3 +190,29 @@ def test_trailers_are_announced_in_any_letter_case() -> None:
         "x-amz-checksum-crc32",
         "b",
     ]
+
+
+@pytest.mark.parametrize("comes_later", [False, True])
+@pytest.mark.parametrize(("payload", "sent", "status"), SMALL_BODIES)
+async def test_a_small_body_is_judged_alike_with_its_head_and_after_it(
+    endpoint: RunningEndpoint, payload: str, sent: bytes, status: int, comes_later: bool
+) -> None:
+    expectation = {"expect": "100-continue"} if comes_later else {}
+    coding = FRAMING if payload == TRAILER else {}
+    head = endpoint.head(
+        "PUT",
+        "/bucket/small",
+        payload=payload,
+        content_length=str(len(sent)),
+        **coding | expectation,
+    )
+    async with endpoint.wire() as wire:
+        if comes_later:
+            wire.send(head)
+            assert await wire.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            answer = await wire.ask(sent)
+        else:
+            answer = await wire.ask(head + sent)
+    assert answer.status == status
+    stored = await endpoint.ask("GET", "/bucket/small")
+    assert stored.body == b"hello" if status == 200 else stored.status == 404

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import BytesBody, S3Request, WireRequest
+from s3d.agent.s3.messages import BytesBody, S3Request, StreamBody, WireRequest
 from s3d.agent.s3.model import operations
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import sums_of
@@ -27,21 +27,16 @@ def blobs(tmp_path):
     return Blobs(tmp_path / "blobs", ephemeral=True)
 
 
-class Trailed(BytesBody):
+class Trailed(StreamBody):
     """A body whose checksum comes behind it."""
 
     def __init__(self, data, **trailers):
-        super().__init__(data)
-        self.found = {}
+        super().__init__(self.send(data), len(data))
         self.later = {name.replace("_", "-"): value for name, value in trailers.items()}
 
-    @property
-    def trailers(self):
-        return self.found
-
-    async def __aiter__(self):
-        yield self.data
-        self.found = self.later
+    async def send(self, data):
+        yield data
+        self.trailers = self.later
 
 
 def request(body, wire=(), **members):
