@@ -11,7 +11,6 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ from s3d.cli.client.object_client import ObjectClient
 from s3d.shared.config.load import load_config
 from s3d.shared.credentials import load_or_create
 from s3d.shared.paths import Places, find_places
+from tests.forked_process import popen
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 30.0
@@ -121,8 +121,8 @@ def launch(
     module: str = "s3d",
     **options: Any,
 ) -> AgentProcess:
-    """Start `s3d run` and wait until it serves. module: what is run in place of s3d. Raises
-    StartFailed."""
+    """Start `s3d run` and wait until it serves. module: what is run in place of s3d. options: of
+    popen(). Raises StartFailed."""
     home.mkdir(mode=0o700, exist_ok=True)
     environ = environment(home, **env)
     with ExitStack() as closing:
@@ -130,8 +130,10 @@ def launch(
         ready = closing.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         ready.bind(f"{folder}/notify")
         log = closing.enter_context((home / "stderr").open("ab"))
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, "run", *arguments],
+        process = popen(
+            module,
+            "run",
+            *arguments,
             env={**environ, "NOTIFY_SOCKET": f"{folder}/notify"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -3,7 +3,6 @@
 import itertools
 import os
 import pty
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent_process import AgentProcess, environment, launch
+from tests.forked_process import popen, run
 
 S3D = [sys.executable, "-m", "s3d"]
 TIMEOUT = 30
@@ -42,12 +42,12 @@ class Commands:
         preexec: Callable[[], None] | None = None,
         **env: str,
     ) -> Result:
-        done = subprocess.run(
-            [*S3D, *arguments],
+        done = run(
+            "s3d",
+            *arguments,
             env=self.env | env,
             cwd=self.home,
             input=stdin,
-            capture_output=True,
             timeout=TIMEOUT,
             preexec_fn=preexec,
         )
@@ -57,8 +57,9 @@ class Commands:
     def on_terminal(self, *arguments: str, answer: str = "", **env: str) -> Result:
         """With a terminal as stdin, stdout and stderr; everything shown is in out."""
         ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [*S3D, *arguments],
+        process = popen(
+            "s3d",
+            *arguments,
             env=self.env | {"TERM": "xterm"} | env,
             cwd=self.home,
             stdin=theirs,

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from s3d.cli.client.transfer_client import TransferClient
 from tests.agent.frontends.fuse.kernel.mounts import child, clear, fails, needs_fuse
 from tests.agent_process import AgentProcess, environment, launch
+from tests.forked_process import run_text
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -38,12 +38,7 @@ def agent(home: Path) -> Iterator[AgentProcess]:
 @pytest.fixture
 def run(agent: AgentProcess) -> Run:
     def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "s3d", *map(str, arguments)],
-            env=agent.env,
-            capture_output=True,
-            text=True,
-        )
+        done = run_text("s3d", *map(str, arguments), env=agent.env)
         assert done.returncode == code, done.stderr
         return done
 
@@ -60,7 +55,7 @@ def mount(run: Run, home: Path) -> Iterator[Path]:
 def test_without_an_agent_there_is_no_mount(tmp_path):
     env = environment(tmp_path)
     for words in (["mount"], ["mount", "ls"], ["umount", "--all"]):
-        done = subprocess.run([sys.executable, "-m", "s3d", *words], env=env, capture_output=True)
+        done = run_text("s3d", *words, env=env)
         assert done.returncode == 5
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
 from tests.agent_process import AgentProcess
+from tests.forked_process import run_text
 from tests.known_load import wait_until
 
 
@@ -34,13 +33,7 @@ def test_reports_and_logs_follow_the_clock(start_agent: Callable[..., AgentProce
     )
     s3.put_object(Bucket="data", Key="k", Body=b"1")
     assert "Contents" not in s3.list_objects_v2(Bucket="reports")
-    moved = subprocess.run(
-        [sys.executable, "-m", "s3d", "clock", "advance", "2h"],
-        env=agent.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    moved = run_text("s3d", "clock", "advance", "2h", env=agent.env)
     assert moved.returncode == 0, moved.stderr
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket="reports")["Contents"]]
     assert [key.rpartition("/")[2] for key in keys if key.startswith("inv/data/daily/2")] == [

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from io import BytesIO
@@ -24,6 +22,7 @@ from s3d.shared.diagnostics import READY
 from s3d.shared.text import count, duration, size
 from tests.admin_client import ANY_PORT, Page, admin_url, page
 from tests.agent_process import AgentProcess
+from tests.forked_process import run_text
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
 from tests.gateway.test_remotes import (
@@ -89,8 +88,9 @@ def test_status_and_metrics_show_the_same_savings_and_delays(
 
 
 def s3d(agent: AgentProcess, *arguments: str) -> str:
-    command = [sys.executable, "-m", "s3d", *arguments]
-    return subprocess.run(command, env=agent.env, capture_output=True, text=True, check=True).stdout
+    done = run_text("s3d", *arguments, env=agent.env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow

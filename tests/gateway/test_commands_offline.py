@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.forked_process import Done, run_text
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
 from tests.peers.proxy import Partition
@@ -24,16 +23,9 @@ class Shell:
         self._env = gateway.start().env
         self._folder = folder
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str) -> Done:
         began = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", "s3d", *arguments],
-            env=self._env,
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = run_text("s3d", *arguments, env=self._env, cwd=self._folder)
         assert time.monotonic() - began < WITHIN, arguments
         return done
 

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from s3d.shared.errors import PendingError
+from tests.forked_process import run_text
 from tests.gateway.conftest import Gateway, peer_client
 from tests.gateway.network import Network
 from tests.peers.proxy import Drop, Fault, Head
@@ -19,16 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.finding("S5")]
 
 
 def run(agent: Any, *words: str) -> tuple[int, str]:
-    import subprocess
-    import sys
-
-    done = subprocess.run(
-        [sys.executable, "-m", "s3d", *words],
-        env=agent.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_text("s3d", *words, env=agent.env)
     return done.returncode, done.stdout + done.stderr
 
 

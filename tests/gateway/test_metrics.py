@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ from s3d.agent.core import metric_names as names
 from s3d.cli.client.cache_client import CacheClient
 from s3d.shared.caching import CachePlace
 from tests.collector import Collector, open_collector
+from tests.forked_process import run
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
 from tests.known_load import (
@@ -68,8 +67,7 @@ def test_a_load_has_the_same_numbers_everywhere(
     assert sum(found.by_labels(names.HTTP_SENT).values()) == sent
     assert sum(found.by_labels(names.HTTP_RECEIVED).values()) == received.total()
 
-    command = [sys.executable, "-m", "s3d", "status", "--json"]
-    status = json.loads(subprocess.check_output(command, env=agent.env))
+    status = json.loads(run("s3d", "status", "--json", env=agent.env).stdout)
     shown = status["metrics"]
     assert (shown["requests"], shown["sent"], shown["received"]) == (
         requests.total(), sent, received.total()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from functools import partial
@@ -20,6 +18,7 @@ import pytest
 from s3d.cli.client.queue_client import QueueClient
 from tests.agent_process import AgentProcess, launch
 from tests.collector import Collector, SpanSeen, open_collector
+from tests.forked_process import run
 from tests.known_load import counts_of_otlp, counts_of_text
 
 pytestmark = pytest.mark.slow
@@ -83,10 +82,8 @@ def traced_client(agent: AgentProcess, trace_id: str, parent: str = "") -> Any:
 
 
 def trace(agent: AgentProcess, key: str) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "s3d", "trace", f"bucket/{key}", "--json"],
-        env=agent.env, capture_output=True, check=True, timeout=30,
-    )  # fmt: skip
+    done = run("s3d", "trace", f"bucket/{key}", "--json", env=agent.env)
+    assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -157,8 +154,7 @@ def test_a_queued_write_is_followed_to_the_remote_across_a_restart(
 
 def test_what_was_accepted_is_told_after_a_kill(start_gateway, trace_id):
     agent = start_gateway(OTEL_SDK_DISABLED="true")
-    command = [sys.executable, "-m", "s3d", "trace", "bucket/killed"]
-    done = subprocess.run(command, env=agent.env, capture_output=True, timeout=30)
+    done = run("s3d", "trace", "bucket/killed", env=agent.env)
     assert done.returncode != 0
     assert b"nothing is recorded about this object" in done.stderr
     QueueClient(agent.client).pause()
@@ -294,9 +290,7 @@ def test_secrets_are_in_no_span_log_or_setting(start_gateway, behind, collector,
     assert urllib.request.urlopen(url).read() == b"v"
     signature = url.rpartition("Signature=")[2]
     assert signature
-    config = subprocess.run(
-        [sys.executable, "-m", "s3d", "config"], env=agent.env, capture_output=True, timeout=30
-    ).stdout
+    config = run("s3d", "config", env=agent.env).stdout
     agent.stop()
     assert f"Bearer {SECRET}" in {each.get("authorization") for each in collector.headers}
     sent = b"".join(collector.bodies)

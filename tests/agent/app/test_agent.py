@@ -257,14 +257,16 @@ def test_an_ephemeral_agent_leaves_nothing(start_agent, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_the_idle_agent_is_small(agent):
+def test_the_idle_agent_is_small(start_agent):
+    agent = start_agent(fresh=True)
     status = Path(f"/proc/{agent.process.pid}/status").read_text()
     (rss,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
     assert int(rss) < 60 * 1024
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_the_agent_keeps_its_secrets_from_debuggers_and_the_process_list(agent):
+def test_the_agent_keeps_its_secrets_from_debuggers_and_the_process_list(start_agent):
+    agent = start_agent(fresh=True)
     command = Path(f"/proc/{agent.process.pid}/cmdline").read_bytes()
     assert agent.key[1].encode() not in command
     assert agent.key[1] not in agent.stderr

@@ -1,13 +1,13 @@
 """Conditional writes through the agent, before a server that ignores all conditions."""
 
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.forked_process import run_text
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +74,5 @@ def test_the_status_tells_how_far_that_goes(agent, bucket_name):
     while not (levels := agent.client.status().remote.capabilities) and time.monotonic() < until:
         pass
     assert levels == {bucket_name: "C"}
-    shown = [sys.executable, "-m", "s3d", "status"]
-    text = subprocess.run(shown, env=agent.env, capture_output=True, text=True, check=True).stdout
-    assert f"{bucket_name}: the remote ignores conditions" in text
+    shown = run_text("s3d", "status", env=agent.env)
+    assert f"{bucket_name}: the remote ignores conditions" in shown.stdout

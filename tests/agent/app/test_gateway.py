@@ -7,7 +7,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from contextlib import closing, nullcontext
 
@@ -28,6 +27,7 @@ from s3d.shared.paths import find_places
 from s3d.shared.transfers import Totals
 from tests.agent.app.test_background import names_of
 from tests.agent_process import StartFailed
+from tests.forked_process import run_text
 from tests.gateway.network import Network
 from tests.peers.servers import Peer, free_ports
 
@@ -334,8 +334,7 @@ def test_drain_ends_at_once_and_names_what_is_parked_and_why(start_agent, networ
     first.kill()
     network.come_back()
     second = start_agent(env=upstream(network.peer))
-    command = [sys.executable, "-m", "s3d", "drain"]
-    drained = subprocess.run(command, env=second.env, capture_output=True, text=True, timeout=30)
+    drained = run_text("s3d", "drain", env=second.env)
     assert drained.returncode == 6
     assert f"{bucket_name}/k: NoSuchBucket: " in drained.stderr
     assert "2 objects, 2 B, 1 failed" in drained.stderr

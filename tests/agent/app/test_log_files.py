@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -20,6 +19,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.agent_process import AgentProcess, StartFailed
+from tests.forked_process import run_text
 
 Start = Callable[..., AgentProcess]
 FIELD = re.compile(r'"[^"]*"|\[[^\]]*\]|\S+')
@@ -201,10 +201,7 @@ def test_why_an_agent_has_not_started_is_in_the_file(start_agent: Start, tmp_pat
 
 def test_a_key_that_was_created_while_it_runs_is_masked(start_agent: Start) -> None:
     agent = start_agent(env={"S3D_ACCESS_LOG": "on"})
-    made = subprocess.run(
-        [sys.executable, "-m", "s3d", "key", "create", "second", "--json"],
-        env=agent.env, check=True, capture_output=True, text=True,
-    )  # fmt: skip
+    made = run_text("s3d", "key", "create", "second", "--json", env=agent.env)
     secret = re.search(r'"secret[a-z_]*":"([^"]{40})"', made.stdout)
     assert secret is not None, made.stdout
     leaky = urllib.request.Request(agent.endpoint, headers={"User-Agent": f"leaky {secret[1]}"})
