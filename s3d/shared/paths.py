@@ -88,6 +88,11 @@ class Places(msgspec.Struct, frozen=True):
         return self._of_remote / "transfers.json"
 
     @property
+    def unannounced_file(self) -> Path:
+        """The writes that no marker has announced to other agents yet."""
+        return self._of_remote / "unannounced-writes"
+
+    @property
     def mount_metadata_file(self) -> Path:
         """The times and modes of files that mounts have seen."""
         return self._of_remote / "mount-metadata.sqlite"

@@ -1,8 +1,11 @@
 """Two devices, one bucket, and others who write to it: real agents, real folders, SeaweedFS."""
 
 import hashlib
+import json
+import math
 import os
 import random
+import signal
 import subprocess
 from contextlib import closing, suppress
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 
 from s3d.shared.errors import S3dError
 from tests.gateway.devices import NAME, Device, objects, settle, until
+from tests.peers.proxy import Drop, Fault, Head
 
 
 def test_what_happens_on_one_side_happens_on_all(devices, remote, sync_bucket):
@@ -45,6 +49,40 @@ def test_events_alone_bring_a_change_to_the_other_device(devices, remote, sync_b
     until(lambda: b.tree() == {"new.txt": b"x"}, b.root)
     (b.root / "new.txt").rename(b.root / "renamed.txt")
     until(lambda: a.tree() == {"renamed.txt": b"x"}, a.root)
+
+
+def test_what_a_killed_agent_had_not_announced_is_announced_at_its_start(
+    make_device, network, remote, sync_bucket
+):
+    """It dies between the upload and the marker."""
+    marker = {"Bucket": sync_bucket, "Key": ".s3d/changes"}
+    device = make_device("a").start()
+    device.write("before.txt", "1")
+    until(lambda: "before.txt" in _announced(remote, marker), device.root)
+
+    def is_marker(head: Head) -> bool:
+        if head.method == "PUT" and head.target.split("?")[0].endswith(marker["Key"]):
+            os.kill(device.agent.process.pid, signal.SIGKILL)
+            return True
+        return False
+
+    network.do(lambda proxy: proxy.inject(Fault(drop=Drop.BEFORE), times=math.inf, when=is_marker))
+    device.write("new.txt", "2")
+    assert device.agent.process.wait(60) == -signal.SIGKILL
+    network.come_back()
+    assert objects(remote, sync_bucket)["new.txt"] == b"2"
+    assert "new.txt" not in _announced(remote, marker)
+    device.start()
+    until(lambda: "new.txt" in _announced(remote, marker), device.root)
+
+
+def _announced(remote, marker):
+    """The paths in the marker; none while it does not exist."""
+    try:
+        found = json.loads(remote.get_object(**marker)["Body"].read())
+    except remote.exceptions.NoSuchKey:
+        return set()
+    return {path for _, _, path in found["changes"]}
 
 
 @pytest.mark.rule("SYNC-3")

@@ -145,7 +145,9 @@ async def open_session(
         stack=stack,
         client=client,
         folders=folders,
-        change_sources=_open_change_sources(stack, config, folders, events),
+        change_sources=_open_change_sources(
+            stack, config, places=places, folders=folders, events=events, closing=closing
+        ),
         mounts=open_mounts(mounted, own_mounts, config, places, folders=folders, registry=registry),
         own_mounts=own_mounts,
         transfers=transfers,
@@ -310,10 +312,13 @@ class _CheckOfSession:
 
 
 def _open_change_sources(
-    stack: Stack, config: Config, folders: Folders, events: Events
-) -> ChangeSources | None:
+    stack: Stack, config: Config, *, places: Places, folders: Folders, events: Events,
+    closing: AsyncExitStack,
+) -> ChangeSources | None:  # fmt: skip
     if stack.gateway is None:
         return None
     from s3d.agent.app.remote_events import open_change_sources  # an embedded store spares it
 
-    return open_change_sources(stack, config, folders, events)
+    return open_change_sources(
+        stack, config, places=places, folders=folders, events=events, closing=closing
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,15 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
 from s3d.agent.remote_changes.change_sources import ChangeSources, PlaceState
+from s3d.agent.remote_changes.unannounced_writes import UnannouncedWrites
+from s3d.agent.remote_changes.write_announcer import WriteAnnouncer
+from s3d.agent.stores.read_cache.last_stop import read_boot_id
 from s3d.agent.sync.baseline_file import FAILURE
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.interfaces import Unavailable
 from s3d.shared.config.remote_events_settings import OFF, QUEUE, RemoteEventsConfig
 from s3d.shared.config.schema import Config, SyncFolderConfig
+from s3d.shared.paths import Places
 
 if TYPE_CHECKING:
     from s3d.agent.remote_changes.sqs_client import SqsClient
@@ -29,13 +33,16 @@ _AWS_QUEUE = re.compile(r"https://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.ama
 
 
 def open_change_sources(
-    stack: Stack, config: Config, folders: Folders, events: Events, clock: Clock | None = None
-) -> ChangeSources | None:
+    stack: Stack, config: Config, *, places: Places, folders: Folders, events: Events,
+    closing: AsyncExitStack, clock: Clock | None = None,
+) -> ChangeSources | None:  # fmt: skip
     """The sources of a gateway; None without a remote, or when they are off."""
     gateway, settings = stack.gateway, config.remote_events
     if gateway is None or settings.source == OFF:
         return None
     cache = None if gateway.cache is None else gateway.cache.layer
+    unannounced = UnannouncedWrites(stack.places(places).unannounced_file, read_boot_id())
+    closing.callback(unannounced.close)
     sources = ChangeSources(
         S3Client(gateway.remote),
         ChangeListener(cache, folders, events),
@@ -43,8 +50,9 @@ def open_change_sources(
         queue=_open_queue(settings, gateway.keys),
         clock=clock,
         cost_limit=settings.cost_limit,
+        announcer=WriteAnnouncer(unannounced),
     )
-    gateway.writes.on_written = sources.written
+    gateway.writes.observer = sources.announcer
     folders.on_changed = partial(_use_folders, folders, sources)
     folders.on_changed()
     return sources

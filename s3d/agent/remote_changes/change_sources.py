@@ -1,9 +1,8 @@
 """Everything that reports changes of the remote: the markers of all places, the queue, the webhook.
 
-written() gets what this agent has written, and passes it to the marker of its place. What others
-have changed goes to the listener (Listener), which lists a place after a gap. A place whose changes
-are reported is listed once an hour, so state_of() has to be honest: it says that a source works
-only while there is evidence.
+What this agent writes is announced by the announcer. What others have changed goes to the listener
+(Listener), which lists a place after a gap. A place whose changes are reported is listed once an
+hour, so state_of() has to be honest: it says that a source works only while there is evidence.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from s3d.agent.remote_changes.marker_object import MarkerObject, Place
 from s3d.agent.remote_changes.message_forms import Hint, parse_message
 from s3d.agent.remote_changes.poll_costs import LISTING_INTERVAL
 from s3d.agent.remote_changes.queue_watch import Queue, QueueWatch
+from s3d.agent.remote_changes.write_announcer import WriteAnnouncer
 
 READY_CHECK = 1.0
 """Seconds between two looks at whether the remote may be used."""
@@ -69,10 +69,12 @@ class ChangeSources:
         queue: Queue | None = None,
         clock: Clock | None = None,
         cost_limit: float = 0.0,
+        announcer: WriteAnnouncer | None = None,
     ) -> None:
         """objects: at the remote itself. is_ready: whether the remote may be used yet. cost_limit:
-        dollars a month for each place; 0: none."""
+        dollars a month for each place; 0: none. announcer: gets the writes of this agent."""
         self._objects, self._listener = objects, listener
+        self.announcer = announcer or WriteAnnouncer()
         self._is_ready = is_ready
         self._clock = clock or Clock()
         self._new_exchange = partial(
@@ -88,27 +90,28 @@ class ChangeSources:
         """Objects of the newest events, and when these came."""
         self._early: list[Hint] = []
         """Of events that came before run()."""
-        self._places: dict[Place, MarkerExchange] = {}
         self._tasks: dict[Place, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
     def set_places(self, places: Mapping[Place, Callable[[], int]]) -> None:
         """Have the changes of these places reported. Their values: how many objects they have."""
-        for gone in self._places.keys() - places.keys():
-            del self._places[gone]
+        for gone in self.announcer.exchanges.keys() - places.keys():
+            del self.announcer.exchanges[gone]
             task = self._tasks.pop(gone, None)
             if task is not None:
                 task.cancel()
         for place, objects in places.items():
-            if place not in self._places:
+            if place not in self.announcer.exchanges:
                 exchange = self._new_exchange(
                     marker=MarkerObject(self._objects, place),
                     on_news=partial(self._note, place),
                     objects=objects,
                 )
                 exchange.times.is_needed = partial(self._needs_marker, place.bucket)
-                self._places[place] = exchange
+                exchange.on_announced = self.announcer.settle
+                self.announcer.exchanges[place] = exchange
                 self._start(place, exchange)
+        self.announcer.resume()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -121,7 +124,7 @@ class ChangeSources:
                     group.create_task(self.queue.run(), name="remote events")
                 early, self._early = self._early, []
                 self._look_later(self._take_events(early), "remote events")
-                for place, exchange in self._places.items():
+                for place, exchange in self.announcer.exchanges.items():
                     self._start(place, exchange)
                 await asyncio.Event().wait()
         finally:
@@ -140,16 +143,9 @@ class ChangeSources:
         if self._tasks:
             await asyncio.wait(self._tasks.values())
         async with asyncio.TaskGroup() as group:
-            for exchange in self._places.values():
+            for exchange in self.announcer.exchanges.values():
                 group.create_task(exchange.finish())
-
-    def written(self, bucket: str, key: str) -> None:
-        """Note that a write of this agent has arrived at the remote."""
-        for place, exchange in self._places.items():
-            if bucket == place.bucket and key.startswith(place.prefix):
-                path = key.removeprefix(place.prefix)
-                if path and not is_reserved(path):
-                    exchange.written(path)
+        self.announcer.settle()
 
     def deliver(self, body: bytes) -> None:
         """Take a message of the webhook, which is answered before its objects are looked at.
@@ -219,7 +215,7 @@ class ChangeSources:
 
     def state_of(self, place: Place) -> PlaceState:
         """How the changes of a place are noticed now."""
-        exchange = self._places.get(place)
+        exchange = self.announcer.exchanges.get(place)
         source = self._reporter(place.bucket)
         troubles = [self.queue.trouble] if self.queue is not None else []
         cost = self.queue.cost if self.queue is not None and source == "queue" else 0.0

@@ -64,11 +64,18 @@ class MarkerExchange:
         self._seen: dict[str, int] | None = None
         """None: no marker was read yet."""
         self._wake = asyncio.Event()
+        self.on_announced: Callable[[], None] = lambda: None
+        """Called when the marker has all changes of this run."""
 
     @property
     def is_working(self) -> bool:
         """Whether changes of other agents are noticed by the marker."""
         return self._object.exists and not self.read_trouble and not self.times.is_lost
+
+    @property
+    def unannounced(self) -> list[str]:
+        """Paths of this run that no marker has yet."""
+        return self._own.unannounced
 
     def written(self, path: str) -> None:
         """Note a path whose write has arrived at the remote."""
@@ -172,6 +179,7 @@ class MarkerExchange:
             self._own.written()
             self.times.written()
             self.write_trouble = ""
+            self.on_announced()
             return
 
     async def _may_write(self) -> bool:

@@ -23,7 +23,8 @@ class OwnChanges:
         self._paths: dict[str, None] = {}
         """Written since the last number()."""
         self._changes: deque[Change] = deque(maxlen=MAX_CHANGES)
-        self._last = 0
+        self._last = self._announced = 0
+        """Of the newest change, and of the newest that is in the marker."""
         self._is_missing = False
         """The marker at the remote does not have all of them, or does not exist."""
 
@@ -35,6 +36,14 @@ class OwnChanges:
     @property
     def has_paths(self) -> bool:
         return bool(self._paths)
+
+    @property
+    def unannounced(self) -> list[str]:
+        """Paths that no marker has yet, the oldest first; ANYTHING for more than are kept."""
+        numbered = [change.path for change in self._changes if change.number > self._announced]
+        if len(numbered) < self._last - self._announced:
+            return [ANYTHING]
+        return [*numbered, *self._paths]
 
     def add(self, path: str) -> None:
         """Note a write. Too many become one change of anything."""
@@ -57,6 +66,7 @@ class OwnChanges:
     def compare(self, marker: Marker) -> None:
         """Note whether a marker that was read has them all."""
         if marker.agents.get(self.agent, 0) < self._last:
+            self._announced = min(self._announced, marker.agents.get(self.agent, 0))
             self._is_missing = True
 
     def missing(self) -> None:
@@ -66,3 +76,4 @@ class OwnChanges:
     def written(self) -> None:
         """All that have numbers are in the marker."""
         self._is_missing = False
+        self._announced = self._last

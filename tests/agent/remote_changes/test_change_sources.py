@@ -49,6 +49,11 @@ class Device:
         self.sources = ChangeSources(remote.client, self.listener, clock=clock.value, **options)
         self.sources.set_places({PLACE: lambda: 0})
 
+    def write(self, key, bucket=BUCKET):
+        """It has arrived at the remote."""
+        self.sources.announcer.begin([(bucket, key)])
+        self.sources.announcer.end([(bucket, key)], may_have_changed=True)
+
     @property
     def state(self):
         return self.sources.state_of(PLACE)
@@ -90,8 +95,8 @@ async def test_a_write_below_the_place_reaches_the_other_device(remote, clock):
         await a.until("marker")
         await b.until("marker")
         for bucket, name in ((BUCKET, "q/other"), ("other", "p/x"), (BUCKET, "p/" + MARKER)):
-            a.sources.written(bucket, name)
-        a.sources.written(BUCKET, "p/x")
+            a.write(name, bucket)
+        a.write("p/x")
         async with asyncio.timeout(30):
             while not b.listener.hints:
                 clock.forward(1)
@@ -108,8 +113,8 @@ async def test_an_event_of_the_webhook_counts_until_a_marker_knows_better(remote
         b.sources.deliver(event("p/by-event"))
         assert b.state.source == "webhook"
         await b.listener.until("p/by-event")
-        a.sources.written(BUCKET, "p/by-event")
-        a.sources.written(BUCKET, "p/without-event")
+        a.write("p/by-event")
+        a.write("p/without-event")
         await b.until("marker")  # no event has come of one of them
         await b.listener.until("p/without-event")
         b.sources.deliver(event("p/late"))
@@ -164,7 +169,7 @@ async def test_the_last_writes_are_told_at_the_end(remote, clock):
     async with running(a, b):
         await a.until("marker")
         await b.until("marker")
-        a.sources.written(BUCKET, "p/x")
+        a.write("p/x")
         await a.sources.finish()
         clock.forward(5)
         await b.listener.until("p/x")

@@ -37,3 +37,24 @@ def test_too_many_are_one_change_of_anything():
     own.add("x")
     own.number()
     assert [change.path for change in own.merged(Marker()).changes] == [ANYTHING, "x"]
+
+
+def test_a_path_is_unannounced_until_it_is_in_the_marker():
+    own = OwnChanges("a")
+    own.add("x")
+    assert own.unannounced == ["x"]
+    own.number()
+    own.add("y")
+    assert own.unannounced == ["x", "y"]
+    own.written()
+    assert own.unannounced == ["y"]
+    own.compare(Marker())
+    assert own.unannounced == ["x", "y"], "another writer has replaced the marker"
+
+
+def test_more_unannounced_paths_than_are_kept_are_anything():
+    own = OwnChanges("a")
+    for number in range(MAX_CHANGES + 1):
+        own.add(str(number))
+        own.number()
+    assert own.unannounced == [ANYTHING]

@@ -1,5 +1,6 @@
 """remote_writes: which requests are reported as writes of this agent."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ from s3d.agent.core.context import internal_request
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext, S3Request, S3Response, WireResponse
-from s3d.agent.stores.remote_writes import RemoteWrites
+from s3d.agent.stores.remote_writes import Keys, RemoteWrites
 
 CONTEXT = RequestContext("R")
 
@@ -33,13 +34,30 @@ class Answering:
         return response
 
 
+class Observer:
+    """Notes what it gets; begun and ended are equal in the end."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, str]] = []
+        self.ended: list[tuple[str, str]] = []
+        self.changed: list[tuple[str, str]] = []
+
+    def begin(self, keys: Keys) -> None:
+        self.begun += keys
+
+    def end(self, keys: Keys, *, may_have_changed: bool) -> None:
+        self.ended += keys
+        if may_have_changed:
+            self.changed += keys
+
+
 async def reported(name: str, outcome: object = None, **members: Any) -> list[tuple[str, str]]:
     store = RemoteWrites(Answering(outcome))
-    found: list[tuple[str, str]] = []
-    store.on_written = lambda bucket, key: found.append((bucket, key))
+    observer = store.observer = Observer()
     with suppress(S3Error):
         await store.call(internal_request(CONTEXT, name, {"Bucket": "b", **members}))
-    return found
+    assert observer.begun == observer.ended
+    return observer.changed
 
 
 @pytest.mark.parametrize(
@@ -85,3 +103,25 @@ def lost(*, sent: bool) -> S3Error:
 )
 async def test_a_write_that_may_have_happened_is_reported(outcome, expected):
     assert await reported("PutObject", outcome, Key="k") == expected
+
+
+async def test_a_write_is_reported_before_it_is_sent_and_counts_when_its_caller_gives_up():
+    asked, observer = asyncio.Event(), Observer()
+
+    class Silent:
+        def call(self, request: S3Request[Any]) -> Any:
+            return self._wait()
+
+        async def _wait(self) -> None:
+            assert observer.begun == [("b", "k")]
+            asked.set()
+            await asyncio.Event().wait()
+
+    store = RemoteWrites(Silent())
+    store.observer = observer
+    request = internal_request(CONTEXT, "PutObject", {"Bucket": "b", "Key": "k"})
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        task = group.create_task(store.call(request))
+        await asked.wait()
+        task.cancel()
+    assert observer.changed == [("b", "k")]

@@ -34,7 +34,7 @@ class StopMarker:
     def __init__(self, folder: Path, boot_id: str | None = None) -> None:
         """boot_id: changes when the computer starts; "" where there is none."""
         self._file = folder / "last-stop"
-        self._boot_id = _read(_BOOT_ID) if boot_id is None else boot_id
+        self._boot_id = read_boot_id() if boot_id is None else boot_id
         self._is_spoilt = False
 
     def begin(self) -> LastStop:
@@ -64,6 +64,11 @@ class StopMarker:
             self._file.unlink(missing_ok=True)
         except OSError as error:
             logger.warning("the cache may be outdated after a crash: %s path=%s", error, self._file)
+
+
+def read_boot_id() -> str:
+    """An id that changes when the computer starts; "" where there is none."""
+    return _read(_BOOT_ID)
 
 
 def _read(file: Path) -> str:
