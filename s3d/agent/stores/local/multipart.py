@@ -18,6 +18,7 @@ from s3d.agent.s3.checksums import COMPOSITE
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.encryption import SSE_C
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import etag_of_completion, same_etag
 from s3d.agent.s3.event_names import CREATED_MULTIPART
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.part_sizes import MAX_PARTS
@@ -274,12 +275,16 @@ def check_part_number(input: Mapping[str, Any]) -> int:
 
 
 def _completed(reader: Reader, bucket: BucketRecord, input: Mapping[str, Any]) -> Members:
-    """Repeat the response, if the object is still the result of this upload.
+    """Repeat the response, if the object is still the result of this upload and of these parts.
 
     A client that lost the first response repeats the request. Raises NoSuchUpload otherwise.
     """
     current = reader.object(bucket.name, input["Key"].encode())
-    if current is None or current.upload_id != input["UploadId"]:
+    if (
+        current is None
+        or current.upload_id != input["UploadId"]
+        or not same_etag(current.etag, etag_of_completion(input))
+    ):
         raise S3Error("NoSuchUpload", UploadId=input["UploadId"])
     return _answer(bucket, current)
 
