@@ -142,11 +142,11 @@ class MultipartOps:
         input = request.input
         check_key(request.key)
         algorithm, kind = complete.checksum_of_upload(input)
-        description = description_of(input)
+        now = self._clock()
+        description = description_of(input, now)
         self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
         chosen = self._keys.requested(request)
         key = None if chosen is None else await self._keys.of_write(chosen)
-        now = self._clock()
         upload = UploadRecord(
             id=f"{int(now * 1e6):016x}{secrets.token_hex(16)}",
             key=request.key,
