@@ -140,6 +140,20 @@ async def test_locks_need_a_bucket_with_object_lock(s3, bucket):
         await s3.refused("InvalidRequest", "PutObject", **members, **at)
 
 
+@pytest.mark.finding("user-3")
+async def test_a_new_object_has_no_retention_that_has_ended(s3, locked):
+    ended = {
+        "ObjectLockMode": "GOVERNANCE",
+        "ObjectLockRetainUntilDate": datetime(2020, 1, 1, tzinfo=UTC),
+    }
+    at = {**locked, "Key": "new"}
+    copy = {"CopySource": f"{locked['Bucket']}/{locked['Key']}"}
+    for name, members in (("PutObject", {}), ("CopyObject", copy), ("CreateMultipartUpload", {})):
+        error = await s3.refused("InvalidArgument", name, **members, **at, **ended)
+        assert error.detail["ArgumentName"] == "x-amz-object-lock-retain-until-date"
+        assert error.detail["ArgumentValue"] == "2020-01-01T00:00:00.000Z"
+
+
 @pytest.mark.parametrize("setting", ["GetObjectAcl", "GetObjectLegalHold", "GetObjectRetention"])
 async def test_settings_of_an_object_need_the_object(s3, locked, setting):
     await s3.refused("NoSuchKey", setting, **{**locked, "Key": "none"})

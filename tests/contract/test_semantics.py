@@ -302,6 +302,27 @@ async def test_a_repeated_complete_gets_its_answer_again(world):
     assert await world.read_behind("k") == b"part"
 
 
+@pytest.mark.rule("IDEM-3")
+@pytest.mark.finding("user-1")
+async def test_a_complete_with_other_parts_does_not_get_the_answer_of_the_first(world):
+    place = {"Bucket": world.bucket, "Key": "k"}
+    upload = (await world.top("CreateMultipartUpload", **place))["UploadId"]
+    etags = []
+    for number in (1, 2):
+        data = b"part %d" % number
+        part = await world.top("UploadPart", **place, UploadId=upload, PartNumber=number, Body=data)
+        etags.append(part["ETag"])
+    first, second = (
+        {"Parts": [{"PartNumber": number, "ETag": etag}]} for number, etag in enumerate(etags, 1)
+    )
+    await world.top("CompleteMultipartUpload", **place, UploadId=upload, MultipartUpload=first)
+    members = {"Key": "k", "UploadId": upload, "MultipartUpload": second}
+    assert await refused(world, "CompleteMultipartUpload", **members) == "NoSuchUpload"
+    await world.pushed()
+    assert await refused(world, "CompleteMultipartUpload", **members) == "NoSuchUpload"
+    assert await world.read_behind("k") == b"part 1"
+
+
 @pytest.mark.rule("COND-2")
 async def test_a_conditional_read_is_judged_by_what_the_remote_has(world):
     await world.put_through("k", b"ours")

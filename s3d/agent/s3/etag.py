@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from s3d.agent.s3.checksums import multipart_etag
 from s3d.agent.s3.messages import Members
 
 _LISTS = ("Contents", "Versions", "Parts")
@@ -50,6 +51,19 @@ def matches_any(header: str, etag: str, *, weak: bool = False) -> bool:
     if weak:
         tags = [tag.removeprefix("W/") for tag in tags]
     return "*" in tags or unquoted(etag) in [unquoted(tag) for tag in tags]
+
+
+def etag_of_completion(input: Mapping[str, Any]) -> str:
+    """The ETag, unquoted, of the object that a CompleteMultipartUpload makes of the parts it lists.
+
+    Of a repeated number the last part counts. "": the list has an ETag that no part can have.
+    """
+    parts = (input.get("MultipartUpload") or {}).get("Parts") or ()
+    etags = {part.get("PartNumber"): unquoted(part.get("ETag") or "") for part in parts}
+    try:
+        return multipart_etag([bytes.fromhex(etag) for etag in etags.values()])
+    except ValueError:
+        return ""
 
 
 def quote_etags(operation: str, output: Members) -> None:

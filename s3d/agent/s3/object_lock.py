@@ -13,6 +13,7 @@ from typing import Any
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
+from s3d.agent.s3.scalars import iso_time
 
 GOVERNANCE, COMPLIANCE = "GOVERNANCE", "COMPLIANCE"
 MODES = frozenset({GOVERNANCE, COMPLIANCE})
@@ -49,6 +50,17 @@ def check_retention_change(
     is_extended = until is not None and until >= version["ObjectLockRetainUntilDate"]
     if retention.get("Mode") != mode or not is_extended:
         raise S3Error("AccessDenied", _PROTECTED)
+
+
+def check_end(until: datetime, *, argument: str, now: float) -> None:
+    """Raise InvalidArgument for a new retention that has ended. argument: its name in the error."""
+    if until.timestamp() <= now:
+        raise S3Error(
+            "InvalidArgument",
+            "The retain until date must be in the future!",
+            ArgumentName=argument,
+            ArgumentValue=iso_time(until),
+        )
 
 
 def default_retention(configuration: Mapping[str, Any], now: float) -> Members:

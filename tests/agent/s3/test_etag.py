@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from s3d.agent.s3.etag import (
+    etag_of_completion,
     matches_any,
     opaque_tag,
     quote_etags,
@@ -58,3 +61,16 @@ def test_a_weak_tag_is_the_same_as_a_strong_one_only_for_weak_comparison():
     assert opaque_tag(' W/"a" ') == opaque_tag("a") == "a"
     assert matches_any('"b", W/"a"', '"a"', weak=True)
     assert not matches_any('"b", W/"a"', '"a"')
+
+
+@pytest.mark.finding("user-1")
+def test_the_etag_of_a_completion_is_made_of_the_parts_that_it_lists():
+    md5, other = hashlib.md5(b"one").hexdigest(), hashlib.md5(b"other").hexdigest()
+    whole = f"{hashlib.md5(bytes.fromhex(md5)).hexdigest()}-1"
+    part = {"PartNumber": 1, "ETag": f'"{md5}"'}
+    assert etag_of_completion({"MultipartUpload": {"Parts": [part]}}) == whole
+    assert etag_of_completion({"MultipartUpload": {"Parts": [part, part]}}) == whole
+    parts = [{"PartNumber": 1, "ETag": other}, part]
+    assert etag_of_completion({"MultipartUpload": {"Parts": parts}}) == whole
+    assert etag_of_completion({"MultipartUpload": {"Parts": [part | {"ETag": "none"}]}}) == ""
+    assert etag_of_completion({}) != whole

@@ -27,20 +27,26 @@ _BODILESS = frozenset({204, 304})
 
 _NOT_FORWARDED = frozenset(
     {
+        "alt-svc",
         "connection",
+        "content-security-policy",
+        "cross-origin-resource-policy",
         "date",
         "keep-alive",
         "proxy-authenticate",
         "proxy-connection",
         "server",
+        "strict-transport-security",
         "trailer",
         "transfer-encoding",
         "upgrade",
         "x-amz-id-2",
         "x-amz-request-id",
+        "x-content-type-options",
     }
 )
-"""Hop-by-hop headers of a remote's response (RFC 9110 section 7.6.1), and those that s3d sets.
+"""Hop-by-hop headers of a remote's response (RFC 9110 section 7.6.1), those that s3d sets, and what
+the remote says about its own origin.
 
 Its Content-Length stays: the response to a HEAD has no other.
 """

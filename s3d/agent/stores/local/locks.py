@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.s3.object_lock import MODES, check_retention_change
+from s3d.agent.s3.object_lock import MODES, check_end, check_retention_change
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Description
@@ -61,9 +61,8 @@ class LockOps:
         mode, until = value.get("Mode"), value.get("RetainUntilDate")
         if (mode is None) != (until is None) or (mode is not None and mode not in MODES):
             raise S3Error("MalformedXML")
-        if until is not None and until.timestamp() <= self._clock():
-            message = "The retain until date must be in the future!"
-            raise S3Error("InvalidArgument", message, ArgumentName="RetainUntilDate")
+        if until is not None:
+            check_end(until, argument="RetainUntilDate", now=self._clock())
         return await self._put(request, "Retention", value)
 
     @operation("GetObjectLegalHold")

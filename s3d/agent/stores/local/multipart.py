@@ -18,6 +18,7 @@ from s3d.agent.s3.checksums import COMPOSITE
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.encryption import SSE_C
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import etag_of_completion, same_etag
 from s3d.agent.s3.event_names import CREATED_MULTIPART
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.part_sizes import MAX_PARTS
@@ -141,11 +142,11 @@ class MultipartOps:
         input = request.input
         check_key(request.key)
         algorithm, kind = complete.checksum_of_upload(input)
-        description = description_of(input)
+        now = self._clock()
+        description = description_of(input, now)
         self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
         chosen = self._keys.requested(request)
         key = None if chosen is None else await self._keys.of_write(chosen)
-        now = self._clock()
         upload = UploadRecord(
             id=f"{int(now * 1e6):016x}{secrets.token_hex(16)}",
             key=request.key,
@@ -274,12 +275,16 @@ def check_part_number(input: Mapping[str, Any]) -> int:
 
 
 def _completed(reader: Reader, bucket: BucketRecord, input: Mapping[str, Any]) -> Members:
-    """Repeat the response, if the object is still the result of this upload.
+    """Repeat the response, if the object is still the result of this upload and of these parts.
 
     A client that lost the first response repeats the request. Raises NoSuchUpload otherwise.
     """
     current = reader.object(bucket.name, input["Key"].encode())
-    if current is None or current.upload_id != input["UploadId"]:
+    if (
+        current is None
+        or current.upload_id != input["UploadId"]
+        or not same_etag(current.etag, etag_of_completion(input))
+    ):
         raise S3Error("NoSuchUpload", UploadId=input["UploadId"])
     return _answer(bucket, current)
 

@@ -10,7 +10,7 @@ the source has not. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObje
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any, NamedTuple
@@ -105,6 +105,7 @@ class CopyOps:
         ownership: Ownership,
         expiration: Expiration,
         default_checksum: str,
+        clock: Callable[[], float],
     ) -> None:
         self._index = index
         self._blobs = blobs
@@ -115,13 +116,14 @@ class CopyOps:
         self._ownership = ownership
         self._expiration = expiration
         self._default_checksum = default_checksum
+        self._clock = clock
 
     @operation("CopyObject")
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
         input = request.input
         check_key(request.key)
         _check_directives(input)
-        given = description_of(input)
+        given = description_of(input, self._clock())
         source, body = self._open(input)
         async with aclosing(body):
             self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))

@@ -13,6 +13,7 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.s3.model import service
 from s3d.agent.s3.model_overrides import UNSUPPORTED_MEMBERS
 from s3d.agent.s3.object_headers import DESCRIPTION, ENCRYPTION, OBJECT_LOCK
+from s3d.agent.s3.object_lock import check_end
 from s3d.agent.storage.records import (
     NULL_VERSION,
     STANDARD,
@@ -32,9 +33,9 @@ MAX_METADATA = 2 << 10
 DEFAULT_TYPE = "binary/octet-stream"
 
 
-def description_of(input: Mapping[str, Any]) -> Description:
+def description_of(input: Mapping[str, Any], now: float) -> Description:
     """The description in the input of PutObject, CopyObject or CreateMultipartUpload, without its
-    list of grants (ownership.py). Raises S3Error."""
+    list of grants (ownership.py). now: Unix seconds. Raises S3Error."""
     headers = {
         name: value
         for name in DESCRIPTION
@@ -42,7 +43,7 @@ def description_of(input: Mapping[str, Any]) -> Description:
     }
     headers.setdefault("ContentType", DEFAULT_TYPE)
     _strip_transfer_coding(headers)
-    _check_headers(headers, input)
+    _check_headers(headers, input, now)
     return Description(
         headers=headers,
         metadata=_metadata(input.get("Metadata") or {}),
@@ -85,7 +86,7 @@ def _strip_transfer_coding(headers: dict[str, Any]) -> None:
         del headers["ContentEncoding"]
 
 
-def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any]) -> None:
+def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any], now: float) -> None:
     if not input.keys().isdisjoint(UNSUPPORTED_MEMBERS):
         header = next(each for name, each in UNSUPPORTED_MEMBERS.items() if name in input)
         raise S3Error("NotImplemented", Header=header)
@@ -96,6 +97,9 @@ def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any]) -> None
     if ("ObjectLockMode" in headers) != ("ObjectLockRetainUntilDate" in headers):
         message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be "
         raise S3Error("InvalidArgument", message + "supplied")
+    until = headers.get("ObjectLockRetainUntilDate")
+    if until is not None:
+        check_end(until, argument="x-amz-object-lock-retain-until-date", now=now)
 
 
 def moment(time: float) -> datetime:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -98,8 +98,9 @@ class ObjectOps:
         ownership: Ownership,
         expiration: Expiration,
         default_checksum: str,
+        clock: Callable[[], float],
     ) -> None:
-        """default_checksum: of objects that come without one; "": none."""
+        """default_checksum: of objects that come without one; "": none. clock: Unix seconds."""
         self._index = index
         self._blobs = blobs
         self._keys = keys
@@ -107,13 +108,14 @@ class ObjectOps:
         self._ownership = ownership
         self._expiration = expiration
         self._default_checksum = default_checksum
+        self._clock = clock
         self._appender = Appender(index, blobs, keys, publisher)
 
     @operation("PutObject")
     async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
         input = request.input
         check_key(request.key)
-        description, kept_in = description_of(input), storage_class(input)
+        description, kept_in = description_of(input, self._clock()), storage_class(input)
         if input.get("WriteOffsetBytes") is not None:
             appended = await self._appender.append(request)
             if appended is not None:

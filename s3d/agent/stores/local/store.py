@@ -111,6 +111,7 @@ class LocalStore(TerminalStore):
                 ownership=ownership,
                 expiration=expiration,
                 default_checksum=default_checksum,
+                clock=clock,
             ),
             AttributeOps(index),
             ListOps(index, ownership),
@@ -124,6 +125,7 @@ class LocalStore(TerminalStore):
                 ownership=ownership,
                 expiration=expiration,
                 default_checksum=default_checksum,
+                clock=clock,
             ),
             MultipartOps(
                 index,

@@ -16,6 +16,7 @@ from s3d.agent.core.store import Answer, operation
 from s3d.agent.s3.authority import WRITE_CONDITIONS
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import etag_of_completion, same_etag
 from s3d.agent.s3.listing import url_encode
 from s3d.agent.s3.listing_merge import Run, merge_runs
 from s3d.agent.s3.messages import Members, S3Request, S3Response
@@ -86,12 +87,14 @@ class MultipartOps:
         """Complete a staged upload.
 
         A condition is checked against the remote once nothing is pending, and the answer waits for
-        the push, so that a 200 means that the remote has the object. A repeated request gets the
-        same answer, whatever happened to the object since.
+        the push, so that a 200 means that the remote has the object. A repeated request with the
+        same parts gets the same answer, whatever happened to the object since.
         """
         upload_id = str(request.input["UploadId"])
         answer = self._journal.completion(request.bucket, request.key, upload_id)
         if answer is not None:
+            if not same_etag(str(answer["ETag"]), etag_of_completion(request.input)):
+                raise S3Error("NoSuchUpload", UploadId=upload_id)
             if is_conditional(request):
                 await self._settler.settle(request.bucket, request.key)
             return S3Response(answer)

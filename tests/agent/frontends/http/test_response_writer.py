@@ -158,6 +158,22 @@ async def test_a_forwarded_answer_keeps_its_headers_but_those_of_the_way() -> No
     assert "connection" not in answer.headers
 
 
+@pytest.mark.finding("user-2")
+async def test_what_a_remote_says_about_its_own_origin_is_not_forwarded() -> None:
+    headers = (
+        ("X-Content-Type-Options", "remote"),
+        ("Content-Security-Policy", "remote"),
+        ("Cross-Origin-Resource-Policy", "remote"),
+        ("Strict-Transport-Security", "remote"),
+        ("Alt-Svc", "remote"),
+    )
+    response = S3Response({}, BytesBody(b"abc"), wire=WireResponse(200, headers))
+    async with opened(Prepared(response)) as endpoint:
+        answer = await endpoint.ask("GET", "/bucket/k")
+    assert "remote" not in answer.headers.values()
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 async def test_a_forwarded_head_answer_keeps_the_length_of_the_object() -> None:
     headers = (("Content-Length", "1234"),)
     response = S3Response({}, wire=WireResponse(200, headers))

@@ -17,10 +17,12 @@ from s3d.agent.stores.local.object_description import (
     stored_members,
 )
 
+NOW = 1_700_000_000.0
+
 
 def test_the_default_type_is_that_of_aws():
-    assert description_of({}).headers == {"ContentType": DEFAULT_TYPE}
-    assert description_of({"ContentType": "a/b"}).headers == {"ContentType": "a/b"}
+    assert description_of({}, NOW).headers == {"ContentType": DEFAULT_TYPE}
+    assert description_of({"ContentType": "a/b"}, NOW).headers == {"ContentType": "a/b"}
 
 
 @pytest.mark.parametrize(
@@ -34,14 +36,14 @@ def test_the_default_type_is_that_of_aws():
     ],
 )
 def test_the_coding_of_the_request_is_not_that_of_the_object(coding, kept):
-    assert description_of({"ContentEncoding": coding}).headers.get("ContentEncoding") == kept
+    assert description_of({"ContentEncoding": coding}, NOW).headers.get("ContentEncoding") == kept
 
 
 def test_metadata_is_two_kibibytes_of_utf_8_at_most():
     fits = {"Ab": "ä" * 1_023}
-    assert description_of({"Metadata": fits}).metadata == {"ab": "ä" * 1_023}
+    assert description_of({"Metadata": fits}, NOW).metadata == {"ab": "ä" * 1_023}
     with pytest.raises(S3Error) as refused:
-        description_of({"Metadata": {**fits, "c": ""}})
+        description_of({"Metadata": {**fits, "c": ""}}, NOW)
     assert refused.value.code == "MetadataTooLarge"
     assert refused.value.detail == {"Size": 2_049, "MaxSizeAllowed": 2_048}
 
@@ -57,7 +59,7 @@ def test_metadata_is_two_kibibytes_of_utf_8_at_most():
 )
 def test_what_cannot_be_kept_is_refused(input, code):
     with pytest.raises(S3Error) as refused:
-        description_of(input)
+        description_of(input, NOW)
     assert refused.value.code == code
 
 
@@ -71,8 +73,8 @@ def test_storage_classes_are_those_of_the_model():
 
 
 def test_a_legal_hold_is_a_lock():
-    assert is_locked(description_of({"ObjectLockLegalHoldStatus": "OFF"}))
-    assert not is_locked(description_of({"ContentType": "a/b"}))
+    assert is_locked(description_of({"ObjectLockLegalHoldStatus": "OFF"}, NOW))
+    assert not is_locked(description_of({"ContentType": "a/b"}, NOW))
 
 
 RECORD = ObjectRecord(
