@@ -17,8 +17,9 @@ from s3d.agent.remote_changes.change_sources import ChangeSources, PlaceState
 from s3d.agent.sync.baseline_file import FAILURE
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.interfaces import Unavailable
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.config.remote_events_settings import OFF, QUEUE, RemoteEventsConfig
-from s3d.shared.config.schema import Config, SyncFolderConfig
+from s3d.shared.config.schema import Config
 
 if TYPE_CHECKING:
     from s3d.agent.remote_changes.sqs_client import SqsClient
