@@ -21,7 +21,7 @@ from s3d.agent.core.path_names import original_of
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from tests.contract.client import Client
 from tests.torture.syscall_scenarios import (
     Acknowledge,

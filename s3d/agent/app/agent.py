@@ -63,6 +63,7 @@ from s3d.shared.credentials import load_or_create_token
 from s3d.shared.local_keys import LocalKeys
 from s3d.shared.paths import Places
 from s3d.shared.text import count, size
+from s3d.shared.transfers import Totals
 
 if TYPE_CHECKING:
     from s3d.agent.app.gateway import Gateway
@@ -183,6 +184,7 @@ class Agent:
                 self._notifier.send("READY=1", f"STATUS=Serving {session.endpoint.url}")
                 announce(await session.status())
             logger.info("serving endpoint=%s version=%s", session.endpoint.url, __version__)
+            _log_pending(session.stack.gateway, "of an earlier run")
             await self._serve(session)
             events.close()
 
@@ -198,6 +200,8 @@ class Agent:
             await self._until_end(gateway)
             if self._stopping.is_set():
                 logger.info("stopping")
+                # Before the flush, during which a service manager or a cluster may kill the agent.
+                _log_pending(gateway, f"pushed for up to {self._config.flush_timeout:.0f} s")
                 longest = 3 * GRACE + self._config.flush_timeout + 5
                 self._notifier.send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(longest * 1e6)}")
             await session.endpoint.stop()
@@ -263,6 +267,13 @@ class Agent:
         if self._config.ephemeral:
             shutil.rmtree(self._places.data_dir.parent, ignore_errors=True)
         os._exit(128 + number)
+
+
+def _log_pending(gateway: Gateway | None, note: str) -> None:
+    """Log how many writes are pending, if any are."""
+    left = Totals() if gateway is None else gateway.left()
+    if left.files:
+        logger.info("%s pending, %s, %s", count(left.files, "write"), size(left.size), note)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from s3d.agent.remote_changes.marker_object import Place
 from s3d.agent.remote_changes.message_forms import Hint
 from s3d.agent.sync.folder_status import REMOTE
 from s3d.agent.sync.folders import Folders, look_at
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
 
 if TYPE_CHECKING:
     from s3d.agent.stores.read_cache.layer import Cache

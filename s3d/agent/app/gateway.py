@@ -140,11 +140,14 @@ class Gateway:
 
     async def flush(self, timeout: float) -> Totals:
         """Push what can be pushed within timeout seconds; what is still pending."""
-        if self.queue is None:
-            return Totals()
-        if not self.queue.journal.paused and not await self._is_away():
-            await self.queue.pusher.flush(timeout)
-        return queue_status(self.queue).left
+        queue = self.queue
+        if queue is not None and not queue.journal.paused and not await self._is_away():
+            await queue.pusher.flush(timeout)
+        return self.left()
+
+    def left(self) -> Totals:
+        """The writes that are pending."""
+        return Totals() if self.queue is None else queue_status(self.queue).left
 
     async def _is_away(self) -> bool:
         """After a failure, probe the remote, so that a stop does not wait in vain."""

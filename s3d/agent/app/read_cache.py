@@ -28,7 +28,7 @@ from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.agent.stores.read_cache.revalidate import Freshness
-from s3d.shared.config.schema import CacheConfig
+from s3d.shared.config.gateway_settings import CacheConfig
 from s3d.shared.control import Scalar
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places

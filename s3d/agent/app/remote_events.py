@@ -20,8 +20,9 @@ from s3d.agent.stores.read_cache.last_stop import read_boot_id
 from s3d.agent.sync.baseline_file import FAILURE
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.interfaces import Unavailable
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.config.remote_events_settings import OFF, QUEUE, RemoteEventsConfig
-from s3d.shared.config.schema import Config, SyncFolderConfig
+from s3d.shared.config.schema import Config
 from s3d.shared.paths import Places
 
 if TYPE_CHECKING:

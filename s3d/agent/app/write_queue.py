@@ -34,7 +34,8 @@ from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.remote_gate import PushThrottle, RemoteGate
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
-from s3d.shared.config.schema import Config, QueueConfig
+from s3d.shared.config.gateway_settings import QueueConfig
+from s3d.shared.config.schema import Config
 from s3d.shared.paths import Places
 
 FULL_WAIT = 60.0

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from s3d.agent.core import failpoint
-from s3d.shared.errors import UsageError
+from s3d.agent.storage.sqlite_file import layout_of, transaction, upgrade
 from s3d.shared.receipts import SignedReceipt
 
 NAME = "receipts.sqlite"
 LAYOUT = 1
+_WHAT = "the file of receipts"
 MAX_RECEIPTS = 1_000_000
 """The oldest receipts above this number are removed."""
 _PRUNE_EVERY = 1_000
@@ -99,21 +100,12 @@ class ReceiptFile:
             raise
 
     def _prepare(self, path: Path, *, is_read_only: bool) -> None:
-        (layout,) = self._db.execute("PRAGMA user_version").fetchone()
-        if layout > LAYOUT:
-            raise UsageError(
-                f"{path} has the receipts of a newer s3d",
-                f"layout {layout}, this s3d knows {LAYOUT}",
-                "update s3d",
-            )
         if is_read_only:
+            layout_of(self._db, path, _WHAT, LAYOUT)
             return
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        if layout == 0:
-            self._db.executescript(
-                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;"
-            )
+        upgrade(self._db, path, _WHAT, (_TABLES,))
 
     def close(self) -> None:
         with self._lock:
@@ -217,15 +209,9 @@ class ReceiptFile:
     def _commit(self, statements: list[tuple[str, tuple[object, ...]]]) -> None:
         if not statements:
             return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db) as db:
             for statement in statements:
-                self._db.execute(*statement)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+                db.execute(*statement)
 
 
 def receipts_in(path: Path, bucket: str = "", prefix: str = "") -> Iterator[SignedReceipt]:

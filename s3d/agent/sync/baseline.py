@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from s3d.agent.core.path_names import original_of
+from s3d.agent.storage.sqlite_file import transaction
 from s3d.agent.sync.baseline_evictions import EvictionTable, entry_of
 from s3d.agent.sync.baseline_file import connect, flush_log
 from s3d.agent.sync.baseline_tables import HistoryTable, Statement, TrashTable
@@ -91,15 +92,9 @@ class Baseline:
             self._db.execute(*statements[0])
             self._written += 1
             return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db) as db:
             for statement in statements:
-                self._db.execute(*statement)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # SQLite itself may have rolled back, for a full disk
-                self._db.execute("ROLLBACK")
-            raise
+                db.execute(*statement)
         self._written += 1
 
     # Of the folder as a whole

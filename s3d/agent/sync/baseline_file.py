@@ -13,10 +13,10 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
+from s3d.agent.storage.sqlite_file import layout_of, upgrade
 from s3d.shared.atomic_file import sync_file, sync_folder
 from s3d.shared.errors import UsageError
 
-LAYOUT = 3
 _LOG_SIZE = 8 << 20
 """Bytes of the log from which its pages are carried over into the file."""
 
@@ -61,7 +61,9 @@ CREATE INDEX base_evicted ON base(path) WHERE residence = 1;
 """
 """Layout 3: what was evicted from the folder, and what may be."""
 
-_UPGRADES = {0: _TABLES + _SECOND + _THIRD, 1: _SECOND + _THIRD, 2: _THIRD}
+_WHAT = "the baseline"
+_LAYOUTS = (_TABLES, _SECOND, _THIRD)
+"""What leads to each layout from the one before."""
 
 
 FAILURE: type[Exception] = sqlite3.Error
@@ -103,13 +105,7 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA wal_autocheckpoint = 0")  # flush_log does it, not a write on the event loop
-    (layout,) = db.execute("PRAGMA user_version").fetchone()
-    if layout > LAYOUT:
-        why = f"layout {layout}, this s3d knows {LAYOUT}"
-        raise UsageError(f"{path} is the baseline of a newer s3d", why, "update s3d")
-    if layout < LAYOUT:
-        change = f"BEGIN IMMEDIATE; {_UPGRADES[layout]} PRAGMA user_version = {LAYOUT}; COMMIT;"
-        db.executescript(change)
+    upgrade(db, path, _WHAT, _LAYOUTS)
 
 
 def is_damage(error: BaseException) -> bool:
@@ -177,10 +173,8 @@ def problem(path: Path) -> str:
     """Check a file that may be in use; return the problem, or "". In a thread."""
     try:
         with closing(sqlite3.connect(str(path), isolation_level=None)) as db:
-            (layout,) = db.execute("PRAGMA user_version").fetchone()
-        if layout > LAYOUT:
-            return f"it has layout {layout}, of a newer s3d"
+            layout_of(db, path, _WHAT, len(_LAYOUTS))
         check(path)
-    except (Damaged, sqlite3.Error) as error:
+    except (Damaged, UsageError, sqlite3.Error) as error:
         return str(error)
     return ""

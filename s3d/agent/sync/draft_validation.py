@@ -21,9 +21,9 @@ from s3d.agent.core.ttl_cache import TTLCache
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.ignore_files import IGNORE_FILE, Ignore
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.config.load import folder_of
 from s3d.shared.config.rules import ConfigError
-from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.filters.expression import Filter, Verdict
 from s3d.shared.filters.terms import FilterSubject
 from s3d.shared.syncing import FieldVerdict, FilterRow, FolderCheck, FolderDraft, FolderSpec

@@ -23,7 +23,7 @@ from s3d.agent.sync.eviction import evict
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.interfaces import ConcurrentChange, Content, PathBlocked, Unavailable
 from s3d.agent.sync.path_state import BaselineEntry
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.errors import UsageError
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.interfaces import ReportedChanges
 from s3d.agent.sync.pass_scope import StepResult
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.syncing import PathStatus
 
 logger = logging.getLogger(__name__)

@@ -24,9 +24,8 @@ from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.root import why_no_root
-from s3d.shared.config.folder_settings import name_of
+from s3d.shared.config.folder_settings import SyncFolderConfig, name_of
 from s3d.shared.config.load import why_not_evicted
-from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.errors import UsageError
 from s3d.shared.syncing import FolderStatus
 

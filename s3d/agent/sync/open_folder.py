@@ -38,7 +38,7 @@ from s3d.agent.sync.remote_tree import BucketTree
 from s3d.agent.sync.scan import Walk
 from s3d.agent.sync.trash import Trash, TrashClock
 from s3d.agent.sync.watch import Watcher
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.syncing import ConflictDiff
 
 

@@ -3,23 +3,92 @@
 Further folders of the environment are S3D_SYNC_FOLDER_2, S3D_SYNC_FOLDER_2_BUCKET, and so on. A
 container has no configuration file that s3d could write to, and the variables without a number
 name one folder only. The number only keeps the variables of one folder together.
-"""
 
-from __future__ import annotations
+It does not import annotations from __future__, for the reason that schema.py states.
+"""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from s3d.shared.config.rules import Given, Problem, fill, nearest
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.rules import Given, Problem, Rule, fill, nearest
+from s3d.shared.config.validators import (
+    parse_bool,
+    parse_bucket,
+    parse_interval,
+    parse_limit,
+    parse_max_size,
+    parse_name,
+    parse_path,
+    parse_prefix,
+    parse_sync_mode,
+)
+from s3d.shared.filters.expression import EVERYTHING, Filter
 
 SECTION = "sync_folder."
 _PREFIX = "S3D_SYNC_FOLDER_"
 _VARIABLE = re.compile(_PREFIX + r"([0-9]{1,4})(?:_(\w+))?")
+
+
+class SyncFolderConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """[[sync_folder]]: a local folder that is kept in sync with the objects under a prefix."""
+
+    path: Annotated[
+        Path | None,
+        Rule(
+            "Local folder to keep in sync with a bucket; unset: none",
+            parse_path,
+            section_default=True,
+        ),
+    ] = None
+    bucket: Annotated[
+        str,
+        Rule("Bucket to keep the folder in sync with", parse_bucket),
+    ] = ""
+    prefix: Annotated[
+        str,
+        Rule("Prefix of the keys, with or without a final slash; empty: all keys", parse_prefix),
+    ] = ""
+    name: Annotated[
+        str,
+        Rule("Name of the sync folder in commands; unset: the last part of its path", parse_name),
+    ] = ""
+    mode: Annotated[
+        str,
+        Rule("two-way; backup (only upload); or mirror (only download)", parse_sync_mode),
+    ] = "two-way"
+    filter: Annotated[
+        Filter,
+        Rule(
+            "Files and objects to sync, by their paths in the folder; empty: all",
+            Filter.parse_of_folder,
+            lines=True,
+        ),
+    ] = EVERYTHING
+    interval: Annotated[
+        float,
+        Rule("How often s3d lists the bucket; less often while nothing changes", parse_interval),
+    ] = 30.0
+    max_size: Annotated[
+        int | None,
+        Rule("Stop downloading above this many bytes; unset: limited by the disk", parse_max_size),
+    ] = None
+    max_files: Annotated[
+        int | None,
+        Rule("Stop downloading above this many files; unset: no limit", parse_limit),
+    ] = None
+    keep_mode: Annotated[
+        bool,
+        Rule("Sync the permission bits of files as well", parse_bool),
+    ] = False
+    unsafe: Annotated[
+        bool,
+        Rule("Sync two-way even if the remote ignores conditional writes", parse_bool),
+    ] = False
 
 
 def without_numbered(env: Mapping[str, str]) -> dict[str, str]:

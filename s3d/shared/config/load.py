@@ -10,8 +10,14 @@ import msgspec
 
 from s3d.shared.config.after_upload import AfterUpload
 from s3d.shared.config.bucket_tables import declared_buckets
-from s3d.shared.config.folder_settings import check_folders, numbered_folders, without_numbered
+from s3d.shared.config.folder_settings import (
+    SyncFolderConfig,
+    check_folders,
+    numbered_folders,
+    without_numbered,
+)
 from s3d.shared.config.mount_settings import MountConfig, check_mounts, mount_of_fuse
+from s3d.shared.config.notification_settings import TARGET, NotificationTargetConfig, check_targets
 from s3d.shared.config.rules import (
     ConfigError,
     Given,
@@ -22,12 +28,10 @@ from s3d.shared.config.rules import (
     settings_of,
     tables,
 )
-from s3d.shared.config.schema import Config, NotificationTargetConfig, SyncFolderConfig
+from s3d.shared.config.schema import Config
 from s3d.shared.config.validators import is_loopback
 from s3d.shared.mounting import MountSpec
 from s3d.shared.syncing import FolderSpec
-
-_TARGET = "notification_target"
 
 
 def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, str]) -> Config:
@@ -45,7 +49,7 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     mounts = mount_of_fuse(config.fuse)
     if file is not None:
         mounts += tables(MountConfig, "mount", file, problems)
-    targets = [] if file is None else tables(NotificationTargetConfig, _TARGET, file, problems)
+    targets = [] if file is None else tables(NotificationTargetConfig, TARGET, file, problems)
     problems += _open_target_secrets(file, targets)
     if config.notification_target.name or config.notification_target.url:
         targets.append(config.notification_target)
@@ -61,7 +65,9 @@ def load_config(file: Path | None, env: Mapping[str, str], flags: Mapping[str, s
     problems += _cross_checks(config, given)
     problems += check_folders(config.sync_folders, given)
     problems += _check_after_upload(config, given)
-    problems += _check_targets(config, given, str(file))
+    problems += check_targets(
+        config.notification_targets, config.notification_target, given, str(file)
+    )
     synced = [folder.path for folder in folders if folder.path is not None]
     problems += check_mounts(config.mounts, synced, given)
     if file is not None:
@@ -130,30 +136,6 @@ def why_not_evicted(policy: AfterUpload, folders: Iterable[SyncFolderConfig]) ->
     return ""
 
 
-def _check_targets(config: Config, given: Mapping[str, Given], file: str) -> list[Problem]:
-    """Problems of notification targets: each needs a name of its own and a URL."""
-    problems: list[Problem] = []
-    names: set[str] = set()
-    for target in config.notification_targets:
-        one = given.get(f"{_TARGET}.name") or given.get(f"{_TARGET}.url")
-        is_given = target is config.notification_target and one is not None
-        origin = one.origin if is_given and one is not None else file
-        place = f"{_TARGET} {target.name}".strip()
-        problems += [
-            Problem(f"{_TARGET}.{missing}", origin, f"{place}: {missing} is not set")
-            for missing in ("name", "url")
-            if not getattr(target, missing)
-        ]
-        if target.name in names:
-            message = f"{place}: another target has this name"
-            problems.append(Problem(f"{_TARGET}.name", origin, message))
-        if bool(target.access_key_id) != bool(target.secret_access_key):
-            message = f"{place}: set both access_key_id and secret_access_key, or neither"
-            problems.append(Problem(f"{_TARGET}.access_key_id", origin, message))
-        names.add(target.name)
-    return problems
-
-
 def _open_target_secrets(
     file: Path | None, targets: Iterable[NotificationTargetConfig]
 ) -> list[Problem]:
@@ -162,7 +144,7 @@ def _open_target_secrets(
     if file is None or not private or not _is_open(file):
         return []
     return [
-        Problem(f"{_TARGET}.secret", str(file), f"{_TARGET} {target.name}: {_open(file)}")
+        Problem(f"{TARGET}.secret", str(file), f"{TARGET} {target.name}: {_open(file)}")
         for target in private
     ]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from s3d.shared.config.rules import ENV, FILE, Rule
+from s3d.shared.config.rules import NO_FLAG, Rule
 from s3d.shared.config.validators import (
     parse_price,
     parse_region,
@@ -58,7 +58,7 @@ class RemoteEventsConfig(msgspec.Struct, frozen=True, kw_only=True):
             "Bearer token of the webhook /remote-events (admin address); unset: no webhook",
             parse_token,
             secret=True,
-            sources=frozenset({FILE, ENV}),
+            sources=NO_FLAG,
         ),
     ] = None
     cost_limit: Annotated[

@@ -32,6 +32,8 @@ OTHER_VARIABLES = frozenset({"S3D_FAILPOINT", "S3D_TELEMETRY"})
 """Variables with our prefix that are not settings (crash points of the tests)."""
 
 FILE, ENV, FLAG = "file", "env", "flag"
+NO_FLAG = frozenset({FILE, ENV})
+"""Sources of a secret: every user of the machine can see arguments."""
 
 TABLES = frozenset({"bucket", "mount", "sync_folder", "notification_target"})
 """Sections that the file can have several times, such as [[sync_folder]]: see tables(),

@@ -1,7 +1,8 @@
-"""Every setting of s3d: its type, default, help text and parser.
+"""Every setting of s3d, by section: its type, default, help text and parser.
 
-To add a setting, add a field with a Rule; to add a section, add a struct. rules.py derives
-its names in the file, the environment and the flags. docs/user-guide.md lists all settings; a test
+To add a setting, add a field with a Rule: to Config for one at the top of the file, else to the
+struct of its section (*_settings.py). To add a section, add such a struct. rules.py derives the
+names in the file, the environment and the flags. docs/user-guide.md lists all settings; a test
 keeps that list complete.
 
 It does not import annotations from __future__: rules.py needs the values of the annotations, and
@@ -21,12 +22,15 @@ from s3d.shared.config.bandwidth_timetable import (
     parse_bandwidth_timetable,
 )
 from s3d.shared.config.bucket_tables import DeclaredBucket
+from s3d.shared.config.folder_settings import SyncFolderConfig
+from s3d.shared.config.gateway_settings import CacheConfig, QueueConfig
 from s3d.shared.config.mount_settings import FuseConfig, MountConfig
+from s3d.shared.config.notification_settings import NotificationTargetConfig
 from s3d.shared.config.remote_events_settings import RemoteEventsConfig
 from s3d.shared.config.rules import (
     ENV,
-    FILE,
     FLAG,
+    NO_FLAG,
     Rule,
 )
 from s3d.shared.config.validators import (
@@ -36,34 +40,23 @@ from s3d.shared.config.validators import (
     parse_admin,
     parse_auth,
     parse_bool,
-    parse_bucket,
     parse_buckets,
     parse_config_url,
     parse_encrypt,
     parse_endpoint,
     parse_hosts,
-    parse_interval,
-    parse_limit,
     parse_log_format,
     parse_log_level,
-    parse_max_age,
-    parse_max_size,
     parse_name,
     parse_new_buckets,
     parse_part_size,
     parse_path,
     parse_policy_server,
-    parse_prefix,
-    parse_price,
     parse_region,
     parse_remote,
     parse_secret,
-    parse_sync_mode,
-    parse_target_type,
-    parse_target_url,
     parse_text,
     parse_token,
-    parse_when_full,
 )
 from s3d.shared.config.values import (
     MASK,
@@ -71,196 +64,9 @@ from s3d.shared.config.values import (
     Secret,
     Timetable,
     parse_conflicts,
-    parse_timetable,
 )
-from s3d.shared.filters.expression import EVERYTHING, Filter
+from s3d.shared.filters.expression import Filter
 from s3d.shared.text import parse_age
-
-NO_FLAG = frozenset({FILE, ENV})
-"""Sources of a secret: every user of the machine can see arguments."""
-
-
-class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """[write_queue]: the queue of writes on their way to the remote. Unused without a remote."""
-
-    enabled: Annotated[
-        bool,
-        Rule("Acknowledge writes once they are durable here, and push them later", parse_bool),
-    ] = True
-    dir: Annotated[
-        Path | None,
-        Rule("Folder of the pending writes; unset: write_queue in the data folder", parse_path),
-    ] = None
-    max_size: Annotated[
-        int,
-        Rule("Maximum size of all pending writes, in bytes", parse_max_size),
-    ] = 10 << 30
-    max_files: Annotated[
-        int,
-        Rule("Maximum number of pending writes", parse_limit),
-    ] = 100_000
-    max_age: Annotated[
-        float | None,
-        Rule(
-            "Accept no writes while the oldest pending one is older; none: no limit", parse_max_age
-        ),
-    ] = None
-    filter: Annotated[
-        Filter,
-        Rule("Writes to push; all others are held. Empty: push all", Filter.parse, lines=True),
-    ] = EVERYTHING
-    when_full: Annotated[
-        str,
-        Rule("When full: wait up to 60 s, then answer SlowDown; or reject", parse_when_full),
-    ] = "wait"
-    bandwidth: Annotated[
-        Timetable,
-        Rule('Upload limit in bytes/s: 2MiB, "08:00 512KiB, 18:00 off", or off', parse_timetable),
-    ] = Timetable()
-
-
-class CacheConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """[read_cache]: copies of objects that were read. Unused without a remote."""
-
-    enabled: Annotated[
-        bool,
-        Rule("Cache objects that were read on the local disk", parse_bool),
-    ] = True
-    dir: Annotated[
-        Path | None,
-        Rule("Folder of the cache; unset: read_cache in the cache folder", parse_path),
-    ] = None
-    max_size: Annotated[
-        int,
-        Rule("Maximum size of the cache, in bytes", parse_max_size),
-    ] = 10 << 30
-    max_files: Annotated[
-        int,
-        Rule("Maximum number of cached objects", parse_limit),
-    ] = 100_000
-    max_age: Annotated[
-        float,
-        Rule("Age after which s3d revalidates a cached object with the remote", parse_age),
-    ] = 60.0
-    filter: Annotated[
-        Filter,
-        Rule("Objects to cache; empty: all", Filter.parse, lines=True),
-    ] = EVERYTHING
-    serve_stale: Annotated[
-        bool,
-        Rule("Serve stale objects, marked as stale, while the remote is unreachable", parse_bool),
-    ] = True
-    request_price: Annotated[
-        float,
-        Rule("What 1,000 GET requests to the remote cost, to show what is saved", parse_price),
-    ] = 0.0
-    traffic_price: Annotated[
-        float,
-        Rule("What 1 GB from the remote costs, to show what is saved", parse_price),
-    ] = 0.0
-
-
-class SyncFolderConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """[[sync_folder]]: a local folder that is kept in sync with the objects under a prefix."""
-
-    path: Annotated[
-        Path | None,
-        Rule(
-            "Local folder to keep in sync with a bucket; unset: none",
-            parse_path,
-            section_default=True,
-        ),
-    ] = None
-    bucket: Annotated[
-        str,
-        Rule("Bucket to keep the folder in sync with", parse_bucket),
-    ] = ""
-    prefix: Annotated[
-        str,
-        Rule("Prefix of the keys, with or without a final slash; empty: all keys", parse_prefix),
-    ] = ""
-    name: Annotated[
-        str,
-        Rule("Name of the sync folder in commands; unset: the last part of its path", parse_name),
-    ] = ""
-    mode: Annotated[
-        str,
-        Rule("two-way; backup (only upload); or mirror (only download)", parse_sync_mode),
-    ] = "two-way"
-    filter: Annotated[
-        Filter,
-        Rule(
-            "Files and objects to sync, by their paths in the folder; empty: all",
-            Filter.parse_of_folder,
-            lines=True,
-        ),
-    ] = EVERYTHING
-    interval: Annotated[
-        float,
-        Rule("How often s3d lists the bucket; less often while nothing changes", parse_interval),
-    ] = 30.0
-    max_size: Annotated[
-        int | None,
-        Rule("Stop downloading above this many bytes; unset: limited by the disk", parse_max_size),
-    ] = None
-    max_files: Annotated[
-        int | None,
-        Rule("Stop downloading above this many files; unset: no limit", parse_limit),
-    ] = None
-    keep_mode: Annotated[
-        bool,
-        Rule("Sync the permission bits of files as well", parse_bool),
-    ] = False
-    unsafe: Annotated[
-        bool,
-        Rule("Sync two-way even if the remote ignores conditional writes", parse_bool),
-    ] = False
-
-
-class NotificationTargetConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """[[notification_target]]: a webhook or a queue that buckets can send their events to."""
-
-    name: Annotated[
-        str,
-        Rule(
-            "Name of the target, the last part of its ARN",
-            parse_name,
-            section_default=True,
-        ),
-    ] = ""
-    type: Annotated[
-        str,
-        Rule("webhook, or sqs for a queue that is compatible with Amazon SQS", parse_target_type),
-    ] = "webhook"
-    url: Annotated[
-        str,
-        Rule("URL that receives the events; for sqs: the URL of the queue", parse_target_url),
-    ] = ""
-    secret: Annotated[
-        Secret | None,
-        Rule(
-            "Secret of a webhook, to sign the events with",
-            parse_secret,
-            secret=True,
-            sources=NO_FLAG,
-        ),
-    ] = None
-    token: Annotated[
-        Secret | None,
-        Rule("Bearer token of a webhook", parse_token, secret=True, sources=NO_FLAG),
-    ] = None
-    access_key_id: Annotated[
-        str,
-        Rule("Access key id for the queue; unset: requests are not signed", parse_access_key_id),
-    ] = ""
-    secret_access_key: Annotated[
-        Secret | None,
-        Rule("Secret of that access key", parse_secret, secret=True, sources=NO_FLAG),
-    ] = None
-    region: Annotated[
-        str,
-        Rule("Region of the queue", parse_region),
-    ] = "us-east-1"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from s3d.agent.app.readiness import session_readiness
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.diagnostics import NOT_READY, READY
 from tests.agent.app.test_open_session import session
 

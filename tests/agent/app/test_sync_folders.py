@@ -3,7 +3,8 @@ import pytest
 from s3d.agent.app.stack import build_stack
 from s3d.agent.app.sync_folders import EMBEDDED_LEVEL, open_folders
 from s3d.agent.core.events import Events
-from s3d.shared.config.schema import Config, SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
+from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
 from s3d.shared.paths import find_places
 

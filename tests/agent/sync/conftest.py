@@ -14,7 +14,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.open_folder import FolderSettings
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from tests.agent.manual_clock import ManualClock
 
 BUCKET = "bucket"

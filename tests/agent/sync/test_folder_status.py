@@ -6,7 +6,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.folder_status import SHOWN, FolderState
 from s3d.agent.sync.pass_scope import StepResult
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
 
 
 @pytest.fixture

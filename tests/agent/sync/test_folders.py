@@ -6,7 +6,7 @@ import pytest
 from s3d.agent.core.events import Events
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.folders import Folders, SyncContext
-from s3d.shared.config.schema import SyncFolderConfig
+from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.errors import UsageError
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys, until_open

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from shutil import which
 
 import pytest
 
@@ -17,6 +15,7 @@ from s3d.cli.doctor.machine_checks import (
 )
 from s3d.shared.findings import Level
 from s3d.shared.mount_table import mounts_of_s3d
+from tests.cli.doctor.mortal_mount import CAN_MOUNT, mounted
 
 
 def test_a_low_limit_of_open_files_is_named() -> None:
@@ -76,40 +75,17 @@ def test_without_fusermount3_nothing_can_be_mounted(
     assert [*check_mounts([], [])] == []
 
 
-SERVE = """
-import sys, mfusepy
-class Nothing(mfusepy.Operations):
-    def getattr(self, path, fh=None):
-        return {"st_mode": 0o40755, "st_nlink": 2}
-    def init(self, path):
-        print("mounted", flush=True)
-mfusepy.FUSE(Nothing(), sys.argv[1], foreground=True, fsname="s3d", subtype="s3d")
-"""
-
-
-@pytest.mark.skipif(
-    which("fusermount3") is None or not Path("/dev/fuse").exists(), reason="needs FUSE"
-)
+@pytest.mark.skipif(not CAN_MOUNT, reason="needs FUSE")
 def test_a_mount_whose_agent_is_dead_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "a mount"
-    folder.mkdir()
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE, folder], stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        try:
-            assert server.stdout.readline() == "mounted\n"
-            assert folder in mounts_of_s3d()
-            (found,) = check_mounts([], [folder])
-            assert found.level is Level.OK
-            server.send_signal(signal.SIGKILL)
-            server.wait()
-            (of_another,) = check_mounts([], [folder])
-            assert of_another.level is Level.WARN, "the mount of another agent is no failure"
-            (found,) = check_mounts([folder], [folder])
-            assert (found.level, str(folder) in found.text) == (Level.FAIL, True)
-            assert "not connected" in found.text
-            assert found.remedy.startswith(f"fusermount3 -uz {folder}")
-        finally:
-            server.kill()
-            subprocess.run(["fusermount3", "-uz", folder], check=True)
+    with mounted(folder) as kill:
+        assert folder in mounts_of_s3d()
+        (found,) = check_mounts([], [folder])
+        assert found.level is Level.OK
+        kill()
+        (of_another,) = check_mounts([], [folder])
+        assert of_another.level is Level.WARN, "the mount of another agent is no failure"
+        (found,) = check_mounts([folder], [folder])
+        assert (found.level, str(folder) in found.text) == (Level.FAIL, True)
+        assert "not connected" in found.text
+        assert found.remedy.startswith(f"fusermount3 -uz {folder}")

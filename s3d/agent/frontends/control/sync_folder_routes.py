@@ -24,9 +24,8 @@ from s3d.agent.sync.draft_validation import DraftValidator
 from s3d.agent.sync.folders import Folders
 from s3d.shared import control
 from s3d.shared.config import toml_file
-from s3d.shared.config.folder_settings import name_of
+from s3d.shared.config.folder_settings import SyncFolderConfig, name_of
 from s3d.shared.config.load import folder_of
-from s3d.shared.config.schema import SyncFolderConfig
 from s3d.shared.syncing import FolderDraft, FolderList, FolderSpec
 from s3d.shared.transfers import Count
 

@@ -20,9 +20,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from s3d.agent.storage.sqlite_file import transaction, upgrade
+from s3d.shared.errors import UsageError
+
 logger = logging.getLogger(__name__)
 
-LAYOUT = 1
 MOST = 200_000
 """Rows; those that were written first are removed first."""
 _TRIMMED_AFTER = 1_000
@@ -125,8 +127,7 @@ class MetadataTable:
         gone = [_name(*row) for row, metadata in rows.items() if metadata is None]
         noted = [(*_name(*row), *_values(each)) for row, each in rows.items() if each is not None]
         self._written += len(noted)
-        with db:
-            db.execute("BEGIN IMMEDIATE")
+        with transaction(db):
             db.executemany("DELETE FROM files WHERE folder = ? AND name = ?", gone)
             # A row that is replaced gets a new id, so the lowest ids are those noted first.
             db.executemany(
@@ -169,20 +170,15 @@ def _connect(path: Path) -> sqlite3.Connection | None:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        (layout,) = db.execute("PRAGMA user_version").fetchone()
-        if layout < LAYOUT:
-            db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
+        upgrade(db, path, "the metadata table", (_TABLES,))
+    except UsageError as error:
+        db.close()
+        logger.warning("times and modes of files will not survive a restart error=%s", error)
+        return None
     except BaseException:
         db.close()
         raise
-    if layout <= LAYOUT:
-        return db
-    db.close()
-    logger.warning(
-        "times and modes of files will not survive a restart: this file is of a newer s3d path=%s",
-        path,
-    )
-    return None
+    return db
 
 
 def _folder(bucket: str, prefix: str) -> bytes:

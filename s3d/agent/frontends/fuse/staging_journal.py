@@ -24,10 +24,9 @@ import msgspec
 from s3d.agent.frontends.fuse.byte_ranges import Range
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
+from s3d.agent.storage.sqlite_file import transaction, upgrade
 from s3d.shared.atomic_file import sync_folder
-from s3d.shared.errors import UsageError
 
-LAYOUT = 1
 JOURNAL = "journal.sqlite"
 
 _TABLES = """
@@ -142,13 +141,8 @@ class StagingJournal:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
-                self._db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._db
-                except BaseException:
-                    self._db.execute("ROLLBACK")
-                    raise
-                self._db.execute("COMMIT")
+                with transaction(self._db) as db:
+                    yield db
             except sqlite3.Error as error:
                 raise OSError(*_reason(error)) from error
 
@@ -156,12 +150,7 @@ class StagingJournal:
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    (layout,) = db.execute("PRAGMA user_version").fetchone()
-    if layout > LAYOUT:
-        why = f"layout {layout}, this s3d knows {LAYOUT}"
-        raise UsageError(f"{path} is the journal of a newer s3d", why, "update s3d")
-    if layout < LAYOUT:
-        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
+    upgrade(db, path, "the journal", (_TABLES,))
 
 
 def _record(

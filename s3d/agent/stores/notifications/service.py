@@ -10,7 +10,7 @@ from s3d.agent.core.clock import Clock
 from s3d.agent.storage.event_rows import waiting_events
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.notifications.delivery import Delivery
-from s3d.shared.config.schema import NotificationTargetConfig
+from s3d.shared.config.notification_settings import NotificationTargetConfig
 from s3d.shared.control import NotificationTargetStatus
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import aiohttp
 from s3d.agent.s3.event_message import Event, message_of
 from s3d.agent.storage.event_rows import EventRow
 from s3d.agent.stores.notifications.delivery import NotDelivered
-from s3d.shared.config.schema import NotificationTargetConfig
+from s3d.shared.config.notification_settings import NotificationTargetConfig
 
 TIMEOUT = 10.0
 """Seconds for the whole request."""

@@ -15,7 +15,7 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
 from s3d.agent.stores.notifications.service import Notifications
-from s3d.shared.config.schema import NotificationTargetConfig
+from s3d.shared.config.notification_settings import NotificationTargetConfig
 from tests.agent.stores.notifications.receiver import Receiver, receiving
 from tests.contract.client import Client
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from s3d.shared.config.schema import NotificationTargetConfig
+from s3d.shared.config.notification_settings import NotificationTargetConfig
 from tests.agent.stores.notifications.receiver import kind_of, receiving
 
 ALL = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*", "s3:ObjectAcl:Put")

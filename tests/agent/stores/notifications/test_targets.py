@@ -19,7 +19,7 @@ from s3d.agent.s3.event_names import CREATED_PUT
 from s3d.agent.storage.event_rows import EventRow
 from s3d.agent.stores.notifications.delivery import NotDelivered
 from s3d.agent.stores.notifications.targets import check_digest, sqs_request, webhook_request
-from s3d.shared.config.schema import NotificationTargetConfig
+from s3d.shared.config.notification_settings import NotificationTargetConfig
 from s3d.shared.config.values import Secret
 
 ROW = EventRow(7, 1.0, Event(CREATED_PUT, 1.0, "b", key="k"))
