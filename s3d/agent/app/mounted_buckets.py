@@ -177,7 +177,9 @@ class MountedBuckets:
 
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         bridge = LoopBridge(asyncio.get_running_loop())
-        written = WrittenFiles(self._folder, bridge, self._stack.top, free=self._free)
+        written = WrittenFiles(
+            self._folder, bridge, self._stack.top, free=self._free, may_patch=self._may_patch
+        )
         written.start(Renames(S3Client(self._stack.top), bridge, written).resume)
         return written
 
@@ -189,6 +191,16 @@ class MountedBuckets:
             return True
         cached = cache_state(gateway.cache, bucket, key)
         return cached is not None and cached.held >= size
+
+    def _may_patch(self, place: tuple[str, str], tags: Mapping[str, str]) -> bool:
+        """Whether a changed object may go past the write queue: what the queue would hold, or has
+        not pushed yet, goes through it."""
+        gateway = self._stack.gateway
+        if gateway is None or gateway.queue is None:
+            return True
+        journal = gateway.queue.journal
+        is_pushed = gateway.push_policy.includes_all(tags) and not journal.paused
+        return is_pushed and not journal.pending.of_key(*place)
 
     def _free(self) -> int:
         """Bytes that the disk of the staging files takes."""

@@ -25,7 +25,9 @@ from s3d.agent.large_objects.part_upload import (
 )
 from s3d.agent.large_objects.ranged_download import MAP, PartialFile, RangedObject
 from s3d.agent.large_objects.sparse_file import Update
+from s3d.agent.s3.checksums import multipart_etag
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import quoted, unquoted
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.part_sizes import DEFAULT_PART, PartPlan, is_in_parts, plan_parts
 from s3d.shared.control import ObjectInfo
@@ -74,6 +76,21 @@ class PartTransfers:
             moved=moved,
         )
         return await upload.run()
+
+    async def expected_etag(self, owner: str, plan: UploadPlan) -> str:
+        """The ETag that the store gives to this upload if it completes it; "" while parts are
+        missing. For an upload whose completion has no known end."""
+        part_map = await asyncio.to_thread(PartMap.read, self._map_name(owner, plan.place))
+        if part_map is None:
+            return ""
+        part_map.close()
+        if part_map.header.get("fingerprint") != plan.fingerprint:
+            return ""
+        etags = [unquoted(part_map.parts.get(part.number, "")) for part in plan.parts]
+        try:
+            return quoted(multipart_etag([_digest(etag) for etag in etags]))
+        except ValueError:
+            return ""
 
     async def abandon(self, owner: str, place: Members) -> None:
         """Abort the upload of an owner to a key, if there is one."""
@@ -128,3 +145,11 @@ class PartTransfers:
         fields = log_fields(bucket=info.bucket, key=info.key)
         logger.warning("a download differs from the object's %s", proof.algorithm, extra=fields)
         raise S3Error("BadDigest", f"The downloaded bytes do not match the {proof.algorithm}.")
+
+
+def _digest(etag: str) -> bytes:
+    """Raises ValueError for an ETag that is not an MD5."""
+    digest = bytes.fromhex(etag)
+    if len(digest) != 16:
+        raise ValueError(etag)
+    return digest

@@ -91,10 +91,11 @@ class BackgroundWrites(Generic[F]):
         """Something was left to be handed over."""
         self._wakeup.set()
 
-    def stop(self) -> None:
-        """Wait until the thread has ended."""
+    def stop(self, hurry: Callable[[], None] = lambda: None) -> None:
+        """Wait until the thread has ended. hurry: ends the hand-over that it works on."""
         self._is_stopping = True
         self._wakeup.set()
+        hurry()
         if self._thread.is_alive():
             self._thread.join()
 

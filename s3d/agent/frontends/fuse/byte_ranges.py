@@ -96,6 +96,10 @@ class OldBytes:
         """Nothing is missing any more."""
         self.end, self._present, self._unrecorded = 0, ByteRanges(), []
 
+    def record_again(self) -> None:
+        """Another file has the bytes now, of which nothing is recorded."""
+        self._unrecorded = list(self._present)
+
     def take_unrecorded(self) -> list[Range]:
         """The runs that were added since the last call."""
         taken, self._unrecorded = self._unrecorded, []

@@ -43,7 +43,8 @@ class StoredVersion:
         self._client = client
         self.place = place
         """Where the version is: its object may be renamed."""
-        self._etag = etag
+        self.etag = etag
+        """Of the object that has its bytes: of a newer one, once that has them, too."""
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly so many bytes. Raises OSError: ESTALE when the object has another version."""
@@ -60,7 +61,7 @@ class StoredVersion:
             raise
         body = payload(response)
         try:
-            if not same_etag(str(response.output.get("ETag", "")), self._etag):
+            if not same_etag(str(response.output.get("ETag", "")), self.etag):
                 raise _stale(self.place)
             return b"".join([chunk async for chunk in body])
         finally:

@@ -7,7 +7,8 @@ of the old version are fetched when they are read, or at the end when nothing ha
     everything else: as the file has it, zeros where nothing was written
 
 freeze() ends a version: the store that takes the file over by a hard link shares its bytes, so the
-next write goes to a new file, a copy (a reflink where the file system has them).
+next write goes to a new file, a copy (a reflink where the file system has them). A version of which
+the store copies most from the old version keeps its holes.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes, Range
 from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.large_objects.sparse_file import next_data
 from s3d.shared.atomic_file import sync_file, sync_folder
 
 FETCH = 8 << 20
@@ -34,6 +36,8 @@ _FICLONE = 0x40049409
 
 NewId = Callable[[], int]
 """A number that no staging file of the folder has had."""
+Gaps = Callable[[int, list[Range]], list[Range]]
+"""The size of a file and its missing runs -> those that have to be fetched."""
 
 
 class OldVersion(Protocol):
@@ -41,6 +45,8 @@ class OldVersion(Protocol):
 
     place: Place
     """Where it is."""
+    etag: str
+    """Of the object that has the bytes."""
 
     def read(self, offset: int, size: int) -> bytes:
         """Exactly so many bytes. Raises OSError: ESTALE when the version is gone."""
@@ -53,6 +59,8 @@ class FrozenFile(NamedTuple):
     size: int
     revision: int
     mtime_ns: int
+    missing: Sequence[Range] = ()
+    """What is still to be had from the old version."""
 
     @property
     def id(self) -> int:
@@ -168,12 +176,22 @@ class StagedFile:
                     return
             self._fetch(gaps)
 
-    def freeze(self) -> FrozenFile:
-        """End this version, which must be filled."""
-        with self._lock:
-            self._is_frozen = True
-            content = self._content
-            return FrozenFile(content.path, content.size, self.revision, content.mtime_ns)
+    def freeze(self, gaps_of: Gaps = lambda _, missing: missing) -> FrozenFile:
+        """End this version, after what gaps_of selects was fetched: by default, all that is
+        missing. Raises OSError."""
+        while True:
+            with self._lock:
+                content = self._content
+                missing = self._old_bytes.missing(0, content.size)
+                gaps = gaps_of(content.size, missing)
+                if not gaps:
+                    self._is_frozen = True
+                    if not missing:
+                        self._old_bytes.complete()
+                    return FrozenFile(
+                        content.path, content.size, self.revision, content.mtime_ns, missing
+                    )
+            self._fetch(gaps)
 
     def sync(self) -> SyncedFile:
         """Make the bytes durable, and the name of the file. Raises OSError.
@@ -185,6 +203,7 @@ class StagedFile:
             synced = SyncedFile(content.id, self.revision, old.end, old.take_unrecorded())
             fd = os.dup(content.fd)  # a write may go on in another file meanwhile
         try:
+            os.utime(fd, ns=(content.mtime_ns, content.mtime_ns))  # not when bytes were fetched
             sync_file(fd)
             if not content.is_name_durable:
                 sync_folder(self._folder)
@@ -248,6 +267,7 @@ class StagedFile:
             content.size, content.mtime_ns = min(keep, frozen.size), frozen.mtime_ns
             frozen.close()
             self._content, self._is_frozen = content, False
+            self._old_bytes.record_again()
         return self._content
 
 
@@ -286,14 +306,27 @@ class _Content:
 
 
 def copy_file(source: int, target: int, size: int) -> None:
-    """Copy the first bytes of an open file, or share their blocks. Raises OSError."""
+    """Copy the first bytes of an open file, or share their blocks; holes stay holes. Raises
+    OSError."""
     if size and size == os.fstat(source).st_size:
         with suppress(OSError):
             fcntl.ioctl(target, _FICLONE, source)
             return
-    done = 0
+    if size > os.fstat(source).st_size:
+        raise OSError(errno.EIO, "the staging file is shorter than it was")
+    os.ftruncate(target, size)
+    done = next_data(source, 0, size)
     while done < size:
-        copied = os.copy_file_range(source, target, min(_COPY, size - done), done, done)
+        hole = _next_hole(source, done, size)
+        copied = os.copy_file_range(source, target, min(_COPY, hole - done), done, done)
         if not copied:
             raise OSError(errno.EIO, "the staging file is shorter than it was")
-        done += copied
+        done = next_data(source, done + copied, size)
+
+
+def _next_hole(fd: int, at: int, stop: int) -> int:
+    """Where the data from an offset on end; stop where the file system does not know."""
+    try:
+        return min(os.lseek(fd, at, os.SEEK_HOLE), stop)
+    except OSError:
+        return stop

@@ -6,15 +6,18 @@
    takes its file over by a hard link. When that returns, the object survives a power cut, and the
    record is removed. The next write goes to a copy of the file.
 4. What would take too long for a close(), as many bytes to fetch or to hash, is only recorded by
-   flush(), and handed over in the background.
+   flush(), and handed over in the background. When much is missing there, the store copies that
+   from the old version where it can (object_patcher.py), and only the rest is fetched and sent.
 5. A flush that fails leaves the file and its record: it can be repeated, also after a crash.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -23,7 +26,9 @@ from s3d.agent.core import failpoint
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.fuse.file_record import FileRecord, Journal
 from s3d.agent.frontends.fuse.hand_over import Place, Written
-from s3d.agent.frontends.fuse.staged_file import StagedFile
+from s3d.agent.frontends.fuse.object_patcher import NotPatched
+from s3d.agent.frontends.fuse.patch_plan import gaps_of_patch
+from s3d.agent.frontends.fuse.staged_file import FrozenFile, StagedFile
 from s3d.agent.frontends.fuse.staging_journal import StagingRecord
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 
@@ -37,9 +42,17 @@ class Store(Protocol):
     """Takes files over. Called in threads."""
 
     def write_object(
-        self, place: Place, file: Path, size: int, attributes: ObjectAttributes, replaces: str
+        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
     ) -> Written:
         """As ObjectWriter.write_object; raises OSError."""
+
+    def may_patch(self, place: Place, tags: Mapping[str, str]) -> bool:
+        """As ObjectPatcher.may_patch."""
+
+    def patch_object(
+        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+    ) -> Written:
+        """As ObjectPatcher.patch; raises NotPatched, OSError."""
 
 
 class FileStatus(NamedTuple):
@@ -116,7 +129,16 @@ class WrittenFile:
 
     def read(self, size: int, offset: int) -> bytes:
         """Fewer bytes only at the end. Raises OSError."""
-        return self.staged.read(offset, size)
+        replaces = self._replaces
+        try:
+            return self.staged.read(offset, size)
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            with self._storing:  # a hand-over may have made the version that replaces it
+                if self._replaces == replaces:
+                    raise
+            return self.staged.read(offset, size)
 
     def write(self, data: bytes, offset: int | None) -> int:
         """Write all of it; offset None: at the end. Raises OSError."""
@@ -142,17 +164,19 @@ class WrittenFile:
 
     def flush(self, *, may_defer: bool = True) -> bool:
         """Hand what was written over to the store; False: it was only synced. Raises OSError."""
+        if may_defer and (self.staged.size > FLUSH_SIZE or lacks_much(self.staged)):
+            self.fsync()
+            return not self.is_dirty
         with self._storing:
             if not self.is_dirty:
                 return True
-            if may_defer and self._is_slow:
-                self.fsync()
-                return False
             self.tried_at = time.monotonic()
             try:
                 self._hand_over()
                 self.problem = None
             except OSError as error:
+                if self._is_unlinked:
+                    return True  # nobody needs it any more
                 self.problem = error
                 self.fsync()
                 raise
@@ -160,8 +184,8 @@ class WrittenFile:
 
     def unlink(self) -> None:
         """The object was removed: handles go on working, and nothing is stored any more."""
+        self._is_unlinked = True
         with self._storing:
-            self._is_unlinked = True
             self._record.remove()
 
     def move(self, place: Place, replaces: str | None) -> None:
@@ -182,34 +206,45 @@ class WrittenFile:
         """The file is that of an earlier run, and has this record."""
         self._record.restore(recorded)
 
-    @property
-    def _is_slow(self) -> bool:
-        return self.staged.size > FLUSH_SIZE or self.staged.unfetched > FLUSH_FETCH
-
     def _forget_set_time(self) -> None:
         if self.attributes.mtime_ns is not None:
             self.attributes = msgspec.structs.replace(self.attributes, mtime_ns=None)
 
     def _hand_over(self) -> None:
-        self.staged.fill()
         attributes = self.attributes
-        frozen = self.staged.freeze()
+        patches = lacks_much(self.staged) and self._store.may_patch(self.place, attributes.tags)
+        frozen = self.staged.freeze(gaps_of_patch) if patches else self.staged.freeze()
         failpoint.hit("mount.hand_over")
         try:
-            written = self._store.write_object(
-                self.place,
-                frozen.path,
-                frozen.size,
-                attributes.of_object(frozen.mtime_ns),
-                self._replaces,
-            )
-        except OSError:
-            if self.staged.id != frozen.id:  # a later write has made a copy
-                self.staged.remove(frozen.id)
-            raise
+            written = self._store_frozen(frozen, attributes)
+        except NotPatched:
+            frozen = self.staged.freeze()
+            written = self._store_frozen(frozen, attributes)
         failpoint.hit("mount.handed_over")
         self.place, self._replaces = self.place._replace(key=written.key), written.etag
+        if self.staged.old is not None:
+            self.staged.old.etag = written.etag  # which has what is missing here, too
         self._stored_revision = frozen.revision
         self._record.remove(until=frozen.id)
+        self._record.move(self.place, self._replaces)
         failpoint.hit("mount.stored")
         self.staged.remove(frozen.id)
+
+    def _store_frozen(self, frozen: FrozenFile, attributes: WrittenAttributes) -> Written:
+        described = attributes.of_object(frozen.mtime_ns)
+        try:
+            if self._is_unlinked:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.place.key)
+            if not frozen.missing:
+                return self._store.write_object(self.place, frozen, described, self._replaces)
+            self._record.sync(self.place, self._replaces, attributes)  # with what was fetched
+            return self._store.patch_object(self.place, frozen, described, self._replaces)
+        except OSError as error:
+            if self.staged.id != frozen.id and not isinstance(error, NotPatched):
+                self.staged.remove(frozen.id)  # a later write has made a copy
+            raise
+
+
+def lacks_much(staged: StagedFile) -> bool:
+    """Whether more of the old version is missing than a close() can wait for."""
+    return staged.unfetched > FLUSH_FETCH

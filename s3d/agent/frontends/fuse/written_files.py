@@ -12,23 +12,22 @@ from functools import partial
 from pathlib import Path
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.background_writes import BackgroundWrites
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes
-from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place, Written, time_limit
+from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.object_patcher import MayPatch, ObjectPatcher
 from s3d.agent.frontends.fuse.old_version import StoredVersion, describe
 from s3d.agent.frontends.fuse.staged_file import StagedFile
 from s3d.agent.frontends.fuse.staging_journal import StagingJournal, StagingRecord
+from s3d.agent.frontends.fuse.threaded_writer import ThreadedWriter
 from s3d.agent.frontends.fuse.written_attributes import (
     WrittenAttributes,
     attributes_of_new,
     attributes_of_old,
 )
-from s3d.agent.frontends.fuse.written_file import WrittenFile
-from s3d.agent.storage.adopted_file import AdoptableFile
-from s3d.agent.storage.blobs import INLINE
+from s3d.agent.frontends.fuse.written_file import WrittenFile, lacks_much
 from s3d.agent.sync.remote_tree import MODE, read_mode
 
 logger = logging.getLogger(__name__)
@@ -47,22 +46,27 @@ class WrittenFiles:
         store: ObjectStore,
         *,
         free: Callable[[], int] = lambda: 1 << 62,
+        may_patch: MayPatch = lambda *_: True,
     ) -> None:
         """folder: of the staging files, on the file system of the store's blobs. store: the top of
-        the stack. free: bytes that the store can take now.
+        the stack. free: bytes that the store can take now. may_patch: see ObjectPatcher.
 
         Raises UsageError for files of a newer s3d, OSError.
         """
         self._folder = folder
         self._bridge = bridge
         self._client = S3Client(store)
-        self._store = _ThreadedWriter(bridge, ObjectWriter(store))
+        patcher = ObjectPatcher(store, folder, may_patch)
+        self._store = ThreadedWriter(bridge, ObjectWriter(store), patcher)
         self._free = free
         self.journal = StagingJournal(folder)
         self._new_id = partial(next, itertools.count(max(_ids_in(folder), default=0) + 1))
         self._files: dict[Place, WrittenFile] = {}
         self._lock = threading.RLock()
-        self._background = BackgroundWrites(self.files, partial(self._flush, may_defer=False))
+        hand_over = partial(self._flush, may_defer=False)
+        self._background = BackgroundWrites(partial(self._files_that, lack_much=False), hand_over)
+        self._patches = BackgroundWrites(partial(self._files_that, lack_much=True), hand_over)
+        """Of its own: it may wait for the remote."""
 
     def start(self, first: Callable[[], None] = lambda: None) -> None:
         """Take up the files of an earlier run, and hand them over in the background. first: to be
@@ -73,7 +77,9 @@ class WrittenFiles:
         for id in _ids_in(self._folder):
             if id not in needed:  # nobody was promised its bytes
                 (self._folder / str(id)).unlink(missing_ok=True)
+        self._store.begin()
         self._background.start(first)
+        self._patches.start()
 
     def create(self, place: Place, mode: int | None = None) -> WrittenFile:
         """Open a new file, of which nothing is known yet; release() it. Raises OSError."""
@@ -146,6 +152,7 @@ class WrittenFiles:
         try:
             if not self._flush(file, may_defer=may_defer):
                 self._background.wake()
+                self._patches.wake()
         except OSError as error:
             if error.errno == errno.EIO and file.size > self._free():
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
@@ -162,6 +169,8 @@ class WrittenFiles:
         with self._lock:
             file = self._files.pop(place, None)
         if file is not None:
+            if lacks_much(file.staged):
+                self._store.abandon(place)
             file.unlink()
             with self._lock:
                 self._close_unused(file)
@@ -178,15 +187,20 @@ class WrittenFiles:
     def close(self) -> None:
         """Hand everything over, and close it; what cannot be stays for the next start."""
         self._background.stop()
+        self._patches.stop(self._store.stop)
         for file in self.files():
             try:
                 file.fsync()
-                self._flush(file, may_defer=False)
+                if not lacks_much(file.staged):
+                    self._flush(file, may_defer=False)
             except OSError as error:
                 logger.warning("cannot hand a file of the mount over: %s", error)
             file.close()
         self._files.clear()
         self.journal.close()
+
+    def _files_that(self, *, lack_much: bool) -> list[WrittenFile]:
+        return [file for file in self.files() if lacks_much(file.staged) == lack_much]
 
     def _add(
         self,
@@ -242,28 +256,6 @@ class WrittenFiles:
             if self._files.get(file.place) is file:
                 del self._files[file.place]
             file.close()
-
-
-class _ThreadedWriter:
-    """An ObjectWriter for threads."""
-
-    def __init__(self, bridge: LoopBridge, writer: ObjectWriter) -> None:
-        self._bridge = bridge
-        self._writer = writer
-
-    def write_object(
-        self, place: Place, file: Path, size: int, attributes: ObjectAttributes, replaces: str
-    ) -> Written:
-        # Bytes that get into the index are read here, and not by visits of the loop to threads.
-        data = file.read_bytes() if size <= INLINE else None
-        body = AdoptableFile(file, size, data=data)
-        work = partial(self._writer.write_object, place, body, attributes, replaces)
-        future = self._bridge.start(work)
-        try:
-            # It has a time limit of its own. The store may have taken the file even if this fails.
-            return self._bridge.wait(future, time_limit(size) + 1)
-        finally:
-            future.cancel()
 
 
 def _ids_in(folder: Path) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -162,3 +163,11 @@ def place(key: str) -> Place:
 def below(world: StoreThread, prefix: str) -> list[str]:
     """The keys below a prefix, without it."""
     return [key.removeprefix(prefix) for key in world.list_keys() if key.startswith(prefix)]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another thread does."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        threading.Event().wait(0.01)

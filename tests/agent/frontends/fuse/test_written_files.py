@@ -2,9 +2,7 @@
 
 import errno
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -17,6 +15,7 @@ from tests.agent.frontends.fuse.store_thread import (
     StoreThread,
     place,
     running_store,
+    until,
     written_files,
 )
 
@@ -36,13 +35,6 @@ def key(request: pytest.FixtureRequest) -> str:
 
 def staged(files: WrittenFiles) -> list[str]:
     return sorted(name for name in os.listdir(files._folder) if name.isdigit())
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        threading.Event().wait(0.01)
 
 
 @pytest.mark.parametrize("data", [b"", b"some bytes", LARGE], ids=["empty", "small", "large"])

@@ -1,0 +1,77 @@
+"""The store of the files that are written, for threads: whole files, and changes of large ones."""
+
+from __future__ import annotations
+
+import errno
+from concurrent.futures import Future
+from functools import partial
+
+from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place, Written, time_limit
+from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
+from s3d.agent.frontends.fuse.object_patcher import ObjectPatcher
+from s3d.agent.frontends.fuse.staged_file import FrozenFile
+from s3d.agent.storage.adopted_file import AdoptableFile
+from s3d.agent.storage.blobs import INLINE
+
+_PATCH_LIMIT = 120.0
+"""Seconds of one attempt to patch; the next one continues."""
+
+
+class ThreadedWriter:
+    """Called by several threads at once."""
+
+    def __init__(self, bridge: LoopBridge, writer: ObjectWriter, patcher: ObjectPatcher) -> None:
+        self._bridge = bridge
+        self._writer = writer
+        self._patcher = patcher
+        self._patching: dict[Place, Future[Written]] = {}
+        self._is_stopping = False
+        self.may_patch = patcher.may_patch
+
+    def write_object(
+        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+    ) -> Written:
+        """As ObjectWriter.write_object. Raises OSError."""
+        # Bytes that get into the index are read here, and not by visits of the loop to threads.
+        data = file.path.read_bytes() if file.size <= INLINE else None
+        body = AdoptableFile(file.path, file.size, data=data)
+        work = partial(self._writer.write_object, place, body, attributes, replaces)
+        future = self._bridge.start(work)
+        try:
+            # It has a time limit of its own. The store may have taken the file even if this fails.
+            return self._bridge.wait(future, time_limit(file.size) + 1)
+        finally:
+            future.cancel()
+
+    def patch_object(
+        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+    ) -> Written:
+        """As ObjectPatcher.patch. Raises NotPatched, OSError."""
+        if self._is_stopping:
+            raise OSError(errno.ENOTCONN, "the mount has ended")
+        future = self._patching[place] = self._bridge.start(
+            partial(self._patcher.patch, place, file, attributes, replaces)
+        )
+        try:
+            return self._bridge.wait(future, _PATCH_LIMIT)
+        finally:
+            self._patching.pop(place, None)
+            future.cancel()
+
+    def abandon(self, place: Place) -> None:
+        """The object was removed: nobody needs the new version of which parts may be there."""
+        future = self._patching.get(place)
+        if future is not None:
+            future.cancel()
+        self._bridge.start(partial(self._patcher.abandon, place))
+
+    def begin(self) -> None:
+        """See to what earlier runs have left."""
+        self._bridge.start(self._patcher.sweep)
+
+    def stop(self) -> None:
+        """Let nobody wait any more; the next start continues."""
+        self._is_stopping = True
+        for future in list(self._patching.values()):
+            future.cancel()
