@@ -87,21 +87,36 @@ def _list(session: Session, *, as_json: bool) -> None:
 def umount_command(
     session: Session, /, dir: str | None, *, every: bool, force: bool, as_json: bool
 ) -> None:
-    """Unmount DIR. If programs use it, they are named, and it stays.
+    """Unmount DIR; without it, the only mount that there is. If programs use it, they are named,
+    and it stays.
 
     \b
     Examples:
+      s3d umount
       s3d umount ~/S3
       s3d umount --all --force
     """
-    if every == (dir is not None):
+    if every and dir is not None:
         raise UsageError("bad usage", "name one DIR, or --all", "s3d mount ls lists the mounts")
+    if dir is None and not every:
+        dir = _only_mount(session)
     gone = session.mounts().unmount("" if dir is None else _absolute(dir), force=force)
     for status in gone:
         if as_json:
             json_line(status)
         else:
             report(f"unmounted {safe(status.dir)}")
+
+
+def _only_mount(session: Session) -> str:
+    """Raises UsageError unless there is exactly one mount."""
+    rows = session.mounts().list()
+    mounts = [row for row in rows if row.state == "mounted"] or rows  # others have failed
+    if len(mounts) == 1:
+        return mounts[0].dir
+    shown = ", ".join(safe(each.dir) for each in mounts)
+    why = f"there are {len(mounts)} mounts: {shown}" if mounts else "nothing is mounted"
+    raise UsageError("bad usage", why, "name one DIR, or --all" if mounts else "s3d mount")
 
 
 def _absolute(folder: str) -> str:

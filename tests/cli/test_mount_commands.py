@@ -82,8 +82,10 @@ def test_one_bucket_or_prefix_is_mounted(run, mount, home, agent):
         (str(mount), True),
         (str(home / "p"), True),
     ]
+    assert f"there are 2 mounts: {mount}, {home / 'p'}" in run("umount", code=2).stderr
     assert run("umount", home / "p").stdout == f"unmounted {home / 'p'}\n"
     assert run("mount", "ls").stdout == f"{mount}  all buckets\n"
+    assert run("umount").stdout == f"unmounted {mount}\n"
 
 
 @needs_fuse
@@ -118,7 +120,8 @@ def test_who_uses_a_mount_is_named(run, mount):
         run("umount", mount, "--force")
         assert run("mount", "ls").stdout == ""
         process.kill()
-    assert "name one DIR, or --all" in run("umount", code=2).stderr
+    assert "name one DIR, or --all" in run("umount", "--all", mount, code=2).stderr
+    assert "nothing is mounted" in run("umount", code=2).stderr
     assert "nothing mounted there" in run("umount", mount, code=3).stderr
 
 
