@@ -220,6 +220,24 @@ async def test_a_repeated_push_does_not_replace_what_somebody_else_wrote_meanwhi
     assert conflict.remote_etag == theirs["ETag"]
 
 
+@pytest.mark.rule("ORD-2")
+@pytest.mark.finding("user-4")
+@on(*[name for name in WITH_A_QUEUE if name in IN_PROCESS])
+async def test_a_client_has_no_conflict_with_its_own_writes_at_the_remote(world):
+    versioning = {"Status": "Enabled"}
+    await world.top("PutBucketVersioning", Bucket=world.bucket, VersioningConfiguration=versioning)
+    for key in ("one", "many"):
+        await world.top("PutObject", Bucket=world.bucket, Key=key, Body=b"1", IfNoneMatch="*")
+        removed = {"Key": key, "VersionId": "null"}
+        if key == "one":
+            await world.top("DeleteObject", Bucket=world.bucket, **removed)
+        else:
+            await world.top("DeleteObjects", Bucket=world.bucket, Delete={"Objects": [removed]})
+        await world.advance(0.1)
+        await world.put_through(key, b"2")
+        assert await world.read_behind(key) == b"2"
+
+
 @pytest.mark.rule("ORD-1")
 @on(*WITH_A_QUEUE)
 async def test_writes_of_a_key_arrive_in_their_order(world):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.s3.address import parse_rename_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.write_queue.pending_write import NO_OBJECT
@@ -37,6 +38,10 @@ _SAME_BYTES = frozenset(
     )
 )
 """Writes that do not change the ETag of the object."""
+
+
+Place = tuple[str, str]
+"""Bucket and key."""
 
 
 class _State(NamedTuple):
@@ -160,35 +165,54 @@ class ObservedRemote(Layer):
         return response
 
     async def _write(self, request: S3Request[Any]) -> S3Response[Any]:
-        before = self._forget(request)
+        places = _places_written(request)
+        before = [self._states.forget(*place) for place in places]
         try:
             response = await self.inner.call(request)
         except S3Error as error:
-            if may_have_happened(error) and request.key:
-                self._states.note(request.bucket, request.key, None)
-            else:
-                self._states.restore(request.bucket, request.key, before)
+            self._note_failure(places, before, may_have_happened=may_have_happened(error))
             raise
-        if not request.key or request.input.get("VersionId"):
-            return response
-        if response.wire is not None and response.wire.status >= 500:
-            self._states.note(request.bucket, request.key, None)
         if not _is_success(response):
-            self._states.restore(request.bucket, request.key, before)
+            may_have = response.wire is not None and response.wire.status >= 500
+            self._note_failure(places, before, may_have_happened=may_have)
             return response
-        name = request.op.name
-        if name in _WRITES:
-            self._states.note(request.bucket, request.key, _etag_of(response) or None)
-        elif name == "DeleteObject":
-            self._states.note(request.bucket, request.key, NO_OBJECT)
+        for bucket, key in places:
+            is_named = key == request.key
+            self._states.note(bucket, key, _state_left(request, response) if is_named else None)
         return response
 
-    def _forget(self, request: S3Request[Any]) -> _State | None:
-        if request.key:
-            return self._states.forget(request.bucket, request.key)
-        for each in (request.input.get("Delete") or {}).get("Objects") or ():
-            self._states.forget(request.bucket, str(each.get("Key", "")))
-        return None
+    def _note_failure(
+        self, places: list[Place], before: list[_State | None], *, may_have_happened: bool
+    ) -> None:
+        for place, state in zip(places, before, strict=True):
+            if may_have_happened:
+                self._states.note(*place, None)
+            else:
+                self._states.restore(*place, state)
+
+
+def _places_written(request: S3Request[Any]) -> list[Place]:
+    """The keys that the request may change: also those in its document, and the source of a
+    RenameObject."""
+    bucket, input = request.bucket, request.input
+    if not request.key:
+        objects = (input.get("Delete") or {}).get("Objects") or ()
+        return [(bucket, key) for key in dict.fromkeys(str(one.get("Key", "")) for one in objects)]
+    places = [(bucket, request.key)]
+    if input.get("RenameSource"):
+        sources = parse_rename_source(str(input["RenameSource"]), bucket)
+        places += [(bucket, key) for key in sources if key != request.key]
+    return places
+
+
+def _state_left(request: S3Request[Any], response: S3Response[Any]) -> str | None:
+    """The state in which a successful write has left its key; None: the answer does not say."""
+    name = request.op.name
+    if name in _WRITES:
+        return _etag_of(response) or None
+    if name == "DeleteObject" and not request.input.get("VersionId"):
+        return NO_OBJECT
+    return None
 
 
 def _is_success(response: S3Response[Any]) -> bool:

@@ -134,3 +134,38 @@ async def test_a_write_that_never_left_changes_nothing(sent, status, known):
     with pytest.raises(S3Error):
         await Client(ObservedRemote(Away(), states))("PutObject", Bucket="b", Key="k", Body=b"x")
     assert state(states) == known
+
+
+VERSION = {"VersionId": "v"}
+RENAME = {"RenameSource": "b/source"}
+DELETE = {"Key": "", "Delete": {"Objects": [{"Key": "k", "VersionId": "v"}, {"Key": "k"}]}}
+
+
+@pytest.mark.finding("user-4")
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [("DeleteObject", VERSION), ("DeleteObjects", DELETE), ("RenameObject", RENAME)],
+)
+async def test_a_write_that_does_not_say_what_it_leaves_is_dated(name, members):
+    states = RemoteStates(lambda: 7.0)
+    for key in ("k", "source"):
+        states.note("b", key, '"e"')
+    await call(states, S3Response({}), name, **members)
+    assert state(states) is None
+    assert states.direct_write_at("b", "k", 8.0) == 7.0
+    if name == "RenameObject":
+        assert states.hint("b", "source", 8.0) is None
+        assert states.direct_write_at("b", "source", 8.0) == 7.0
+
+
+@pytest.mark.finding("user-4")
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [("DeleteObject", VERSION), ("DeleteObjects", DELETE), ("RenameObject", RENAME)],
+)
+async def test_a_write_that_is_refused_leaves_what_was_there(name, members):
+    states = RemoteStates(lambda: 7.0)
+    for key in ("k", "source"):
+        states.note("b", key, '"e"')
+    await call(states, S3Response({}, wire=WireResponse(403, ())), name, **members)
+    assert state(states) == states.hint("b", "source", 8.0) == '"e"'
