@@ -25,8 +25,18 @@ Done = subprocess.CompletedProcess[str]
 TIMEOUT = 60.0
 """Seconds."""
 _PROGRAM = [sys.executable, "-m"]
-_BEFORE_PYTHON = ("PYTHON", "COVERAGE", "LD_", "DYLD_", "MALLOC_", "LC_", "LANG", "OPENSSL_")
-"""Prefixes of variables that count before the first line of s3d is run."""
+_READ_AT_START = (
+    "PYTHON",
+    "COVERAGE",
+    "LD_",
+    "DYLD_",
+    "MALLOC_",
+    "LC_",
+    "LANG",
+    "OPENSSL_",
+    "S3D_FAILPOINT",
+)
+"""Prefixes of variables that count before the first line of s3d is run, or while it is imported."""
 _OPTIONS = {"cwd", "env", "stdin", "stdout", "stderr", "start_new_session"}
 """Those of subprocess.Popen that a fork can have."""
 
@@ -72,12 +82,12 @@ def _can_fork(options: Mapping[str, Any]) -> bool:
     return (
         sys.platform == "linux"
         and given <= _OPTIONS
-        and _before_python(options.get("env") or os.environ) == _before_python(_server().env)
+        and _read_at_start(options.get("env") or os.environ) == _read_at_start(_server().env)
     )
 
 
-def _before_python(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(_BEFORE_PYTHON)}
+def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith(_READ_AT_START)}
 
 
 class ForkedProcess(subprocess.Popen[bytes]):

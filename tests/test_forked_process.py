@@ -55,6 +55,7 @@ def test_what_only_a_new_process_has_makes_one() -> None:
     others = [
         {"env": {**os.environ, "PYTHONUTF8": "0"}},
         {"env": {**os.environ, "LC_ALL": "C"}},
+        {"env": {**os.environ, "S3D_FAILPOINT": "no.point:error"}},
         {"preexec_fn": time.time},
         {"fresh": True},
     ]
