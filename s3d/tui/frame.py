@@ -54,19 +54,21 @@ def head_text(
         parts += [f"up {age(now - status.started)}", status.endpoint]
     remote = status.remote
     if remote is not None and remote.ok is False:
-        parts = [f"{name}  {glyphs.on} connected", *_outage(state, now)]
+        parts = [f"{name}  {glyphs.on} connected", *_outage(state, now, is_wide=width >= WIDE)]
     left = elide(safe("  ".join(parts)), max(width - len(rates) - 3, 10), glyphs.more)
     return left + " " * max(2, width - cell_len(left) - len(rates) - 1) + rates
 
 
-def _outage(state: State, now: float) -> list[str]:
-    """How long the remote has been unreachable, and when the agent checks it again."""
+def _outage(state: State, now: float, *, is_wide: bool) -> list[str]:
+    """When the agent checks the remote again, and when the remote last answered."""
     assert state.status is not None
     assert state.status.remote is not None
     success, queue = state.status.remote.last_success, state.queue
-    parts = ["remote unreachable" + (f" for {age(now - success)}" if success else "")]
+    parts = ["remote unreachable"]
     if queue is not None and queue.next_check is not None:
         parts.append(f"next check in {age(queue.next_check - now)}")
+    if success and is_wide:
+        parts.append(f"last answer {age(now - success)} ago")
     return parts
 
 

@@ -9,19 +9,24 @@ from typing import NamedTuple
 from s3d.shared.control import ObjectInfo
 
 CACHED_STATES = frozenset({"cached", "pinned"})
-"""States of keys that are wholly in the read cache; one that is there in part does not count."""
+"""States of keys that are wholly in the read cache."""
 PENDING_STATES = frozenset({"pending", "held", "failed"})
 """States of keys whose latest write the remote does not have."""
 
 
 @dataclass(slots=True)
 class Sums:
-    """What is below a prefix. Sizes are bytes."""
+    """What is below a prefix. Sizes are bytes.
+
+    cached: of objects that are wholly cached; has_partial says that there are others, of which a
+    listing does not say how much is cached.
+    """
 
     size: int = 0
     objects: int = 0
     cached: int = 0
     pending: int = 0
+    has_partial: bool = False
 
     def add(self, size: int, state: str) -> None:
         self.size += size
@@ -30,6 +35,8 @@ class Sums:
             self.cached += size
         elif state in PENDING_STATES:
             self.pending += size
+        elif state == "partial":
+            self.has_partial = True
 
 
 class Level(NamedTuple):

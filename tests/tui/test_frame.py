@@ -29,7 +29,7 @@ def test_a_remote_that_is_away_is_told_apart_from_an_agent_that_is_lost():
     found = state()
     remote = msgspec.structs.replace(found.status.remote, ok=False, last_success=NOW - 120)
     found.set_status(msgspec.structs.replace(found.status, remote=remote), NOW)
-    assert "remote unreachable for 2 min" in frame.head_text(found, UNICODE, NOW, 100)
+    assert "remote unreachable  last answer 2 min ago" in frame.head_text(found, UNICODE, NOW, 100)
     queue = msgspec.structs.replace(found.queue, next_check=NOW + 4)
     found.set_status(msgspec.structs.replace(found.status, queue=queue), NOW)
     assert "next check in 4 s" in frame.head_text(found, UNICODE, NOW, 100)

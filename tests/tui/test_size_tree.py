@@ -28,6 +28,7 @@ def test_the_sums_are_those_of_all_keys_below(rows):
         assert (sums.size, sums.objects) == (sum(row[1] for row in below), len(below))
         assert sums.cached == sum(row[1] for row in below if row[2] in ("cached", "pinned"))
         assert sums.pending == sum(row[1] for row in below if row[2] in ("pending", "failed"))
+        assert sums.has_partial == any(row[2] == "partial" for row in below)
         levels = tree.levels(prefix)
         assert sum(level.sums.objects for level in levels) == len(below)
         assert [-level.sums.size for level in levels] == sorted(

@@ -128,6 +128,7 @@ class BucketsPane(Pane):
             self.table.show_listing()
         else:
             self.table.refresh_if_outdated()
+            self.table.refresh()  # ages grow
         status = self.state.status
         is_away = status is not None and status.remote is not None and status.remote.ok is False
         if self._was_away and not is_away and self.table.listing.error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +58,7 @@ class FolderTable(Table):
         """Read the folder again when files have come or gone."""
         if _changed_at(self.folder) != self._changed_at:
             self.read()
+        self.refresh()  # ages grow
 
     @work(exclusive=True, group="folder", exit_on_error=False)
     async def read(self, select: str = "") -> None:
@@ -84,8 +85,8 @@ class FolderTable(Table):
         is_wide = self.size.width >= _NARROW
         beside = [Column("Size", 10, right=True), Column("Modified", 10, right=True)]
         self.columns = [Column("Name"), *(beside if is_wide else [])]
-        now = host_of(self).clock()
-        self.show([Row(UP, ("../", "", "")), *(_row(entry, now) for entry in self._entries)])
+        rows = _FolderRows(self._entries, host_of(self).clock)
+        self.show(rows, rows.id)
 
     def up(self) -> None:
         """Show the parent folder, with the cursor on the one that was left."""
@@ -104,6 +105,23 @@ class FolderTable(Table):
             self.open(self.folder / current.rstrip("/"))
 
 
+class _FolderRows(Sequence[Row]):
+    """The rows, each made when it is drawn. The first leads to the parent folder."""
+
+    def __init__(self, entries: Sequence[Entry], clock: Callable[[], float]) -> None:
+        self._entries, self._clock = entries, clock
+
+    def __len__(self) -> int:
+        return len(self._entries) + 1
+
+    def id(self, n: int) -> str:
+        """The id of a row, without making the row."""
+        return _name(self._entries[n - 1]) if n else UP
+
+    def __getitem__(self, n: int) -> Row:  # type: ignore[override]
+        return _row(self._entries[n - 1], self._clock()) if n else Row(UP, ("../", "", ""))
+
+
 def entries_of(folder: Path) -> list[Entry]:
     """Folders first, each by name. Raises OSError."""
     entries = []
@@ -119,9 +137,15 @@ def entries_of(folder: Path) -> list[Entry]:
 
 def _row(entry: Entry, now: float) -> Row:
     modified = ago(entry.modified, now)
+    name = _name(entry)
     if entry.is_folder:
-        return Row(f"{entry.name}/", (f"{entry.name}/", "", modified), "bold")
-    return Row(entry.name, (entry.name, size(entry.size), modified))
+        return Row(name, (name, "", modified), "bold")
+    return Row(name, (name, size(entry.size), modified))
+
+
+def _name(entry: Entry) -> str:
+    """The name, of a folder with a slash at its end."""
+    return f"{entry.name}/" if entry.is_folder else entry.name
 
 
 def _changed_at(folder: Path) -> float | None:

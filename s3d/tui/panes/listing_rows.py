@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.cells import cell_len
 
@@ -23,14 +23,19 @@ _STYLES = {"failed": "bad", "held": "odd", "pending": "odd", "deleted": "dim"}
 class ObjectRows(Sequence[Row]):
     """The rows of a listing, each made when it is drawn: there may be a million.
 
-    The first row leads to the parent prefix. now: Unix seconds.
+    The first row leads to the parent prefix. clock: Unix seconds; ages grow while rows are shown.
     """
 
     def __init__(
-        self, listing: DirectoryListing, layout: Layout, *, glyphs: Glyphs, now: float
+        self,
+        listing: DirectoryListing,
+        layout: Layout,
+        *,
+        glyphs: Glyphs,
+        clock: Callable[[], float],
     ) -> None:
         self._listing, self._layout = listing, layout
-        self._glyphs, self._now = glyphs, now
+        self._glyphs, self._clock = glyphs, clock
 
     def __len__(self) -> int:
         return len(self._listing.shown) + 1
@@ -53,7 +58,7 @@ class ObjectRows(Sequence[Row]):
         id = item if isinstance(item, str) else item.key
         state = listing.key_states.get(id, "")
         name, hits = self._name(n, safe(listing.label(item)))
-        cells = self._layout.cells(item, state, now=self._now, glyphs=self._glyphs)
+        cells = self._layout.cells(item, state, now=self._clock(), glyphs=self._glyphs)
         style = _STYLES.get(state, "bold" if is_prefix else "")
         return Row(id, (name, *cells), style, hits)
 

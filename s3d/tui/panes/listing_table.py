@@ -73,16 +73,16 @@ class ListingTable(Table):
 
     def show_listing(self, page: int = 0) -> None:
         """Show the rows of the listing, or of the buckets in the State."""
-        listing, now = self.listing, self.host.clock()
+        listing = self.listing
         self.empty = empty_text(listing)
         if listing.place == HOME:
             self.columns = BUCKET_COLUMNS
-            self.show(bucket_rows(self.host.state.buckets, listing, now))
+            self.show(bucket_rows(self.host.state.buckets, listing, self.host.clock()))
         else:
             width = self.scrollable_content_region.width or self.host.size.width
             self._layout = layout_for(width, longest_name(listing))
             self.columns = self._layout.columns(listing.order)
-            rows = ObjectRows(listing, self._layout, glyphs=self.glyphs, now=now)
+            rows = ObjectRows(listing, self._layout, glyphs=self.glyphs, clock=self.host.clock)
             self.show(rows, rows.id)
         self.post_message(self.Listed(page))
 

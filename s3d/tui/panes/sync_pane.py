@@ -16,6 +16,9 @@ from s3d.tui.panes.sync_folder_actions import FolderActions
 from s3d.tui.table import Column, Row, Table
 from s3d.tui.text_widgets import Box
 
+_WATCHED = ("idle", "syncing", "starting")
+"""States in which changes are processed."""
+
 
 class SyncPane(Pane):
     """The table of folders; below it, details and history of the one under the cursor."""
@@ -92,11 +95,7 @@ class SyncPane(Pane):
         folder = self._current
         if folder is None:
             return ""
-        seen = "Not in sync yet"
-        if folder.last_pass:
-            seen = f"In sync {age(self.host.clock() - folder.last_pass)} ago"
-        watch = {"events": "watching for changes"}.get(folder.watch, folder.watch)
-        return safe(f" {folder.name}: {seen}" + (f", {watch}" if watch else ""))
+        return safe(f" {folder.name}: {_state_text(folder, self.host.clock())}")
 
     def on_table_moved(self) -> None:
         self._draw_folder()
@@ -122,6 +121,16 @@ class SyncPane(Pane):
             "restore": folder.restore, "undo": folder.undo,
         }  # fmt: skip
         actions[name]()
+
+
+def _state_text(folder: FolderStatus, now: float) -> str:
+    """When both sides were last in sync, and how changes are noticed while they are processed."""
+    synced = f"in sync {age(now - folder.last_pass)} ago" if folder.last_pass else ""
+    if folder.state not in _WATCHED:
+        return f"{folder.state}, {f'last {synced}' if synced else 'not in sync yet'}"
+    watch = {"events": "watching for changes"}.get(folder.watch, folder.watch)
+    first = synced or "not in sync yet"
+    return first[0].upper() + first[1:] + (f", {watch}" if watch else "")
 
 
 def _history_row(row: HistoryRow) -> Row:

@@ -99,7 +99,7 @@ class SizesScreen(ModalScreen[Place | None]):
         share = bar(sums.size / total.size if total.size else 0.0, _BAR, glyphs)
         cells = (
             level.name or DIRECT, share, size(sums.size), f"{sums.objects:,}",
-            _size_if_any(sums.cached), _size_if_any(sums.pending),
+            _size_if_any(sums.cached) + "+" * sums.has_partial, _size_if_any(sums.pending),
         )  # fmt: skip
         return Row(level.name or DIRECT, cells, "odd" if sums.pending else "")
 

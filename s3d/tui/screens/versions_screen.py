@@ -65,6 +65,7 @@ class VersionsScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Table))
         self.load()
+        self.set_interval(1.0, self._show_rows)  # ages grow
 
     @work(exclusive=True, group="versions", exit_on_error=False)
     async def load(self) -> None:
@@ -78,11 +79,15 @@ class VersionsScreen(ModalScreen[None]):
             return
         self._versions = {each.version_id or "null": each for each in versions}
         table.empty = "No versions."
-        table.show(version_rows(versions, self._host.clock()))
+        self._show_rows()
         marks = sum(not each.etag for each in versions)
         hint = f"{count(len(versions) - marks, 'version')}, {size(sum(v.size for v in versions))}"
         hint += f", {count(marks, 'delete marker')}" if marks else ""
         self.query_one("#versions-hint", Static).update(Content(hint))
+
+    def _show_rows(self) -> None:
+        rows = version_rows(list(self._versions.values()), self._host.clock())
+        self.query_one(Table).show(rows)
 
     @property
     def _current(self) -> ObjectInfo | None:

@@ -24,7 +24,7 @@ WIDE = Layout(("size", "modified", "word"), 40)
 
 
 def rows_of(found, layout=WIDE):
-    return ObjectRows(found, layout, glyphs=ASCII, now=160.0)
+    return ObjectRows(found, layout, glyphs=ASCII, clock=lambda: 160.0)
 
 
 def test_the_first_row_leads_up_and_the_others_are_made_when_seen():
