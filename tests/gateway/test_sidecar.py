@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -22,6 +24,8 @@ SIZE = 4096
 WRITERS = 8
 SLOW = "32KiB"
 """Bytes a second: 8 writes, so that no grace period of a test is long enough."""
+LEFT = re.compile(r"stopping\n.* writes pending, .*, pushed for up to 60 s\n")
+PATIENCE = 30.0
 SAMPLE = 50
 """Objects that are read from the new agent before it has pushed them."""
 
@@ -37,8 +41,13 @@ def write(agent: AgentProcess, bucket: str, writes: int) -> None:
 
 
 def evict(agent: AgentProcess, grace: float) -> None:
-    """What a kubelet does."""
+    """What a kubelet does; the period begins when the agent has taken notice, however busy the
+    machine is."""
     agent.process.send_signal(signal.SIGTERM)
+    end, pulse = time.monotonic() + PATIENCE, threading.Event()
+    while not LEFT.search(agent.stderr):
+        assert time.monotonic() < end, agent.stderr
+        pulse.wait(0.02)
     with pytest.raises(subprocess.TimeoutExpired):  # it uses the whole period to push
         agent.process.wait(grace)
     agent.kill()
@@ -49,7 +58,6 @@ def drill(gateway: Gateway, remote: Any, bucket: str, *, writes: int, grace: flo
     first = gateway.start(S3D_WRITE_QUEUE_BANDWIDTH=SLOW)
     write(first, bucket, writes)
     evict(first, grace)
-    assert re.search(r"stopping\n.* writes pending, .*, pushed for up to 60 s\n", first.stderr)
     of_the_next = len(first.stderr)
 
     agent = gateway.start(S3D_WRITE_QUEUE_BANDWIDTH=SLOW)

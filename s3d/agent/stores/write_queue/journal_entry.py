@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from sys import intern
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -183,7 +184,7 @@ class WriteRecorder:
             remote_etag = journal_history.check_replaced(tx, change.bucket, change.key, replaces)
         elif remote_etag is None:
             remote_etag = self._remote_states.shown(change.bucket, change.key, now)
-        write = PendingWrite(0, kind, change.bucket, change.key, size, now)
+        write = PendingWrite(0, kind, intern(change.bucket), change.key, size, now)
         if replaces is not None:
             write.retry_at = now + MOUNT_DELAY
         write.source = "" if source is None or source.key == change.key else source.key

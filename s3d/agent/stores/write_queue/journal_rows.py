@@ -7,6 +7,8 @@ others. The staged object (a row of objects) is what reads return: the state aft
 
 from __future__ import annotations
 
+from sys import intern
+
 import msgspec
 from msgspec.structs import replace
 
@@ -354,7 +356,7 @@ def pending_write(
     return PendingWrite(
         seq=seq,
         kind=Kind(kind),
-        bucket=bucket,
+        bucket=intern(bucket),  # one string for all writes of a bucket
         key=key.decode(),
         size=size,
         first_accepted=accepted,

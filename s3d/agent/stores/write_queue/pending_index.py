@@ -73,7 +73,7 @@ class PendingIndex:
         self.staged -= keys.newest_size(write.key)
         keys.remove(write)
         self.staged += keys.newest_size(write.key)
-        if not keys.writes:
+        if not keys:
             del self._buckets[write.bucket]
         self.copies.remove(write)
         self._counters.add(write, -1)
@@ -101,7 +101,7 @@ class PendingIndex:
     def of_key(self, bucket: str, key: str) -> list[PendingWrite]:
         """Oldest first. The caller must not change the list."""
         keys = self._buckets.get(bucket)
-        return keys.writes.get(key, _NONE) if keys is not None else _NONE
+        return keys.of(key) if keys is not None else _NONE
 
     def writes(self, bucket: str, key: str = "") -> list[PendingWrite]:
         """The writes of a key, or (key "") of a whole bucket; oldest first."""
@@ -110,8 +110,7 @@ class PendingIndex:
         keys = self._buckets.get(bucket)
         if keys is None:
             return []
-        found = [write for writes in keys.writes.values() for write in writes]
-        return sorted(found, key=lambda write: write.seq)
+        return sorted(keys, key=lambda write: write.seq)
 
     def under(self, bucket: str, prefix: bytes = b"", after: bytes = b"") -> Iterator[PendingWrite]:
         """The newest write of each key with the prefix, after the key `after`, in key order.
@@ -210,43 +209,66 @@ class _Keys:
     """The writes of one bucket."""
 
     def __init__(self) -> None:
-        self.writes: dict[str, list[PendingWrite]] = {}
+        self._writes: dict[str, PendingWrite | list[PendingWrite]] = {}
+        """Most keys have one write, and 100,000 lists would take 8 MB."""
         self._sorted: list[str] | None = None
         """The keys in UTF-8 order, which is the order of Python strings."""
         self._deleted: list[str] = []
         """The keys whose newest write is a delete, in order."""
 
+    def __len__(self) -> int:
+        """The number of keys."""
+        return len(self._writes)
+
+    def __iter__(self) -> Iterator[PendingWrite]:
+        for known in self._writes.values():
+            if isinstance(known, list):
+                yield from known
+            else:
+                yield known
+
+    def of(self, key: str) -> list[PendingWrite]:
+        """Oldest first."""
+        known = self._writes.get(key)
+        if known is None:
+            return _NONE
+        return known if isinstance(known, list) else [known]
+
     def put_in_order(self) -> None:
-        self._sorted = sorted(self.writes)
-        self._deleted = [key for key in self._sorted if self.writes[key][-1].kind is Kind.DELETE]
+        self._sorted = sorted(self._writes)
+        self._deleted = [key for key in self._sorted if _deletes(self._writes[key])]
 
     def add(self, write: PendingWrite) -> None:
-        known = self.writes.get(write.key)
-        was_deleted = known is not None and known[-1].kind is Kind.DELETE
-        if known is not None:
+        key = write.key
+        known = self._writes.get(key)
+        was_deleted = known is not None and _deletes(known)
+        if isinstance(known, list):
             known.append(write)
+        elif known is not None:
+            self._writes[key] = [known, write]
         else:
-            self.writes[write.key] = [write]
+            self._writes[key] = write
             if self._sorted is not None:
-                insort(self._sorted, write.key)
-        self._note_deleted(write.key, was=was_deleted, now=write.kind is Kind.DELETE)
+                insort(self._sorted, key)
+        self._note_deleted(key, was=was_deleted, now=write.kind is Kind.DELETE)
 
     def remove(self, write: PendingWrite) -> None:
-        known = self.writes[write.key]
-        was_deleted = known[-1].kind is Kind.DELETE
-        known.remove(write)
-        if known:
-            self._note_deleted(write.key, was=was_deleted, now=known[-1].kind is Kind.DELETE)
-            return
-        del self.writes[write.key]
-        if self._sorted is not None:
-            del self._sorted[bisect_left(self._sorted, write.key)]
-        self._note_deleted(write.key, was=was_deleted, now=False)
+        key, was_deleted = write.key, _deletes(self._writes[write.key])
+        left = [each for each in self.of(key) if each is not write]
+        if len(left) > 1:
+            self._writes[key] = left
+        elif left:
+            self._writes[key] = left[0]
+        else:
+            del self._writes[key]
+            if self._sorted is not None:
+                del self._sorted[bisect_left(self._sorted, key)]
+        self._note_deleted(key, was=was_deleted, now=bool(left) and _deletes(left))
 
     def under(self, prefix: bytes, after: bytes) -> Iterator[PendingWrite]:
         keys = self._in_order()
         for place in range(*_between(keys, prefix, after)):
-            yield self.writes[keys[place]][-1]
+            yield _newest(self._writes[keys[place]])
 
     def deleted(self, prefix: bytes, after: bytes, limit: int) -> list[str]:
         self._in_order()
@@ -268,8 +290,17 @@ class _Keys:
             del self._deleted[bisect_left(self._deleted, key)]
 
     def newest_size(self, key: str) -> int:
-        known = self.writes.get(key)
-        return known[-1].size if known else 0
+        known = self._writes.get(key)
+        return _newest(known).size if known is not None else 0
+
+
+def _newest(known: PendingWrite | list[PendingWrite]) -> PendingWrite:
+    return known[-1] if isinstance(known, list) else known
+
+
+def _deletes(known: PendingWrite | list[PendingWrite]) -> bool:
+    """Whether the newest write of a key is a delete."""
+    return _newest(known).kind is Kind.DELETE
 
 
 def _between(keys: list[str], prefix: bytes, after: bytes) -> tuple[int, int]:

@@ -25,8 +25,10 @@ SIZE_PER_SECOND = 1 << 20
 MAX_DELAY = 60.0
 """Seconds that even the largest write yields to others."""
 
-Rank = tuple[int, float, int]
-"""Sorts; the least goes first."""
+Rank = int
+"""Sorts; the least goes first. One number: 100,000 tuples would take 9 MB."""
+_SEQ_BITS, _TIME_BITS = 48, 64
+_MICROSECONDS = 1_000_000
 
 
 class Ranked(Protocol):
@@ -49,7 +51,12 @@ class Ranked(Protocol):
 def rank(write: Ranked) -> Rank:
     """By priority, then by age and size, then in the order of acceptance."""
     delay = min(MAX_DELAY, write.size / SIZE_PER_SECOND)
-    return -write.priority, write.first_accepted + delay, write.seq
+    at = max(0, int((write.first_accepted + delay) * _MICROSECONDS))
+    return (((-write.priority << _TIME_BITS) + at) << _SEQ_BITS) + write.seq
+
+
+def seq_of(rank: Rank) -> int:
+    return rank & ((1 << _SEQ_BITS) - 1)
 
 
 class PushScheduler:
@@ -94,7 +101,7 @@ class PushScheduler:
                 heapq.heappush(self._ready, rank(write))
         while self._ready:
             entry = heapq.heappop(self._ready)
-            write = self._due(entry[-1], now)
+            write = self._due(seq_of(entry), now)
             if write is not None and rank(write) == entry:
                 return write
         return None

@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from s3d.agent.stores.write_queue.pending_index import PendingIndex
 from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
-from s3d.agent.stores.write_queue.push_scheduler import MAX_DELAY, PushScheduler, rank
+from s3d.agent.stores.write_queue.push_scheduler import MAX_DELAY, PushScheduler, rank, seq_of
 
 MIB = 1 << 20
 
@@ -127,3 +128,10 @@ def test_a_greater_priority_goes_first() -> None:
 def test_a_stream_of_small_ones_delays_nobody_longer_than_patience(write: Write, size: int) -> None:
     later = Write(10, size, write.first_accepted + MAX_DELAY + 0.001, write.priority)
     assert rank(write) < rank(later)
+
+
+@pytest.mark.parametrize("priority", [-1_000, -1, 0, 1, 1_000])
+def test_a_rank_has_the_number_of_its_write(priority):
+    write = Write((1 << 40) + 7, 1 << 40, 1.8e9, priority=priority)
+    assert seq_of(rank(write)) == write.seq
+    assert rank(write) < rank(Write(1, 0, 0.0, priority=priority - 1))
