@@ -18,6 +18,7 @@ from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.write_queue import build_queue, open_queue_files
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
@@ -119,7 +120,7 @@ async def open_gateway(
             places=places,
             account=SimpleNamespace(before=SimpleNamespace(note=lambda journal: None)),
         )
-        journal, staging = await open_queue_files(state, events, states, leaving)
+        journal, staging = await open_queue_files(state, events, states, leaving, Registry())
         past_cache: ObjectStore = observed if layer is None else CacheBypass(layer)
         top, queue = build_queue(
             config,

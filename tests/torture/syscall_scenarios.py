@@ -37,7 +37,8 @@ def places_of(folder: Path) -> Places:
 class Scenario(Protocol):
     """prepare, then play until the end or a kill; verify belongs to another process."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def session(self, folder: Path) -> Any:
         """`async with scenario.session(folder) as play: await play(acknowledge)`."""

@@ -74,7 +74,8 @@ async def look(client: Client, *, versioned: bool) -> dict[str, Any]:
         found["uploads"][row["Key"]] = parts
     if versioned:
         answer = await client("ListObjectVersions", Bucket=BUCKET)
-        found["versions"] = past = {}
+        past: dict[str, list[int]] = {}
+        found["versions"] = past
         for row in reversed(answer.get("Versions", [])):  # of a key, the newest comes first
             past.setdefault(row["Key"], []).append(row["Size"])
         found["markers"] = [row["Key"] for row in answer.get("DeleteMarkers", [])]

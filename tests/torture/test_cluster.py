@@ -7,6 +7,7 @@ acknowledged before arrives and can be read, and writing goes on.
 from __future__ import annotations
 
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def write(agent: AgentProcess, name: str, numbers: range) -> dict[str, bytes]:
 
 def s3d(agent: AgentProcess, *arguments: str) -> None:
     subprocess.run(
-        [agent.process.args[0], "-m", "s3d", *arguments],  # type: ignore[index]
+        [sys.executable, "-m", "s3d", *arguments],
         env=agent.env,
         check=True,
         stdout=subprocess.DEVNULL,
@@ -80,5 +81,6 @@ def test_a_volume_server_may_end_under_three_agents(tmp_path: Path) -> None:
         finally:
             for agent in agents:
                 agent.kill()
-                agent.process.stdout.close()
+                if agent.process.stdout is not None:
+                    agent.process.stdout.close()
     assert len(written) == AGENTS * WRITES * 2

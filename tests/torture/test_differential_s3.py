@@ -104,7 +104,7 @@ def moto() -> Iterator[Peer]:
         pytest.skip(str(error))
     (port,) = free_ports(1)
     peer = Peer("moto", f"http://127.0.0.1:{port}", "peerkey1234567", "peersecret1234567")
-    command = [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             for _ in range(int(START_TIMEOUT / 0.1)):

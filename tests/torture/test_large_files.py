@@ -91,7 +91,7 @@ class Way:
         """Requests for parts that reached the remote."""
 
     def run(
-        self, parts: int, when: Callable[[Head], bool], begin: Callable[[AgentProcess], None],
+        self, parts: int, when: Callable[[Head], bool], begin: Callable[[AgentProcess], object],
         is_done: Callable[[AgentProcess], bool],
     ) -> None:  # fmt: skip
         """Kill the agent while it moves parts, KILLS times; then let it end its work."""
@@ -186,7 +186,7 @@ def test_a_file_goes_up_and_comes_down_by_transfers(
     up.run(
         size // PART,
         is_sent_part,
-        lambda agent: TransferClient(agent.client).start(upload) and None,
+        lambda agent: TransferClient(agent.client).start(upload),
         lambda agent: _has_ended(agent) and _is_there(remote, bucket),
     )
     up.check(f"{way} up", size, began, free)
@@ -199,7 +199,7 @@ def test_a_file_goes_up_and_comes_down_by_transfers(
     down.run(
         size // PART,
         is_read_part,
-        lambda agent: TransferClient(agent.client).start(download) and None,
+        lambda agent: TransferClient(agent.client).start(download),
         _has_ended,
     )
     down.check("cp down", size, began, free)

@@ -95,7 +95,13 @@ def _request(method: str, path: str, data: bytes = b"") -> bytes:
 
 @pytest.fixture
 def endpoints(tmp_path: Path) -> Iterator[dict[str, Endpoint]]:
-    command = [sys.executable, "-m", "tests.torture.cost_server", tmp_path, *ENDPOINTS.values()]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.torture.cost_server",
+        str(tmp_path),
+        *ENDPOINTS.values(),
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         ports = [int(process.stdout.readline()) for _ in ENDPOINTS]

@@ -164,29 +164,27 @@ def _copy(rng: random.Random) -> Step:
 
 def _multipart(rng: random.Random) -> Step:
     key, upload = rng.choice(KEYS), {"UploadId": NO_UPLOAD}
-    name, members = rng.choice(
-        [
-            ("upload_part", {**upload, "PartNumber": 1, "Body": b"x"}),
-            ("upload_part", {**upload, "PartNumber": 10_001, "Body": b"x"}),
-            ("list_parts", upload),
-            ("abort_multipart_upload", upload),
-            ("complete_multipart_upload", upload),
-            ("complete_multipart_upload", {**upload, "MultipartUpload": {"Parts": []}}),
-        ]
-    )
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("upload_part", {**upload, "PartNumber": 1, "Body": b"x"}),
+        ("upload_part", {**upload, "PartNumber": 10_001, "Body": b"x"}),
+        ("list_parts", upload),
+        ("abort_multipart_upload", upload),
+        ("complete_multipart_upload", upload),
+        ("complete_multipart_upload", {**upload, "MultipartUpload": {"Parts": []}}),
+    ]
+    name, members = rng.choice(calls)
     return _step(name, key, dict(members))
 
 
 def _delete(rng: random.Random) -> Step:
-    name, members = rng.choice(
-        [
-            ("delete_objects", {"Delete": {"Objects": []}}),
-            ("delete_objects", {"Delete": {"Objects": [{"Key": "none"}], "Quiet": True}}),
-            ("delete_objects", {"Delete": {"Objects": [{"Key": "none"}] * 2}}),
-            ("delete_object", {"Key": "none"}),
-            ("delete_object", {"Key": "none", "VersionId": "no-such-version"}),
-        ]
-    )
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("delete_objects", {"Delete": {"Objects": []}}),
+        ("delete_objects", {"Delete": {"Objects": [{"Key": "none"}], "Quiet": True}}),
+        ("delete_objects", {"Delete": {"Objects": [{"Key": "none"}] * 2}}),
+        ("delete_object", {"Key": "none"}),
+        ("delete_object", {"Key": "none", "VersionId": "no-such-version"}),
+    ]
+    name, members = rng.choice(calls)
     return _step(name, "", members)
 
 
