@@ -17,6 +17,7 @@ pytestmark = needs_fuse
 
 FILES = 30
 MTIME_NS = 1_600_000_000_123_456_789
+WHO = ("NAME", "EMAIL")
 MODES = (0o600, 0o644, 0o755)
 
 
@@ -46,6 +47,62 @@ def rsync(source: Path, target: Path) -> list[str]:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = [line for line in done.stdout.splitlines() if len(line.split()[0]) == 11]
     return [line for line in lines if not line.endswith("/")]
+
+
+def git(*words: object, cwd: Path) -> str:
+    names = {f"GIT_{role}_{what}": "a@b" for role in ("AUTHOR", "COMMITTER") for what in WHO}
+    env = {"HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "PATH": os.environ["PATH"]} | names
+    command = ["git", *map(str, words)]
+    return subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def changed_since(snapshot: Path, folder: Path) -> list[str]:
+    """The files that an incremental tar packs. snapshot: tar's list of the last one."""
+    command = ["tar", "-cf", "-", "--no-check-device", "-g", snapshot, "-C", folder.parent]
+    packed = subprocess.run([*command, folder.name], capture_output=True, check=True).stdout
+    listed = subprocess.run(["tar", "-tf", "-"], input=packed, capture_output=True, check=True)
+    return [line for line in listed.stdout.decode().splitlines() if not line.endswith("/")]
+
+
+def object_requests(network: Network) -> list[str]:
+    """The HEADs, and the GETs of objects, since the last call."""
+    heads = [each.head for each in network.take_seen()]
+    return [
+        f"{head.method} {head.target}"
+        for head in heads
+        if head.method == "HEAD" or (head.method == "GET" and "list-type" not in head.target)
+    ]
+
+
+def test_git_and_tar_find_nothing_changed_after_a_restart(
+    gateway: Gateway, network: Network, folder: Path, source: Path, new_bucket: str, tmp_path: Path
+) -> None:
+    (source / "link").unlink()
+    settings = {"S3D_FUSE_MOUNT": "true", "S3D_FUSE_MOUNT_DIR": str(folder)}
+    agent = gateway.start(**settings)
+    git("init", "-q", cwd=source)
+    git("add", "-A", cwd=source)
+    git("commit", "-qm", "one", cwd=source)
+    clone = folder / new_bucket / "clone"
+    git("clone", "-q", source, clone, cwd=source)
+    for file in clone.rglob("f*"):  # older than the index, or git reads them each time
+        os.utime(file, ns=(MTIME_NS, MTIME_NS))
+    assert git("status", "--porcelain", cwd=clone) == ""
+    files = len(changed_since(tmp_path / "snapshot", clone))
+    assert files > FILES
+    gateway.drain()
+    assert agent.stop() == 0
+    gateway.start(**settings)
+    network.take_seen()
+    assert git("status", "--porcelain", cwd=clone) == ""
+    assert changed_since(tmp_path / "snapshot", clone) == []
+    of_files = [
+        each for each in object_requests(network) if each.rpartition("/")[2].startswith("f")
+    ]
+    assert len(of_files) < FILES / 3, of_files
+    gateway.agent.stop()
 
 
 def test_rsync_copies_nothing_again_and_no_file_costs_a_request(

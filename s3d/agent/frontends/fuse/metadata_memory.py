@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Sequence
 
 from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.folder_memory import FolderId
-from s3d.agent.frontends.fuse.metadata_table import FileMetadata, MetadataTable
+from s3d.agent.frontends.fuse.metadata_table import FileMetadata, MetadataTable, above
 from s3d.agent.frontends.fuse.written_attributes import read_link
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.storage.record_cache import LRUCache
@@ -78,11 +79,14 @@ class MetadataMemory:
         known = self.get(info.bucket, info.key)
         return known is None or not same_etag(known.etag, info.etag)
 
-    def move(self, bucket: str, old: str, new: str) -> None:
-        """An object has another key."""
-        known = self.get(bucket, old)
-        self._replace(bucket, old, None)
-        self._replace(bucket, new, known)
+    def move(self, bucket: str, keys: Sequence[tuple[str, str]]) -> None:
+        """Objects have other keys. keys: old and new ones. Reads a file: for threads."""
+        for prefix in {above(key) for pair in keys for key in pair}:
+            self.recall((bucket, prefix))
+        for old, new in keys:
+            known = self.get(bucket, old)
+            self._replace(bucket, old, None)
+            self._replace(bucket, new, known)
 
     def describe(self, bucket: str, key: str, entry: Entry) -> Entry:
         """An entry as the metadata of its object, or of the marker of the folder, describe it."""

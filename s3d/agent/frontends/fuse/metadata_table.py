@@ -185,10 +185,15 @@ def _folder(bucket: str, prefix: str) -> bytes:
     return f"{bucket}/{prefix}".encode()
 
 
+def above(key: str) -> str:
+    """The prefix of the folder that an object is in. A folder's own marker is in that above it."""
+    return key[: key.rstrip("/").rfind("/") + 1]
+
+
 def _name(bucket: str, key: str) -> tuple[bytes, bytes]:
-    """The columns folder and name. A folder's own marker is in the folder above it."""
-    start = key.rstrip("/").rfind("/") + 1
-    return _folder(bucket, key[:start]), key[start:].encode()
+    """The columns folder and name."""
+    prefix = above(key)
+    return _folder(bucket, prefix), key[len(prefix) :].encode()
 
 
 def _values(metadata: FileMetadata) -> tuple[str, int | None, int | None, bytes | None]:

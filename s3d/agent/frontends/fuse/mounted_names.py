@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from s3d.agent.frontends.fuse.directories import Directories, Resolved
 from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, Entry, folder_entry
@@ -108,12 +108,14 @@ class MountedNames:
         if folder[0]:
             self._kept.keep(folder)
 
-    def note_moved(self, old: str, was: Resolved, new: str, new_key: str) -> None:
-        """The mount has moved an object or a folder within its bucket."""
+    def note_moved(
+        self, old: str, was: Resolved, new: str, keys: Sequence[tuple[str, str]]
+    ) -> None:
+        """The mount has moved an object or a folder within its bucket. keys: old and new ones, of
+        all objects."""
+        self._metadata.move(was.bucket, keys)
         if was.entry.is_folder:
             self._memory.changed(was.bucket)  # all that is below has other keys
-        else:
-            self._metadata.move(was.bucket, was.key, new_key)
         self.note_removed(old, was)
         entry = was.entry._replace(etag="")  # a copy may have another one
         self._put(*self._directories.locate(new), entry)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
@@ -71,9 +71,9 @@ class NameChanges:
         else:
             self._bridge.call(lambda: self._client.delete(bucket, prefix))
 
-    def rename(self, rename: Rename, flags: int, *, replaces: bool) -> None:
-        """Rename an object or a folder. flags: of renameat2(2). replaces: something has the new
-        name already.
+    def rename(self, rename: Rename, flags: int, *, replaces: bool) -> Sequence[tuple[str, str]]:
+        """Rename an object or a folder; the old and new keys of all objects. flags: of
+        renameat2(2). replaces: something has the new name already.
 
         Raises EEXIST for that with RENAME_NOREPLACE, EINVAL for RENAME_EXCHANGE, ENOTEMPTY for a
         folder that has names.
@@ -83,7 +83,7 @@ class NameChanges:
         if replaces and flags & RENAME_NOREPLACE:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), rename.new)
         if rename.old == rename.new:
-            return
+            return ()
         if rename.is_folder and rename.new.startswith(rename.old):
             raise OSError(errno.EINVAL, "a folder cannot be moved into itself")
         if rename.is_folder and replaces:
@@ -91,7 +91,7 @@ class NameChanges:
         replaced = self._written.find(Place(rename.bucket, rename.new))
         if replaced is not None:
             _keep_old_bytes(replaced)
-        self._renames.rename(rename)
+        return self._renames.rename(rename)
 
     def symlink(self, place: Place, target: str) -> None:
         """Store a symbolic link."""

@@ -76,9 +76,10 @@ class NameOps:
         elif source.entry.is_folder:
             key += "/"
         self._readers.keep((bucket, key))
-        self._changes.rename(Rename(bucket, source.key, key), flags, replaces=target is not None)
+        rename = Rename(bucket, source.key, key)
+        moved = self._changes.rename(rename, flags, replaces=target is not None)
         self._readers.move(bucket, source.key, key)
-        self._names.note_moved(old, source, new, key)
+        self._names.note_moved(old, source, new, moved)
 
     def symlink(self, path: str, target: str) -> None:
         if not self._names.has_links:

@@ -66,9 +66,10 @@ class Renames:
         self._journal = written.journal
         self._written = written
 
-    def rename(self, rename: Rename) -> None:
+    def rename(self, rename: Rename) -> Sequence[tuple[str, str]]:
         """Rename an object or a folder, and replace what has the new name; a folder there must be
-        empty, which is not checked. Raises OSError: ENOENT, EXDEV for too large a folder."""
+        empty, which is not checked. The old and new keys. Raises OSError: ENOENT, EXDEV for too
+        large a folder."""
         keys = self._keys_of(rename)
         for key in keys:
             file = self._written.find(Place(rename.bucket, key))
@@ -83,6 +84,7 @@ class Renames:
                 self._journal.end_rename(id)
             raise
         self._journal.end_rename(id)
+        return moves.pairs
 
     def resume(self) -> None:
         """Go on with the renames of an earlier run; what fails is logged and tried again at the

@@ -40,7 +40,7 @@ def test_what_an_earlier_run_has_seen_describes_a_file_but_not_over_what_is_newe
     before = MetadataMemory(table)
     for key in ("d/f", "d/g", "d/old"):
         before.put("b", key, FileMetadata("e1", 7, 0o600))
-    before.move("b", "d/old", "d/new")
+    before.move("b", [("d/old", "d/new")])
     before.close()
     after = MetadataMemory(MetadataTable(tmp_path / "metadata.sqlite"))
     after.put("b", "d/g", FileMetadata("e2", 9, 0o640))
@@ -52,4 +52,23 @@ def test_what_an_earlier_run_has_seen_describes_a_file_but_not_over_what_is_newe
     assert after.describe("b", "d/g", entry("e2")).mtime_ns == 9
     assert after.describe("b", "d/new", entry("e1")) == seen
     assert after.describe("b", "d/old", entry("e1")) == entry("e1")
+    after.close()
+
+
+def test_what_an_earlier_run_has_seen_goes_along_with_a_folder(tmp_path: Path) -> None:
+    before = MetadataMemory(MetadataTable(tmp_path / "metadata.sqlite"))
+    for key in ("old/f", "old/sub/g", "other/h"):
+        before.put("b", key, FileMetadata("e1", 7, 0o600))
+    before.close()
+    moving = MetadataMemory(MetadataTable(tmp_path / "metadata.sqlite"))
+    moving.move("b", [(f"old/{name}", f"new/{name}") for name in ("f", "sub/g", "unknown")])
+    seen = entry("e1")._replace(mtime_ns=7, mode=0o100600)
+    assert moving.describe("b", "new/sub/g", entry("e1")) == seen
+    moving.close()
+    after = MetadataMemory(MetadataTable(tmp_path / "metadata.sqlite"))
+    for folder in ("old/", "old/sub/", "new/", "new/sub/", "other/"):
+        after.recall(("b", folder))
+    for key, shown in (("new/f", seen), ("new/sub/g", seen), ("other/h", seen),
+                       ("old/f", entry("e1")), ("new/unknown", entry("e1"))):  # fmt: skip
+        assert after.describe("b", key, entry("e1")) == shown
     after.close()

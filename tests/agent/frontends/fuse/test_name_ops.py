@@ -164,6 +164,24 @@ async def test_folders_are_renamed_with_what_is_below(world: World, fs: FileSyst
     await asyncio.to_thread(work)
 
 
+async def test_files_of_a_renamed_folder_keep_their_times_and_permissions(
+    world: World, fs: FileSystem
+) -> None:
+    def work() -> None:
+        for path in ("/d/f", "/d/e/g"):
+            make_file(fs, path)
+            fs.set_times(f"{ROOT}{path}", 0, 10**18)
+            fs.set_mode(f"{ROOT}{path}", 0o600)
+        fs.rename(f"{ROOT}/d", f"{ROOT}/new", 0)
+        world.store.operations.clear()
+        for folder in ("/new", "/new/e"):
+            (file,) = [each for each in fs.read_directory(f"{ROOT}{folder}") if each.name != "e"]
+            assert (file.attributes.mtime_ns, file.attributes.mode) == (10**18, 0o100600)
+        assert "HeadObject" not in world.store.operations
+
+    await asyncio.to_thread(work)
+
+
 async def test_an_open_file_survives_its_removal_and_its_rename(
     world: World, fs: FileSystem
 ) -> None:
