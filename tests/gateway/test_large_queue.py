@@ -25,7 +25,7 @@ WRITES = 100_000
 AT_ONCE = 500
 READY_CPU = 3.0
 """Seconds of CPU until the agent serves; on a machine that is not busy, of the clock."""
-MOST_RSS = 150 << 20
+MOST_RSS = 120 << 20
 
 
 async def fill(folder: Path, bucket: str) -> None:

@@ -115,6 +115,8 @@ class SettingsApplier:
             queue.admission.admit_waiting()
         if new.write_queue.bandwidth != old.write_queue.bandwidth:
             queue.throttle.timetable = new.write_queue.bandwidth
+        if new.write_queue.priorities != old.write_queue.priorities:
+            queue.journal.recorder.priorities = new.write_queue.priorities
         if new.write_queue.filter != old.write_queue.filter:
             self._gateway.push_policy.filter = new.write_queue.filter
             await reevaluate(queue.journal, self._gateway.push_policy)

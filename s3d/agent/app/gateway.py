@@ -202,7 +202,14 @@ async def open_gateway(
         states = RemoteStates()
         queue_files = None
         if config.write_queue.enabled:
-            queue_files = await open_queue_files(state, events, states, closing, registry)
+            queue_files = await open_queue_files(
+                config.write_queue,
+                state,
+                events,
+                states,
+                closing=closing,
+                registry=registry,
+            )
         tags = BucketTags(remote)
         policy = open_policy(config)
         if policy is not None:

@@ -53,9 +53,11 @@ def lock_queue(config: Config, places: Places, closing: AsyncExitStack) -> None:
 
 
 async def open_queue_files(
+    config: QueueConfig,
     state: RemoteState,
     events: Events,
     states: RemoteStates,
+    *,
     closing: AsyncExitStack,
     registry: Registry,
 ) -> tuple[Journal, Embedded]:
@@ -65,6 +67,7 @@ async def open_queue_files(
     index = open_index(folder, tables=journal_rows.TABLES, commits=commits)
     closing.callback(index.close)
     journal = await Journal.open(index, events, remote_states=states, registry=registry)
+    journal.recorder.priorities = config.priorities
     closing.push_async_callback(journal.close)
     state.account.before.note(journal)
     return journal, open_store(index, folder, on_change=journal.recorder.record)

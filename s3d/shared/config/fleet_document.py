@@ -32,6 +32,7 @@ ALLOWED = (
     "write_queue.max_age",
     "write_queue.when_full",
     "write_queue.bandwidth",
+    "write_queue.priorities",
     "read_cache.filter",
     "read_cache.max_size",
     "read_cache.max_files",
@@ -40,8 +41,8 @@ ALLOWED = (
     "bandwidth_timetable",
     "log_level",
 )
-"""Filters, limits, bandwidth, the policy for uploads and the level of the log: nothing with which
-the writer of the document could reach files or credentials of a device."""
+"""Filters, limits, bandwidth, priorities, the policy for uploads and the level of the log: nothing
+with which the writer of the document could reach files or credentials of a device."""
 
 
 def parse_document(text: str, url: str) -> dict[str, Given]:

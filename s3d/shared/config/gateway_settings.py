@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from s3d.shared.config.priorities import Priorities, parse_priorities
 from s3d.shared.config.rules import Rule
 from s3d.shared.config.validators import (
     parse_bool,
@@ -56,6 +57,14 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Rule("When full: wait up to 60 s, then answer SlowDown; or reject", parse_when_full),
     ] = "wait"
+    priorities: Annotated[
+        Priorities,
+        Rule(
+            "Which writes to push first, by BUCKET/PREFIX: photos/=10, logs/=-5; else 0",
+            parse_priorities,
+            lines=True,
+        ),
+    ] = Priorities()
     bandwidth: Annotated[
         Timetable,
         Rule('Upload limit in bytes/s: 2MiB, "08:00 512KiB, 18:00 off", or off', parse_timetable),

@@ -26,6 +26,7 @@ from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.config.gateway_settings import CacheConfig, QueueConfig
 from s3d.shared.config.mount_settings import FuseConfig, MountConfig
 from s3d.shared.config.notification_settings import NotificationTargetConfig
+from s3d.shared.config.priorities import Priorities
 from s3d.shared.config.remote_events_settings import RemoteEventsConfig
 from s3d.shared.config.rules import (
     ENV,
@@ -328,6 +329,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return urlsplit(self.endpoint).port or 0
 
 
+_WRITTEN_AS_TEXT = (Path, Timetable, Conflicts, AfterUpload, BandwidthTimetable, Priorities)
+"""Types of values whose str() is how the setting is written."""
+
+
 def json_value(config: Config, name: str) -> Any:
     """The value as JSON has it; None when it is unset. name: "write_queue.max_size"."""
     value: Any = config
@@ -337,7 +342,7 @@ def json_value(config: Config, name: str) -> Any:
         return MASK
     if isinstance(value, Filter):
         return [str(term) for term in value.terms] or None
-    if isinstance(value, Path | Timetable | Conflicts | AfterUpload | BandwidthTimetable):
+    if isinstance(value, _WRITTEN_AS_TEXT):
         return str(value)
     return list(value) if isinstance(value, tuple) else value if value != "" else None
 

@@ -40,7 +40,7 @@ async def test_each_setting_changes_the_running_gateway(gateway):
     text = (
         'after_upload = "evict when verified"\nbandwidth_timetable = "1M:2M"\n'
         '[write_queue]\nmax_files = 7\nfilter = "b/only/"\n'
-        'bandwidth = "1MiB"\nwhen_full = "reject"\n'
+        'bandwidth = "1MiB"\npriorities = "b/=7"\nwhen_full = "reject"\n'
         '[read_cache]\nmax_files = 5\nmax_age = "5m"\nfilter = "b/cached/"\n'
     )
     await applier.apply(with_document(config, parse_document(text, URL)))
@@ -51,6 +51,7 @@ async def test_each_setting_changes_the_running_gateway(gateway):
     assert (cache.catalog.room.limits.files, cache.freshness.max_age) == (5, 300.0)
     assert str(cache.eligibility.rules.filter) == "b/cached/"
     assert running.uploads.rules.after_upload.evicts
+    assert queue.journal.recorder.priorities.of("b", "k") == 7
     assert folders.woken == 1
     assert running.remote.traffic.is_active
 

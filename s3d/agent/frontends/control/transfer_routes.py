@@ -35,11 +35,10 @@ from s3d.agent.stores.write_queue.queue_status import (
     transfer_of_conflict,
 )
 from s3d.shared import control
+from s3d.shared.config.priorities import MAX_PRIORITY
 from s3d.shared.transfers import PriorityRequest, RetryRequest, Transfer, TransferList
 
 PLACE = frozenset({"bucket", "prefix", "key"})
-MAX_PRIORITY = 1_000
-"""Highest priority; its negative is the lowest."""
 
 CONFLICT = PendingState.CONFLICT
 

@@ -39,6 +39,7 @@ from s3d.agent.stores.write_queue.pending_write import (
 from s3d.agent.stores.write_queue.pending_writes import PendingWrites, PushClaims
 from s3d.agent.stores.write_queue.queue_metrics import QueueMetrics
 from s3d.agent.stores.write_queue.remote_states import RemoteStates
+from s3d.shared.config.priorities import Priorities
 
 MOUNT_DELAY = 1.0
 """Seconds before a file of the mount is pushed: programs remove, rename or describe many of them
@@ -114,6 +115,8 @@ class WriteRecorder:
         self._remote_states = remote_states
         self._unversioned = unversioned
         self._metrics = metrics
+        self.priorities = Priorities()
+        """Of the writes that are accepted from now on; read by the writer thread."""
         self._moved: dict[Place, MovedWrite] = {}
         """Writes that are being moved here; read by the writer thread."""
 
@@ -185,6 +188,7 @@ class WriteRecorder:
         elif remote_etag is None:
             remote_etag = self._remote_states.shown(change.bucket, change.key, now)
         write = PendingWrite(0, kind, intern(change.bucket), change.key, size, now)
+        write.priority = self.priorities.of(change.bucket, change.key)
         if replaces is not None:
             write.retry_at = now + MOUNT_DELAY
         write.source = "" if source is None or source.key == change.key else source.key

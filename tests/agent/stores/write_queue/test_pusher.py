@@ -27,6 +27,7 @@ from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, Pendi
 from s3d.agent.stores.write_queue.pusher import PushTraffic
 from s3d.agent.stores.write_queue.remote_gate import AWAY, NEEDS_CREDENTIALS, RemoteGate
 from s3d.agent.stores.write_queue.verify_push import SMALL
+from s3d.shared.config.priorities import parse_priorities
 from tests.agent.stores.write_queue.rig import (
     BAD_KEY,
     DENIED,
@@ -43,6 +44,16 @@ from tests.agent.stores.write_queue.rig import (
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with open_rig(tmp_path) as opened:
         yield opened
+
+
+async def test_the_setting_decides_which_writes_are_pushed_first(rig: Rig) -> None:
+    rig.journal.recorder.priorities = parse_priorities("bbb/raw/=-5, bbb/alarms/=10")
+    for key in ("raw/1", "other", "alarms/1", "raw/2", "alarms/2"):
+        await rig.staged.put("bbb", key, b"value")
+    rig.start()
+    await rig.pushed()
+    pushed = [each["Key"] for each in rig.remote.of("PutObject")]
+    assert [key.partition("/")[0] for key in pushed] == ["alarms"] * 2 + ["other"] + ["raw"] * 2
 
 
 async def test_a_write_reaches_the_remote_as_it_was_made(rig: Rig) -> None:
