@@ -180,8 +180,12 @@ QUEUE_BANDWIDTH = _gauge(
 
 # ---------------------------------------------------------------- the read cache
 
-CACHE_HITS = _counter("s3d_cache_hits_total", "Reads that the cache answered.")
-CACHE_MISSES = _counter("s3d_cache_misses_total", "Reads for which the remote was needed.")
+CACHE_HITS = _counter(
+    "s3d_cache_hits_total", "GetObject requests whose bytes were in the cache, all of them."
+)
+CACHE_MISSES = _counter(
+    "s3d_cache_misses_total", "GetObject requests of which bytes were not in the cache."
+)
 CACHE_HIT_BYTES = _counter("s3d_cache_hit_bytes_total", "Bytes that the cache answered.")
 CACHE_STALE = _counter(
     "s3d_cache_stale_answers_total",

@@ -154,7 +154,6 @@ class FillCoordinator:
         ):
             raise await _refused(response, header)
         entry = Entry((bucket, key), members, size, self.catalog.blobs.new_id(), self.clock())
-        self.counters.fills.add()
         if size <= INLINE:
             return await self._small(opening, entry, members, body)
         held = stop - start
@@ -176,6 +175,7 @@ class FillCoordinator:
 
     async def _small(self, opening: _Opening, entry: Entry, members: Members, body: Body) -> Entry:
         """Fetch a whole small object into memory."""
+        self.counters.fills.add()
         async with aclosing(body):
             data = b"".join([chunk async for chunk in body])
         self.counters.fetched_bytes.add(len(data))
@@ -291,6 +291,7 @@ class FillCoordinator:
 
     async def _run(self, fetch: Fetch, body: Body, held: int) -> None:
         entry = fetch.entry
+        self.counters.fills.add()
         try:
             await fetch.run(body)
             self.counters.fetched_bytes.add(fetch.at - fetch.first * BLOCK)

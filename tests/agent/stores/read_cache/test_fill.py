@@ -72,6 +72,18 @@ async def test_a_range_fetches_the_blocks_it_touches_and_later_reads_what_is_mis
     assert rig.cache.catalog.peek("bbb", "k").is_whole
 
 
+@pytest.mark.finding("user-5")
+async def test_every_fetch_into_the_cache_is_counted(rig):
+    await rig.there.put("bbb", "k", DATA)
+    for start in (0, 4 * MIB):
+        await rig.s3("GetObject", Bucket="bbb", Key="k", Range=f"bytes={start}-{start + 99}")
+        await rig.quiet()
+    assert rig.cache.fills.counters.fills.value == rig.remote.gets() == 2
+    assert await rig.s3.read("bbb", "k") == DATA
+    await rig.quiet()
+    assert rig.cache.fills.counters.fills.value == rig.remote.gets()
+
+
 async def test_random_ranges_are_right_and_nothing_is_fetched_twice(rig):
     await rig.there.put("bbb", "k", DATA)
     random_ = random.Random(3)
