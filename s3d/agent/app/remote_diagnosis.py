@@ -25,7 +25,7 @@ from s3d.shared.errors import S3dError
 from s3d.shared.findings import Finding, fail, ok, warn
 from s3d.shared.text import count
 
-CLOCK_TOLERANCE = 60.0
+MAX_CLOCK_OFFSET = 60.0
 """Seconds that the clocks may differ; S3 refuses requests from 900 on."""
 TIME_LIMIT = 3.0
 """Seconds for the whole diagnosis."""
@@ -110,7 +110,7 @@ def finding_of(error: S3Error, url: str) -> Finding:
 
 def _clock(remote: RemoteBackend) -> Iterator[Finding]:
     offset = remote.health.clock_offset
-    if abs(offset) > CLOCK_TOLERANCE:
+    if abs(offset) > MAX_CLOCK_OFFSET:
         way = "behind" if offset > 0 else "ahead of"
         yield warn(
             "clock",

@@ -95,16 +95,26 @@ def has_expired(rules: Iterable[Mapping[str, Any]], version: Version, now: float
     return any(matches(rule, version) and _removes(rule, version, now) for rule in rules)
 
 
-def is_upload_overdue(
-    rules: Iterable[Mapping[str, Any]], key: str, initiated: float, now: float
-) -> bool:
-    """Whether a rule aborts a multipart upload that was initiated then and is not complete."""
+def abort_of(rules: Iterable[Mapping[str, Any]], key: str, initiated: float) -> Expiry | None:
+    """When a multipart upload that was initiated then is aborted unless it is complete, by the
+    earliest of the enabled rules."""
+    expiries = []
     for rule in rules:
         days = (rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation")
         prefix = _conditions(rule).get("Prefix") or ""
-        if days is not None and key.startswith(prefix) and _midnight_after(initiated, days) <= now:
-            return True
-    return False
+        if days is not None and key.startswith(prefix):
+            expiries.append(Expiry(_midnight_after(initiated, days), str(rule.get("ID", ""))))
+    return min(expiries, default=None)
+
+
+def abort_members(expiry: Expiry | None) -> Members:
+    """The members AbortDate and AbortRuleId of an upload; empty when no rule aborts it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
+    """
+    if expiry is None:
+        return {}
+    return {"AbortDate": datetime.fromtimestamp(expiry.at, UTC), "AbortRuleId": expiry.rule_id}
 
 
 def _conditions(rule: Mapping[str, Any]) -> Mapping[str, Any]:

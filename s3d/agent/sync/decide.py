@@ -210,12 +210,18 @@ class Step:
         return local.signature.size if local is not None and self.action is Action.UPLOAD else 0
 
 
-MOST_DELETIONS = 50
-MOST_SHARE = 0.25
+MAX_DELETIONS = 50
+MAX_DELETED_SHARE = 0.25
 
 
 class MassDeletionGuard(Exception):
     """A plan deletes so many files that the user has to approve it. str(): why."""
+
+
+def is_mass_deletion(deleted: int, total: int) -> bool:
+    """Whether a person has to approve the deletion of so many of total files: of more than
+    MAX_DELETIONS, and of more than MAX_DELETED_SHARE."""
+    return deleted > max(MAX_DELETIONS, MAX_DELETED_SHARE * total)
 
 
 def check_deletions(
@@ -245,7 +251,7 @@ def check_deletions(
             raise MassDeletionGuard(
                 f"{side} is empty: {many} {agreed} files would be deleted {where}"
             )
-    if found and len(found) + recent > max(MOST_DELETIONS, MOST_SHARE * (agreed + recent)):
+    if found and is_mass_deletion(len(found) + recent, agreed + recent):
         before = f", after {recent} just before" if recent else ""
         raise MassDeletionGuard(f"{len(found)} of {agreed} files would be deleted{before}")
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.sync.decide import is_mass_deletion
 from s3d.agent.transfers.items import Item, below, item_of_file, items_of
 from s3d.agent.transfers.local_files import is_part
 from s3d.agent.transfers.local_walk import SKIP, walk
@@ -26,8 +27,6 @@ from s3d.shared.key_patterns import inclusion
 from s3d.shared.transfer_options import SyncRules
 from s3d.shared.transfers import TransferRequest
 
-MOST_DELETIONS = 50
-MOST_SHARE = 0.25
 _MD5 = re.compile('"?([0-9a-f]{32})"?')
 _KEYED = ("aws:kms", "aws:kms:dsse")
 """Encryptions whose ETag is not the MD5 of the data:
@@ -69,7 +68,7 @@ class Outcome:
             return ""
         if not self.sources:
             return f"the source is empty: s3d sync --yes deletes all {number} of the target"
-        if number > max(MOST_DELETIONS, MOST_SHARE * self.targets):
+        if is_mass_deletion(number, self.targets):
             return f"{number} of {self.targets} would be deleted: s3d sync --yes deletes them"
         return ""
 

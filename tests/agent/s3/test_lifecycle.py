@@ -8,12 +8,13 @@ import pytest
 
 from s3d.agent.s3.lifecycle import (
     DAY,
+    Expiry,
     Version,
+    abort_of,
     enabled,
     expiration_member,
     expiry_of,
     has_expired,
-    is_upload_overdue,
     matches,
 )
 
@@ -114,6 +115,7 @@ def test_an_upload_that_is_not_completed_is_aborted():
     rules = [
         rule(Filter={"Prefix": "logs/"}, AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1})
     ]
-    assert not is_upload_overdue(rules, "logs/a", NOON, NOON + DAY)
-    assert is_upload_overdue(rules, "logs/a", NOON, MIDNIGHT + 2 * DAY)
-    assert not is_upload_overdue(rules, "photos/a", NOON, NOON + 90 * DAY)
+    assert abort_of(rules, "logs/a", NOON) == Expiry(MIDNIGHT + 2 * DAY, "r")
+    assert abort_of(rules, "photos/a", NOON) is None
+    sooner = rule(ID="s", AbortIncompleteMultipartUpload={"DaysAfterInitiation": 0})
+    assert abort_of([*rules, sooner], "logs/a", NOON) == Expiry(MIDNIGHT + DAY, "s")

@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.lifecycle import (
     Version,
+    abort_members,
+    abort_of,
     enabled,
     expiration_member,
     expiry_of,
     has_expired,
-    is_upload_overdue,
 )
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.index import Index
@@ -76,6 +77,14 @@ class Expiration:
             return {}
         record = self._index.read_inline(lambda reader: reader.object(bucket, key.encode()))
         return {} if record is None else self.members(bucket, record)
+
+    def members_of_upload(self, bucket: str, upload: UploadRecord) -> Members:
+        """The members AbortDate and AbortRuleId; empty when no rule aborts the upload.
+
+        To be called on the loop.
+        """
+        rules = self._rules_of(bucket)
+        return abort_members(abort_of(rules, upload.key, upload.initiated)) if rules else {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -152,7 +161,8 @@ class Expiration:
                 return aborted
             after = (uploads[-1].key.encode(), uploads[-1].id)
             for upload in uploads:
-                if is_upload_overdue(rules, upload.key, upload.initiated, now):
+                abort = abort_of(rules, upload.key, upload.initiated)
+                if abort is not None and abort.at <= now:
                     action = partial(release_upload, bucket, upload)
                     aborted += await self._index.write(action, frees=True)
 

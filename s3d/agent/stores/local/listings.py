@@ -1,6 +1,8 @@
-"""ListObjects and ListObjectsV2.
+"""ListObjects, ListObjectsV2, ListMultipartUploads and ListParts.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow, PartRecord, UploadRecord
+from s3d.agent.stores.local.expiration import Expiration
 from s3d.agent.stores.local.lookup import find_bucket, find_upload
 from s3d.agent.stores.local.object_description import moment, row
 from s3d.agent.stores.local.ownership import Ownership, shows_owners
@@ -163,11 +166,12 @@ _LAST = "~"
 
 
 class UploadOps:
-    """Handlers of the two listings."""
+    """Handlers of ListMultipartUploads and ListParts."""
 
-    def __init__(self, index: Index, ownership: Ownership) -> None:
+    def __init__(self, index: Index, ownership: Ownership, expiration: Expiration) -> None:
         self._index = index
         self._ownership = ownership
+        self._expiration = expiration
 
     @operation("ListMultipartUploads")
     async def list_multipart_uploads(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -177,7 +181,8 @@ class UploadOps:
     @operation("ListParts")
     async def list_parts(self, request: S3Request[Members]) -> S3Response[Members]:
         look = partial(_list_parts, request.input, self._ownership)
-        return S3Response(await self._index.read_in_thread(look))
+        upload, output = await self._index.read_in_thread(look)
+        return S3Response(output | self._expiration.members_of_upload(request.bucket, upload))
 
 
 def _list_uploads(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Members:
@@ -217,7 +222,9 @@ def _list_uploads(input: Mapping[str, Any], ownership: Ownership, reader: Reader
     return {name: value for name, value in output.items() if value != []}
 
 
-def _list_parts(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Members:
+def _list_parts(
+    input: Mapping[str, Any], ownership: Ownership, reader: Reader
+) -> tuple[UploadRecord, Members]:
     upload = find_upload(reader, input["Bucket"], input["Key"], input["UploadId"])
     marker = int(input.get("PartNumberMarker") or 0)
     limit = page_size(input.get("MaxParts"), "max-parts")
@@ -235,7 +242,7 @@ def _list_parts(input: Mapping[str, Any], ownership: Ownership, reader: Reader) 
     }
     if page:
         output["Parts"] = [_part(part) for part in page]
-    return output
+    return upload, output
 
 
 def _upload(upload: UploadRecord, ownership: Ownership) -> Members:

@@ -167,6 +167,7 @@ class MultipartOps:
 
         await self._index.write(create)
         output: Members = {"Bucket": request.bucket, "Key": request.key, "UploadId": upload.id}
+        output |= self._expiration.members_of_upload(request.bucket, upload)
         if algorithm:
             output |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
         if chosen is not None:

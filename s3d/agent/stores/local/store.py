@@ -138,7 +138,7 @@ class LocalStore(TerminalStore):
                 default_checksum=default_checksum,
                 clock=clock,
             ),
-            UploadOps(index, ownership),
+            UploadOps(index, ownership, expiration),
             AnnotationOps(index, blobs, annotations, clock),
             RenameOps(index, publisher),
             TagOps(index, publisher),

@@ -45,7 +45,7 @@ from s3d.shared.logs import subject_fields
 
 logger = LimitedLogger(logging.getLogger(__name__))
 
-STALE = "x-s3d-stale"
+STALE_HEADER = "x-s3d-stale"
 """Header of stale responses, which could not be revalidated because the remote is unreachable:
 1."""
 
@@ -210,9 +210,9 @@ class ListOps:
         if newest > page.get("seq", 0):
             return None
         if "output" in page:
-            return S3Response(page["output"], headers={STALE: "1"})
+            return S3Response(page["output"], headers={STALE_HEADER: "1"})
         headers = tuple((name, value) for name, value in page["headers"])
-        wire = WireResponse(200, (*headers, (STALE, "1")))
+        wire = WireResponse(200, (*headers, (STALE_HEADER, "1")))
         return S3Response({}, BytesBody(page["body"]), 200, wire)
 
     async def _joined_answer(self, request: S3Request[Members]) -> S3Response[Any] | None:
@@ -222,7 +222,7 @@ class ListOps:
             )
         else:
             output = await self._part(request)
-        return None if output is None else S3Response(output, headers={STALE: "1"})
+        return None if output is None else S3Response(output, headers={STALE_HEADER: "1"})
 
     async def _part(self, request: S3Request[Members]) -> Members | None:
         requested = chain_of(request.input)

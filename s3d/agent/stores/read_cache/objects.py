@@ -28,7 +28,7 @@ from s3d.agent.stores.read_cache.entry import (
 )
 from s3d.agent.stores.read_cache.fill import FillCoordinator, Uncached
 from s3d.agent.stores.read_cache.invalidation import Invalidation
-from s3d.agent.stores.read_cache.listings import STALE
+from s3d.agent.stores.read_cache.listings import STALE_HEADER
 from s3d.agent.stores.read_cache.partial_body import FillBody
 from s3d.agent.stores.read_cache.revalidate import (
     OUTAGE_TIMEOUT,
@@ -43,7 +43,7 @@ logger = LimitedLogger(logging.getLogger(__name__))
 
 _NO_FILL = ("SlowDown", "PreconditionFailed")
 """Errors of a fill that are the cache's own, or that say that the object is another one by now."""
-_MOST_ABSENT = 10_000
+_MAX_NEGATIVE = 10_000
 """Maximum number of keys that are remembered as absent at the remote."""
 
 Name = tuple[str, str]
@@ -74,7 +74,7 @@ class ObjectReads:
         self._writes = writes
         self._tasks = tasks
         self._clock = clock
-        self._negative_cache: LRUCache[Name, float] = LRUCache(_MOST_ABSENT, lambda _: 1)
+        self._negative_cache: LRUCache[Name, float] = LRUCache(_MAX_NEGATIVE, lambda _: 1)
 
     def forget_absent(self, bucket: str, key: str = "") -> None:
         """Drop the key (for key "" all keys) from the negative cache: a write may have created
@@ -170,7 +170,7 @@ class ObjectReads:
         )
         if is_stale:
             self._counters.stale.add()
-            response.headers[STALE] = "1"
+            response.headers[STALE_HEADER] = "1"
             response.rendered_headers = None
         return response
 

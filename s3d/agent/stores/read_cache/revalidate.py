@@ -24,7 +24,7 @@ _OUTAGE = 5.0
 """Seconds for which the remote counts as unreachable after a failed request."""
 OUTAGE_TIMEOUT = 5.0
 """Timeout in seconds of a read that is not cached, soon after the remote was unreachable."""
-_ABSENT = 5.0
+_NEGATIVE_TTL = 5.0
 """Seconds for which a 404 of the remote is cached."""
 
 _NOT_HERE = "The remote is unreachable, and the object is not in the cache."
@@ -44,7 +44,7 @@ class Freshness:
 
     max_age: float = 60.0
     serve_stale: bool = True
-    negative_ttl: float = _ABSENT
+    negative_ttl: float = _NEGATIVE_TTL
 
 
 class Revalidation(NamedTuple):

@@ -55,7 +55,8 @@ class StoreControls:
 
     async def advance_clock(self, seconds: float) -> ClockState:
         """Raises ValueError."""
-        return await self.set_clock(self._clock.now() + seconds)
+        self._clock.offset_for(self._clock.now() + seconds)
+        return await self._move(self._clock.offset + seconds)
 
     async def reset_clock(self) -> ClockState:
         """Back to the machine's clock."""

@@ -142,6 +142,19 @@ async def test_a_version_under_object_lock_stays(s3, local, clock):
     assert len(await versions(s3, "locked")) == 2
 
 
+@pytest.mark.finding("user-6")
+async def test_an_upload_shows_when_it_is_aborted(s3, bucket):
+    abort = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
+    await put_rules(s3, bucket, {"ID": "abort", "Filter": {"Prefix": "a/"}, **abort})
+    date = datetime(2026, 12, 1, tzinfo=UTC)
+    place = {"Bucket": bucket, "Key": "a/k"}
+    upload = await s3("CreateMultipartUpload", **place)
+    assert (upload["AbortDate"], upload["AbortRuleId"]) == (date, "abort")
+    parts = await s3("ListParts", UploadId=upload["UploadId"], **place)
+    assert (parts["AbortDate"], parts["AbortRuleId"]) == (date, "abort")
+    assert "AbortDate" not in await s3("CreateMultipartUpload", Bucket=bucket, Key="b/k")
+
+
 async def test_unfinished_uploads_are_aborted(s3, bucket, local, clock):
     await put_rules(s3, bucket, {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}})
     place = {"Bucket": bucket, "Key": "large"}

@@ -12,7 +12,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, StreamBody, WireResponse
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache.invalidation import HARMLESS, changed
-from s3d.agent.stores.read_cache.listings import STALE
+from s3d.agent.stores.read_cache.listings import STALE_HEADER
 from tests.agent.stores.read_cache.rig import outage
 
 PLACE = {"Bucket": "b", "Key": "k"}
@@ -120,7 +120,7 @@ async def test_after_a_write_in_doubt_the_remote_is_asked(cached, error, name, m
     await fails(cached, error, name, **members)
     cached.remote.error = outage
     response = await cached.cache.call(S3Request(operations()["GetObject"], OBJECT))
-    assert response.headers[STALE] == "1"
+    assert response.headers[STALE_HEADER] == "1"
     cached.remote.error = None
     cached.time.now += 6
     await cached.there("PutObjectTagging", **OBJECT, Tagging=TAGGING)  # it was carried out

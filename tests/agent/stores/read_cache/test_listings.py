@@ -11,7 +11,7 @@ from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, WireRequest,
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache import listings
 from s3d.agent.stores.read_cache.layer import CacheBypass
-from s3d.agent.stores.read_cache.listings import STALE
+from s3d.agent.stores.read_cache.listings import STALE_HEADER
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from tests.agent.stores.read_cache.rig import answer_lost, open_rig, outage
 from tests.contract.client import Client, read
@@ -28,11 +28,11 @@ async def test_the_last_answer_is_given_marked_also_after_a_restart(rig):
     first = await page(rig, MaxKeys=2)
     token = first.output["NextContinuationToken"]
     second = await page(rig, MaxKeys=2, ContinuationToken=token)
-    assert STALE not in first.headers
+    assert STALE_HEADER not in first.headers
     rig.remote.error = outage
     await rig.restart()
     again = await page(rig, MaxKeys=2)
-    assert (again.output, again.headers) == (first.output, {STALE: "1"})
+    assert (again.output, again.headers) == (first.output, {STALE_HEADER: "1"})
     assert (await page(rig, MaxKeys=2, ContinuationToken=token)).output == second.output
     with pytest.raises(S3Error) as caught:
         await page(rig, Bucket="never-asked")
@@ -62,7 +62,9 @@ async def test_a_forwarded_page_comes_back_as_it_was(rig):
     rig.remote.error = outage
     stale = await rig.cache.call(request)
     assert await read(stale.body) == b"<x/>"
-    assert stale.wire == WireResponse(200, (("content-type", "application/xml"), (STALE, "1")))
+    assert stale.wire == WireResponse(
+        200, (("content-type", "application/xml"), (STALE_HEADER, "1"))
+    )
 
 
 async def test_nothing_is_kept_where_nothing_stale_is_wanted(tmp_path):
@@ -152,7 +154,7 @@ async def test_what_was_written_since_is_in_the_last_listing(rig):
     rig.remote.error = outage
     for _ in range(2):
         response = await page(rig)
-        assert (keys(response), response.headers) == (["b/1", "e/f", "new"], {STALE: "1"})
+        assert (keys(response), response.headers) == (["b/1", "e/f", "new"], {STALE_HEADER: "1"})
         row = response.output["Contents"][-1]
         there = await rig.there("HeadObject", Bucket="bbb", Key="new")
         assert (row["ETag"], row["Size"]) == (there["ETag"], 5)
@@ -172,7 +174,7 @@ async def test_a_write_of_which_a_listing_would_say_what_nobody_knows_ends_it(ri
     rig.remote.error = outage
     with pytest.raises(S3Error):
         await page(rig)
-    assert (await page(rig, Bucket="other")).headers == {STALE: "1"}
+    assert (await page(rig, Bucket="other")).headers == {STALE_HEADER: "1"}
 
 
 @pytest.mark.finding("D7")

@@ -15,7 +15,7 @@ from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache import objects
 from s3d.agent.stores.read_cache.cache_room import Limits
-from s3d.agent.stores.read_cache.listings import STALE
+from s3d.agent.stores.read_cache.listings import STALE_HEADER
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from tests.agent.stores.read_cache.rig import open_rig, outage
 from tests.contract.client import read
@@ -202,7 +202,7 @@ async def test_while_the_remote_is_away_what_is_here_is_given_and_marked(rig):
         for name in ("GetObject", "HeadObject"):
             request = S3Request(operations()[name], {"Bucket": "bbb", "Key": key})
             response = await rig.cache.call(request)
-            assert (response.headers[STALE], response.output["ContentLength"]) == ("1", size)
+            assert (response.headers[STALE_HEADER], response.output["ContentLength"]) == ("1", size)
             if response.body is not None:
                 assert await read(response.body) == data_of(size)
     with pytest.raises(S3Error) as caught:

@@ -16,7 +16,10 @@ class Opened:
 
     def __init__(self, path):
         self.index = Index.open(path, ephemeral=True)
-        self.clock = MovableClock(lambda: 1_000_000.0)
+        self.clock = MovableClock(self._real)
+        self.real = 1_000_000.0
+        self.passes = 0.0
+        """Seconds that pass with each look at the machine's clock."""
         self.rounds = self.replaced = 0
         self.controls = StoreControls(
             self.index, self.clock, apply_lifecycle=self._apply, on_replaced=self._replaced
@@ -25,6 +28,10 @@ class Opened:
     async def _apply(self):
         self.rounds += 1
         return 3
+
+    def _real(self):
+        self.real += self.passes
+        return self.real
 
     def _replaced(self):
         self.replaced += 1
@@ -52,6 +59,14 @@ async def test_the_clock_is_durable_and_expires_at_once(opened, tmp_path):
         await controls.set_clock(-1.0)
     assert (await controls.reset_clock()).offset == 0.0
     assert controls.warnings() == []
+
+
+@pytest.mark.finding("user-7")
+async def test_the_clock_is_ahead_by_exactly_what_it_was_advanced(opened):
+    opened.passes = 0.001
+    await opened.controls.advance_clock(DAY)
+    assert (await opened.controls.advance_clock(DAY)).offset == 2 * DAY
+    assert opened.controls.warnings() == ["the clock of the store is 2 d ahead: s3d clock reset"]
 
 
 async def test_a_reset_ends_everything_but_snapshots(opened):
