@@ -120,7 +120,9 @@ async def open_gateway(
             places=places,
             account=SimpleNamespace(before=SimpleNamespace(note=lambda journal: None)),
         )
-        journal, staging = await open_queue_files(state, events, states, leaving, Registry())
+        journal, staging = await open_queue_files(
+            config.write_queue, state, events, states, closing=leaving, registry=Registry()
+        )
         past_cache: ObjectStore = observed if layer is None else CacheBypass(layer)
         top, queue = build_queue(
             config,
