@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.events import Click
+from textual.events import Click, Event
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -22,6 +22,7 @@ from textual.strip import Strip
 from s3d.shared.text import safe
 from s3d.tui.draw import cell
 from s3d.tui.themes import UNICODE, Glyphs
+from s3d.tui.type_ahead import is_about_rows
 
 _SIGN_CELLS = 2
 """Cells before the first column: cursor and mark."""
@@ -308,6 +309,25 @@ class Table(ScrollView, can_focus=True):
             for text, column, column_width in zip(cells, self.columns, widths, strict=False)
         ]
         return Strip([Segment(cell(signs + " ".join(parts), width), style)])
+
+
+class LateTable(Table):
+    """A table whose rows are read after it is shown: keys that are about rows wait for them."""
+
+    is_reading = True
+    """The rows have not come yet."""
+
+    def holds_key(self, event: Event) -> bool:
+        """Whether a key has to wait: see TypeAhead."""
+        return self.is_reading and is_about_rows(event)
+
+    def show(self, rows: Sequence[Row], ids: Callable[[int], str] | None = None) -> None:
+        self.is_reading = False
+        super().show(rows, ids)
+
+    def show_error(self, error: Exception) -> None:
+        self.is_reading = False
+        super().show_error(error)
 
 
 def _with_hits(strip: Strip, hits: Sequence[tuple[int, int]], width: int) -> Strip:

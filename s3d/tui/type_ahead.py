@@ -31,6 +31,9 @@ HELD_INTERVAL = 0.02
 MAX_HELD = 3.0
 """Seconds for which keys wait for the first rows of a list, or for names to complete."""
 
+FREE_KEYS = frozenset((*"123456qh", "question_mark", "ctrl+r", "f5", "ctrl+p", "ctrl+g", "colon"))
+"""Keys that have nothing to do with the rows of a list, and so need not wait for them."""
+
 
 class TypeAhead:
     """deliver: hands one key or paste to Textual, which finds the widget for it."""
@@ -115,6 +118,11 @@ class TypeAhead:
 
 def is_escape(event: Event) -> bool:
     return isinstance(event, Key) and event.key == "escape"
+
+
+def is_about_rows(event: Event) -> bool:
+    """Whether a key or a paste may mean the rows of the list that has the focus."""
+    return not (isinstance(event, Key) and event.key in FREE_KEYS)
 
 
 class TypeAheadApp(App[str]):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.agent_process import launch
 from tests.terminal import NEEDS_TMUX, Terminal
+from tests.tui.truth.world import world
 
 pytestmark = [NEEDS_TMUX, pytest.mark.slow]
 OBJECTS = 200
@@ -28,6 +29,14 @@ def agent(tmp_path_factory):
     yield agent
     agent.kill()
     agent.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def gateway():
+    """A gateway, with buckets at its remote."""
+    with world() as gateway:
+        gateway.fill()
+        yield gateway
 
 
 @contextmanager
@@ -54,6 +63,10 @@ class Keys:
 
     def write(self, text):
         self.terminal.write(text)
+
+    def tab_to(self, label):
+        self.pressed += 1
+        self.terminal.tab_to(label)
 
 
 def test_find_and_preview(agent, tmp_path):
@@ -96,6 +109,69 @@ def test_upload_a_folder_and_watch(agent, tmp_path):
         assert keys.pressed <= 5
     found = agent.objects.list("photos", "web/").objects
     assert [info.key for info in found] == ["web/about.html", "web/css/main.css", "web/index.html"]
+
+
+def test_a_stuck_write_is_pushed(gateway, tmp_path):
+    """At most 3 keys."""
+    gateway.fail_write("stuck", "lost.txt")
+    gateway.there.create_bucket(Bucket="stuck")
+    with app(gateway.agent, tmp_path) as terminal:
+        keys = Keys(terminal)
+        terminal.until("> failed     stuck/lost.txt  NoSuchBucket (HTTP 404)")
+        keys.press("Enter", "r")
+        terminal.until("No transfers.")
+        assert keys.pressed <= 3
+    found = gateway.there.get_object(Bucket="stuck", Key="lost.txt")
+    assert found["Body"].read() == b"nowhere to go"
+
+
+def test_what_is_pinned_is_seen(gateway, tmp_path):
+    """At most 4 keys, the text not counted."""
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        gateway.there.put_object(Bucket="website", Key=f"2025/{name}", Body=b"x" * 1000)
+    with app(gateway.agent, tmp_path) as terminal:
+        keys = Keys(terminal)
+        keys.press(":")
+        keys.write("pin website/2025/")
+        keys.press("Enter", "4")
+        terminal.once(
+            lambda shown: any(
+                "website/2025/ (3 objects)" in line and "2.9 KiB    2.9 KiB" in line
+                and "P pinned" in line for line in shown.splitlines()
+            ), "the pin with all its objects",
+        )  # fmt: skip
+        assert keys.pressed <= 4
+
+
+def test_a_folder_is_synced_with_a_filter_after_a_dry_run(gateway, tmp_path):
+    """At most 12 keys, the text not counted."""
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for name in ("one.md", "two.tmp"):
+        (notes / name).write_text(name)
+    with app(gateway.agent, tmp_path) as terminal:
+        keys = Keys(terminal)
+        keys.press("5", "n")
+        terminal.until_at("Local folder")
+        keys.write(str(notes))
+        keys.tab_to("Bucket")
+        keys.write("backup")
+        keys.tab_to("Prefix")
+        keys.write("notes/")
+        keys.tab_to("Mode")
+        keys.tab_to("Filter")
+        keys.write("!*.tmp")
+        keys.press("C-t")
+        shown = terminal.until("upload 1")
+        assert "two.tmp" not in shown
+        keys.press("C-s")
+        terminal.until("notes saved")
+        terminal.until("● up to date")
+        assert keys.pressed <= 12
+    listed = gateway.there.list_objects_v2(Bucket="backup", Prefix="notes/")["Contents"]
+    keys_there = [each["Key"] for each in listed if "/.s3d/" not in each["Key"]]
+    assert keys_there == ["notes/one.md"]
+    assert gateway.sync.folder("notes").filter == "!*.tmp"
 
 
 @pytest.mark.finding("tui-30")

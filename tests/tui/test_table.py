@@ -3,8 +3,9 @@ from collections.abc import Sequence
 
 import pytest
 from textual.app import App
+from textual.events import Key
 
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Column, LateTable, Row, Table
 
 
 class Shown(App[None]):
@@ -183,3 +184,19 @@ async def test_the_last_column_is_not_under_the_scrollbar(pilot):
     await pilot.pause()
     assert lines(table)[0].rstrip().endswith("Size")
     assert len(lines(table)[3]) == table.scrollable_content_region.width < 40
+
+
+async def test_keys_wait_for_rows_that_are_read():
+    class Reading(App):
+        def compose(self):
+            yield LateTable([Column("Name")])
+
+    async with Reading().run_test() as pilot:
+        table = pilot.app.query_one(LateTable)
+        assert table.holds_key(Key("j", "j"))
+        assert not table.holds_key(Key("q", "q")), "it has nothing to do with the rows"
+        table.show_error(OSError("no answer"))
+        assert not table.holds_key(Key("j", "j"))
+        table.is_reading = True
+        table.show([])
+        assert not table.holds_key(Key("j", "j"))

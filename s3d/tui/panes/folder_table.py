@@ -15,7 +15,7 @@ from s3d.shared.text import safe, size
 from s3d.tui.directory_listing import UP
 from s3d.tui.host import host_of
 from s3d.tui.panes.listing_columns import ago
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Column, LateTable, Row
 from s3d.tui.themes import Glyphs
 
 _NARROW = 40
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     modified: float
 
 
-class FolderTable(Table):
+class FolderTable(LateTable):
     """folder: what is shown. It follows changes of the folder itself, not of the files in it."""
 
     class Listed(Message):
@@ -52,6 +52,7 @@ class FolderTable(Table):
         self.folder, self._changed_at = folder, None
         self.unmark()
         self.show([])
+        self.is_reading = True
         self.read(select)
 
     def refresh_if_outdated(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Click, Show
 from textual.widgets import Static
 
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo, ObjectStatus
@@ -32,6 +33,9 @@ DELAY = 0.15
 COUNT_DELAY = 1.0
 """Seconds after a change in a bucket until its numbers are read again: changes come in bursts."""
 MAX_VERSIONS = 100
+_HINT = "[ ] other tab"
+_HINT_MARGIN = 3
+"""Cells of the frame behind the hint: a space, a line and the corner."""
 _MAX_NAME_ROWS = 3
 """Rows of a name; the section Meta has all of it."""
 
@@ -71,7 +75,13 @@ class Inspector(Vertical):
         self.border_title = Content(
             f"{SECTIONS[self._section]} {self._section + 1}/{len(SECTIONS)}"
         )
-        self.border_subtitle = Content("[ ] other tab")
+        self.border_subtitle = Content(_HINT)
+
+    def on_click(self, event: Click) -> None:
+        """A click on the hint in the frame shows another section; one on [, the one before."""
+        at = event.x - (self.region.width - len(_HINT) - _HINT_MARGIN)
+        if event.y == self.region.height - 1 and 0 <= at < len(_HINT):
+            self.turn(-1 if at == 0 else 1)
 
     def look(self, bucket: str, key: str, info: ObjectInfo | None) -> None:
         """Show an object; a prefix when info is None; a bucket when key is empty too.
@@ -85,9 +95,7 @@ class Inspector(Vertical):
             self._box.clear()
             self._show_target()
 
-    def on_show(self) -> None:
-        self.reveal()
-
+    @on(Show)
     def reveal(self) -> None:
         """It is shown, or will be after the next layout: read what was not read before."""
         if not self._is_read:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing, suppress
 
 from textual import work
-from textual.events import Event, Key
+from textual.events import Event
 from textual.message import Message
 
 from s3d.shared.control import ObjectInfo
@@ -21,11 +21,10 @@ from s3d.tui.places import HOME
 from s3d.tui.screens.dialogs import Choice
 from s3d.tui.table import Column, Table
 from s3d.tui.themes import Glyphs
+from s3d.tui.type_ahead import is_about_rows
 
 MAX_REFRESHED = 5_000
 """Rows up to which a listing is read again when something in it has changed."""
-FREE_KEYS = frozenset((*"123456qh", "question_mark", "ctrl+r", "f5", "ctrl+p", "ctrl+g", "colon"))
-"""Keys that have nothing to do with the rows, and so need not wait for them."""
 BUCKET_COLUMNS = (Column("Name"), Column("Created", 10, right=True))
 
 
@@ -57,8 +56,7 @@ class ListingTable(Table):
 
     def holds_key(self, event: Event) -> bool:
         """Whether a key is about rows of a place that was opened and has none yet."""
-        is_free = isinstance(event, Key) and event.key in FREE_KEYS
-        return self.listing.is_loading and not self.listing.pages and not is_free
+        return self.listing.is_loading and not self.listing.pages and is_about_rows(event)
 
     @property
     def current_id(self) -> str:

@@ -16,9 +16,6 @@ from s3d.tui.panes.sync_folder_actions import FolderActions
 from s3d.tui.table import Column, Row, Table
 from s3d.tui.text_widgets import Box
 
-_WATCHED = ("idle", "syncing", "starting")
-"""States in which changes are processed."""
-
 
 class SyncPane(Pane):
     """The table of folders; below it, details and history of the one under the cursor."""
@@ -124,9 +121,9 @@ class SyncPane(Pane):
 
 
 def _state_text(folder: FolderStatus, now: float) -> str:
-    """When both sides were last in sync, and how changes are noticed while they are processed."""
+    """When both sides were last in sync, and how changes are noticed that would be synced."""
     synced = f"in sync {age(now - folder.last_pass)} ago" if folder.last_pass else ""
-    if folder.state not in _WATCHED:
+    if folder.state != "idle":
         return f"{folder.state}, {f'last {synced}' if synced else 'not in sync yet'}"
     watch = {"events": "watching for changes"}.get(folder.watch, folder.watch)
     first = synced or "not in sync yet"

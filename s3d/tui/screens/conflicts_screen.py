@@ -18,7 +18,7 @@ from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.cli_equivalent import command
 from s3d.tui.control_paths import folder_path
 from s3d.tui.host import Host, host_of
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Column, LateTable, Row, Table
 
 POLL_INTERVAL = 1.0
 """Seconds between two lists: a resolved conflict disappears with the next pass of the folder."""
@@ -55,7 +55,7 @@ class ConflictsScreen(ModalScreen[None]):
             "r keep remote  l keep local  b keep both  = difference  A all like this"
         )
         with box:
-            yield Table(
+            yield LateTable(
                 [Column("File"), Column("Its copy"), Column("Size", 10, right=True),
                  Column("Changed", 19)],
                 glyphs=self._host.glyphs, empty="reading", opens=False, id="conflicts",

@@ -21,7 +21,7 @@ from s3d.tui.document_editor import NotEdited, check_json, edit_text, status_of,
 from s3d.tui.host import Host, host_of
 from s3d.tui.lines import Lines
 from s3d.tui.screens.form_screen import Field
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Column, LateTable, Row, Table
 
 VERSIONING = ("Enabled", "Suspended")
 _EDITOR_LINES = 14
@@ -51,7 +51,7 @@ class PropertiesScreen(ModalScreen[None]):
         box.border_title = Content(safe(f"Properties of {self._bucket}"))
         box.border_subtitle = "enter or e edit   E in $EDITOR   D remove   esc closes"
         with box:
-            yield Table(
+            yield LateTable(
                 [Column("Property", 12), Column("Value")],
                 glyphs=self._host.glyphs, empty="reading", id="properties",
             )  # fmt: skip

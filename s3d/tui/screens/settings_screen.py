@@ -16,7 +16,7 @@ from s3d.shared.diagnostics import SettingInfo, SettingList
 from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.host import host_of
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Column, LateTable, Row, Table
 
 
 class SettingsScreen(ModalScreen[None]):
@@ -33,9 +33,10 @@ class SettingsScreen(ModalScreen[None]):
         box.border_title = "Settings"
         box.border_subtitle = "esc closes"
         with box:
-            yield Table(
+            yield LateTable(
                 [Column("Setting", 30), Column("Value"), Column("From", 14)],
-                glyphs=host_of(self).glyphs, empty="reading", opens=False, id="settings",
+                glyphs=host_of(self).glyphs, empty="reading", opens=False,
+                id="settings",
             )  # fmt: skip
             yield Static("", id="setting-details", markup=False)
 

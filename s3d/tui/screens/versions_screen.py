@@ -21,7 +21,7 @@ from s3d.tui.compare_versions import MAX_COMPARED, Version, compare
 from s3d.tui.control_paths import object_path, versions_path
 from s3d.tui.host import Host, host_of
 from s3d.tui.screens.viewer_screen import ViewerScreen
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Column, LateTable, Row, Table
 
 MAX_VERSIONS = 1000
 
@@ -54,7 +54,7 @@ class VersionsScreen(ModalScreen[None]):
             "v view   = compare with the one before   r restore   D delete for good   esc closes"
         )
         with box:
-            yield Table(
+            yield LateTable(
                 [Column("Modified", 19), Column("Age", 8, right=True),
                  Column("Size", 14, right=True), Column("Change", 12, right=True),
                  Column("Version")],
@@ -65,7 +65,7 @@ class VersionsScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Table))
         self.load()
-        self.set_interval(1.0, self._show_rows)  # ages grow
+        self.set_interval(1.0, self._show_ages)
 
     @work(exclusive=True, group="versions", exit_on_error=False)
     async def load(self) -> None:
@@ -84,6 +84,11 @@ class VersionsScreen(ModalScreen[None]):
         hint = f"{count(len(versions) - marks, 'version')}, {size(sum(v.size for v in versions))}"
         hint += f", {count(marks, 'delete marker')}" if marks else ""
         self.query_one("#versions-hint", Static).update(Content(hint))
+
+    def _show_ages(self) -> None:
+        """Ages grow while the screen is open."""
+        if self._versions:
+            self._show_rows()
 
     def _show_rows(self) -> None:
         rows = version_rows(list(self._versions.values()), self._host.clock())

@@ -297,3 +297,13 @@ def test_access_and_encryption_of_what_is_written(s3d, serving, bucket):
         alone = s3d("cp", "f", f"{target}/alone", "--sse")
         assert (alone.code, s3d("cp", "f", f"{target}/x", "--acl", "open").code) == (0, 2)
         assert s3.head_object(Bucket=bucket, Key="alone")["ServerSideEncryption"] == "AES256"
+
+
+@pytest.mark.finding("tui-43")
+def test_an_upload_of_a_folder_names_the_prefix_of_its_keys(s3d, bucket, tmp_path):
+    tree(tmp_path, many__a="1", many__b="22")
+    up = s3d("cp", "-r", "many", f"s3://{bucket}/mf/")
+    assert f"{bucket}/mf/: 2 objects, 3 B" in up.out
+    assert "mf/many" not in up.out
+    names = [line.split()[-1] for line in s3d("ls", "-r", bucket).out.splitlines()]
+    assert names == ["mf/a", "mf/b"]

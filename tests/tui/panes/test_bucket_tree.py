@@ -3,7 +3,7 @@ from textual.app import App
 
 from s3d.tui.demo_values import HOSTILE
 from s3d.tui.panes.bucket_tree import MAX_PREFIXES, BucketTree
-from tests.tui.conftest import screen
+from tests.tui.conftest import go_to_row, screen
 
 
 class Shown(App[None]):
@@ -52,3 +52,16 @@ async def test_very_many_prefixes_are_cut(pilot):
     tree.show_buckets(["a"])
     tree.show_prefixes(("a", ""), [f"{n}/" for n in range(MAX_PREFIXES + 100)])
     assert len(tree.root.children[0].children) == MAX_PREFIXES
+
+
+@pytest.mark.finding("tui-33")
+@pytest.mark.parametrize("size", [(100, 30), (160, 48)])
+async def test_a_tree_that_fits_has_no_scrollbar(opened, size):
+    async with opened("2", size=size) as pilot:
+        await go_to_row(pilot, "pix", "photos/")
+        await pilot.press("T")
+        tree = pilot.app.pane.query_one("#tree")
+        assert tree.display
+        assert tree.virtual_size.height <= tree.size.height
+        assert not tree.show_vertical_scrollbar
+        assert not tree.show_horizontal_scrollbar

@@ -38,3 +38,18 @@ async def test_it_is_entered_left_and_followed(opened, tmp_path):
         table.open(tmp_path / "missing")
         await loaded(pilot, "folder")
         assert "No such file or directory" in screen(pilot.app)
+
+
+async def test_the_ages_of_files_grow_while_they_are_shown(opened, tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    async with opened("2", size=(160, 30)) as pilot:
+        app, passed = pilot.app, 5
+        at = (tmp_path / "a.txt").stat().st_mtime
+        app.clock = lambda: at + passed
+        app.pane.query_one("#second").open_folder(tmp_path)
+        await loaded(pilot, "folder")
+        assert "5 s" in next(line for line in screen(app).splitlines() if "a.txt" in line)
+        passed = 7200
+        app.main.draw()
+        await pilot.pause()
+        assert "2 h" in next(line for line in screen(app).splitlines() if "a.txt" in line)

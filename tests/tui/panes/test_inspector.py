@@ -169,3 +169,22 @@ async def test_tab_goes_into_it_and_escape_out_of_it(opened):
         await pilot.press("escape")
         await pilot.pause()
         assert pilot.app.pane.table.has_focus
+
+
+@pytest.mark.finding("tui-42")
+async def test_a_click_on_other_tab_shows_the_next_section(opened):
+    async with opened("2") as pilot:
+        await go_to_row(pilot, "pix", "index.json")
+        inspector = pilot.app.pane.query_one("#inspector")
+        hint = "[ ] other tab"
+        y = inspector.region.bottom - 1
+        x = screen(pilot.app).splitlines()[y].index(hint)
+        await pilot.click(offset=(x + 6, y))
+        await loaded(pilot, "inspect")
+        assert "Meta 2/4" in screen(pilot.app)
+        await pilot.click(offset=(x, y))  # on the first of the two keys
+        await loaded(pilot, "inspect")
+        assert "Info 1/4" in screen(pilot.app)
+        await pilot.click(offset=(inspector.region.x + 3, inspector.region.y + 2))
+        await loaded(pilot, "inspect")
+        assert "Info 1/4" in screen(pilot.app), "only the words are a button"

@@ -1,5 +1,7 @@
-from s3d.tui.demo_values import MANY
-from tests.tui.conftest import loaded, screen
+import re
+
+from s3d.tui.demo_values import MANY, NOW
+from tests.tui.conftest import go_to_row, loaded, screen
 
 
 def table(pilot):
@@ -78,3 +80,19 @@ async def test_what_comes_is_seen_and_nothing_jumps(opened):
         assert table(pilot).chosen() == ["readme.txt"]
         pilot.app.pane.table.note_change("other", "x")
         assert not pilot.app.pane.table.is_outdated
+
+
+async def test_the_ages_of_objects_grow_while_they_are_shown(opened):
+    async with opened("2", size=(160, 30)) as pilot:
+        passed = 0.0
+        pilot.app.clock = lambda: NOW + passed
+        await go_to_row(pilot, "pix", "readme.txt")
+
+        def row():
+            return next(line for line in screen(pilot.app).splitlines() if "> readme.txt" in line)
+
+        assert " 1000 d" not in row()
+        passed = 1000 * 86_400.0
+        pilot.app.main.draw()
+        await pilot.pause()
+        assert re.search(r" 10\d\d d", row())

@@ -113,16 +113,12 @@ class World:
 
     def park_writes(self) -> None:
         """Writes in every state in which they stay: failed, in conflict, waiting and held."""
-        self.there.create_bucket(Bucket="gone")
-        self.here.head_bucket(Bucket="gone")
+        self.fail_write("gone", "lost.txt")
         self.queue.pause()
-        self.here.put_object(Bucket="gone", Key="lost.txt", Body=b"nowhere to go")
         self.here.put_object(Bucket="website", Key="index.html", Body=b"<html>mine</html>")
         self.there.put_object(Bucket="website", Key="index.html", Body=b"<html>theirs</html>")
-        self.there.delete_bucket(Bucket="gone")
         self.queue.resume()
         self.queue.drain(PATIENCE, hurry=True)
-        self.until(lambda: self.queue.status().failed.files == 1, "a failed write")
         self.until(lambda: self.queue.status().conflict.files == 1, "a conflict")
         self.queue.pause()
         for number in range(3):
@@ -130,6 +126,17 @@ class World:
         waiting = [each for each in self.queue.transfers() if each.state == "waiting"]
         self.queue.hold(waiting[-1].id)
         self.until(lambda: self.queue.status().held.files == 1, "a held write")
+
+    def fail_write(self, bucket: str, key: str) -> None:
+        """A write that the remote refuses: its bucket is gone there."""
+        self.there.create_bucket(Bucket=bucket)
+        self.here.head_bucket(Bucket=bucket)
+        self.queue.pause()
+        self.here.put_object(Bucket=bucket, Key=key, Body=b"nowhere to go")
+        self.there.delete_bucket(Bucket=bucket)
+        self.queue.resume()
+        self.queue.drain(PATIENCE, hurry=True)
+        self.until(lambda: self.queue.status().failed.files == 1, "a failed write")
 
     def upload_slowly(self) -> None:
         """An upload of several parts that runs, and a download that has ended."""
