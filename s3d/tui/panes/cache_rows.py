@@ -11,6 +11,7 @@ from s3d.shared.transfers import Transfer
 from s3d.tui.app_state import State
 from s3d.tui.cli_equivalent import object_name
 from s3d.tui.draw import gauge, highest, spark
+from s3d.tui.panes.transfer_rows import is_filtered
 from s3d.tui.table import Column, Row
 from s3d.tui.themes import Glyphs
 
@@ -84,6 +85,8 @@ def _pending_row(transfer: Transfer, glyphs: Glyphs) -> CacheRow:
     """A write that waits for the remote: on the same disk, but not part of the cache."""
     name = object_name(transfer.bucket, transfer.key)
     word, style = _PENDING_WORDS.get(transfer.state, ("pending", "odd"))
+    if is_filtered(transfer):
+        word = "held"
     sign = glyphs.bad if style == "bad" else glyphs.up
     cells = (name, size(transfer.size), size(transfer.size), "-", f"{sign} {word}")
     place = CachePlace(transfer.bucket, transfer.key)

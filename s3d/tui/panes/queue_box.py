@@ -6,14 +6,13 @@ from s3d.shared.text import age, count, safe, size
 from s3d.shared.transfers import QueueStatus
 from s3d.tui.app_state import State
 from s3d.tui.draw import highest, spark
+from s3d.tui.panes.transfer_rows import is_filtered
 from s3d.tui.themes import Glyphs
 
 VIEWS = ("all", "running", "waiting", "held", "failed", "conflict", "verifying", "done")
 """The states that can be listed alone."""
 _RARE = frozenset(("conflict", "verifying"))
 """States whose counter is shown only when a write has them: 80 columns have no room for all."""
-_WORDS = {"held": "paused"}
-"""State of a transfer -> its word, where it is another one."""
 
 
 def queue_lines(state: State, view: str, *, width: int, now: float, glyphs: Glyphs) -> list[str]:
@@ -38,10 +37,15 @@ def _counter(state: State, view: str, chosen: str) -> str:
     """For example "paused 1", in brackets for the view that is listed; "" for a rare state that no
     transfer has."""
     number = state.transfer_count(view)
-    text = f"{_WORDS.get(view, view)} {number:,}"
+    text = f"{_word(state, view)} {number:,}"
     if view == chosen:
         return f"[{text}]"
     return text if number or view not in _RARE else ""
+
+
+def _word(state: State, view: str) -> str:
+    """The user has paused what is held, unless the filter holds some of it."""
+    return "paused" if view == "held" and not any(map(is_filtered, state.transfers)) else view
 
 
 def paused_text(queue: QueueStatus) -> str:

@@ -25,8 +25,13 @@ _HINTS = {
 }
 """Error code of a push -> what the user can do."""
 _STOPPING = {"pause": "pausing after this part", "discard": "cancelling after this part"}
-FILTERED = "Filtered"
+_FILTERED = "Filtered"
 """Error code of a write that the filter holds."""
+
+
+def is_filtered(transfer: Transfer) -> bool:
+    """Whether it is held by the filter, not paused by the user."""
+    return transfer.error is not None and transfer.error.code == _FILTERED
 
 
 def transfer_columns(width: int) -> list[Column]:
@@ -86,8 +91,7 @@ def state_text(
     if state == "failed" and error is not None:
         return f"{sign} failed: {_failure_text(transfer)}"
     if state == "held":
-        is_filtered = error is not None and error.code == FILTERED
-        return f"{sign} {'held by filter' if is_filtered else 'paused'}"
+        return f"{sign} {'held by filter' if is_filtered(transfer) else 'paused'}"
     skipped = f", {transfer.files_skipped:,} skipped" if transfer.files_skipped else ""
     return f"{sign} {state}{skipped}"
 
@@ -149,7 +153,7 @@ def _advice(transfer: Transfer) -> list[str]:
     if state == "conflict":
         return [f"The remote has a newer version: s3d queue retry {transfer.id} --force "
                 "replaces it, x discards this write."]  # fmt: skip
-    if state == "held" and error is not None and error.code == FILTERED:
+    if state == "held" and error is not None and is_filtered(transfer):
         return [safe(f"Held by filter: {error.message}")]
     if state == "held":
         return ["Paused. p resumes."]

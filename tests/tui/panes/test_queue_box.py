@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from s3d.shared.transfers import Totals
+from s3d.shared.transfers import Totals, TransferError
 from s3d.tui.app_state import State
 from s3d.tui.demo import DemoAgent
 from s3d.tui.panes.queue_box import paused_text, queue_lines, queue_text
@@ -43,3 +43,15 @@ def test_a_paused_queue_says_what_is_still_being_sent(state):
 def test_the_foot_says_how_full_the_queue_is(state):
     assert "of 100 GiB" in queue_text(state.status.queue, 0.0)
     assert "No remote" in queue_text(None, 0.0)
+
+
+def test_what_the_filter_holds_is_not_said_to_be_paused(state):
+    agent = DemoAgent()
+    (paused,) = [each for each in agent.transfers if each.state == "held"]
+    state.transfers = [paused]
+    held = {"held": Totals(1, 1)}
+    assert "paused 1" in line_of(state, **held)
+    filtered = msgspec.structs.replace(paused, error=TransferError("Filtered"))
+    state.transfers = [filtered]
+    assert "held 1" in line_of(state, **held)
+    assert "paused" not in line_of(state, **held)

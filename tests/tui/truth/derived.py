@@ -41,6 +41,13 @@ def _states(look: AgentJson) -> Json:
     }  # fmt: skip
 
 
+def _held_writes(look: AgentJson) -> list[Json]:
+    """Those that the user has paused, together with those that the filter holds."""
+    held = [each for each in look.source("transfers") if each["state"] == "held"]
+    return [{"word": "held" if any(each["error"] for each in held) else "paused",
+             "count": len(held)}]  # fmt: skip
+
+
 def _transfers(look: AgentJson) -> list[Json]:
     """With the progress of each; at 100 % a transfer has ended."""
     return [
@@ -240,6 +247,7 @@ def _settings(look: AgentJson) -> list[Json]:
 _COMPUTED: dict[str, Callable[[AgentJson], Any]] = {
     "=pending": _pending,
     "=states": _states,
+    "=held writes": _held_writes,
     "=transfers": _transfers,
     "=folder troubles": _folder_troubles,
     "=rates": _rates,

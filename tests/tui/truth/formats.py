@@ -27,6 +27,8 @@ FORMATS: Mapping[str, Format] = {
     "percent": lambda value, now: f"{value:.0%}",
     "age": lambda value, now: age(value),
     "duration": lambda value, now: duration(value),
+    "latency": lambda value, now: duration(value) if value else "-",
+    "due": lambda value, now: f"in {age(value - now)}" if value - now >= 1 else "is due",
     "ago": lambda value, now: age(now - value),
     "until": lambda value, now: age(value - now),
     "time": lambda value, now: moment(value),

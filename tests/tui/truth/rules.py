@@ -65,7 +65,7 @@ _DASHBOARD = (
          "{cache.files|count object}"),
     Rule("cache-box", "saved {cache.saved_requests|count request}, {cache.saved_bytes|size} of"),
     Rule("endpoint", "{samples.requests.-1|rounded} requests/s "
-         "p50 {samples.p50|duration} p99 {samples.p99|duration}"),
+         "p50 {samples.p50|latency} p99 {samples.p99|latency}"),
     Rule("endpoint", "last minute: 4xx {samples.errors_4xx|n} 5xx {samples.errors_5xx|n}"),
     Rule("endpoint", "{status.endpoint} proxies {status.remote.url}"),
     Rule("folders", "press 5, then n"),
@@ -144,7 +144,7 @@ _TRANSFERS = (
     Rule("queue-box", "↓ {samples.down.-1|size}/s"),
     Rule("queue-box", "Paused", "status", is_paused),
     Rule("queue-box", "all {=states.all|n}"),
-    Rule("queue-box", "paused {=states.held|n}"),
+    Rule("queue-box", "{.word} {.count|n}", "=held writes"),
     *(Rule("queue-box", f"{state} {{=states.{state}|n}}")
       for state in ("running", "waiting", "failed", "conflict", "done")),
     Rule("queue-box", "ETA {status.queue.remaining|age}"),
@@ -174,7 +174,8 @@ _TRANSFER = (
     _about("{.error.code} (HTTP {.error.status}): {.error.message}", has_values(state="waiting")),
     _about("request id {.error.request_id}"),
     _about("s3d queue retry {.id} --force", has_values(state="conflict")),
-    _about("Paused. p resumes.", has_values(state="held")),
+    _about("Paused. p resumes.", has_values(state="held", error=None)),
+    _about("Held by filter: {.error.message}", has_values(state="held")),
     _about("A single request: it cannot be paused or cancelled.",
            lambda each: each["state"] == "running" and "pause" not in each["actions"]),
 )  # fmt: skip

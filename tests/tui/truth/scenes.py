@@ -69,6 +69,7 @@ ACTS = (
         Scene("a write in conflict", "transfers", (), "2"),
         Scene("a waiting write", "transfers", (), "3"),
         Scene("a held write", "transfers", (), "5"),
+        Scene("a write that the filter holds", "transfers", (), "6"),
         Scene("failed writes alone", "transfers", ("tab", "tab", "tab", "tab"), ""),
         Scene("pending keys", "buckets", (), "page-0.html", _SITE),
         Scene("pending writes in the cache", "cache", (), "write 1"),
@@ -77,12 +78,12 @@ ACTS = (
     )),
     Act(World.upload_slowly, (
         Scene("an upload on the dashboard", "dashboard"),
-        Scene("a running upload", "transfers", (), "6"),
+        Scene("a running upload", "transfers", (), "7"),
         Scene("a download that is done", "transfers", (), "t1"),
     )),
     Act(World.cut, (
         Scene("a dashboard without a remote", "dashboard"),
-        Scene("an upload without a remote", "transfers", (), "6"),
+        Scene("an upload without a remote", "transfers", (), "7"),
         Scene("a folder without a remote", "sync", (), "notes"),
         Scene("objects without a remote", "buckets", (), "2024/", _PHOTOS),
     )),

@@ -75,7 +75,11 @@ _CACHE_TABLES = (
     TableRule("entries", "queue", {
         "Bucket/key": ["{.bucket}/{.key}"], "Cached": ["{.size|size}"], "Size": ["{.size|size}"],
         "Checked": ["-"], "State": ["{.state|write state}"],
-    }),
+    }, lambda each: each["state"] != "held" or not each["error"]),
+    TableRule("entries", "queue", {
+        "Bucket/key": ["{.bucket}/{.key}"], "Cached": ["{.size|size}"], "Size": ["{.size|size}"],
+        "Checked": ["-"], "State": ["↑ held"],
+    }, lambda each: each["state"] == "held" and each["error"]),
 )  # fmt: skip
 
 
@@ -93,11 +97,12 @@ _TRANSFER_TABLES = (
     _transfer("✗ failed: {.error.code}", has_values(state="failed")),
     _transfer("✗ conflict", has_values(state="conflict")),
     _transfer("· waiting", lambda each: each["state"] == "waiting" and not each["error"]),
-    _transfer("↻ {.error.code}, retry in {.retry_at|until}",
+    _transfer("↻ {.error.code}, retry {.retry_at|due}",
               lambda each: each["state"] == "waiting" and each["error"]),
     _transfer("↻ waits: {status.queue.trouble}",
               lambda each: each["state"] == "waiting" and each["error"]),
-    _transfer("‖ paused", has_values(state="held")),
+    _transfer("‖ paused", has_values(state="held", error=None)),
+    _transfer("‖ held by filter", lambda each: each["state"] == "held" and each["error"]),
     _transfer("✓ done", has_values(state="done")),
     _transfer("▶ * {.progress|percent}", has_values(state="running"), rate="{.rate|nearly rate}",
               left="{.remaining|age}"),
