@@ -155,7 +155,8 @@ class AttributeOps:
                 if not file.entry.is_folder:
                     raise
                 # The folder has no marker that could keep them: they last as long as the mount.
-        self._names.note_attributes(path, file, etag, mode=mode, mtime_ns=mtime_ns)
+        if etag or file.entry.is_folder:  # else no store has the file yet: its flush notes them
+            self._names.note_attributes(path, file, etag, mode=mode, mtime_ns=mtime_ns)
 
 
 def _check_replaced(source: Resolved, target: Resolved) -> None:

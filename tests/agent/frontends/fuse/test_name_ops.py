@@ -164,6 +164,28 @@ async def test_folders_are_renamed_with_what_is_below(world: World, fs: FileSyst
     await asyncio.to_thread(work)
 
 
+async def test_attributes_of_a_file_that_no_store_has_are_remembered_with_its_bytes(
+    world: World, written: WrittenFiles
+) -> None:
+    metadata = MetadataMemory()
+    fs = file_system(world, written, metadata)
+
+    def work() -> None:
+        opened = fs.create(f"{ROOT}/f", os.O_RDWR, 0o644)
+        fs.set_times(f"{ROOT}/f", 0, 10**18)
+        fs.set_mode(f"{ROOT}/f", 0o600)
+        assert metadata.get(BUCKET, "f") is None
+        assert fs.get_attributes(f"{ROOT}/f", None).mtime_ns == 10**18
+        fs.flush(opened.handle)
+        fs.release(opened.handle)
+        known = metadata.get(BUCKET, "f")
+        assert known is not None
+        assert (known.mtime_ns, known.mode, bool(known.etag)) == (10**18, 0o600, True)
+        fs.close()
+
+    await asyncio.to_thread(work)
+
+
 async def test_files_of_a_renamed_folder_keep_their_times_and_permissions(
     world: World, fs: FileSystem
 ) -> None:

@@ -1,0 +1,63 @@
+"""Many programs that read one file of a mount at the same time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from tests.agent.frontends.fuse.kernel.mounts import clear, needs_fuse
+from tests.gateway.conftest import Gateway
+from tests.gateway.network import Network
+from tests.peers.proxy import Exchange
+
+pytestmark = needs_fuse
+
+READERS = 100
+SIZES = {"small": 300_000, "large": 5_000_000}
+MIB = 1 << 20
+
+
+@pytest.fixture
+def folder(gateway: Gateway, new_bucket: str, tmp_path: Path) -> Iterator[Path]:
+    gateway.start(S3D_FUSE_MOUNT="true", S3D_FUSE_MOUNT_DIR=str(tmp_path / "S3"))
+    yield tmp_path / "S3" / new_bucket
+    gateway.agent.stop()
+    clear(tmp_path / "S3")
+
+
+def fetched(exchange: Exchange, size: int) -> int:
+    """The bytes of an object that a GET asks for."""
+    span = next((v for k, v in exchange.head.headers if k.lower() == "range"), "")
+    if not span:
+        return size
+    first, last = span.removeprefix("bytes=").split("-")
+    return min(int(last), size - 1) - int(first) + 1
+
+
+def test_a_hundred_readers_of_a_cold_file_cost_one_fetch(
+    folder: Path, network: Network, remote: Any, new_bucket: str
+) -> None:
+    for name, size in SIZES.items():
+        data = os.urandom(size)
+        remote.put_object(Bucket=new_bucket, Key=name, Body=data)
+        network.take_seen()
+        ready = Barrier(READERS)
+
+        def read(name: str = name, ready: Barrier = ready) -> bytes:
+            ready.wait(60)
+            return (folder / name).read_bytes()
+
+        with ThreadPoolExecutor(READERS) as pool:
+            found = [pool.submit(read) for _ in range(READERS)]
+            assert all(each.result() == data for each in found)
+        path = f"/{new_bucket}/{name}"
+        gets = [each for each in network.take_seen() if each.head.method == "GET"]
+        spans = [fetched(each, size) for each in gets if each.head.target.partition("?")[0] == path]
+        assert sum(spans) <= size + MIB, spans
+        assert name == "large" or len(spans) == 1
