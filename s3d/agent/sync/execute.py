@@ -113,11 +113,12 @@ class Executor(Placement):
                 except ConcurrentChange:
                     difference = await self.look(step.path)
         except PathBlocked as error:
-            return StepResult(step.path, Action.BLOCK, str(error))
+            return StepResult(step.path, Action.BLOCK, str(error), may_pass=True)
         except (OverflowError, ValueError) as error:
             # An unexpected value, such as a time out of range, must not stop the other paths.
             logger.exception("sync path failed path=%s", step.path)
-            return StepResult(step.path, Action.BLOCK, f"{type(error).__name__}: {error}")
+            why = f"{type(error).__name__}: {error}"
+            return StepResult(step.path, Action.BLOCK, why, may_pass=True)
         return StepResult(step.path, Action.WAIT, "the file keeps changing")
 
     async def look(self, path: str) -> Difference:
@@ -152,7 +153,8 @@ class Executor(Placement):
             action = decide(difference, self.mode, replace(inputs, has_room=False))
         act = self._acts.get(action)
         if act is None:
-            return StepResult(difference.path, action, _why(action, difference, inputs))
+            why = _why(action, difference, inputs)
+            return StepResult(difference.path, action, why, may_pass=action is Action.SKIP)
         return await act(difference)
 
     async def _inputs(self, difference: Difference) -> DecisionInputs:

@@ -286,9 +286,12 @@ class SyncFolder:
             self.state.record(result)
             self._metrics.record(result)
             if result.action is Action.WAIT:
-                self.schedule.retry(result.path)
+                there = result.may_pass or scope.has_seen(result.path)
+                self.schedule.retries.retry(result.path, there=there)
+            elif result.may_pass:
+                self.schedule.retries.blocked(result.path)
             else:
-                self.schedule.synced(result.path)
+                self.schedule.retries.synced(result.path)
             self.schedule.again(result.more)
         for path in await asyncio.to_thread(_folders_of, self.path, scope.events):
             self.schedule.folder_came(path)

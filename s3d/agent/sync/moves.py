@@ -84,6 +84,8 @@ async def carry_out(executor: Executor, move: Move) -> StepResult | None:
 
     Raises Unavailable.
     """
+    if any(executor.baseline.intent(step.path) is not None for step in move):
+        return None  # something was begun: the separate steps see first what came of it
     try:
         return await (_copy if move.is_local else _rename)(executor, move)
     except (ConcurrentChange, PathBlocked):

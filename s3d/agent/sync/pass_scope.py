@@ -41,6 +41,10 @@ class Scope:
             self.everything_here or self.bucket or self.paths or self.folders or self.touched
         )
 
+    def has_seen(self, path: str) -> bool:
+        """Whether the pass has looked at the object."""
+        return self.bucket or path in self.touched
+
     @property
     def is_whole(self) -> bool:
         """Whether the pass looks at everything on both sides."""
@@ -57,6 +61,8 @@ class StepResult(NamedTuple):
     more: tuple[str, ...] = ()
     delay: float = -1.0
     """Seconds from the change of one side to its arrival at the other; below 0: not known."""
+    may_pass: bool = False
+    """What is in the way may go away without a change of either side: a request has failed, say."""
 
 
 @dataclass(slots=True)

@@ -183,8 +183,7 @@ class Passes:
                     note(await act(item))  # type: ignore[misc]
                 except Unavailable as error:
                     away.append(error)
-                    path = item.new.path if isinstance(item, Move) else item.path
-                    note([StepResult(path, Action.WAIT, str(error))])
+                    note(failed_steps(item, str(error)))
                 else:
                     passed += 1
                     away.clear()
@@ -199,6 +198,12 @@ class Passes:
             raise away[0]
         if queue:
             raise PassInterrupted
+
+
+def failed_steps(item: Step | Move, why: str) -> list[StepResult]:
+    """The paths of a failed request, which are looked at again."""
+    paths = [item.new.path, item.gone.path] if isinstance(item, Move) else [item.path]
+    return [StepResult(path, Action.WAIT, why, may_pass=True) for path in paths]
 
 
 def _count_local(steps: list[Step]) -> int:

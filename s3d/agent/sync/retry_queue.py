@@ -8,7 +8,7 @@ from collections.abc import Callable
 from s3d.agent.core.backoff import exponential_delay
 
 RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
-"""Seconds before a path is looked at again; they double with each try."""
+"""Seconds before a file that is being written is looked at again."""
 SOON = 2
 """Tries within a few seconds: a file that has just been saved is in sync after these."""
 
@@ -17,8 +17,15 @@ class RetryQueue:
     """Paths by the time at which they are due. Every call costs at most a logarithm of their
     number, except take(), whose limit bounds it."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        first: float = RETRY_FIRST,
+        longest: float = RETRY_LONGEST,
+    ) -> None:
+        """first, longest: seconds before a path is looked at again; they double with each try."""
+        self._clock, self._first, self._longest = clock, first, longest
         self._due: dict[str, float] = {}
         self._tries: dict[str, int] = {}
         self._heap: list[tuple[float, str]] = []
@@ -41,7 +48,7 @@ class RetryQueue:
         """Schedule a path again, with an increasing delay."""
         tries = self._tries.get(path, 0)
         self._tries[path] = tries + 1
-        self._schedule(path, self._clock() + exponential_delay(tries, RETRY_FIRST, RETRY_LONGEST))
+        self._schedule(path, self._clock() + exponential_delay(tries, self._first, self._longest))
         if tries + 1 > SOON:
             self._slow.add(path)
 

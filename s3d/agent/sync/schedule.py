@@ -15,7 +15,7 @@ from s3d.agent.core.path_names import parents
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.listing_times import ListingTimes
 from s3d.agent.sync.pass_scope import PassResult, Scope
-from s3d.agent.sync.retry_queue import RetryQueue
+from s3d.agent.sync.retries import TOO_MANY, Retries
 
 FULL_FIRST, FULL_LONGEST = 300.0, 3600.0
 """Seconds between two scans of the whole folder."""
@@ -24,8 +24,6 @@ POLLING = 30.0
 AWAY_FIRST, AWAY_LONGEST = 2.0, 60.0
 NEW_FOLDER = 2.0
 """Seconds after which a folder is scanned again that has just come: events are lost in these."""
-TOO_MANY = 4_000
-"""Paths from which the whole folder is scanned instead."""
 
 
 class Schedule:
@@ -42,7 +40,7 @@ class Schedule:
         self._touched: set[str] = set()
         self._looks: list[asyncio.Future[None]] = []
         """Of look_at(), for the next pass."""
-        self._retries = RetryQueue(clock)
+        self.retries = Retries(clock)
         self._news = asyncio.Event()
 
     # What there is to look at
@@ -90,14 +88,6 @@ class Schedule:
         if self._paths:
             self._news.set()
 
-    def retry(self, path: str) -> None:
-        """A path is still being written: look at it again, later each time."""
-        self._retries.retry(path)
-
-    def synced(self, path: str) -> None:
-        """A path needs no retry any more."""
-        self._retries.forget(path)
-
     def backoff(self) -> float:
         """Seconds until the next attempt after the remote was unreachable again."""
         pause = self._away.advance()
@@ -120,12 +110,12 @@ class Schedule:
     def pending(self) -> int:
         """Paths that are known to have changed, or are due again, and were not looked at yet."""
         reported = self._paths | self._touched
-        return len(reported) + len(self._retries) - sum(p in self._retries for p in reported)
+        return len(reported) + len(self.retries) - sum(p in self.retries for p in reported)
 
     @property
     def waiting(self) -> int:
         """Of those, the ones that are still being written after several looks."""
-        return self._retries.slow
+        return self.retries.slow
 
     # When
 
@@ -138,7 +128,7 @@ class Schedule:
             self._full_at = min(self._full_at, now + POLLING)
         if self._paths or self._touched:
             return self._not_before - now
-        soonest = min(self._full_at, self.listings.due_at(), self._retries.next_at())
+        soonest = min(self._full_at, self.listings.due_at(), self.retries.next_at())
         return max(soonest, self._not_before) - now
 
     async def wait(self, most: float | None = None) -> None:
@@ -154,11 +144,12 @@ class Schedule:
     def take(self) -> Scope:
         """Return the scope of the next pass."""
         now = self._clock()
-        paths = self._paths | self._retries.take(TOO_MANY)
+        retries, uncertain = self.retries.take(self._paths)
+        paths = self._paths | retries
         scope = Scope(
             now >= self._full_at,
             now >= self.listings.due_at(),
-            touched=self._touched,
+            touched=self._touched | uncertain,
             events=self._paths,
             looks=self._looks,
         )
@@ -171,7 +162,7 @@ class Schedule:
     def ended(self, scope: Scope, outcome: PassResult) -> None:
         """A pass was made: look sooner where something changes, and later where nothing does.
 
-        Call retry() or synced() for each of its paths after that.
+        Report each of its paths to `retries` after that.
         """
         self._away.reset()
         now = self._clock()
@@ -179,7 +170,7 @@ class Schedule:
             if not look.done():
                 look.set_result(None)
         if scope.is_whole:
-            self._retries.postpone_all()
+            self.retries.postpone_all()
         if scope.bucket:
             has_changes = outcome.count(Action.DOWNLOAD, Action.DELETE_LOCAL) > 0
             self.listings.listed(now, scope.bucket_requests, has_changes=has_changes)
@@ -191,4 +182,4 @@ class Schedule:
     def folder_came(self, path: str) -> None:
         """An event has reported a new folder: scan it once more soon, since the events of files
         that came into it before it was watched are lost."""
-        self._retries.add(path, NEW_FOLDER)
+        self.retries.add(path, NEW_FOLDER)

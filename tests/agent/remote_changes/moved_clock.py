@@ -22,9 +22,19 @@ class MovedClock:
         self._slept.set()
         await woken
 
-    async def until_sleeping(self) -> None:
-        """Wait until somebody sleeps."""
-        while not self._sleepers:
+    @property
+    def sleeping(self) -> int:
+        """How many sleep now."""
+        return sum(not woken.done() for _, woken in self._sleepers)
+
+    @property
+    def next_wake(self) -> float:
+        """When the next sleeper wakes."""
+        return min(until for until, woken in self._sleepers if not woken.done())
+
+    async def until_sleeping(self, number: int = 1) -> None:
+        """Wait until so many sleep."""
+        while self.sleeping < number:
             self._slept.clear()
             await self._slept.wait()
 

@@ -62,9 +62,10 @@ async def test_after_a_power_cut_others_list_again(remote, clock, tmp_path):
     assert reader.listener.listed == [PLACE]
 
 
-async def test_a_refused_write_is_not_announced(tmp_path):
-    writes = announcer(tmp_path)
-    writes.begin([(BUCKET, "p/x")])
-    writes.end([(BUCKET, "p/x")], may_have_changed=False)
-    writes.resume()
-    assert not (tmp_path / "file").exists(), "there is no place"
+async def test_a_refused_write_is_not_announced(remote, clock, tmp_path):
+    device = Device(remote, clock, announcer=announcer(tmp_path))
+    for path, is_refused in (("p/refused", True), ("p/x", False)):
+        device.sources.announcer.begin([(BUCKET, path)])
+        device.sources.announcer.end([(BUCKET, path)], may_have_changed=not is_refused)
+    (exchange,) = device.sources.announcer.exchanges.values()
+    assert exchange.unannounced == ["x"]

@@ -17,12 +17,19 @@ class Faults:
     lost_answer = 0.1
     cut_listing = 0.05
     lost_memory = 0.0
+    crash = CRASH
     power_cut = 0.0
     """Chance, at each step of an agent and between two passes, that the power fails."""
 
 
 class PowerFaults(Faults):
     power_cut = 0.04
+
+
+class RareFaults(Faults):
+    """Most agents live long enough to rely on what they were told: a start lists the bucket."""
+
+    crash, power_cut = 0.004, 0.001
 
 
 def history(seed: int, make: Callable[..., World] = World, faults: type[Faults] = Faults) -> None:
@@ -69,9 +76,9 @@ def run_pass(world: World, chance: random.Random, faults: type[Faults]) -> None:
         luck = chance.random()
         if luck < RACE:
             act(world, chance)
-        elif luck < RACE + CRASH:
+        elif luck < RACE + faults.crash:
             raise Crash
-        elif luck < RACE + CRASH + faults.power_cut:
+        elif luck < RACE + faults.crash + faults.power_cut:
             raise PowerCut
 
     world.run(device, at)

@@ -4,7 +4,8 @@ import pytest
 
 from s3d.agent.core.path_names import original_of
 from s3d.agent.sync.decide import Action, Step
-from s3d.agent.sync.moves import carry_out, find_moves
+from s3d.agent.sync.moves import Move, carry_out, find_moves
+from s3d.agent.sync.passes import failed_steps
 from s3d.agent.sync.path_state import BaselineEntry, Difference, LocalEntry, RemoteEntry, Signature
 from tests.agent.sync.world import Crash, World, drive
 
@@ -82,6 +83,35 @@ def test_a_rename_there_is_one_here(world):
     world.run(1, names.append)
     assert list(world.devices[1].tree.files) == ["new"]
     assert "get" not in names
+
+
+def test_a_path_with_an_upload_of_unknown_outcome_is_no_rename(world):
+    """The separate steps find out first what came of it."""
+    device = world.devices[0]
+    device.remote_tree.loses_answers = 1
+    world.write(0, "new")
+    assert not world.run(0)
+    world.rename(0, "old", "new")
+    executor = device.executor()
+    old, new = device.baseline.get("old"), device.tree.entries()[0]
+    gone = Step(
+        Difference("old", old, None, RemoteEntry("old", old.etag, old.size, 0.0)),
+        Action.DELETE_REMOTE,
+    )
+    move = Move(gone, Step(Difference("new", None, new, None), Action.UPLOAD))
+    before = device.baseline.intent("new")
+    assert drive(carry_out(executor, move), lambda name: None) is None
+    assert device.baseline.intent("new") == before
+    world.check()
+
+
+def test_both_paths_of_a_rename_that_fails_are_looked_at_again():
+    move = Move(gone_here("a"), new_here("x", SEEN))
+    failed = failed_steps(move, "busy")
+    assert [(each.path, each.action, each.may_pass) for each in failed] == [
+        ("x", Action.WAIT, True),
+        ("a", Action.WAIT, True),
+    ]
 
 
 def test_other_bytes_of_the_same_size_are_no_rename(world):

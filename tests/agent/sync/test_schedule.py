@@ -83,7 +83,7 @@ def test_the_folder_is_scanned_less_often_while_nothing_is_found(schedule, clock
 def test_a_path_that_is_written_to_is_tried_less_and_less_often(schedule, clock):
     pauses = []
     for _ in range(8):
-        schedule.retry("a")
+        schedule.retries.retry("a", there=False)
         start = clock.now
         while "a" not in schedule.take().paths:
             clock.now += 0.5
@@ -158,7 +158,7 @@ def test_what_is_pending_is_counted(schedule, clock):
     schedule.ended(schedule.take(), PassResult())
     assert schedule.pending == 0
     for waiting in (0, 0, 1):
-        schedule.retry("log")
+        schedule.retries.retry("log", there=False)
         assert (schedule.pending, schedule.waiting) == (1, waiting)
     schedule.everything()
     schedule.ended(schedule.take(), PassResult())

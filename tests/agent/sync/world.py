@@ -537,6 +537,7 @@ class World:
     tree_type: type[FakeTree] = FakeTree
     hub_type: type[FakeRemoteTree] = FakeRemoteTree
     baseline_type: type[FakeBaseline] = FakeBaseline
+    device_type: type[Device] = Device
     """What a mutation replaces."""
 
     def __init__(self, chance: random.Random | None = None) -> None:
@@ -546,7 +547,7 @@ class World:
         self.objects: dict[str, Object] = {}
         self.past: dict[str, list[Object]] = {}
         self.ledger = Ledger()
-        self.devices = [Device(self, "a"), Device(self, "b")]
+        self.devices = [self.device_type(self, "a"), self.device_type(self, "b")]
         self.has_lost_memory = self.has_lost_power = False
 
     # What people do
