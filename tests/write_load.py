@@ -198,13 +198,14 @@ def settle(
     listed = {row["Key"]: row["Size"] for page in pages for row in page.get("Contents", ())}
     for number, memory in enumerate(memories):
         for key in (f"{number}/{index}" for index in range(KEYS)):
-            found = _found(client, bucket, key, memory.allowed(key))
+            found = find_allowed(client, bucket, key, memory.allowed(key))
             assert listed.pop(key, None) == (found.size if found is not None else None), key
             memory.find(key, found)
     assert [key for key in listed if not key.startswith(ignored)] == []
 
 
-def _found(client: Any, bucket: str, key: str, allowed: list[State]) -> State:
+def find_allowed(client: Any, bucket: str, key: str, allowed: list[State]) -> State:
+    """What a key holds; fails unless it is one of those that are allowed, and whole."""
     try:
         answer = client.get_object(Bucket=bucket, Key=key)
     except client.exceptions.NoSuchKey:

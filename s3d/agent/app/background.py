@@ -16,6 +16,7 @@ from s3d.agent.app.agent_session import AgentSession
 from s3d.agent.app.process import Notifier
 from s3d.agent.app.process_metrics import measure_lag
 from s3d.agent.app.start_checks import create_remote_buckets
+from s3d.agent.core.bandwidth import TrafficClass, counted_as
 
 if TYPE_CHECKING:
     from s3d.agent.app.embedded import Embedded
@@ -26,6 +27,15 @@ POLICY_EVERY = 5.0
 """Seconds between two evaluations of what a policy holds back."""
 
 Run = Callable[[], Awaitable[None]]
+
+_CLASSES = {
+    "sync": TrafficClass.SYNC,
+    "transfers": TrafficClass.TRANSFERS,
+    "migration": TrafficClass.TRANSFERS,
+    "pusher": TrafficClass.QUEUE,
+    "pins": TrafficClass.PREFETCH,
+}
+"""The tasks whose traffic with the remote is limited by itself."""
 
 
 def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run]:
@@ -52,7 +62,20 @@ def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run
         buckets = partial(create_remote_buckets, session.client, session.config.buckets)
         tasks |= {"buckets": buckets, **_of_remote(stack.gateway)}
         tasks |= {**_of_queue(stack.gateway), **_of_cache(stack.gateway)}
-    return tasks
+    return {
+        name: _in_class(_CLASSES[name], run) if name in _CLASSES else run
+        for name, run in tasks.items()
+    }
+
+
+def _in_class(name: TrafficClass, run: Run) -> Run:
+    """Have what a task exchanges with the remote count for a class."""
+
+    async def run_in_class() -> None:
+        with counted_as(name):
+            await run()
+
+    return run_in_class
 
 
 def _of_embedded(stack: Stack, embedded: Embedded) -> dict[str, Run]:

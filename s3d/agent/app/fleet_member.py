@@ -103,6 +103,8 @@ class SettingsApplier:
             self._folders.rules_changed()
         if new.bandwidth_timetable != old.bandwidth_timetable:
             self._gateway.remote.traffic.set_timetable(new.bandwidth_timetable)
+        if new.bandwidth != old.bandwidth:
+            self._gateway.remote.traffic.set_classes(new.bandwidth)
         await self._apply_to_queue(old, new)
         await self._apply_to_cache(old, new)
 

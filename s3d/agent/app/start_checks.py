@@ -248,9 +248,11 @@ def remote_settings(config: Config) -> Settings:
     from s3d.agent.stores.remote import http_transport  # large, and not used without a remote
     from s3d.agent.stores.remote.traffic_limit import TrafficLimit
 
+    traffic = TrafficLimit(config.bandwidth_timetable)
+    traffic.set_classes(config.bandwidth)
     return http_transport.Settings(
         config.remote,
         cast("Addressing", config.remote_addressing),
         ca_bundle=ca_bundle(config.remote),
-        traffic=TrafficLimit(config.bandwidth_timetable),
+        traffic=traffic,
     )

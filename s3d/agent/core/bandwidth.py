@@ -1,5 +1,5 @@
-"""How fast bytes go: a meter that measures a rate, a token bucket that limits one, and a throttle
-that waits for the bucket.
+"""How fast bytes go: a meter that measures a rate, a token bucket that limits one, a throttle that
+waits for the bucket, and on whose behalf bytes go.
 
 The meter and the bucket are pure: the caller passes the time, in seconds of a monotonic clock.
 """
@@ -9,7 +9,40 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+
+
+class TrafficClass(StrEnum):
+    """On whose behalf the agent exchanges bytes with the remote, as in the settings [bandwidth].
+
+    The queue's pushes are not among these settings: they have write_queue.bandwidth.
+    """
+
+    CLIENTS = "clients"
+    """Requests that the remote answers, and the fills of the read cache for them."""
+    QUEUE = "queue"
+    SYNC = "sync"
+    PREFETCH = "prefetch"
+    TRANSFERS = "transfers"
+
+
+traffic_class: ContextVar[TrafficClass] = ContextVar("traffic_class", default=TrafficClass.CLIENTS)
+"""Of the current task. A task inherits it from the one that starts it, so each background task
+sets its own, see app/background.py."""
+
+
+@contextmanager
+def counted_as(name: TrafficClass) -> Iterator[None]:
+    """Count what the block exchanges with the remote for a class, whoever has asked for it."""
+    token = traffic_class.set(name)
+    try:
+        yield
+    finally:
+        traffic_class.reset(token)
+
 
 WINDOW = 10.0
 """A rate is the mean over the last so many seconds."""

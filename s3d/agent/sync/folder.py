@@ -32,6 +32,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from s3d.agent.core.bandwidth import TrafficClass, counted_as
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.baseline_handle import BaselineHandle, BaselineUnusable
@@ -253,7 +254,8 @@ class SyncFolder:
             approved, self.is_approved = self.is_approved, False
             scope.bucket_requests = self.schedule.listings.requests
             try:
-                outcome = await passes.run(scope, approved=approved)
+                with counted_as(TrafficClass.SYNC):
+                    outcome = await passes.run(scope, approved=approved)
             except Unavailable as error:
                 self._metrics.ended(OFFLINE)
                 self.state.set("offline", str(error))

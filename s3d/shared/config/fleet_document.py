@@ -39,6 +39,10 @@ ALLOWED = (
     "read_cache.max_age",
     "after_upload",
     "bandwidth_timetable",
+    "bandwidth.clients",
+    "bandwidth.sync",
+    "bandwidth.prefetch",
+    "bandwidth.transfers",
     "log_level",
 )
 """Filters, limits, bandwidth, priorities, the policy for uploads and the level of the log: nothing

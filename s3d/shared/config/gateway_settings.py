@@ -1,4 +1,4 @@
-"""[write_queue] and [read_cache]: the two layers before a remote.
+"""[write_queue], [read_cache] and [bandwidth]: what stands before a remote.
 
 It does not import annotations from __future__, for the reason that schema.py states.
 """
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from s3d.shared.config.bandwidth_timetable import BandwidthTimetable, parse_bandwidth_timetable
 from s3d.shared.config.priorities import Priorities, parse_priorities
 from s3d.shared.config.rules import Rule
 from s3d.shared.config.validators import (
@@ -110,3 +111,33 @@ class CacheConfig(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Rule("What 1 GB from the remote costs, to show what is saved", parse_price),
     ] = 0.0
+
+
+class BandwidthConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """[bandwidth]: limits by what the traffic is for, below bandwidth_timetable for all of it.
+
+    The pushes of the write queue have write_queue.bandwidth.
+    """
+
+    clients: Annotated[
+        BandwidthTimetable,
+        Rule(
+            "Limit of what clients exchange with the remote, UP:DOWN",
+            parse_bandwidth_timetable,
+        ),
+    ] = BandwidthTimetable()
+    sync: Annotated[
+        BandwidthTimetable,
+        Rule("Limit of all sync folders together, UP:DOWN", parse_bandwidth_timetable),
+    ] = BandwidthTimetable()
+    prefetch: Annotated[
+        BandwidthTimetable,
+        Rule("Limit of prefetches and pins together", parse_bandwidth_timetable),
+    ] = BandwidthTimetable()
+    transfers: Annotated[
+        BandwidthTimetable,
+        Rule(
+            "Limit of the uploads, downloads and copies of s3d, UP:DOWN",
+            parse_bandwidth_timetable,
+        ),
+    ] = BandwidthTimetable()

@@ -23,7 +23,7 @@ from s3d.shared.config.bandwidth_timetable import (
 )
 from s3d.shared.config.bucket_tables import DeclaredBucket
 from s3d.shared.config.folder_settings import SyncFolderConfig
-from s3d.shared.config.gateway_settings import CacheConfig, QueueConfig
+from s3d.shared.config.gateway_settings import BandwidthConfig, CacheConfig, QueueConfig
 from s3d.shared.config.mount_settings import FuseConfig, MountConfig
 from s3d.shared.config.notification_settings import NotificationTargetConfig
 from s3d.shared.config.priorities import Priorities
@@ -250,6 +250,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             parse_bandwidth_timetable,
         ),
     ] = BandwidthTimetable()
+    bandwidth: BandwidthConfig = BandwidthConfig()
     config_url: Annotated[
         str,
         Rule(

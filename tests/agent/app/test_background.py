@@ -1,11 +1,13 @@
 """The tasks that a remote brings; those of the embedded store are in test_open_session.py."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
 
 from s3d.agent.app.background import background_tasks
 from s3d.agent.app.process import Notifier
+from s3d.agent.core.bandwidth import TrafficClass, traffic_class
 from s3d.shared.filters.expression import Filter
 
 OF_REMOTE = {"watchdog", "sync", "samples", "event loop lag", "free space", "telemetry",
@@ -63,3 +65,19 @@ def test_what_reports_changes_of_the_remote_is_a_task():
         Notifier(),
     )
     assert "remote changes" in tasks
+
+
+async def test_the_traffic_of_a_task_counts_for_its_class():
+    seen = []
+
+    async def note():
+        seen.append(traffic_class.get())
+
+    parts = session(queue=Part(pusher=Part(run=note)), staging=Part())
+    parts.folders = parts.transfers = Part(run=note)
+    tasks = background_tasks(parts, Notifier())
+    async with asyncio.TaskGroup() as group:
+        for name in ("pusher", "sync", "transfers"):
+            group.create_task(tasks[name]())
+    assert seen == [TrafficClass.QUEUE, TrafficClass.SYNC, TrafficClass.TRANSFERS]
+    assert traffic_class.get() is TrafficClass.CLIENTS

@@ -39,6 +39,7 @@ async def test_each_setting_changes_the_running_gateway(gateway):
     applier = SettingsApplier(config, running, folders)
     text = (
         'after_upload = "evict when verified"\nbandwidth_timetable = "1M:2M"\n'
+        '[bandwidth]\nsync = "1M"\n'
         '[write_queue]\nmax_files = 7\nfilter = "b/only/"\n'
         'bandwidth = "1MiB"\npriorities = "b/=7"\nwhen_full = "reject"\n'
         '[read_cache]\nmax_files = 5\nmax_age = "5m"\nfilter = "b/cached/"\n'
@@ -54,6 +55,10 @@ async def test_each_setting_changes_the_running_gateway(gateway):
     assert queue.journal.recorder.priorities.of("b", "k") == 7
     assert folders.woken == 1
     assert running.remote.traffic.is_active
+    await applier.apply(with_document(config, parse_document('[bandwidth]\nsync = "1M"\n', URL)))
+    assert running.remote.traffic.is_active  # by the limit of sync folders alone
+    await applier.apply(config)
+    assert not running.remote.traffic.is_active
 
 
 async def test_what_the_document_does_not_change_stays_as_the_user_has_set_it(gateway):

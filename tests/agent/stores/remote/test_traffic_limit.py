@@ -1,7 +1,10 @@
 """The rates of both directions on a clock that only sleep moves, and through a real remote."""
 
+import asyncio
+
 import pytest
 
+from s3d.agent.core.bandwidth import TrafficClass, counted_as
 from s3d.agent.core.client import S3Client, payload
 from s3d.agent.core.clock import Clock
 from s3d.agent.s3.messages import BytesBody
@@ -10,6 +13,7 @@ from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from s3d.agent.stores.remote.traffic_limit import LimitedBody, TrafficLimit
 from s3d.shared.config.bandwidth_timetable import parse_bandwidth_timetable
+from s3d.shared.config.gateway_settings import BandwidthConfig
 
 MIB = 1 << 20
 
@@ -73,6 +77,47 @@ async def test_the_timetable_can_be_replaced(time):
     for _ in range(3):
         await limit.receive(MIB)
     assert 1.5 < time.now - 100.0 <= 3.0
+
+
+async def in_class(name, work):
+    """In a task of its own, as the background tasks are."""
+
+    async def run():
+        with counted_as(name):
+            return await work()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(run())
+    return task.result()
+
+
+async def test_a_class_has_its_rate_below_that_of_all(time):
+    limit = time.limit("off:4M")
+    limit.set_classes(BandwidthConfig(sync=parse_bandwidth_timetable("1M:2M")))
+
+    async def download():
+        begun = time.now
+        for _ in range(16):
+            await limit.receive(MIB // 2)
+        return time.now - begun
+
+    spent = {name: await in_class(name, download) for name in TrafficClass}
+    assert 3.0 < spent.pop(TrafficClass.SYNC) <= 4.0
+    assert all(1.0 < seconds <= 2.5 for seconds in spent.values()), spent
+
+
+async def test_the_limit_of_a_class_is_enough_to_be_active(time):
+    limit = time.limit("off")
+    limit.set_classes(BandwidthConfig(prefetch=parse_bandwidth_timetable("1M")))
+
+    async def slice_size():
+        return limit.slice_size()
+
+    assert limit.is_active
+    assert await in_class(TrafficClass.PREFETCH, slice_size) == MIB // 4
+    assert await in_class(TrafficClass.CLIENTS, slice_size) is None
+    limit.set_classes(BandwidthConfig())
+    assert not limit.is_active
 
 
 @pytest.mark.slow
