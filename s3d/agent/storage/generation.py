@@ -48,7 +48,6 @@ that it costs neither a further page nor a further statement; its own row is for
 _ID = ("", "index.id")
 """Bucket and name of the setting."""
 _NUMBER_AT = 17
-_STATE_AT = 38
 _SURE, _DOUBT = b"sure ", b"doubt"
 
 

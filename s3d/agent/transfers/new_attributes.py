@@ -51,9 +51,7 @@ async def copied_attributes(objects: S3Client, request: TransferRequest, item: I
         metadata = source.metadata
     return {
         **members,
-        **{
-            ATTRIBUTES[name]: member_value(ATTRIBUTES[name], text) for name, text in headers.items()
-        },
+        **_header_members(headers),
         "MetadataDirective": REPLACE,
         "ContentType": new.content_type or (source.content_type if source is not None else ""),
         "Metadata": metadata or {},

@@ -33,10 +33,6 @@ class Target(NamedTuple):
     def is_bucket(self) -> bool:
         return self.place == HOME and bool(self.bucket)
 
-    @property
-    def is_nothing(self) -> bool:
-        return not (self.key or self.is_bucket)
-
     def as_selection(self) -> Selection | None:
         """The prefix of a tree as what is to be copied or deleted."""
         return Selection(self.bucket, self.place[1], [], [self.key]) if self.key else None

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from s3d.agent.app.otel.environment import Batching
-from s3d.agent.core.spans import Span
 
 logger = logging.getLogger(__name__)
 
@@ -73,9 +72,6 @@ class RecordQueue(Generic[R]):
         if left >= self.batching.batch:
             self.ready.set()
         return batch
-
-
-SpanQueue = RecordQueue[Span]
 
 
 class CpuBudget:

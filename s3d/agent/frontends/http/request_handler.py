@@ -34,7 +34,7 @@ from s3d.agent.frontends.http.response_writer import ResponseWriter
 from s3d.agent.frontends.http.sts_endpoint import StsEndpoint, is_sts
 from s3d.agent.frontends.http.website_endpoint import WebsiteEndpoint
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, RequestContext, S3Request
+from s3d.agent.s3.messages import Body, BytesBody, RequestContext, S3Request, S3Response
 from s3d.agent.s3.parse import parse_input
 from s3d.agent.s3.trace_context import TRACEPARENT
 from s3d.agent.s3.website import bucket_of
@@ -225,6 +225,8 @@ class RequestHandler:
 
     async def _finish(self, exchange: Exchange, request: S3Request[Any], answer: Answer) -> None:
         current_request.set(request)  # for the lines of this task
+        if request.op.name == "CompleteMultipartUpload":
+            answer = _with_url(request, answer)
         if request.op.name in SLOW:
             responder = KeepAliveResponder(self._writer, exchange, self._keepalive_interval)
             response = await responder.wait(request.op, answer)
@@ -260,6 +262,19 @@ class RequestHandler:
             await self._form_post.receive(exchange, head)
         finally:
             self.uploads -= 1
+
+
+async def _with_url(request: S3Request[Any], answer: Answer) -> S3Response[Any]:
+    """The answer with the URL of the object, of which the stores know the path alone.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+    """
+    response = await answer
+    wire = request.wire
+    if wire is not None and str(response.output.get("Location", "")).startswith("/"):
+        host = next((value for name, value in wire.headers if name == "host"), "")
+        response.output["Location"] = f"http://{host}{wire.raw_path}"
+    return response
 
 
 def _is_input_at_hand(exchange: Exchange, authorized: AuthorizedRequest) -> bool:

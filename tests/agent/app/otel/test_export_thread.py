@@ -186,7 +186,7 @@ def test_a_thread_that_has_taken_too_much_rests(endpoint):
             return 0.0 if enough.is_set() else 1.0
 
     asked, enough = threading.Event(), threading.Event()
-    records, thread = open_thread(endpoint, batch=1, budget=Exceeded)
+    records, thread = open_thread(endpoint, batch=1, delay=WAIT, budget=Exceeded)
     records.put(1)
     assert asked.wait(WAIT)
     records.put(2)

@@ -126,3 +126,21 @@ async def test_a_store_that_reads_nothing_leaves_the_connection_usable() -> None
     async with opened(Deaf()) as endpoint, endpoint.wire() as wire:
         for size in (10, 200_000, 10):
             assert (await wire.ask(endpoint.request("PUT", "/bucket/k", b"x" * size))).status == 200
+
+
+@pytest.mark.finding("user-8")
+@pytest.mark.parametrize("host", ["", "bucket.s3.localhost:80"])
+async def test_the_location_of_a_completed_upload_is_the_url_of_the_object(
+    endpoint: RunningEndpoint, host: str
+) -> None:
+    path = "/a%20b/%C3%A9" if host else "/bucket/a%20b/%C3%A9"
+    further = {"host": host} if host else {}
+    begun = (await endpoint.ask("POST", f"{path}?uploads", **further)).body
+    upload = begun.partition(b"<UploadId>")[2].partition(b"<")[0].decode()
+    part = await endpoint.ask("PUT", f"{path}?partNumber=1&uploadId={upload}", b"part", **further)
+    listed = f"<Part><PartNumber>1</PartNumber><ETag>{part.headers['etag']}</ETag></Part>"
+    document = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+    for _ in range(2):
+        answer = await endpoint.ask("POST", f"{path}?uploadId={upload}", document, **further)
+        location = answer.body.partition(b"<Location>")[2].partition(b"<")[0].decode()
+        assert location == f"http://{host or endpoint.host}{path}"
