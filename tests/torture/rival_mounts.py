@@ -42,7 +42,7 @@ def s3d(peer: Peer, bucket: str) -> Iterator[MountedBucket]:
         root = Path(name)
         folder = root / "S3"
         settings = {"S3D_FUSE_MOUNT": "true", "S3D_FUSE_MOUNT_DIR": str(folder)}
-        agent = launch(root / "home", env=remote_settings(peer) | settings)
+        agent = launch(root / "home", env={**remote_settings(peer), **settings})
         try:
             yield MountedBucket(folder / bucket, agent.process.pid)
         finally:

@@ -80,9 +80,9 @@ class IgnoresGaps(HintedDevice):
     """A gap in the marker asks for no listing."""
 
     def read_marker(self, version):
-        self.schedule.look_at_bucket, kept = lambda: None, self.schedule.look_at_bucket
-        super().read_marker(version)
-        self.schedule.look_at_bucket = kept
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.schedule, "look_at_bucket", lambda: None)
+            super().read_marker(version)
 
 
 MUTANTS = (
