@@ -74,9 +74,8 @@ def _pin_row(status: PinStatus, now: float, glyphs: Glyphs) -> CacheRow:
 def _prefetch_row(transfer: Transfer, glyphs: Glyphs) -> CacheRow:
     name = object_name(transfer.bucket, transfer.key)
     share = transfer.done / transfer.size if transfer.size else 0.0
-    left = age(transfer.remaining) if transfer.remaining is not None else "-"
     state = f"{glyphs.retry} prefetch {share:.0%}"
-    cells = (name, size(transfer.done), size(transfer.size), left, state)
+    cells = (name, size(transfer.done), size(transfer.size), "-", state)
     place = CachePlace(transfer.bucket, prefix=transfer.key)
     return CacheRow(Row(transfer.id, cells, "good"), place)
 

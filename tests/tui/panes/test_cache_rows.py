@@ -65,3 +65,11 @@ def test_a_pending_write_has_the_word_of_its_state():
     assert rows["write 8f10"].style == "bad"
     assert rows["write 8f24"].cells[4] == "↑ paused"
     assert rows["write 8f26"].cells[4] == "↑ pending"
+
+
+def test_a_prefetch_is_not_said_to_be_checked():
+    """The time that it takes is no age of a check; Transfers has it."""
+    rows = {each.row.id: each.row for each in cache_rows(state(), "name", now=NOW, glyphs=UNICODE)}
+    (prefetch,) = [each for each in state().transfers if each.kind == "prefetch"]
+    assert prefetch.remaining
+    assert rows[prefetch.id].cells[3] == "-"

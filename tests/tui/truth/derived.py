@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -233,11 +234,12 @@ def _log_lines(look: AgentJson) -> list[Json]:
 
 def _settings(look: AgentJson) -> list[Json]:
     """As text; the agent shows the port that it has got."""
-    texts = {None: "", True: "true", False: "false"}
+    texts = {"null": ""}
     rows = []
     for row in look.source("settings")[0]:
         value = row["value"]
-        text = texts[value] if value is None or isinstance(value, bool) else str(value)
+        text = value if isinstance(value, str) else json.dumps(value)
+        text = texts.get(text, text)
         if row["setting"] == "endpoint":
             text = look.source("status")["endpoint"]
         rows.append({**row, "text": text})

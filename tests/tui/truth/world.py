@@ -120,12 +120,13 @@ class World:
         self.queue.resume()
         self.queue.drain(PATIENCE, hurry=True)
         self.until(lambda: self.queue.status().conflict.files == 1, "a conflict")
+        self.here.put_object(Bucket="website", Key="draft.tmp", Body=b"not yet")
+        self.until(lambda: self.queue.status().held.files == 1, "a write that the filter holds")
         self.queue.pause()
         for number in range(3):
             self.here.put_object(Bucket="website", Key=f"page-{number}.html", Body=b"p" * 1500)
         waiting = [each for each in self.queue.transfers() if each.state == "waiting"]
         self.queue.hold(waiting[-1].id)
-        self.here.put_object(Bucket="website", Key="draft.tmp", Body=b"not yet")
         self.until(lambda: self.queue.status().held.files == 2, "two held writes")
 
     def fail_write(self, bucket: str, key: str) -> None:
