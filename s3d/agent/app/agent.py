@@ -48,6 +48,7 @@ from s3d.agent.app.start_checks import (
     loop_factory,
     start_errors,
     temporary_places,
+    try_remote_buckets,
 )
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.events import Events, LogEvents
@@ -179,6 +180,8 @@ class Agent:
                 )
             self._config = with_bound_port(self._config, session.endpoint.url)
             settle_memory()
+            if session.stack.gateway is not None and not self._is_announced:
+                await try_remote_buckets(session.client, self._config.buckets)
             if not self._is_announced:
                 self._is_announced = True
                 self._notifier.send("READY=1", f"STATUS=Serving {session.endpoint.url}")

@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts to create a bucket at a remote that is unreachable."""
+START_WAIT = 5.0
+"""Seconds for which a start waits for the buckets that it makes at a remote."""
 
 _WRITABLE = "make the folder writable, or set S3D_LOCAL_DIR to a folder of your own"
 _SPACE = "free some space, or set S3D_LOCAL_DIR to a folder on another disk"
@@ -126,6 +128,15 @@ async def create_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
             raise UsageError(
                 f"cannot create bucket {name}", error.message, "see S3D_BUCKETS and --bucket"
             ) from error
+
+
+async def try_remote_buckets(objects: S3Client, names: tuple[str, ...]) -> None:
+    """Create missing buckets at a remote that answers soon, so that the first request finds them.
+    create_remote_buckets() goes on with the others."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(START_WAIT):
+            for name in names:
+                await _create_if_missing(objects, name)
 
 
 async def create_remote_buckets(objects: S3Client, names: tuple[str, ...]) -> None:

@@ -6,6 +6,9 @@ rename. If a pair turns out not to be a rename, the pass handles the two paths s
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import chain
 from typing import NamedTuple
 
 from s3d.agent.sync.baseline import Intent
@@ -13,7 +16,7 @@ from s3d.agent.sync.decide import Action, Step
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked
 from s3d.agent.sync.pass_scope import StepResult
-from s3d.agent.sync.path_state import is_folder
+from s3d.agent.sync.path_state import LocalEntry, Signature, is_folder
 from s3d.agent.sync.recover import recover
 
 
@@ -29,12 +32,60 @@ class Move(NamedTuple):
         return self.new.action is Action.UPLOAD
 
 
-def find_moves(steps: list[Step]) -> tuple[list[Move], list[Step]]:
+def find_copies(steps: list[Step]) -> list[LocalEntry]:
+    """The new files that only their bytes connect with one of several that are gone: of the same
+    size, under other inodes. A folder was copied, and its source removed. Pure."""
+    gone_here, _ = _gone(steps)
+    renamed = {_identity(base.signature) for step in chain.from_iterable(gone_here.values())
+               if (base := step.difference.base) is not None}  # fmt: skip
+    return [
+        local
+        for step in steps
+        if step.action is Action.UPLOAD
+        and step.difference.base is None
+        and (local := step.difference.local) is not None
+        and len(gone_here.get(local.signature.size, ())) > 1
+        and _identity(local.signature) not in renamed
+    ]
+
+
+def _identity(signature: Signature) -> tuple[int, int, int]:
+    """What Signature.is_same_file() compares."""
+    return signature.size, signature.mtime_ns, signature.ino
+
+
+async def read_copies(executor: Executor, copies: list[LocalEntry]) -> dict[str, str]:
+    """Path -> SHA-256 of these files, as far as they can be read."""
+    read: dict[str, str] = {}
+    for local in copies:
+        if executor.policy.is_quiet(local):
+            with suppress(ConcurrentChange, PathBlocked):
+                read[local.path] = (await executor.tree.read(local.path, local.signature)).sha256
+    return read
+
+
+def find_moves(
+    steps: list[Step], sha256: Mapping[str, str] | None = None
+) -> tuple[list[Move], list[Step]]:
     """The pairs that look like renames, and the steps that are left. Pure.
 
-    Local files match by size, then by inode and time; objects by size and ETag. A pair is moved
-    only when its bytes are proven to be the same.
+    Local files match by size, then by inode and time, or by the SHA-256 that read_copies() has
+    found; objects by size and ETag. A pair is moved only when its bytes are proven to be the same.
     """
+    gone_here, gone_there = _gone(steps)
+    moves, taken = [], set()
+    for step in steps:
+        gone = _counterpart(step, gone_here, gone_there, (sha256 or {}).get(step.path, ""))
+        if gone is not None:
+            moves.append(Move(gone, step))
+            taken |= {gone.path, step.path}
+    return moves, [step for step in steps if step.path not in taken]
+
+
+def _gone(
+    steps: list[Step],
+) -> tuple[dict[int, list[Step]], dict[tuple[str, int], list[Step]]]:
+    """What is gone here, by size, and there, by ETag and size."""
     gone_here: dict[int, list[Step]] = defaultdict(list)
     gone_there: dict[tuple[str, int], list[Step]] = defaultdict(list)
     for step in steps:
@@ -45,19 +96,24 @@ def find_moves(steps: list[Step]) -> tuple[list[Move], list[Step]]:
             gone_here[base.size].append(step)
         elif step.action is Action.DELETE_LOCAL:
             gone_there[base.etag, base.size].append(step)
-    moves, taken = [], set()
-    for step in steps:
-        gone = _counterpart(step, gone_here, gone_there)
-        if gone is not None:
-            moves.append(Move(gone, step))
-            taken |= {gone.path, step.path}
-    return moves, [step for step in steps if step.path not in taken]
+    return gone_here, gone_there
+
+
+def _is_same_file(gone: Step, signature: Signature) -> bool:
+    base = gone.difference.base
+    return base is not None and base.signature.is_same_file(signature)
+
+
+def _has_bytes(gone: Step, sha256: str) -> bool:
+    base = gone.difference.base
+    return base is not None and base.sha256 == sha256
 
 
 def _counterpart(
     step: Step,
     gone_here: dict[int, list[Step]],
     gone_there: dict[tuple[str, int], list[Step]],
+    sha256: str,
 ) -> Step | None:
     """Remove the counterpart from its list and return it."""
     difference = step.difference
@@ -67,10 +123,11 @@ def _counterpart(
         found = gone_here.get(difference.local.signature.size, [])
         signature = difference.local.signature
         for gone in found:
-            base = gone.difference.base
-            if base is not None and base.signature.is_same_file(signature):
+            if _is_same_file(gone, signature) or (sha256 and _has_bytes(gone, sha256)):
                 found.remove(gone)
                 return gone
+        if sha256:
+            return None
         # Another inode: a copy that was made and its source removed. Its bytes will tell.
         return found.pop() if len(found) == 1 else None
     if step.action is Action.DOWNLOAD and difference.remote is not None:

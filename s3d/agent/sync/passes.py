@@ -18,7 +18,7 @@ from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.find_changes import ChangeFinder
 from s3d.agent.sync.interfaces import PathBlocked, RootGone, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
-from s3d.agent.sync.moves import Move, carry_out, find_moves
+from s3d.agent.sync.moves import Move, carry_out, find_copies, find_moves, read_copies
 from s3d.agent.sync.pass_scope import PassResult, Scope, StepResult
 from s3d.agent.sync.path_selection import Room, Selection
 from s3d.agent.sync.path_state import (
@@ -101,7 +101,9 @@ class Passes:
         Raises Unavailable, RootGone, PassInterrupted; MassDeletionGuard, before any deletion.
         """
         steps = await self.plan(scope)
-        moves, steps = await asyncio.to_thread(find_moves, steps)
+        copies = await asyncio.to_thread(find_copies, steps)
+        sha256 = await read_copies(self.executor, copies)
+        moves, steps = await asyncio.to_thread(find_moves, steps, sha256)
         if approved:
             self._deleted.clear()
         else:

@@ -8,6 +8,7 @@ agent has left, and the schedule of a folder are the real ones.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -22,7 +23,7 @@ from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.decide import Action, Step, deletions, transfers
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.interfaces import ConcurrentChange, Unavailable
-from s3d.agent.sync.moves import Move, carry_out, find_moves
+from s3d.agent.sync.moves import Move, carry_out, find_copies, find_moves, read_copies
 from s3d.agent.sync.pass_scope import PassResult, Scope, StepResult
 from s3d.agent.sync.passes import failed_steps
 from s3d.agent.sync.path_state import BaselineEntry, LocalEntry
@@ -89,6 +90,12 @@ class QuickFile(UnannouncedWrites):
     def _replace(self, writes, *, durable):
         super()._replace(writes, durable=False)
 
+    def die(self):
+        """The system closes the file of a killed agent."""
+        if self.is_open:
+            os.close(self._fd)
+            self._fd = -1
+
 
 class Exchange:
     """The marker as one run of an agent knows it, in the place of MarkerExchange."""
@@ -120,6 +127,7 @@ class HintedDevice(Device):
         self._file = world.folder / f"unannounced-{name}"
         self._file.unlink(missing_ok=True)
         self._boots = 0
+        self._unannounced = QuickFile(self._file, "")
         self.restart()
 
     def restart(self) -> None:
@@ -127,12 +135,17 @@ class HintedDevice(Device):
         world = self.world
         self._is_recovered = False
         self.exchange = Exchange(f"{self.name}{next(world.numbers)}")
-        self.announcer = WriteAnnouncer(world.unannounced_type(self._file, f"boot {self._boots}"))
+        self._unannounced.die()
+        self._unannounced = world.unannounced_type(self._file, f"boot {self._boots}")
+        self.announcer = WriteAnnouncer(self._unannounced)
         self.announcer.exchanges[PLACE] = self.exchange
         self.announcer.resume()
         self.schedule = Schedule(30.0, lambda: world.now)
         self.schedule.retries = world.retries_type(lambda: world.now)
         self.schedule.listings.reported_interval = lambda: HOUR
+
+    def end(self) -> None:
+        self._unannounced.die()
 
     def cut_power(self) -> None:
         super().cut_power()
@@ -223,7 +236,8 @@ class HintedDevice(Device):
         differences = await join(executor, locals, remotes)
         seen = {difference.path for difference in differences}
         differences += [await executor.look(path) for path in sorted(scope.touched - seen)]
-        moves, steps = find_moves(await plan(executor, differences))
+        steps = await plan(executor, differences)
+        moves, steps = find_moves(steps, await read_copies(executor, find_copies(steps)))
         outcome = PassResult()
         for move in moves:
             outcome.add(await self._each(move, partial(self._move, executor, move, steps)))
@@ -265,7 +279,7 @@ class HintedWorld(World):
     hub_type = HintedRemoteTree
     device_type = HintedDevice
     retries_type: type[Retries] = Retries
-    unannounced_type: type[UnannouncedWrites] = QuickFile
+    unannounced_type: type[QuickFile] = QuickFile
     folder: Path
     """Where the agents note what they have not announced. Set in a subclass."""
 
@@ -370,6 +384,8 @@ class HintedWorld(World):
         for device in self.devices:
             device.restart()  # what was begun and not ended is recovered at a start
         super().check()
+        for device in self.devices:
+            device.end()
 
     def _check_hints(self) -> None:
         """Without a further listing that no gap demands, everybody has what the hints name."""

@@ -4,7 +4,7 @@ import pytest
 
 from s3d.agent.core.path_names import original_of
 from s3d.agent.sync.decide import Action, Step
-from s3d.agent.sync.moves import Move, carry_out, find_moves
+from s3d.agent.sync.moves import Move, carry_out, find_copies, find_moves
 from s3d.agent.sync.passes import failed_steps
 from s3d.agent.sync.path_state import BaselineEntry, Difference, LocalEntry, RemoteEntry, Signature
 from tests.agent.sync.world import Crash, World, drive
@@ -12,8 +12,8 @@ from tests.agent.sync.world import Crash, World, drive
 SEEN = Signature(3, 10, 10, 1)
 
 
-def gone_here(path: str, signature: Signature = SEEN) -> Step:
-    base = BaselineEntry(path, signature, 0, "sha", '"e"', signature.size)
+def gone_here(path: str, signature: Signature = SEEN, sha256: str = "sha") -> Step:
+    base = BaselineEntry(path, signature, 0, sha256, '"e"', signature.size)
     return Step(
         Difference(path, base, None, RemoteEntry(path, '"e"', 3, 0.0)), Action.DELETE_REMOTE
     )
@@ -42,6 +42,37 @@ def test_another_inode_is_tried_when_only_one_of_its_size_is_gone():
     assert len(moves) == 1
     moves, _ = find_moves([gone_here("a"), gone_here("b"), new_here("x", other)])
     assert moves == []
+
+
+def test_of_several_of_one_size_the_bytes_tell():
+    """A folder was copied and its source removed: no inode is the same."""
+    gone = [gone_here(path, sha256=f"sha {path}") for path in ("a", "b")]
+    new = [new_here(path, SEEN._replace(ino=9, mtime_ns=1)) for path in ("x", "y", "z")]
+    steps = [*gone, *new]
+    assert [local.path for local in find_copies(steps)] == ["x", "y", "z"]
+    moves, rest = find_moves(steps, {"x": "sha b", "y": "sha a", "z": "sha c"})
+    assert [(move.gone.path, move.new.path) for move in moves] == [("b", "x"), ("a", "y")]
+    assert [step.path for step in rest] == ["z"]
+    assert find_copies([gone_here("a"), new[0]]) == [], "one alone is tried without being read"
+    renamed = new_here("x", SEEN._replace(ctime_ns=99))
+    assert find_copies([*gone, renamed]) == []
+
+
+def test_a_copied_folder_whose_source_is_gone_is_copied_there():
+    world = World()
+    for number in range(3):
+        world.write(0, f"old/{number}")
+    world.check()
+    files = world.devices[0].tree.files
+    for number in range(3):
+        file = files.pop(f"old/{number}")
+        world.devices[0].tree.write(f"new/{number}", file.data)
+    names: list[str] = []
+    world.run(0, names.append)
+    assert sorted(world.objects) == [f"new/{number}" for number in range(3)]
+    assert (names.count("copy"), names.count("put")) == (3, 0)
+    for path, stored in world.objects.items():
+        assert stored.data == files[path].data
 
 
 def test_an_object_is_known_by_etag_and_size():

@@ -27,7 +27,7 @@ from s3d.agent.sync.interfaces import (
     StagedFile,
     Unavailable,
 )
-from s3d.agent.sync.moves import carry_out, find_moves
+from s3d.agent.sync.moves import carry_out, find_copies, find_moves, read_copies
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 from s3d.agent.sync.planning import join, plan
 from s3d.agent.sync.recover import recover_all
@@ -493,7 +493,8 @@ class Device:
             list(local_differences(entries, self.baseline.signatures(), self.baseline.get)),
             list(remote_differences(found, self.baseline.identities("", None), self.baseline.get)),
         )
-        moves, steps = find_moves(await plan(executor, differences))
+        steps = await plan(executor, differences)
+        moves, steps = find_moves(steps, await read_copies(executor, find_copies(steps)))
         for move in moves:
             if await carry_out(executor, move) is None:
                 steps += move
