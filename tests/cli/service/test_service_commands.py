@@ -8,12 +8,17 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from s3d.cli.service.service_commands import service_manager
 from s3d.shared.errors import S3dError
+from tests.agent_process import AgentProcess
 from tests.cli.conftest import Commands
 
 SYSTEMCTL = """#!/bin/sh
@@ -97,28 +102,81 @@ def test_without_a_session_of_the_user_it_says_so(service: Commands) -> None:
     assert "does not answer" in service("service", BROKEN="yes").out
 
 
-def test_the_command_of_the_unit_is_ready_only_when_it_serves(service: Commands) -> None:
+AS_SYSTEMD = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4)
+os.environ |= {"LISTEN_FDS": "2", "LISTEN_PID": str(os.getpid())}
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""What systemd does with the sockets of s3d.socket before it runs the command of the service."""
+
+
+def test_the_command_of_the_unit_serves_when_it_is_ready_and_stops_in_order(
+    service: Commands,
+) -> None:
+    """With a real NOTIFY_SOCKET and LISTEN_FDS: a connection that waits since before the start is
+    answered, and once the agent has said READY=1 every request is. A request that is running at
+    SIGTERM is finished after STOPPING=1 and before the end of the process."""
     assert service("service", "install", "--no-now", S3D_ENDPOINT="").code == 0
     unit = (service.home / ".config/systemd/user/s3d.service").read_text()
     start = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+    with ExitStack() as closing:
+        manager = closing.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         manager.bind(str(service.home / "notify"))
         manager.settimeout(60)
+        control = closing.enter_context(socket.socket(socket.AF_UNIX))
+        control.bind(str(service.home / "control"))
+        control.listen()
+        endpoint = closing.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = endpoint.getsockname()[1]
+        early = closing.enter_context(request(port))
         env = service.env | {
             "NOTIFY_SOCKET": str(service.home / "notify"),
             "WATCHDOG_USEC": "200000",
+            "S3D_SOCKET": str(service.home / "control"),
         }
+        sockets = (endpoint.fileno(), control.fileno())
         command = shlex.split(start.removeprefix("ExecStart="))
-        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, cwd="/") as agent:
-            seen = [manager.recv(4096).decode()]
-            assert seen[0].startswith("READY=1\nSTATUS=Serving http://")
-            address = seen[0].rpartition("//")[2].split(":")
-            socket.create_connection((address[0], int(address[1])), timeout=10).close()
-            assert [manager.recv(4096) for _ in range(2)] == [b"WATCHDOG=1"] * 2
-            agent.send_signal(signal.SIGTERM)
-            while not seen[-1].startswith("STOPPING=1"):
-                seen.append(manager.recv(4096).decode())
-        assert agent.returncode == 0
+        command = [sys.executable, "-c", AS_SYSTEMD, *map(str, sockets), *command]
+        options = {"env": env, "pass_fds": sockets, "stdout": subprocess.PIPE, "cwd": "/"}
+        agent = closing.enter_context(subprocess.Popen(command, **options))
+        seen = [manager.recv(4096).decode()]
+        assert seen[0] == f"READY=1\nSTATUS=Serving http://127.0.0.1:{port}"
+        with request(port) as ready:
+            assert [each.recv(12) for each in (early, ready)] == [b"HTTP/1.1 403"] * 2
+        assert [manager.recv(4096) for _ in range(2)] == [b"WATCHDOG=1"] * 2
+        s3 = AgentProcess(Path(env["S3D_LOCAL_DIR"]), agent, env).s3()
+        s3.create_bucket(Bucket="bucket")
+        running = closing.enter_context(upload(s3, port))
+        answers = closing.enter_context(running.makefile("rb"))
+        assert answers.readline() + answers.readline() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        agent.send_signal(signal.SIGTERM)
+        while not seen[-1].startswith("STOPPING=1"):
+            seen.append(manager.recv(4096).decode())
+        assert agent.poll() is None, "it has a request to finish"
+        running.sendall(b"data")
+        assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert agent.wait(30) == 0
+
+
+def request(port: int) -> socket.socket:
+    """A connection on which an unsigned request has been sent."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    return connection
+
+
+def upload(s3: Any, port: int) -> socket.socket:
+    """A connection on which the agent is to invite the four bytes of a PUT."""
+    place = {"Bucket": "bucket", "Key": "k"}
+    target = urlsplit(s3.generate_presigned_url("put_object", Params=place))
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    head = (
+        f"PUT {target.path}?{target.query} HTTP/1.1\r\nHost: {target.netloc}\r\n"
+        "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+    )
+    connection.sendall(head.encode())
+    return connection
 
 
 def test_without_a_manager_it_says_what_to_run(tmp_path) -> None:
