@@ -5,6 +5,7 @@ A rule's id is in its marker; tests/architecture/test_semantics.py holds the two
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -236,6 +237,22 @@ async def test_a_client_has_no_conflict_with_its_own_writes_at_the_remote(world)
         await world.advance(0.1)
         await world.put_through(key, b"2")
         assert await world.read_behind(key) == b"2"
+
+
+@pytest.mark.rule("ORD-2")
+@pytest.mark.finding("user-9")
+@on(*[name for name in WITH_A_QUEUE if name in IN_PROCESS])
+async def test_a_write_is_not_in_conflict_with_one_that_was_being_forwarded(world):
+    waits = world.faults.hold("PutObject")
+    async with asyncio.TaskGroup() as tasks:
+        first = {"Bucket": world.bucket, "Key": "k", "Body": b"first", "IfNoneMatch": "*"}
+        forwarded = tasks.create_task(world.top("PutObject", **first))
+        await waits.wait()
+        await world.top.put(world.bucket, "k", b"second")
+        world.faults.release("PutObject")
+        await forwarded
+    await world.pushed()
+    assert await world.read("k") == await world.read_behind("k") == b"second"
 
 
 @pytest.mark.rule("ORD-1")

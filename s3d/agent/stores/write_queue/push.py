@@ -124,8 +124,7 @@ class PushExecutor:
     ) -> None:
         """adopt: receives what the remote has now. push_filter: None pushes everything.
         condition_support, learn_conditions: see RemoteConditions. conflict_policy: of a bucket and
-        a key. clock_offset: seconds that the remote's clock is ahead of ours. spans: None records
-        nothing."""
+        a key. clock_offset: seconds that the remote's clock is ahead of ours. spans: None: none."""
         self._journal = journal
         self._remote = remote
         self._body_of = body_of
@@ -259,27 +258,26 @@ class PushExecutor:
         if self._conditions.is_head_denied(write.bucket):
             return None
         direct_write_at = states.direct_write_at(write.bucket, write.key, job.base.accepted)
+        ours = self._our_states(job)
         head = await self._head(job)
         if head is None:
             self._conditions.note_head_denied(write.bucket)
             return None
         remote = state_of(head)
+        ours += self._our_states(job)  # a forwarded write may have been answered meanwhile
         states.note(write.bucket, write.key, remote.etag)
         if job.sent is not None and is_ours_likely and is_our_write(job.sent, head):
             raise AlreadyThere(remote.etag)
         comparison = push_plan.compare(
             job.base,
             remote,
-            self._our_states(job),
+            ours,
             is_delete=write.kind is Kind.DELETE,
             offset=self._clock_offset(),
             direct_write_at=direct_write_at,
         )
-        resolution = push_plan.resolve(
-            comparison,
-            self._conflict_policy(write.bucket, write.key),
-            is_strict=job.base.is_strict,
-        )
+        policy = self._conflict_policy(write.bucket, write.key)
+        resolution = push_plan.resolve(comparison, policy, is_strict=job.base.is_strict)
         if resolution not in (Resolution.PUSH, Resolution.DONE):
             if await self._has_our_bytes(job, head):
                 return remote.etag
@@ -300,6 +298,8 @@ class PushExecutor:
 
     def _our_states(self, job: _Job) -> list[str]:
         ours = list(self._journal.outcomes.unresolved_etags(job.write))
+        if not job.base.is_strict:  # which replaces no version but its base
+            ours += self._journal.remote_states.left_by_us(job.write.bucket, job.write.key)
         return [*ours, job.sent_etag] if job.is_unresolved and job.sent_etag else ours
 
     async def _has_our_bytes(self, job: _Job, head: Members) -> bool:

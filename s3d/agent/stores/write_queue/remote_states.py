@@ -14,6 +14,7 @@ from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.address import parse_rename_source
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.write_queue.pending_write import NO_OBJECT
 
@@ -50,6 +51,8 @@ class _State(NamedTuple):
     at: float
     direct_write_at: float = 0.0
     """When the last write through this agent was answered, if it left an unknown ETag."""
+    is_ours: bool = False
+    """Whether a write through this agent has left this state."""
 
 
 class RemoteStates:
@@ -60,12 +63,21 @@ class RemoteStates:
         self._clock = clock
         self._states: dict[tuple[str, str], _State] = {}
 
-    def note(self, bucket: str, key: str, etag: str | None, at: float | None = None) -> None:
-        """Record a state. etag: the remote's, or NO_OBJECT; None: a write left an unknown ETag."""
+    def note(
+        self,
+        bucket: str,
+        key: str,
+        etag: str | None,
+        at: float | None = None,
+        *,
+        is_ours: bool = False,
+    ) -> None:
+        """Record a state. etag: the remote's, or NO_OBJECT; None: a write left an unknown ETag.
+        is_ours: a write through this agent has left it."""
         place = bucket, key
         self._states.pop(place, None)
         now = self._clock() if at is None else at
-        self._states[place] = _State(etag, now, now if etag is None else 0.0)
+        self._states[place] = _State(etag, now, now if etag is None else 0.0, is_ours)
         if len(self._states) > _KEYS:
             del self._states[next(iter(self._states))]
 
@@ -81,7 +93,8 @@ class RemoteStates:
         """
         state = self._states.get((bucket, key))
         if state is None or state.at < begun:
-            self.note(bucket, key, etag, begun)
+            is_ours = state is not None and state.is_ours and same_etag(state.etag or "", etag)
+            self.note(bucket, key, etag, begun, is_ours=is_ours)
             if state is not None and state.direct_write_at:
                 self._states[bucket, key] = _State(etag, begun, state.direct_write_at)
 
@@ -97,6 +110,15 @@ class RemoteStates:
     def of(self, bucket: str, key: str) -> _State | None:
         """What is known of a key."""
         return self._states.get((bucket, key))
+
+    def left_by_us(self, bucket: str, key: str) -> list[str]:
+        """The last state, if a write through this agent has left it with a known ETag.
+
+        To the push of a write that is no conflict: a forwarded write waits for the pending writes
+        of its key, so one that was answered since had begun before the pending one was accepted.
+        """
+        state = self._states.get((bucket, key))
+        return [] if state is None or state.etag is None or not state.is_ours else [state.etag]
 
     def undo_unknown(self, bucket: str, key: str, before: _State | None) -> None:
         """The outcome of a push is unknown: the remote has what it had before, or what the push
@@ -178,7 +200,8 @@ class ObservedRemote(Layer):
             return response
         for bucket, key in places:
             is_named = key == request.key
-            self._states.note(bucket, key, _state_left(request, response) if is_named else None)
+            etag = _state_left(request, response) if is_named else None
+            self._states.note(bucket, key, etag, is_ours=True)
         return response
 
     def _note_failure(

@@ -169,3 +169,18 @@ async def test_a_write_that_is_refused_leaves_what_was_there(name, members):
         states.note("b", key, '"e"')
     await call(states, S3Response({}, wire=WireResponse(403, ())), name, **members)
     assert state(states) == states.hint("b", "source", 8.0) == '"e"'
+
+
+@pytest.mark.finding("user-9")
+async def test_a_state_is_ours_until_another_one_is_seen():
+    states = RemoteStates(lambda: 7.0)
+    await call(states, S3Response({"ETag": '"e"'}), "PutObject")
+    assert states.left_by_us("b", "k") == ['"e"']
+    states.note_read("b", "k", '"e"', 8.0)
+    assert states.left_by_us("b", "k") == ['"e"']
+    states.note_read("b", "k", '"theirs"', 9.0)
+    assert states.left_by_us("b", "k") == []
+    await call(states, S3Response({}), "DeleteObject")
+    assert states.left_by_us("b", "k") == [NO_OBJECT]
+    await call(states, S3Response({}), "DeleteObject", **VERSION)
+    assert states.left_by_us("b", "k") == []
