@@ -27,6 +27,7 @@ from s3d.shared.paths import find_places
 from s3d.shared.transfers import Totals
 from tests.agent.app.test_background import names_of
 from tests.agent_process import StartFailed
+from tests.drained import drained
 from tests.forked_process import run_text
 from tests.gateway.network import Network
 from tests.peers.servers import Peer, free_ports
@@ -366,7 +367,7 @@ def before(start_agent, home, own: str, remote: str, owner: str):
 def parked(agent) -> list[str]:
     """The messages of what is parked, as soon as nothing moves any more."""
     queue = QueueClient(agent.client)
-    queue.drain(20.0, hurry=True)
+    drained(queue)
     return [each.error.message for each in queue.transfers(state="failed")]
 
 
