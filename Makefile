@@ -8,7 +8,7 @@ WORKERS ?= 4
 QUICK := tests/architecture tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/contract
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test clients check lint format torture env clean help docs screenshots snapshots release site
+.PHONY: install dev run test clients check bytecode lint format torture env clean help docs screenshots snapshots release site
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -30,7 +30,8 @@ dev: $(VENV)/.installed-dev ## the same with the tools for tests
 run: $(VENV)/.installed ## serve S3 on localhost
 	@$(BIN)/s3d run
 
-test: lint ## lint, then the test suite
+test: $(VENV)/.installed-dev ## lint, then the test suite
+	@$(MAKE) --no-print-directory --jobs 2 lint bytecode
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not torture"
 
 clients: $(VENV)/.installed-dev ## install the S3 clients of tests/e2e into .venv-clients; the tests do so, too
@@ -38,6 +39,10 @@ clients: $(VENV)/.installed-dev ## install the S3 clients of tests/e2e into .ven
 
 check: lint ## in under a minute: lint, types, the pure parts, the contract on the local store
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not torture and not slow" -k "not contract or embedded or local" $(QUICK)
+
+# Each worker of pytest imports all tests. In a new checkout, each would compile all of them, too.
+bytecode: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -q --collect-only -p no:xdist > /dev/null || true  # the suite will say why
 
 lint: $(VENV)/.installed-dev ## ruff and mypy --strict
 	$(BIN)/ruff format --check .

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import shlex
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 NEEDS_TMUX = pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds."""
+_WITHOUT_OUTPUT = 0.5
+"""Seconds after which a screen is looked at although the program has written nothing."""
 
 
 class Terminal:
@@ -30,7 +36,13 @@ class Terminal:
         self._settings.write_text(
             f"set -g default-size {width}x{height}\nset -g remain-on-exit on\n"
         )
-        self._tmux("new-session", "-d", "-x", str(width), "-y", str(height), *command)
+        output = folder / "output"
+        os.mkfifo(output)
+        self._output = os.open(output, os.O_RDONLY | os.O_NONBLOCK)
+        self._tmux(
+            *("new-session", "-d", "-x", str(width), "-y", str(height), *command),
+            *(";", "pipe-pane", "-O", f"exec cat > {shlex.quote(str(output))}"),
+        )
 
     def _tmux(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -93,6 +105,13 @@ class Terminal:
                 return shown
             if time.monotonic() > end:
                 raise AssertionError(f"{what} is not seen in:\n{shown}")
+            self._await_output()
+
+    def _await_output(self) -> None:
+        """Each look at the screen starts a process: the program is not to be slowed by many."""
+        if select.select([self._output], [], [], _WITHOUT_OUTPUT)[0]:
+            with suppress(BlockingIOError):
+                os.read(self._output, 1 << 20)
 
     def resize(self, width: int, height: int) -> None:
         self._tmux("resize-window", "-x", str(width), "-y", str(height))
@@ -113,3 +132,4 @@ class Terminal:
 
     def close(self) -> None:
         self._tmux("kill-server")
+        os.close(self._output)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import structs
@@ -75,13 +77,19 @@ def log(since: int) -> LogList:
     return LogList(lines, len(_LOG_LINES))
 
 
+@functools.lru_cache(maxsize=16)
+def _wave(last: int, height: float, phase: float) -> Sequence[float]:
+    """The 300 seconds that end with the last one."""
+    seconds = range(last - 299, last + 1)
+    found = (0.6 + 0.3 * math.sin(n / 9 + phase) + 0.1 * math.sin(n / 2) for n in seconds)
+    return [round(height * max(value, 0.0), 3) for value in found]
+
+
 def samples(now: float) -> Samples:
     """Rates as waves that move with the time."""
 
     def wave(height: float, phase: float) -> list[float]:
-        seconds = range(int(now) - 299, int(now) + 1)
-        found = (0.6 + 0.3 * math.sin(n / 9 + phase) + 0.1 * math.sin(n / 2) for n in seconds)
-        return [round(height * max(value, 0.0), 3) for value in found]
+        return list(_wave(int(now), height, phase))
 
     ratios = [min(value, 1.0) for value in wave(1.2, 1.0)]
     return Samples(1.0, now, wave(48.2 * MIB, 0.0), wave(3.1 * MIB, 2.0), wave(214, 0.5), ratios,

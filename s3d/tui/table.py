@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Click, Event
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -163,6 +163,7 @@ class Table(ScrollView, can_focus=True):
         self.marks, self.cursor = Marks(), RowCursor()
         self.rows: Sequence[Row] = ()
         self._id_at: Callable[[int], str] = self._id_of_row
+        self._plain_style = Style()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of what is not possible here are free for others."""
@@ -271,11 +272,15 @@ class Table(ScrollView, can_focus=True):
         elif line >= top + height:
             self.scroll_to(y=line - height + 1, animate=False)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._plain_style = self.rich_style  # once: it is composed of those of all ancestors
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         if y == 0:
             titles = tuple(column.title for column in self.columns)
-            return self._render_cells("  ", titles, width, self._style("bold"))
+            return _row_strip(self, "  ", titles, width, self._style("bold"))
         line = y - 1 + round(self.scroll_y)
         if line >= len(self.rows):
             return Strip([Segment(cell(self._empty_line(y, width), width), self._style("dim"))])
@@ -284,7 +289,7 @@ class Table(ScrollView, can_focus=True):
         sign = self.glyphs.cursor if is_current else " "
         mark = self.glyphs.mark if row.id in self.marks.ids else " "
         style = self._style("reverse" if is_current and self.has_focus else row.style)
-        strip = self._render_cells(sign + mark, row.cells, width, style)
+        strip = _row_strip(self, sign + mark, row.cells, width, style)
         return _with_hits(strip, row.hits, width) if row.hits else strip
 
     def _empty_line(self, y: int, width: int) -> str:
@@ -300,15 +305,17 @@ class Table(ScrollView, can_focus=True):
         name = _THEME_COLORS.get(text)
         if name is not None:
             text = (getattr(self.app.current_theme, name) or "none").removeprefix("ansi_")
-        return self.rich_style + Style.parse(text or "none")
+        return self._plain_style + Style.parse(text or "none")
 
-    def _render_cells(self, signs: str, cells: tuple[str, ...], width: int, style: Style) -> Strip:
-        widths = column_widths(self.columns, width)
-        parts = [
-            cell(text, column_width, right=column.right, more=self.glyphs.more)
-            for text, column, column_width in zip(cells, self.columns, widths, strict=False)
-        ]
-        return Strip([Segment(cell(signs + " ".join(parts), width), style)])
+
+def _row_strip(table: Table, signs: str, cells: tuple[str, ...], width: int, style: Style) -> Strip:
+    """The signs and the cells of a row, in the columns of the table."""
+    widths = column_widths(table.columns, width)
+    parts = [
+        cell(text, column_width, right=column.right, more=table.glyphs.more)
+        for text, column, column_width in zip(cells, table.columns, widths, strict=False)
+    ]
+    return Strip([Segment(cell(signs + " ".join(parts), width), style)])
 
 
 class LateTable(Table):

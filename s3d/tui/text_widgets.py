@@ -1,4 +1,4 @@
-"""Widgets that show plain text and redraw only when it changes: a bar, and a box with a frame.
+"""Widgets that show plain text and redraw only when it changes: bars, and a box with a frame.
 
 The text is never parsed as markup: it holds names that other people have chosen.
 """
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
+from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Footer, Static
 
 _FRAME_AROUND_TITLE = 6
 """Cells of the frame beside a title: corners, lines and spaces."""
@@ -76,3 +77,22 @@ class Box(Static):
         if 0 < room < cell_len(title):
             title = set_cell_size(title, room).rstrip()
         self.border_title = Content(title)
+
+
+class KeyBar(Footer):
+    """The keys of the widget that has the focus.
+
+    Textual composes its footer whenever the focus moves, which costs more than most keys do.
+    """
+
+    _shown: object = None
+
+    def bindings_changed(self, screen: Screen[object]) -> None:
+        """Compose the bar when other keys, or other texts of them, are to be shown."""
+        if self.is_attached and screen is self.screen and self.app.app_focus:
+            keys = screen.active_bindings.values()
+            shown = [(each.binding, each.enabled, each.tooltip) for each in keys]
+            if shown == self._shown:
+                return
+            self._shown = shown
+        super().bindings_changed(screen)

@@ -11,18 +11,15 @@ from typing import Any
 import pytest
 
 from s3d.cli.client.queue_client import QueueClient
-from s3d.shared.transfers import QueueStatus
 from tests.agent_process import AgentProcess
+from tests.drained import PATIENCE, drained
 from tests.gateway.devices import devices, make_device, sync_bucket  # noqa: F401 - fixtures
 from tests.gateway.network import Network
 from tests.peers.proxy import Exchange
 from tests.peers.servers import Peer
 
-DRAIN_PATIENCE = 60.0
-"""Seconds in which a queue with the remote at hand must be empty."""
 CARE_PATIENCE = 40.0
 """Seconds within which the agent sees to uploads that nobody will complete."""
-_DRAIN_STEP = 10.0
 
 
 class Gateway:
@@ -57,15 +54,9 @@ class Gateway:
             print("-- the agents' log", self.agent.stderr[-40000:], sep="\n")
             raise
 
-    def drain(self, patience: float = DRAIN_PATIENCE) -> None:
+    def drain(self, patience: float = PATIENCE) -> None:
         """Have everything pushed. Fails when something cannot be, or takes too long."""
-        end = time.monotonic() + patience
-        status: QueueStatus | None = None
-        while time.monotonic() < end:
-            status = self.queue.drain(_DRAIN_STEP, hurry=True)
-            if status.moving.files == 0:
-                break
-        assert status is not None
+        status = drained(self.queue, patience)
         # What is verified for some time more is at the remote.
         left = status.left.files - status.verifying.files
         assert left == 0, (status, list(self.queue.transfers())[:5])

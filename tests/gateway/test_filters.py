@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from s3d.cli.client.cache_client import CacheClient
+from tests.drained import drained
 from tests.gateway.conftest import Gateway
 from tests.peers.policy import POLICY, PolicyServer, in_a_thread
 
@@ -26,7 +27,7 @@ def keys(client: Any, bucket: str) -> set[str]:
 
 def settle(gateway: Gateway) -> None:
     """Wait until nothing moves any more."""
-    assert gateway.queue.drain(30.0, hurry=True).moving.files == 0
+    assert drained(gateway.queue).moving.files == 0
 
 
 def held(gateway: Gateway) -> dict[str, str]:

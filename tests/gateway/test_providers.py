@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.drained import drained
 from tests.gateway.conftest import Gateway
 from tests.gateway.devices import objects
 from tests.gateway.network import Network
@@ -145,7 +146,7 @@ def test_such_a_key_that_was_accepted_while_the_remote_was_away_is_parked(
     with closing(agent.s3()) as client:
         client.put_object(Bucket=new_bucket, Key="x//y", Body=b"two")
         network.come_back()
-        status = gateway.queue.drain(20.0, hurry=True)
+        status = drained(gateway.queue)
         assert status.failed.files == 1
         (transfer,) = gateway.queue.transfers()
         assert transfer.error is not None

@@ -22,6 +22,7 @@ from s3d.cli.client.queue_client import QueueClient
 from s3d.cli.client.remote_client import FormerRemoteClient
 from s3d.shared.errors import S3dError
 from tests.agent_process import AgentProcess, StartFailed
+from tests.drained import drained
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
 from tests.gateway.test_conflicts import run
@@ -87,7 +88,7 @@ def test_what_waits_for_one_remote_is_not_pushed_to_another(home: Home) -> None:
     agent = home.serve(second)
     queue = QueueClient(agent.client)
     queue.resume()
-    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert drained(queue).left.files == 0
     assert keys(second) == []
     agent.stop()
 
@@ -95,7 +96,7 @@ def test_what_waits_for_one_remote_is_not_pushed_to_another(home: Home) -> None:
     queue = QueueClient(agent.client)
     assert queue.status().left.files == 1
     queue.resume()
-    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert drained(queue).left.files == 0
     assert get(first, "cat.jpg") == b"for the first"
 
 
@@ -142,7 +143,7 @@ def test_what_waits_for_another_remote_is_shown_exported_discarded_and_moved(hom
     assert former.move(waiting.id, second.endpoint, [writes["b"].id]).moved == 1
     assert former.move(waiting.id, second.endpoint, []).moved == 1
     assert agent.client.status().waiting == []
-    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert drained(queue).left.files == 0
     assert (get(second, "b"), get(second, "c")) == (b"bytes of b", b"bytes of c")
     assert second.objects.object_status(BUCKET, "c").tags == {"kind": "test"}
 
@@ -171,7 +172,7 @@ def test_a_move_that_was_killed_is_finished_and_overwrites_nothing_newer(
     put(agent, "k", b"newer")
     result = former.move(waiting.id, second.endpoint, [])
     assert [failure.key for failure in result.failures] == ["k"]
-    assert queue.drain(20.0, hurry=True).moving.files == 0
+    assert drained(queue).moving.files == 0
     assert (get(second, "k"), get(second, "other")) == (b"newer", b"other")
 
 
@@ -193,7 +194,7 @@ def test_a_move_replaces_and_deletes_nothing_that_others_wrote_later(home: Home)
     (waiting,) = agent.client.status().waiting
     queue, former = QueueClient(agent.client), FormerRemoteClient(agent.client)
     former.move(waiting.id, second.endpoint, [])
-    assert queue.drain(20.0, hurry=True).conflict.files == 3
+    assert drained(queue).conflict.files == 3
     assert {key: get(second, key) for key in keys(second)} == {
         "doomed": b"theirs", "k": b"theirs", "new": b"ours", "seen": b"theirs"}  # fmt: skip
 
@@ -339,7 +340,7 @@ def test_a_rotated_key_of_the_same_owner_goes_on(accounts: Accounts, remote: Any
     queue = QueueClient(agent.client)
     assert agent.client.status().remote.unconfirmed == ""
     queue.resume()
-    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert drained(queue).left.files == 0
     assert remote.get_object(Bucket=accounts.bucket, Key="k")["Body"].read() == b"first"
 
 
@@ -358,7 +359,7 @@ def test_with_a_new_key_pending_writes_are_held_until_the_account_is_known(
     queue.resume()
     assert queue.drain(0.5, hurry=True).left.files == 1
     accounts.network.come_back()
-    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert drained(queue).left.files == 0
     assert agent.client.status().remote.unconfirmed == ""
     assert remote.get_object(Bucket=accounts.bucket, Key="k")["Body"].read() == b"first"
 
@@ -403,7 +404,7 @@ def test_a_remote_that_does_not_tell_waits_for_a_person(accounts: Accounts, remo
     assert (code, "s3d queue adopt" in text, "does not say whether" in text) == (6, True, True)
     assert "needs credentials" not in run(agent, "status")[1]
     queue.adopt(separate=False)
-    assert queue.drain(20.0, hurry=True).left.files == 0
+    assert drained(queue).left.files == 0
     assert names(remote, accounts.bucket) == ["k"]
 
 

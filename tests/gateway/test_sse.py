@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from s3d.cli.client.queue_client import QueueClient
 from tests.agent_process import AgentProcess, launch
+from tests.drained import drained
 
 DATA = os.urandom(300_000)
 PART = os.urandom(5 << 20)
@@ -93,7 +94,7 @@ def test_a_queued_write_is_encrypted_by_the_remote(
     put = s3.put_object(**place, Body=DATA, **KMS)
     assert put["ServerSideEncryption"] == "aws:kms"
     assert s3.get_object(**place)["Body"].read() == DATA
-    assert QueueClient(gateway.client).drain(30.0, hurry=True).left.files == 0
+    assert drained(QueueClient(gateway.client)).left.files == 0
     there = remote.s3().head_object(**place)
     assert KMS.items() <= there.items()
     assert DATA[:100] not in b"".join(

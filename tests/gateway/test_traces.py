@@ -18,6 +18,7 @@ import pytest
 from s3d.cli.client.queue_client import QueueClient
 from tests.agent_process import AgentProcess, launch
 from tests.collector import Collector, SpanSeen, open_collector
+from tests.drained import drained
 from tests.forked_process import run
 from tests.known_load import counts_of_otlp, counts_of_text
 
@@ -94,7 +95,7 @@ def one(spans: list[SpanSeen], **wanted) -> SpanSeen:
 
 
 def drain(agent: AgentProcess) -> None:
-    assert QueueClient(agent.client).drain(30, hurry=True).moving.files == 0
+    assert drained(QueueClient(agent.client)).moving.files == 0
 
 
 def at_remote(collector: Collector, name: str, **wanted) -> SpanSeen:

@@ -1,13 +1,15 @@
 """The app before the agent of the demonstration, driven by keys."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from rich.segment import Segment
 from rich.style import Style
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.widgets._toast import Toast, ToastRack
 
 from s3d.tui.agent_client import AgentUnreachable
@@ -20,6 +22,22 @@ from s3d.tui.preview.object_parts import DecodeRequest
 from s3d.tui.preview.previews import Previews
 
 Opened = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _styles_are_parsed_once() -> Iterator[None]:
+    """Each app has a cache of the rules that Textual makes of its styles: this is one for all."""
+    parse, parsed = Stylesheet._parse_rules, dict[Any, list[RuleSet]]()
+
+    def parse_rules(self: Stylesheet, css: str, **where: Any) -> list[RuleSet]:
+        key = (css, *where.values(), frozenset(self._variables.items()))
+        if key not in parsed:
+            parsed[key] = parse(self, css, **where)
+        return parsed[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", parse_rules)
+        yield
 
 
 class InlineDecoder:

@@ -1,6 +1,11 @@
-from textual.app import App
+import asyncio
+from typing import ClassVar
 
-from s3d.tui.text_widgets import Box, TextBar
+from textual.app import App
+from textual.binding import Binding
+from textual.widgets._footer import FooterKey
+
+from s3d.tui.text_widgets import Box, KeyBar, TextBar
 from tests.tui.conftest import screen
 
 
@@ -39,3 +44,35 @@ async def test_a_bar_is_text_too():
         pilot.app.query_one(TextBar).put("[red]x[/] [@click=app.bell]y[/]")
         await pilot.pause()
         assert "[red]x[/] [@click=app.bell]y[/]" in screen(pilot.app)
+
+
+class Keys(App):
+    """An app whose only key has a text that changes."""
+
+    BINDINGS: ClassVar = [Binding("x", "act", "Before")]
+
+    def compose(self):
+        yield KeyBar(show_command_palette=False)
+
+    def action_act(self):
+        pass
+
+
+async def test_keys_are_composed_again_only_when_they_are_others():
+    app = Keys()
+    async with app.run_test() as pilot:
+        bar = app.query_one(KeyBar)
+
+        async def composed(description):
+            async with asyncio.timeout(10):
+                while [each.description for each in bar.query(FooterKey)] != [description]:
+                    await pilot.pause()
+            return bar.query_one(FooterKey)
+
+        key = await composed("Before")
+        app.screen.refresh_bindings()
+        await pilot.pause()
+        assert await composed("Before") is key
+        app._bindings.key_to_bindings["x"] = [Binding("x", "act", "After")]
+        app.screen.refresh_bindings()
+        assert await composed("After") is not key

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.css.query import NoMatches
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer, Static
+from textual.widgets import ContentSwitcher, Static
 
 from s3d.shared.control import Event
 from s3d.tui import frame
@@ -27,7 +27,7 @@ from s3d.tui.panes.pane import Pane
 from s3d.tui.panes.sync_pane import SyncPane
 from s3d.tui.panes.transfers_pane import TransfersPane
 from s3d.tui.tabs import TABS, TabBar, key_of
-from s3d.tui.text_widgets import TextBar
+from s3d.tui.text_widgets import KeyBar, TextBar
 
 PANES: dict[str, type[Pane]] = {
     "dashboard": DashboardPane,
@@ -71,7 +71,7 @@ class MainScreen(Screen[None]):
                 with Vertical(id=tab.name):
                     yield PANES[tab.name]()
         yield TextBar("foot")
-        yield Footer(show_command_palette=False)
+        yield KeyBar(show_command_palette=False, id="keys")
 
     def on_mount(self) -> None:
         self.set_interval(self._draw_interval, self._draw_if_needed)

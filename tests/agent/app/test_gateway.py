@@ -27,6 +27,7 @@ from s3d.shared.paths import find_places
 from s3d.shared.transfers import Totals
 from tests.agent.app.test_background import names_of
 from tests.agent_process import StartFailed
+from tests.drained import drained
 from tests.forked_process import run_text
 from tests.gateway.network import Network
 from tests.peers.servers import Peer, free_ports
@@ -381,22 +382,28 @@ def before(start_agent, home, own: str, remote: str, owner: str):
 def parked(agent) -> list[str]:
     """The messages of what is parked, as soon as nothing moves any more."""
     queue = QueueClient(agent.client)
-    queue.drain(20.0, hurry=True)
+    drained(queue)
     return [each.error.message for each in queue.transfers(state="failed")]
 
 
 @pytest.mark.slow
 def test_two_agents_in_a_circle_park_the_write_and_say_why(start_agent, tmp_path):
+    """Either may have it: the second refuses it once a probe of the first has found the circle."""
     one, two = (f"http://127.0.0.1:{port}" for port in free_ports(2))
-    first = before(start_agent, tmp_path / "one", one, two, two)
-    second = before(start_agent, tmp_path / "two", two, one, one)
-    with closing(first.s3()) as s3:
+    agents = [
+        before(start_agent, tmp_path / "one", one, two, two),
+        before(start_agent, tmp_path / "two", two, one, one),
+    ]
+    with closing(agents[0].s3()) as s3:
         s3.put_object(Bucket="bucket", Key="k", Body=b"12345")
-    assert parked(first) == []
-    messages = parked(second)  # of the write, and of what probes the conditions
-    assert messages
-    assert all("leads back to this s3d" in message for message in messages)
-    assert QueueClient(first.client).status().left == Totals()
+        messages = [message for agent in agents for message in parked(agent)]
+        assert all("leads back to this s3d" in message for message in messages)
+        parking = [each for agent in agents for each in QueueClient(agent.client).transfers()]
+        states = [each.state for each in parking if each.key == "k"]
+        assert states == ["failed"]
+        assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"12345"
+    queues = [QueueClient(agent.client).status() for agent in agents]
+    assert [status.moving for status in queues] == [Totals(), Totals()]
 
 
 @pytest.mark.slow

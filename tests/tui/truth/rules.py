@@ -41,7 +41,7 @@ _FRAME = (
                                     "5 Sync", "6 Logs")),
     Rule("tabs", "3 Transfers {=states.unfinished|n}"),
     Rule("tabs", "5 Sync !{=folder troubles|n}"),
-    *(Rule("_default.Footer", key) for key in ("Conflicts", "Prefetch")),
+    *(Rule("keys", key) for key in ("Conflicts", "Prefetch")),
 )  # fmt: skip
 
 _DASHBOARD = (
