@@ -113,7 +113,12 @@ class Stack:
         store = store or self.top
         if self.gateway is None:
             return S3Client(store, bypass_cache=bypass_cache)
-        return BoundedClient(store, self.gateway.check_answering, bypass_cache=bypass_cache)
+        return BoundedClient(
+            store,
+            self.gateway.check_answering,
+            bypass_cache=bypass_cache,
+            bounds_uploads=self.gateway.queue is None,
+        )
 
     def explain(self, need: Need, caller: Principal, prefix: str = "") -> Decision:
         """Whether a caller may do something, and why; prefix: of a listing. With a remote, the

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, Members, S3Response
+from s3d.agent.s3.messages import Body, BytesBody, Members, S3Response
 from s3d.agent.s3.model import operations
 
 PATIENCE = 2.0
@@ -37,7 +37,9 @@ anything since that moment (time.monotonic). Raises S3Error ServiceUnavailable w
 class BoundedClient(S3Client):
     """An S3Client whose calls fail with ServiceUnavailable while the remote does not answer.
 
-    A call with a body is not bounded: it lasts as long as its caller takes to send the body.
+    A call with a body lasts as long as its caller takes to send the body. With bounds_uploads, it
+    is bounded from then on; a queue must not be in between, whose disk may be slow while the remote
+    is away.
     """
 
     def __init__(
@@ -48,23 +50,28 @@ class BoundedClient(S3Client):
         bypass_cache: bool = False,
         bypass_queue: bool = False,
         patience: float = PATIENCE,
+        bounds_uploads: bool = False,
     ) -> None:
         super().__init__(store, bypass_cache=bypass_cache, bypass_queue=bypass_queue)
         self._check = check
         self._patience = patience
+        self._bounds_uploads = bounds_uploads
         self._checking: asyncio.Task[None] | None = None
         """The check that is under way. Reads that begin meanwhile have its result at once."""
 
     async def call(
         self, operation: str, members: Members, body: Body | None = None
     ) -> S3Response[Any]:
-        if body is not None:
+        if body is not None and not self._bounds_uploads:
             return await super().call(operation, members, body)
-        began = time.monotonic()
+        watched = None if body is None or isinstance(body, BytesBody) else _WatchedBody(body)
         request = asyncio.get_running_loop().create_task(
-            super().call(operation, members), name=f"call {operation}"
+            super().call(operation, members, watched or body), name=f"call {operation}"
         )
         try:
+            if watched is not None:
+                await _until_sent(request, watched.sent)
+            began = time.monotonic()
             if self._checking is None or not _is_reading(operation):
                 await asyncio.wait((request,), timeout=self._patience)
             if not request.done():
@@ -107,6 +114,37 @@ class BoundedClient(S3Client):
         self._checking = None
         if not done.cancelled():
             done.exception()  # retrieved: the calls may all have got their responses by now
+
+
+class _WatchedBody:
+    """A body that reports when its last block was taken."""
+
+    def __init__(self, body: Body) -> None:
+        self._body, self.sent = body, asyncio.Event()
+
+    @property
+    def size(self) -> int | None:
+        return self._body.size
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        return self._body.trailers
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for block in self._body:
+            yield block
+        self.sent.set()
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+async def _until_sent(request: asyncio.Task[S3Response[Any]], sent: asyncio.Event) -> None:
+    """Wait until the whole body was taken, or the request has ended."""
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(sent.wait(), name="body")
+        await asyncio.wait((request, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
 
 
 async def _run_check(check: CheckRemote, since: float) -> None:

@@ -8,7 +8,7 @@ from s3d.agent.core.bounded_client import CHECK_TIMEOUT, BoundedClient
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.core.store import Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response, StreamBody
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
@@ -155,6 +155,49 @@ async def test_an_upload_takes_as_long_as_its_body(gate):
         gate.open.set()
     assert stored.result()[0]
     assert remote.checks == []
+
+
+async def test_an_upload_is_bounded_once_its_body_was_sent(gate):
+    """Without a queue, a put to a silent remote took a minute."""
+    remote = Remote(error=silence())
+    remote.end.set()
+
+    class Silent(Layer):
+        """Takes the body, and does not answer."""
+
+        async def call(self, request):
+            body = request.body
+            assert [block async for block in body] == [b"da", b"ta"]
+            await asyncio.Event().wait()
+
+    wait = asyncio.Event()
+
+    async def blocks():
+        yield b"da"
+        await wait.wait()
+        yield b"ta"
+
+    client = BoundedClient(Silent(gate), remote.check, patience=0, bounds_uploads=True)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        stored = tasks.create_task(_refused(client.store("bucket", "k", StreamBody(blocks(), 4))))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert remote.checks == [], "the caller still sends"
+        wait.set()
+    assert "may still take effect" in stored.result().message
+    assert remote.checks == [CHECK_TIMEOUT]
+
+
+async def _refused(call):
+    with pytest.raises(S3Error, match="silent") as refused:
+        await call
+    return refused.value
+
+
+async def test_an_upload_that_is_bounded_ends_with_its_answer(gate):
+    client = BoundedClient(gate, Remote().check, bounds_uploads=True)
+    etag, _ = await client.store("bucket", "k", BytesBody(b"data"))
+    assert etag
 
 
 async def test_a_caller_that_leaves_ends_the_call(gate):
