@@ -255,6 +255,26 @@ async def test_a_write_is_not_in_conflict_with_one_that_was_being_forwarded(worl
     assert await world.read("k") == await world.read_behind("k") == b"second"
 
 
+@pytest.mark.rule("ORD-2")
+@pytest.mark.finding("user-10")
+@on(*[name for name in WITH_A_QUEUE if name in IN_PROCESS])
+async def test_a_write_is_not_in_conflict_with_one_whose_answer_is_due(world):
+    await world.put_through("source", b"renamed")
+    waits = world.faults.hold_answer("RenameObject")
+    async with asyncio.TaskGroup() as tasks:
+        rename = {"Bucket": world.bucket, "Key": "k", "RenameSource": f"{world.bucket}/source"}
+        forwarded = tasks.create_task(world.top("RenameObject", **rename))
+        await waits.wait()
+        for key in ("k", "source"):
+            await world.top.put(world.bucket, key, b"second")
+        await world.advance(1.0)
+        world.faults.release("RenameObject")
+        await forwarded
+    await world.pushed()
+    for key in ("k", "source"):
+        assert await world.read(key) == await world.read_behind(key) == b"second"
+
+
 @pytest.mark.rule("ORD-1")
 @on(*WITH_A_QUEUE)
 async def test_writes_of_a_key_arrive_in_their_order(world):

@@ -52,6 +52,7 @@ class Faults(Layer):
         self._lost: dict[str, int] = {}
         self._repeated: dict[str, int] = {}
         self._gates: dict[str, asyncio.Event] = {}
+        self._answer_gates: dict[str, asyncio.Event] = {}
         self._waiting: dict[str, asyncio.Event] = {}
 
     def lose_answer(self, operation: str, times: int = 1) -> None:
@@ -68,8 +69,16 @@ class Faults(Layer):
         self._waiting[operation] = asyncio.Event()
         return self._waiting[operation]
 
+    def hold_answer(self, operation: str) -> asyncio.Event:
+        """The next request is carried out, which sets the event; its answer waits for release()."""
+        self._answer_gates[operation] = asyncio.Event()
+        self._waiting[operation] = asyncio.Event()
+        return self._waiting[operation]
+
     def release(self, operation: str) -> None:
-        self._gates.pop(operation).set()
+        for gates in (self._gates, self._answer_gates):
+            if operation in gates:
+                gates.pop(operation).set()
 
     async def _through(self, request: S3Request[Any]) -> S3Response[Any]:
         name = request.op.name
@@ -85,6 +94,10 @@ class Faults(Layer):
             await self.inner.call(request)
             request.body = BytesBody(body)
         response = await self.inner.call(request)
+        answer_gate = self._answer_gates.get(name)
+        if answer_gate is not None and not self._waiting[name].is_set():
+            self._waiting[name].set()
+            await answer_gate.wait()
         if _take(self._lost, name):
             if response.body is not None:
                 await response.body.aclose()

@@ -257,7 +257,6 @@ class PushExecutor:
         write, states = job.write, self._journal.remote_states
         if self._conditions.is_head_denied(write.bucket):
             return None
-        direct_write_at = states.direct_write_at(write.bucket, write.key, job.base.accepted)
         ours = self._our_states(job)
         head = await self._head(job)
         if head is None:
@@ -265,6 +264,7 @@ class PushExecutor:
             return None
         remote = state_of(head)
         ours += self._our_states(job)  # a forwarded write may have been answered meanwhile
+        direct_write_at = states.direct_write_at(write.bucket, write.key)
         states.note(write.bucket, write.key, remote.etag)
         if job.sent is not None and is_ours_likely and is_our_write(job.sent, head):
             raise AlreadyThere(remote.etag)
@@ -281,6 +281,9 @@ class PushExecutor:
         if resolution not in (Resolution.PUSH, Resolution.DONE):
             if await self._has_our_bytes(job, head):
                 return remote.etag
+            if states.is_being_written(write.bucket, write.key):
+                message = "a write of the same key that was forwarded to the remote is not answered"
+                raise S3Error("OperationAborted", message)
             raise Overtaken(remote.etag, resolution)
         if resolution is Resolution.DONE and not self._may_need_delete_marker(job, is_ours_likely):
             raise AlreadyThere(NO_OBJECT)

@@ -202,8 +202,8 @@ def compare(
     """Compare a write with the state of the remote.
 
     ours: states that earlier pushes of ours may have left. offset: seconds that the remote's clock
-    is ahead of ours. direct_write_at: when an earlier write of this key, which s3d forwarded to the
-    remote itself, was answered (Unix seconds of our clock); 0: there was none.
+    is ahead of ours. direct_write_at: when a write of this key that s3d forwarded to the remote
+    itself was answered (Unix seconds of our clock); 0: there was none.
     """
     if is_delete and remote.etag == NO_OBJECT:
         return Comparison.DONE
@@ -215,8 +215,10 @@ def compare(
         # An edit wins over a deletion, as in a sync folder.
         return Comparison.PUSH if remote.etag == NO_OBJECT else Comparison.CONFLICT
     if remote.etag == NO_OBJECT:
-        # A deletion has no date. It counts as newer when the object existed before.
-        return Comparison.PUSH if base.etag is None else Comparison.CONFLICT
+        # A deletion has no date. It counts as newer when the object existed before, unless a
+        # forwarded write of ours may have left the absence since.
+        is_newer = base.etag is not None and direct_write_at < base.accepted
+        return Comparison.CONFLICT if is_newer else Comparison.PUSH
     is_older = remote.modified + CLOCK_TOLERANCE <= base.accepted + offset
     is_direct_write = (
         direct_write_at > 0 and remote.modified <= direct_write_at + offset + CLOCK_TOLERANCE

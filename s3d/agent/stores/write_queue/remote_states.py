@@ -7,7 +7,9 @@ answer that passes, so that a base costs no request of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from s3d.agent.core.failures import may_have_happened
@@ -61,7 +63,8 @@ class RemoteStates:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """clock: Unix seconds."""
         self._clock = clock
-        self._states: dict[tuple[str, str], _State] = {}
+        self._states: dict[Place, _State] = {}
+        self._in_flight: Counter[Place] = Counter()
 
     def note(
         self,
@@ -102,6 +105,22 @@ class RemoteStates:
         """Forget the state, because the key is being written; returns it."""
         return self._states.pop((bucket, key), None)
 
+    @contextmanager
+    def writing(self, places: Collection[Place]) -> Iterator[None]:
+        """Around a write of these keys at the remote, until it is answered."""
+        self._in_flight.update(places)
+        try:
+            yield
+        finally:
+            self._in_flight.subtract(places)
+            for place in places:
+                if not self._in_flight[place]:
+                    del self._in_flight[place]
+
+    def is_being_written(self, bucket: str, key: str) -> bool:
+        """Whether the remote may carry out a write through this agent at this moment."""
+        return (bucket, key) in self._in_flight
+
     def restore(self, bucket: str, key: str, state: _State | None) -> None:
         """Undo forget(), because the write was refused."""
         if state is not None:
@@ -137,13 +156,13 @@ class RemoteStates:
         state = self._states.get((bucket, key))
         return state.etag if state is not None and state.at <= before else None
 
-    def direct_write_at(self, bucket: str, key: str, before: float) -> float:
-        """When a write through this agent with an unknown ETag was answered, if before this time;
-        otherwise 0."""
+    def direct_write_at(self, bucket: str, key: str) -> float:
+        """When a write through this agent with an unknown ETag was answered; 0: there was none.
+
+        To the push of a write even a later one is no conflict, see left_by_us.
+        """
         state = self._states.get((bucket, key))
-        return (
-            state.direct_write_at if state is not None and state.direct_write_at < before else 0.0
-        )
+        return 0.0 if state is None else state.direct_write_at
 
 
 class ObservedRemote(Layer):
@@ -190,7 +209,8 @@ class ObservedRemote(Layer):
         places = _places_written(request)
         before = [self._states.forget(*place) for place in places]
         try:
-            response = await self.inner.call(request)
+            with self._states.writing(places):
+                response = await self.inner.call(request)
         except S3Error as error:
             self._note_failure(places, before, may_have_happened=may_have_happened(error))
             raise

@@ -185,6 +185,16 @@ def test_an_absence_that_an_earlier_delete_of_ours_has_left_is_no_conflict():
     assert compare(base, RemoteState(NO_OBJECT), [NO_OBJECT], is_delete=False, offset=0.0) is PUSH
 
 
+@pytest.mark.finding("user-10")
+@pytest.mark.parametrize(
+    ("passed", "action"), [(0.0, CONFLICT), (WRITTEN - 1, CONFLICT), (WRITTEN + 1, PUSH)]
+)
+def test_an_absence_that_a_forwarded_write_may_have_left_is_no_conflict(passed, action):
+    base, absent = Base(WRITTEN, BASE), RemoteState(NO_OBJECT)
+    found = compare(base, absent, [], is_delete=False, offset=0.0, direct_write_at=passed)
+    assert found is action
+
+
 @pytest.mark.parametrize(("offset", "action"), [(0.0, CONFLICT), (300.0, PUSH), (-300.0, CONFLICT)])
 def test_dates_are_compared_on_the_clock_of_the_remote(offset, action):
     remote = RemoteState(THEIRS, WRITTEN + 100)
