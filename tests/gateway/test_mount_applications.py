@@ -29,7 +29,6 @@ from tests.peers.servers import Peer
 
 pytestmark = needs_fuse
 PUSHED = "s3d_queue_pushed_bytes_total"
-FETCHED = "s3d_cache_fetched_bytes_total"
 BUCKET = f"mounted-{uuid.uuid4().hex[:8]}"
 
 
@@ -200,23 +199,6 @@ def test_a_thousand_commits_of_a_large_database(folder, agent):
     assert size > 195 << 20
     assert pushed < 3.1 * size
     assert written < 2 << 30
-
-
-def test_an_append_to_a_large_object_neither_fetches_nor_sends_it(folder, agent, mount, remote):
-    key, data = f"{folder.relative_to(mount)}/large.log", os.urandom(1 << 20) * 48
-    etag = remote.put_object(Bucket=BUCKET, Key=key, Body=data)["ETag"]
-    fetched, pushed = counter(agent, FETCHED), counter(agent, PUSHED)
-    with (folder / "large.log").open("ab") as file:
-        file.write(b"appended")
-    assert (folder / "large.log").stat().st_size == len(data) + 8
-    end = time.monotonic() + 60
-    while (stored := remote.head_object(Bucket=BUCKET, Key=key))["ETag"] == etag:
-        assert time.monotonic() < end, agent.stderr
-    assert stored["ContentLength"] == len(data) + 8
-    assert remote.get_object(Bucket=BUCKET, Key=key)["Body"].read() == data + b"appended"
-    assert 0 < counter(agent, FETCHED) - fetched <= 9 << 20
-    assert counter(agent, PUSHED) == pushed
-    assert (folder / "large.log").read_bytes() == data + b"appended"
 
 
 def operate(root: Path) -> list[object]:

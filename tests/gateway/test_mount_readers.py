@@ -1,8 +1,9 @@
-"""Many programs that read one file of a mount at the same time."""
+"""What the remote moves for files of a mount: many readers of one, an append to a large one."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -61,3 +62,30 @@ def test_a_hundred_readers_of_a_cold_file_cost_one_fetch(
         spans = [fetched(each, size) for each in gets if each.head.target.partition("?")[0] == path]
         assert sum(spans) <= size + MIB, spans
         assert name == "large" or len(spans) == 1
+
+
+def sent(exchange: Exchange) -> int:
+    """The bytes of the body of a PUT."""
+    return next((int(v) for k, v in exchange.head.headers if k.lower() == "content-length"), 0)
+
+
+def test_an_append_to_a_large_object_neither_fetches_nor_sends_it(
+    folder: Path, network: Network, remote: Any, new_bucket: str
+) -> None:
+    data = os.urandom(MIB) * 48
+    etag = remote.put_object(Bucket=new_bucket, Key="large.log", Body=data)["ETag"]
+    network.take_seen()
+    with (folder / "large.log").open("ab") as file:
+        file.write(b"appended")
+    assert (folder / "large.log").stat().st_size == len(data) + 8
+    end = time.monotonic() + 60
+    while remote.head_object(Bucket=new_bucket, Key="large.log")["ETag"] == etag:
+        assert time.monotonic() < end
+    path = f"/{new_bucket}/large.log"
+    seen = [each for each in network.take_seen() if each.head.target.partition("?")[0] == path]
+    gets = [fetched(each, len(data)) for each in seen if each.head.method == "GET"]
+    puts = [sent(each) for each in seen if each.head.method == "PUT"]
+    # The last part was not full: what it lacks is fetched, and the part is sent.
+    assert len(puts) == 7
+    assert max(sum(gets), sum(puts)) <= 9 * MIB, (gets, puts)
+    assert (folder / "large.log").read_bytes() == data + b"appended"

@@ -54,7 +54,7 @@ class NotPatched(OSError):
 
 
 class ObjectPatcher:
-    """Belongs to the loop, but for may_patch()."""
+    """Belongs to the loop."""
 
     def __init__(
         self, store: ObjectStore, folder: Path, may_patch: MayPatch = lambda *_: True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
 
@@ -27,7 +29,15 @@ class ThreadedWriter:
         self._patcher = patcher
         self._patching: dict[Place, Future[Written]] = {}
         self._is_stopping = False
-        self.may_patch = patcher.may_patch
+        self._lock = threading.Lock()
+
+    def may_patch(self, place: Place, tags: Mapping[str, str]) -> bool:
+        """As ObjectPatcher.may_patch. Raises OSError."""
+
+        async def ask() -> bool:
+            return self._patcher.may_patch(place, tags)
+
+        return self._bridge.call(ask)
 
     def write_object(
         self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
@@ -48,11 +58,11 @@ class ThreadedWriter:
         self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
     ) -> Written:
         """As ObjectPatcher.patch. Raises NotPatched, OSError."""
-        if self._is_stopping:
-            raise OSError(errno.ENOTCONN, "the mount has ended")
-        future = self._patching[place] = self._bridge.start(
-            partial(self._patcher.patch, place, file, attributes, replaces)
-        )
+        work = partial(self._patcher.patch, place, file, attributes, replaces)
+        with self._lock:  # or it might begin before abandon() and stop() know it
+            if self._is_stopping:
+                raise OSError(errno.ENOTCONN, "the mount has ended")
+            future = self._patching[place] = self._bridge.start(work)
         try:
             return self._bridge.wait(future, _PATCH_LIMIT)
         finally:
@@ -61,7 +71,8 @@ class ThreadedWriter:
 
     def abandon(self, place: Place) -> None:
         """The object was removed: nobody needs the new version of which parts may be there."""
-        future = self._patching.get(place)
+        with self._lock:
+            future = self._patching.get(place)
         if future is not None:
             future.cancel()
         self._bridge.start(partial(self._patcher.abandon, place))
@@ -72,6 +83,8 @@ class ThreadedWriter:
 
     def stop(self) -> None:
         """Let nobody wait any more; the next start continues."""
-        self._is_stopping = True
-        for future in list(self._patching.values()):
+        with self._lock:
+            self._is_stopping = True
+            waiting = list(self._patching.values())
+        for future in waiting:
             future.cancel()

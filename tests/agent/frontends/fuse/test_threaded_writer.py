@@ -53,11 +53,15 @@ def writer(patcher: SlowPatcher) -> Iterator[ThreadedWriter]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     writer = cast(ObjectWriter, None)
-    yield ThreadedWriter(LoopBridge(loop), writer, cast(ObjectPatcher, patcher))
-    asyncio.run_coroutine_threadsafe(settle(), loop).result(20)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    bridge = LoopBridge(loop)
+    yield ThreadedWriter(bridge, writer, cast(ObjectPatcher, patcher))
+    bridge.close()
+    try:
+        asyncio.run_coroutine_threadsafe(settle(), loop).result(20)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 async def settle() -> None:
@@ -87,6 +91,10 @@ def test_a_patch_that_waits_is_ended(writer, patcher, ends_by):
     waiting.join(20)
     assert seen == [errno.ENOTCONN]
     until(lambda: patcher.abandoned == ([PLACE] if ends_by == "abandon" else []))
+
+
+def test_the_loop_is_asked_whether_to_patch(writer):
+    assert writer.may_patch(PLACE, {})
 
 
 def test_no_patch_begins_after_the_end(writer, patcher):
