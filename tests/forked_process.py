@@ -34,9 +34,8 @@ _READ_AT_START = (
     "LC_",
     "LANG",
     "OPENSSL_",
-    "S3D_FAILPOINT",
 )
-"""Prefixes of variables that count before the first line of s3d is run, or while it is imported."""
+"""Prefixes of variables that count before the first line of s3d is run."""
 _OPTIONS = {"cwd", "env", "stdin", "stdout", "stderr", "start_new_session"}
 """Those of subprocess.Popen that a fork can have."""
 
