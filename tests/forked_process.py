@@ -24,6 +24,7 @@ from tests.fork_server import ROOT
 Done = subprocess.CompletedProcess[str]
 TIMEOUT = 60.0
 """Seconds."""
+_END_TIMEOUT = 10.0
 _PROGRAM = [sys.executable, "-m"]
 _READ_AT_START = (
     "PYTHON",
@@ -157,8 +158,13 @@ class _Server:
             return int(self._requests.recv(16)), status
 
     def _close(self) -> None:
+        self._requests.shutdown(socket.SHUT_RDWR)  # a process of multiprocessing may hold it, too
         self._requests.close()
-        self._process.wait()
+        try:
+            self._process.wait(_END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 @functools.cache
