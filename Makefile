@@ -8,7 +8,7 @@ WORKERS ?= 4
 QUICK := tests/architecture tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/contract
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test clients check bytecode lint format torture env clean help docs screenshots snapshots release site
+.PHONY: install dev run test clients check quick bytecode lint format torture env clean help docs screenshots snapshots release site
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -37,8 +37,11 @@ test: $(VENV)/.installed-dev ## lint, then the test suite
 clients: $(VENV)/.installed-dev ## install the S3 clients of tests/e2e into .venv-clients; the tests do so, too
 	$(BIN)/python -m tests.e2e.clients.environment
 
-check: lint ## in under a minute: lint, types, the pure parts, the contract on the local store
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not torture and not slow" -k "not contract or embedded or local" $(QUICK)
+check: $(VENV)/.installed-dev ## in under a minute: lint, types, the pure parts, the contract on the local store
+	@$(MAKE) --no-print-directory --jobs 2 lint quick
+
+quick: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not torture and not slow" -k "not contract or embedded or local" $(QUICK)
 
 # Each worker of pytest imports all tests. In a new checkout, each would compile all of them, too.
 bytecode: $(VENV)/.installed-dev

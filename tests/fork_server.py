@@ -22,6 +22,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from s3d.agent.core import failpoint
+
 ROOT = Path(__file__).parents[1]
 LARGEST_REQUEST = 1 << 20
 STREAMS = 3
@@ -94,6 +96,8 @@ def become(request: dict[str, Any], end: End) -> NoReturn:
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
+    if "S3D_FAILPOINT" in os.environ:
+        importlib.reload(failpoint)  # it reads the variable while it is imported
     sys.argv[1:] = request["arguments"]
     encoding, errors = sys.stdout.encoding, sys.stdout.errors
     sys.stdin = os.fdopen(0, encoding=encoding, closefd=False)

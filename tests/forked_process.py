@@ -24,6 +24,7 @@ from tests.fork_server import ROOT
 Done = subprocess.CompletedProcess[str]
 TIMEOUT = 60.0
 """Seconds."""
+_END_TIMEOUT = 10.0
 _PROGRAM = [sys.executable, "-m"]
 _READ_AT_START = (
     "PYTHON",
@@ -34,9 +35,8 @@ _READ_AT_START = (
     "LC_",
     "LANG",
     "OPENSSL_",
-    "S3D_FAILPOINT",
 )
-"""Prefixes of variables that count before the first line of s3d is run, or while it is imported."""
+"""Prefixes of variables that count before the first line of s3d is run."""
 _OPTIONS = {"cwd", "env", "stdin", "stdout", "stderr", "start_new_session"}
 """Those of subprocess.Popen that a fork can have."""
 
@@ -158,8 +158,13 @@ class _Server:
             return int(self._requests.recv(16)), status
 
     def _close(self) -> None:
+        self._requests.shutdown(socket.SHUT_RDWR)  # a process of multiprocessing may hold it, too
         self._requests.close()
-        self._process.wait()
+        try:
+            self._process.wait(_END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 @functools.cache

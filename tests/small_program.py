@@ -5,11 +5,15 @@ import random
 import signal
 import sys
 
+from s3d.agent.core import failpoint
+
 if __name__ == "__main__":
     end, *words = sys.argv[1:]
     print(*words, sys.stdin.read(), os.environ.get("MARK"), os.getcwd())
     if end == "random":
         print(random.random())
+    elif end == "failpoint":
+        failpoint.hit("small.program")
     elif end == "raise":
         raise RuntimeError("on purpose")
     elif end == "signal":

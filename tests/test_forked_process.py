@@ -55,7 +55,6 @@ def test_what_only_a_new_process_has_makes_one() -> None:
     others = [
         {"env": {**os.environ, "PYTHONUTF8": "0"}},
         {"env": {**os.environ, "LC_ALL": "C"}},
-        {"env": {**os.environ, "S3D_FAILPOINT": "no.point:error"}},
         {"preexec_fn": time.time},
         {"fresh": True},
     ]
@@ -64,6 +63,12 @@ def test_what_only_a_new_process_has_makes_one() -> None:
             assert not isinstance(process, ForkedProcess)
             out, _ = process.communicate(timeout=TIMEOUT)
             assert out.startswith(b"s3d ")
+
+
+def test_a_point_of_failure_is_hit(tmp_path: Path) -> None:
+    env = {**os.environ, "S3D_FAILPOINT": "small.program:kill"}
+    assert run(PROGRAM, "failpoint", cwd=tmp_path, env=env).returncode == -signal.SIGKILL
+    assert run(PROGRAM, "failpoint", cwd=tmp_path, env=os.environ).returncode == 0
 
 
 def test_two_processes_share_no_random_numbers(tmp_path: Path) -> None:
