@@ -8,7 +8,7 @@ WORKERS ?= 4
 QUICK := tests/architecture tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/contract
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test clients check quick bytecode lint format torture env clean help docs screenshots snapshots release site
+.PHONY: install dev run test clients check quick bytecode lint format torture env clean help docs screenshots recording snapshots release site
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -71,6 +71,9 @@ docs: $(VENV)/.installed-dev ## write docs/metrics.md, and the table of commands
 
 screenshots: $(VENV)/.installed-dev ## draw the pictures of the terminal app anew
 	$(BIN)/python -m s3d.tui.screenshots screenshots
+
+recording: $(VENV)/.installed-dev ## record the terminal app before real agents, as screenshots/tui.cast
+	$(BIN)/python -m s3d.tui.record_cast screenshots/tui.cast
 
 release: ## build the wheel, the sdist and their bill of materials from the last commit, into dist/
 	@test -x .venv-release/bin/twine || { $(PYTHON) -m venv --clear .venv-release && .venv-release/bin/python -m pip --disable-pip-version-check install --quiet hatchling twine cyclonedx-bom; }

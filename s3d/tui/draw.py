@@ -11,6 +11,9 @@ from textual.content import Content
 from s3d.shared.text import safe
 from s3d.tui.themes import COLORS, UNICODE, Glyphs
 
+_AROUND_KEYS = 6
+"""Cells of a frame around the keys in it: corners, lines and spaces."""
+
 
 def cell(text: str, width: int, *, right: bool = False, more: str = "…") -> str:
     """A text from outside, made safe and exactly width cells wide; a longer one is elided."""
@@ -28,6 +31,25 @@ def elide(text: str, width: int, more: str = "…") -> str:
     head = (width - 1) // 2
     tail = width - 1 - head
     return set_cell_size(text, head) + more + _last(text, tail)
+
+
+def fitting(parts: Sequence[str], width: int, gap: str = "  ", more: str = "…") -> str:
+    """As many parts as have room, in one line; the first is elided if even it has none."""
+    text = elide(parts[0], width, more) if parts else ""
+    for part in parts[1:]:
+        if cell_len(text + gap + part) > width:
+            break
+        text += gap + part
+    return text
+
+
+def frame_keys(keys: Sequence[str], terminal: int) -> Content:
+    """The keys in the lower frame of a dialog, safe texts: as many as have room, and always the
+    last one, which leaves it. terminal: cells of the terminal; the dialog takes 96 % of them."""
+    room = int(terminal * 0.96) - _AROUND_KEYS
+    gap = "   " if cell_len("   ".join(keys)) <= room else "  "
+    first = fitting(keys[:-1], room - cell_len(gap + keys[-1]), gap)
+    return Content(gap.join(filter(None, (first, keys[-1]))))
 
 
 def _last(text: str, width: int) -> str:

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from s3d.shared.text import age, safe, size
 from s3d.tui.app_state import FINISHED, Link, State
-from s3d.tui.draw import elide
+from s3d.tui.draw import fitting
 from s3d.tui.first_run import FirstRun
 from s3d.tui.host import host_of
 from s3d.tui.tabs import TABS
@@ -55,7 +55,10 @@ def head_text(
     remote = status.remote
     if remote is not None and remote.ok is False:
         parts = [f"{name}  {glyphs.on} connected", *_outage(state, now, is_wide=width >= WIDE)]
-    left = elide(safe("  ".join(parts)), max(width - len(rates) - 3, 10), glyphs.more)
+        if width < WIDE:  # the outage is more important than what still moves
+            return fitting([safe(each) for each in parts], width, more=glyphs.more)
+    room = max(width - len(rates) - 3, 10)
+    left = fitting([safe(each) for each in parts], room, more=glyphs.more)
     return left + " " * max(2, width - cell_len(left) - len(rates) - 1) + rates
 
 

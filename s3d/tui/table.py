@@ -20,27 +20,16 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from s3d.shared.text import safe
+from s3d.tui.columns import SIGN_CELLS, Column, column_at, place_columns, row_text
 from s3d.tui.draw import cell
 from s3d.tui.themes import UNICODE, Glyphs
 from s3d.tui.type_ahead import is_about_rows
 
-_SIGN_CELLS = 2
-"""Cells before the first column: cursor and mark."""
-_MIN_COLUMN = 4
-"""Cells that a column without a width has at least."""
 _THEME_COLORS = {"good": "success", "bad": "error", "odd": "warning"}
 """Style of a row -> colour of the theme."""
 _HIT = Style(bold=True, underline=True)
 _NEARBY = 2_000
 """Number of rows after its old position in which a row is searched first."""
-
-
-class Column(NamedTuple):
-    """width: cells; 0 takes an equal share of what is left."""
-
-    title: str
-    width: int = 0
-    right: bool = False
 
 
 class Row(NamedTuple):
@@ -248,8 +237,8 @@ class Table(ScrollView, can_focus=True):
     def on_click(self, event: Click) -> None:
         line = event.y - 1 + round(self.scroll_y)
         if event.y == 0:
-            widths = column_widths(self.columns, self.scrollable_content_region.width)
-            self.post_message(self.HeaderClicked(column_at(widths, event.x)))
+            placed = place_columns(self.columns, self.scrollable_content_region.width)
+            self.post_message(self.HeaderClicked(column_at(placed, event.x)))
         elif 0 <= line < len(self.rows):
             self._move_to(line)
             if event.chain == 2:
@@ -310,12 +299,8 @@ class Table(ScrollView, can_focus=True):
 
 def _row_strip(table: Table, signs: str, cells: tuple[str, ...], width: int, style: Style) -> Strip:
     """The signs and the cells of a row, in the columns of the table."""
-    widths = column_widths(table.columns, width)
-    parts = [
-        cell(text, column_width, right=column.right, more=table.glyphs.more)
-        for text, column, column_width in zip(cells, table.columns, widths, strict=False)
-    ]
-    return Strip([Segment(cell(signs + " ".join(parts), width), style)])
+    text = row_text(table.columns, cells, width, more=table.glyphs.more)
+    return Strip([Segment(cell(signs + text, width), style)])
 
 
 class LateTable(Table):
@@ -341,28 +326,10 @@ def _with_hits(strip: Strip, hits: Sequence[tuple[int, int]], width: int) -> Str
     """Mark parts of the first cell, which is of one segment."""
     segment, parts, at = next(iter(strip)), [], 0
     for start, end in hits:
-        start, end = start + _SIGN_CELLS, end + _SIGN_CELLS
+        start, end = start + SIGN_CELLS, end + SIGN_CELLS
         parts += [
             Segment(segment.text[at:start], segment.style),
             Segment(segment.text[start:end], (segment.style or Style()) + _HIT),
         ]
         at = end
     return Strip([*parts, Segment(segment.text[at:], segment.style)], width)
-
-
-def column_widths(columns: Sequence[Column], width: int) -> list[int]:
-    """Cells of each column; those without a width share what is left of the table's."""
-    flexible = sum(not column.width for column in columns) or 1
-    fixed = sum(column.width for column in columns) + len(columns)
-    rest = max((width - _SIGN_CELLS - fixed) // flexible, _MIN_COLUMN)
-    return [column.width or rest for column in columns]
-
-
-def column_at(widths: Sequence[int], x: int) -> int:
-    """Number of the column that a cell of the header belongs to."""
-    edge = _SIGN_CELLS
-    for number, width in enumerate(widths):
-        edge += width + 1
-        if x < edge:
-            return number
-    return len(widths) - 1

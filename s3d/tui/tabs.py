@@ -43,7 +43,7 @@ class TabBar(Static):
         super().__init__("", id=id, markup=False)
         self._right_edges: list[int] = []
         self._shown: tuple[Sequence[str], str] = ((), "")
-        """The titles, and the tab on the screen."""
+        """The titles as they are drawn, and what is between them."""
 
     def put(self, titles: Sequence[str], shown: str) -> None:
         """titles: safe texts in the order of TABS. shown: name of the tab that is on the screen."""
@@ -53,15 +53,16 @@ class TabBar(Static):
             else f" {key_of(tab.name)} {title} "
             for tab, title in zip(TABS, titles, strict=True)
         ]
-        self._right_edges, edge = [], 1
+        gap = " " if sum(map(len, parts)) + len(parts) <= self.app.size.width else ""
+        self._right_edges, edge = [], len(gap)
         for part in parts:
-            edge += len(part) + 1
+            edge += len(part) + len(gap)
             self._right_edges.append(edge)
-        if (parts, shown) != self._shown:
-            self._shown = (parts, shown)
-            pieces = [(" ", "")]
+        if (parts, gap) != self._shown:
+            self._shown = (parts, gap)
+            pieces = [(gap, "")]
             for tab, part in zip(TABS, parts, strict=True):
-                pieces += [*_colored(part, is_shown=tab.name == shown), (" ", "")]
+                pieces += [*_colored(part, is_shown=tab.name == shown), (gap, "")]
             self.update(Content.assemble(*pieces))
 
     async def on_click(self, event: Click) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
+from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
+from textual.widgets._footer import FooterKey
 
 _FRAME_AROUND_TITLE = 6
 """Cells of the frame beside a title: corners, lines and spaces."""
@@ -79,13 +81,33 @@ class Box(Static):
         self.border_title = Content(title)
 
 
+_AROUND_KEY = 3
+"""Cells around a key and its description."""
+_HELP, _QUIT = "keys", "leave"
+"""Actions of the app."""
+
+
 class KeyBar(Footer):
     """The keys of the widget that has the focus.
 
-    Textual composes its footer whenever the focus moves, which costs more than most keys do.
+    Textual cuts its last keys off in a narrow terminal, the one for help among them. It composes
+    its footer whenever the focus moves, which costs more than most keys do.
     """
 
     _shown: object = None
+
+    def __init__(self, id: str) -> None:
+        super().__init__(show_command_palette=False, id=id)
+
+    def compose(self) -> ComposeResult:
+        keys = [each for each in super().compose() if isinstance(each, FooterKey)]
+        widths = [cell_len(key.key_display + key.description) + _AROUND_KEY for key in keys]
+        kept = kept_keys([key.action for key in keys], widths, self.app.size.width)
+        yield from (keys[number] for number in kept)
+
+    async def on_resize(self) -> None:
+        """Another width has room for other keys."""
+        await self.recompose()
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         """Compose the bar when other keys, or other texts of them, are to be shown."""
@@ -96,3 +118,15 @@ class KeyBar(Footer):
                 return
             self._shown = shown
         super().bindings_changed(screen)
+
+
+def kept_keys(actions: Sequence[str], widths: Sequence[int], width: int) -> list[int]:
+    """Numbers of the keys to show. The key to quit goes first, then the last ones, never help."""
+    shown = list(range(len(actions)))
+    order = [number for number in shown if actions[number] == _QUIT]
+    order += [n for n in reversed(shown) if actions[n] not in (_QUIT, _HELP)]
+    for number in order:
+        if sum(widths[each] for each in shown) - 1 <= width:  # nothing is after the last one
+            break
+        shown.remove(number)
+    return shown

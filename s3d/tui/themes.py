@@ -28,6 +28,7 @@ THEMES = (
         "s3d-contrast", primary="#ffffff", secondary="#00ffff", accent="#00ffff",
         warning="#ffff00", error="#ff5f5f", success="#5fff5f", background="#000000",
         surface="#000000", panel="#1a1a1a", foreground="#ffffff", dark=True,
+        variables={"error-darken-1": "#a00000", "input-selection-background": "#005f87"},
     ),
 )  # fmt: skip
 DEFAULT = THEMES[0].name

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.widgets import Footer
 from textual.widgets._toast import Toast, ToastRack
 
 from s3d.tui.agent_client import AgentUnreachable
@@ -96,6 +97,20 @@ async def loaded(pilot: Any, *groups: str) -> None:
     async with asyncio.timeout(10):
         while not _are_toasts_drawn(pilot.app):
             await pilot.pause()
+
+
+async def footers_are_made(pilot: Any) -> None:
+    """A footer follows the focus after a refresh, which a busy machine delays: make it now."""
+    for footer in pilot.app.screen.query(Footer):
+        made = asyncio.Event()
+
+        async def make(footer: Footer = footer, made: asyncio.Event = made) -> None:
+            await footer.recompose()
+            made.set()
+
+        footer.call_next(make)
+        await made.wait()
+    await pilot.pause()
 
 
 def _are_toasts_drawn(app: S3dApp) -> bool:

@@ -9,6 +9,8 @@ from s3d.tui.draw import (
     colored_gauge,
     colored_spark,
     elide,
+    fitting,
+    frame_keys,
     fullness,
     gauge,
     spark,
@@ -71,3 +73,18 @@ def test_what_is_nearly_full_is_not_good():
     assert [fullness(share) for share in (0.0, 0.79, 0.8, 0.95, 2)] == [
         "good", "good", "waiting", "bad", "bad",
     ]  # fmt: skip
+
+
+def test_parts_are_whole_or_not_there():
+    assert (
+        fitting(["queue 7 writes", "43.5 GiB", "ETA 1 min"], 24, ", ") == "queue 7 writes, 43.5 GiB"
+    )
+    assert fitting(["queue 7 writes", "43.5 GiB"], 9) == "queu…ites"
+    assert fitting([], 9) == ""
+
+
+def test_the_frame_of_a_dialog_always_names_the_key_that_leaves_it():
+    keys = ("ctrl+s save", "ctrl+t dry run", "tab next field", "esc cancel")
+    assert frame_keys(keys, 80).plain == "   ".join(keys)
+    assert frame_keys(keys, 60).plain == "ctrl+s save  ctrl+t dry run  esc cancel"
+    assert frame_keys(["esc closes"], 60).plain == "esc closes"

@@ -1,7 +1,7 @@
-"""Every pane in every state at three sizes, as text. S3D_SNAPSHOTS=write makes them anew: look at
+"""Every pane in every state at three sizes, and in the smallest terminal that is supported where
+the layout is another one there, as text. S3D_SNAPSHOTS=write makes them anew: look at
 each before it is committed. Colours are in the screenshots."""
 
-import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from textual.widgets import Footer
 from textual.worker import WorkerCancelled, WorkerFailed
 
 from s3d.shared.control import Listing, Problem
@@ -20,11 +19,12 @@ from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
 from s3d.tui.themes import ASCII
-from tests.tui.conftest import loaded, screen
+from tests.tui.conftest import footers_are_made, loaded, screen
 
 FOLDER = Path(__file__).parent / "snapshots"
 MADE_WITH = FOLDER / "made-with.txt"
 SIZES = ((80, 24), (100, 30), (160, 48))
+SMALLEST = (60, 20)
 GROUPS = ("listing", "inspect", "preview", "check", "fill", "conflicts", "versions", "settings",
           "plan", "count", "act", "tags")  # fmt: skip
 
@@ -173,6 +173,17 @@ SCENES: dict[str, tuple[type[DemoAgent], str, Act, dict[str, object]]] = {
 }  # fmt: skip
 
 
+IN_SMALLEST = (
+    "dashboard", "dashboard-offline", "absent", "buckets-level", "buckets-inspector",
+    "buckets-delete", "buckets-download", "buckets-versions", "transfers", "transfers-offline",
+    "cache", "sync", "sync-form", "sync-conflicts", "logs", "settings",
+)  # fmt: skip
+CASES = [
+    *((scene, size) for scene in SCENES for size in SIZES),
+    *((scene, SMALLEST) for scene in IN_SMALLEST),
+]
+
+
 @pytest.fixture
 def utc(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
@@ -182,8 +193,9 @@ def utc(monkeypatch):
     time.tzset()
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize(
+    ("scene", "size"), CASES, ids=[f"{scene}-{size[0]}x{size[1]}" for scene, size in CASES]
+)
 async def test_it_looks_as_it_did(opened, utc, scene, size):
     if _is_writing():
         FOLDER.mkdir(exist_ok=True)
@@ -208,22 +220,8 @@ async def test_it_looks_as_it_did(opened, utc, scene, size):
     assert not changed, "\n".join([f"{path.name}: look at it, then: make snapshots", *changed])
 
 
-async def footers_are_made(pilot):
-    """A footer follows the focus after a refresh, which a busy machine delays: make it now."""
-    for footer in pilot.app.screen.query(Footer):
-        made = asyncio.Event()
-
-        async def make(footer=footer, made=made):
-            await footer.recompose()
-            made.set()
-
-        footer.call_next(make)
-        await made.wait()
-    await pilot.pause()
-
-
 def test_no_snapshot_is_left_over():
-    wanted = {f"{scene}-{width}x{height}.txt" for scene in SCENES for width, height in SIZES}
+    wanted = {f"{scene}-{width}x{height}.txt" for scene, (width, height) in CASES}
     assert {path.name for path in FOLDER.iterdir()} == wanted | {MADE_WITH.name}
 
 

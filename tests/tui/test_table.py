@@ -5,7 +5,8 @@ import pytest
 from textual.app import App
 from textual.events import Key
 
-from s3d.tui.table import Column, LateTable, Row, Table
+from s3d.tui.columns import Column
+from s3d.tui.table import LateTable, Row, Table
 
 
 class Shown(App[None]):

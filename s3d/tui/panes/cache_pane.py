@@ -62,7 +62,7 @@ class CachePane(FilteredPane):
     def draw(self) -> None:
         self._draw_gauge()
         self.host.feed.cache.set_filter(self.filter.text)
-        self.table.empty = _EMPTY
+        self.table.empty = _EMPTY if self.state.cache is not None else ""
         if self.filter.text:
             is_complete = self.host.feed.cache.is_complete
             self.table.empty = "No cached object matches" if is_complete else "Searching"
@@ -89,13 +89,12 @@ class CachePane(FilteredPane):
     def _draw_gauge(self) -> None:
         cache, box = self.state.cache, self.query_one("#gauge", Box)
         if cache is None:
-            box.put("No remote is set, so there is no cache.", "", "")
+            box.put("No remote is set: the embedded store has every object itself.")
         elif cache.trouble:
-            box.put(safe(cache.trouble), "", "")
+            box.put(safe(cache.trouble))
         else:
             box.set_title(f"Read cache  {safe(cache.path)}")
-            width = max(box.size.width - 34, 10)
-            box.put(*gauge_lines(cache, self.state, width, self.glyphs))
+            box.put(*gauge_lines(cache, self.state, box.size.width, self.glyphs))
 
     def status(self) -> str:
         cache = self.state.cache

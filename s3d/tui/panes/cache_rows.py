@@ -5,23 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from textual.content import Content
+
 from s3d.shared.caching import CacheEntry, CachePlace, CacheStatus, PinStatus
 from s3d.shared.text import age, count, size
 from s3d.shared.transfers import Transfer
 from s3d.tui.app_state import State
 from s3d.tui.cli_equivalent import object_name
-from s3d.tui.draw import gauge, highest, spark
+from s3d.tui.columns import Column
+from s3d.tui.draw import (
+    colored,
+    colored_gauge,
+    colored_spark,
+    fitting,
+    fullness,
+    highest,
+)
 from s3d.tui.panes.transfer_rows import is_filtered
-from s3d.tui.table import Column, Row
+from s3d.tui.table import Row
 from s3d.tui.themes import Glyphs
 
 ORDERS = ("name", "size", "checked")
 COLUMNS = (
-    Column("Bucket/key"), Column("Cached", 10, right=True), Column("Size", 10, right=True),
-    Column("Checked", 10, right=True), Column("State", 15),
+    Column("Bucket/key"), Column("Cached", 10, right=True),
+    Column("Size", 10, right=True, shown_from=72),
+    Column("Checked", 10, right=True, shown_from=94), Column("State", 15),
 )  # fmt: skip
-
-
+_CHART_CELLS = 20
+_WITH_WRITES = 66
+"""Cells of a line in which "pending writes" has room."""
 _PENDING_WORDS = {"failed": ("failed", "bad"), "conflict": ("conflict", "bad"),
                   "held": ("paused", "odd")}  # fmt: skip
 """State of a pending write -> its word here, and its style; else pending."""
@@ -94,7 +106,7 @@ def _pending_row(transfer: Transfer, glyphs: Glyphs) -> CacheRow:
 
 def _entry_row(entry: CacheEntry, now: float, glyphs: Glyphs) -> CacheRow:
     share = entry.held / entry.size if entry.size else 1.0
-    state = f"{glyphs.full} cached" if share >= 1 else f"{glyphs.part} partial {share:.0%}"
+    state = f"{glyphs.on} cached" if share >= 1 else f"{glyphs.part} partial {share:.0%}"
     if entry.pinned:
         state = f"{glyphs.pin} pinned"
     name = object_name(entry.bucket, entry.key)
@@ -106,21 +118,31 @@ def _ago(at: float | None, now: float) -> str:
     return f"{age(now - at)} ago" if at else "-"
 
 
-def gauge_lines(cache: CacheStatus, state: State, width: int, glyphs: Glyphs) -> list[str]:
-    """Three lines: how full it is, of what, and how well it does. width: cells of the gauge."""
+def gauge_lines(cache: CacheStatus, state: State, width: int, glyphs: Glyphs) -> list[Content]:
+    """Three lines: how full it is, of what, and how well it does. width: cells of a line."""
     pinned = sum(pin.cached.size for pin in state.pins)
     clean = max(cache.size - pinned, 0)
     pending = state.queue.left.size if state.queue is not None else 0
     limit = max(cache.max_size, 1)
     ratios = [max(each, 0.0) for each in state.samples.hit_ratio] if state.samples else []
-    chart = spark(highest(ratios, 20), 20, glyphs)
+    full = f" {size(cache.size)} of {size(cache.max_size)} {cache.size / limit:.0%}"
+    shares = [(clean / limit, fullness(cache.size / limit)), (pinned / limit, "accent")]
+    writes, more = f"   pending writes {size(pending)}", " (in the queue, never evicted)"
+    if width < _WITH_WRITES:
+        writes = f"   pending {size(pending)}"
+    legend = Content.assemble(
+        colored(glyphs.full, fullness(cache.size / limit)), f" cached {size(clean)}   ",
+        colored(glyphs.half, "accent"), f" pinned {size(pinned)}", writes,
+    )  # fmt: skip
+    hits = f"hits: {hit_share(cache)} "
+    numbers = [f" evicted {cache.evictions:,}", f"S3-FIFO, revalidated after {age(cache.max_age)}"]
+    chart = min(_CHART_CELLS, max(width - len(hits + "   ".join(numbers)), 8))
     return [
-        f"{gauge([clean / limit, pinned / limit], width, glyphs)} {size(cache.size)} of "
-        f"{size(cache.max_size)} {cache.size / limit:.0%}",
-        f"{glyphs.full} cached {size(clean)}   {glyphs.half} pinned {size(pinned)}   "
-        f"pending writes {size(pending)} (in the queue, never evicted)",
-        f"hits: {hit_share(cache)} {chart} evicted {cache.evictions:,}   "
-        f"S3-FIFO, revalidated after {age(cache.max_age)}",
+        colored_gauge(shares, max(width - len(full), 10), glyphs) + full,
+        legend + more if legend.cell_length + len(more) <= width else legend,
+        Content(hits)
+        + colored_spark(highest(ratios, chart), chart, glyphs)
+        + fitting(numbers, width - len(hits) - chart, "   ", glyphs.more),
     ]
 
 

@@ -7,25 +7,32 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.content import Content
 
 from s3d.shared.caching import CacheStatus
 from s3d.shared.mounting import mount_text
 from s3d.shared.text import age, count, duration, safe, size
 from s3d.shared.transfers import QueueStatus
 from s3d.tui.app_state import Trouble
-from s3d.tui.draw import colored_gauge, colored_spark, fullness, highest
-from s3d.tui.frame import updated_text
+from s3d.tui.columns import Column
+from s3d.tui.draw import colored_gauge, colored_spark, elide, fitting, fullness, highest
+from s3d.tui.frame import WIDE, updated_text
 from s3d.tui.panes.cache_rows import hit_share
 from s3d.tui.panes.folder_rows import folder_line
 from s3d.tui.panes.next_steps import NextSteps
 from s3d.tui.panes.pane import Pane
 from s3d.tui.panes.queue_box import paused_text
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Row, Table
 from s3d.tui.tabs import key_of
 from s3d.tui.text_widgets import Box
 
+_ROWS = 3
+"""Lines of a box."""
 MAX_CHART = 60
 """Cells of a sparkline or gauge, at most."""
+_TIGHT, _WITH_FOLDERS = 22, 19
+"""Rows of the terminal below which boxes have one line less, and folders have no box: what needs
+attention is said in the table, which gets the room."""
 _WIDE_DELAY = 46
 """Cells of a box in which the names of the quantiles have room."""
 
@@ -100,6 +107,9 @@ class DashboardPane(Pane):
         return " " + "   ".join(parts)
 
     def draw(self) -> None:
+        height = self.host.size.height
+        self.set_class(height < _TIGHT, "-tight")
+        self.query_one("#folders").display = height >= _WITH_FOLDERS
         self._draw_upload()
         self._draw_download()
         if self.state.cache is not None:
@@ -119,13 +129,17 @@ class DashboardPane(Pane):
 
     def _draw_upload(self) -> None:
         queue = self.state.queue
-        text, delay = "no remote: writes are stored on this machine", ""
+        parts, delay = ["no remote", "writes are stored on this machine"], ""
         if queue is not None:
             left = queue.left
-            eta = f", ETA {age(queue.remaining)}" if queue.remaining is not None else ""
-            paused = f"{paused_text(queue)}, " if queue.paused else ""
-            text = f"{paused}queue {count(left.files, 'write')}, {size(left.size)}{eta}"
+            parts = [f"queue {count(left.files, 'write')}", size(left.size)]
+            if queue.paused:
+                parts.insert(0, paused_text(queue))
+            if queue.remaining is not None:
+                parts.append(f"ETA {age(queue.remaining)}")
             delay = self._delay(queue)
+        width = self.query_one("#upload", Box).size.width
+        text = fitting(parts, width, ", ", self.glyphs.more)
         self._draw_rate("upload", self.state.upload_rates, text, delay)
 
     def _delay(self, queue: QueueStatus) -> str:
@@ -148,21 +162,28 @@ class DashboardPane(Pane):
     def _draw_rate(self, name: str, rates: list[float], text: str, middle: str = "") -> None:
         """middle: the second line; "": the highest rate."""
         box = self.query_one(f"#{name}", Box)
-        width = min(MAX_CHART, max(box.size.width - 6, 8))
+        width = min(MAX_CHART, max(box.size.width, 8))
         rate, peak = (rates[-1] if rates else 0.0), max(rates, default=0.0)
         box.set_title(f"{name.title()}  {size(round(rate))}/s")
         middle = middle or f"peak {size(round(peak))}/s in {age(max(len(rates), 1))}"
-        box.put(colored_spark(highest(rates, width), width, self.glyphs), middle, text)
+        self._put(box, colored_spark(highest(rates, width), width, self.glyphs), text, middle)
+
+    def _put(self, box: Box, *lines: str | Content) -> None:
+        """The lines of a box, the most important first; each is a whole one."""
+        rows = _ROWS - 1 if self.has_class("-tight") else _ROWS
+        box.put(*lines[:rows])
 
     def _draw_cache(self) -> None:
         box, cache = self.query_one("#cache-box", Box), self.state.cache
         assert cache is not None
         share = cache.size / max(cache.max_size, 1)
-        width = min(MAX_CHART, max(box.size.width - 12, 8))
-        box.put(
+        used = [f"{size(cache.size)} of {size(cache.max_size)}", count(cache.files, "object")]
+        width = min(MAX_CHART, max(box.size.width - 5, 8))
+        self._put(
+            box,
             colored_gauge([(share, fullness(share))], width, self.glyphs) + f" {share:.0%}",
-            f"{size(cache.size)} of {size(cache.max_size)}, {count(cache.files, 'object')}",
-            safe(cache.trouble) or _saved(cache),
+            safe(cache.trouble) or fitting(used, box.size.width, ", ", self.glyphs.more),
+            fitting(_saved(cache), box.size.width, "", self.glyphs.more),
         )
 
     def _draw_store(self) -> None:
@@ -173,10 +194,11 @@ class DashboardPane(Pane):
             box.put("no cache")
             return
         box.set_title("Embedded store")
-        box.put(
-            safe(store.path),
+        self._put(
+            box,
             f"{count(store.objects, 'object')}, {size(store.size)}",
             f"{count(store.buckets, 'bucket')}, {size(store.free)} free",
+            elide(safe(store.path), box.size.width, self.glyphs.more),
         )
 
     def _draw_endpoint(self) -> None:
@@ -185,22 +207,28 @@ class DashboardPane(Pane):
             self.state.status,
             self.state.samples,
         )
+        width = box.size.width
         if status is None or samples is None:
             box.put("")
             return
         rate = samples.requests[-1] if samples.requests else 0.0
+        times = [f"p50 {_latency(samples.p50)}", f"p99 {_latency(samples.p99)}"]
         target = "serves the embedded store"
         if status.remote is not None:
             target = f"proxies {status.remote.url}"
-        box.put(
-            f"{rate:,.0f} requests/s  p50 {_latency(samples.p50)}  p99 {_latency(samples.p99)}",
+        addresses = [safe(status.endpoint), safe(target)]
+        if sum(map(len, addresses)) + 2 > width and self.host.size.width >= WIDE:
+            del addresses[0]  # the head has it
+        self._put(
+            box,
+            fitting([f"{rate:,.0f} requests/s", *times], width, more=self.glyphs.more),
             f"last minute: 4xx {samples.errors_4xx:,}  5xx {samples.errors_5xx:,}",
-            safe(f"{status.endpoint}  {target}"),
+            fitting(addresses, width, more=self.glyphs.more),
         )
 
     def _draw_folders(self) -> None:
         box = self.query_one("#folders", Box)
-        width = max(box.size.width - 4, 60)
+        width = box.size.width
         lines = [folder_line(folder, width, self.glyphs) for folder in self.state.folders]
         lines = lines or ["No sync folders yet: press 5, then n"]
         mounts = [] if self.state.status is None else self.state.status.mounts
@@ -212,8 +240,8 @@ def _latency(seconds: float) -> str:
     return duration(seconds) if seconds else "-"
 
 
-def _saved(cache: CacheStatus) -> str:
-    """What the remote was spared, and its price where the settings have one."""
+def _saved(cache: CacheStatus) -> list[str]:
+    """What the remote was spared, and its price where the settings have one, in parts."""
     cost = "" if cache.saved_cost is None else f" {cache.saved_cost:,.2f}:"
     requests, downloads = count(cache.saved_requests, "request"), size(cache.saved_bytes)
-    return f"saved{cost} {requests}, {downloads} of downloads"
+    return [f"saved{cost} {requests}", f", {downloads}", " of downloads"]

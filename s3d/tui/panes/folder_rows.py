@@ -11,6 +11,8 @@ from s3d.tui.themes import Glyphs
 _STYLES = {"stopped": "bad", "offline": "odd", "paused": "dim", "syncing": "good"}
 _GRAVER = ("stopped", "offline")
 """States that are graver than a conflict: nothing is synced."""
+_WITH_SIDES = 66
+"""Cells of a line that has room for both sides of a folder."""
 _MAX_TROUBLES = 3
 """Paths that are not in sync, in the details; the rest is only counted."""
 
@@ -28,17 +30,18 @@ def folder_line(folder: FolderStatus, width: int, glyphs: Glyphs) -> str:
     elif folder.state == "idle":
         state = f"up to date, {count(folder.files, 'file')}"
     half = max(width - 14, 20) // 2
-    texts = ((folder.name, 10), (_sides(folder, glyphs), half), (state, half))
-    name, sides, state = (cell(text, width, more=glyphs.more) for text, width in texts)
+    texts = [(folder.name, 10), (_sides(folder, glyphs), half), (state, half)]
+    if width < _WITH_SIDES:
+        texts = [(folder.name, 12), (state, width - 15)]
     sign = "!" if folder.conflicts and folder.state != "offline" else _sign(folder, glyphs)
-    return f"{sign} {name} {sides} {state}"
+    return " ".join([sign, *(cell(text, cells, more=glyphs.more) for text, cells in texts)])
 
 
 def folder_row(folder: FolderStatus, glyphs: Glyphs) -> Row:
     """A row of the table of folders; its id is the name."""
     state = f"{_sign(folder, glyphs)} {folder.state}"
     if folder.state == "syncing" and folder.todo:
-        state = f"{bar(folder.done / folder.todo, 12, glyphs)} {folder.done:,}/{folder.todo:,}"
+        state = f"{bar(folder.done / folder.todo, 8, glyphs)} {folder.done:,}/{folder.todo:,}"
     elif folder.conflicts and folder.state not in _GRAVER:
         state = f"! {count(folder.conflicts, 'conflict')}"
     elif folder.state == "idle":

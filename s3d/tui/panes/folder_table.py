@@ -12,10 +12,11 @@ from textual import work
 from textual.message import Message
 
 from s3d.shared.text import safe, size
+from s3d.tui.columns import Column
 from s3d.tui.directory_listing import UP
 from s3d.tui.host import host_of
 from s3d.tui.panes.listing_columns import ago
-from s3d.tui.table import Column, LateTable, Row
+from s3d.tui.table import LateTable, Row
 from s3d.tui.themes import Glyphs
 
 _NARROW = 40

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from s3d.shared.text import age, size
+from s3d.tui.columns import Column
 from s3d.tui.directory_listing import Item, SortOrder
-from s3d.tui.table import Column
 from s3d.tui.themes import Glyphs
 
 _SIGNS_AND_GAP = 3

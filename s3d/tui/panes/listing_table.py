@@ -11,6 +11,7 @@ from textual.message import Message
 from s3d.shared.control import ObjectInfo
 from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused, listing_pages
+from s3d.tui.columns import Column
 from s3d.tui.deleted_objects import DeletedObjects
 from s3d.tui.directory_listing import ORDERS, UP, DirectoryListing
 from s3d.tui.host import Host, host_of
@@ -19,7 +20,7 @@ from s3d.tui.panes.listing_columns import layout_for
 from s3d.tui.panes.listing_rows import ObjectRows, bucket_rows, empty_text, longest_name
 from s3d.tui.places import HOME
 from s3d.tui.screens.dialogs import Choice
-from s3d.tui.table import Column, Table
+from s3d.tui.table import Table
 from s3d.tui.themes import Glyphs
 from s3d.tui.type_ahead import is_about_rows
 

@@ -15,9 +15,10 @@ from s3d.shared.diagnostics import LogLine
 from s3d.shared.logs import message_text
 from s3d.shared.text import count, moment, safe
 from s3d.tui.cli_equivalent import command
+from s3d.tui.columns import Column
 from s3d.tui.draw import cell
 from s3d.tui.panes.pane import FilterInput, Pane
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Row, Table
 from s3d.tui.text_widgets import Box
 
 LEVELS = ("info", "warning", "error")
@@ -57,7 +58,12 @@ class LogsPane(Pane):
         yield Box("Log", "log-box")
         yield FilterInput("log-find", "search")
         yield Table(
-            [Column("Time", 8), Column("Level", 7), Column("Source", 20), Column("What")],
+            [
+                Column("Time", 8),
+                Column("Level", 7),
+                Column("Source", 20, shown_from=94),
+                Column("What"),
+            ],
             glyphs=self.glyphs,
             empty="No log lines yet",
             opens=False,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+from textual.content import Content
+
 from s3d.shared.text import age, count, safe, size
 from s3d.shared.transfers import QueueStatus
 from s3d.tui.app_state import State
-from s3d.tui.draw import highest, spark
+from s3d.tui.draw import colored_spark, highest
 from s3d.tui.panes.transfer_rows import is_filtered
 from s3d.tui.themes import Glyphs
 
@@ -13,24 +16,40 @@ VIEWS = ("all", "running", "waiting", "held", "failed", "conflict", "verifying",
 """The states that can be listed alone."""
 _RARE = frozenset(("conflict", "verifying"))
 """States whose counter is shown only when a write has them: 80 columns have no room for all."""
+_AROUND_CHART, _MIN_CHART = 16, 8
+"""Cells that a rate takes beside its chart, and of the smallest chart."""
 
 
-def queue_lines(state: State, view: str, *, width: int, now: float, glyphs: Glyphs) -> list[str]:
-    """Two lines. view: the one of VIEWS that is listed. width: cells of each sparkline."""
+def queue_lines(
+    state: State, view: str, *, width: int, now: float, glyphs: Glyphs
+) -> list[str | Content]:
+    """Two or three lines. view: the one of VIEWS that is listed. width: cells of a line."""
     both = ((glyphs.up, state.upload_rates), (glyphs.down, state.download_rates))
-    rates = "  ".join(
-        f"{sign} {size(round(each[-1] if each else 0.0)):>9}/s "
-        f"{spark(highest(each, width), width, glyphs)}"
+    room = max((width - 2 * _AROUND_CHART) // 2, _MIN_CHART)
+    rates = Content("  ").join(
+        Content(f"{sign} {size(round(each[-1] if each else 0.0)):>9}/s ")
+        + colored_spark(highest(each, room), room, glyphs)
         for sign, each in both
     )
-    counters = "  ".join(filter(None, (_counter(state, each, view) for each in VIEWS)))
-    queue = state.queue
+    parts, queue = list(filter(None, (_counter(state, each, view) for each in VIEWS))), state.queue
     if queue is None:
-        return [rates, counters]
-    paused = f"{paused_text(queue)}  " if queue.paused else ""
-    eta = f"  ETA {age(queue.remaining)}" if queue.remaining is not None else ""
-    trouble = f"  {queue_trouble(queue, now)}" if queue.trouble else ""
-    return [rates, f"{paused}{counters}{eta}{safe(trouble)}"]
+        return [rates, _joined(parts, width)]
+    if queue.paused:
+        parts.insert(0, paused_text(queue))
+    if queue.remaining is not None:
+        eta = f"ETA {age(queue.remaining)}"
+        if cell_len(_joined([*parts, eta], width)) <= width:
+            parts.append(eta)
+    trouble = [safe(queue_trouble(queue, now))] if queue.trouble else []
+    if cell_len(_joined(parts + trouble, width)) <= width:
+        return [rates, _joined(parts + trouble, width)]
+    return [rates, _joined(parts, width), *trouble]
+
+
+def _joined(parts: list[str], width: int) -> str:
+    """The parts in one line, with less between them where there is little room."""
+    line = "  ".join(parts)
+    return line if cell_len(line) <= width else " ".join(parts)
 
 
 def _counter(state: State, view: str, chosen: str) -> str:

@@ -10,11 +10,15 @@ from textual.binding import Binding, BindingType
 
 from s3d.shared.syncing import FolderStatus, HistoryRow
 from s3d.shared.text import age, moment, safe
+from s3d.tui.columns import Column
 from s3d.tui.panes.folder_rows import folder_details, folder_row
 from s3d.tui.panes.pane import Pane
 from s3d.tui.panes.sync_folder_actions import FolderActions
-from s3d.tui.table import Column, Row, Table
-from s3d.tui.text_widgets import Box
+from s3d.tui.table import Row, Table
+from s3d.tui.text_widgets import Box, show
+
+_WITH_YEAR = 78
+"""Cells of a terminal in which a moment has its year and its seconds."""
 
 
 class SyncPane(Pane):
@@ -42,15 +46,15 @@ class SyncPane(Pane):
 
     def compose(self) -> ComposeResult:
         yield Table(
-            [Column("Name", 12), Column("Folder and bucket"), Column("Mode", 8),
-             Column("Files", 9, right=True), Column("State", 26)],
+            [Column("Name", 12), Column("Folder and bucket"), Column("Mode", 8, shown_from=78),
+             Column("Files", 9, right=True, shown_from=78), Column("State", 22)],
             glyphs=self.glyphs,
             empty="No sync folders yet: press n to add one",
             id="sync-folders",
         )  # fmt: skip
         yield Box("Folder", "folder-box")
         yield Table(
-            [Column("When", 19), Column("What", 22), Column("Path"), Column("", 7)],
+            history_columns(self.host.size.width),
             glyphs=self.glyphs,
             empty="No activity yet",
             opens=False,
@@ -78,13 +82,16 @@ class SyncPane(Pane):
 
     def _draw_folder(self) -> None:
         box, folder = self.query_one("#folder-box", Box), self._current
+        show(box, folder is not None)
+        show(self._history, folder is not None)
         if folder is None:
-            box.put("")
             self._history.show([])
             return
         box.set_title(safe(folder.name))
         box.put(*folder_details(folder))
-        rows = [_history_row(row) for row in self.state.history.get(folder.name, [])]
+        width = self.host.size.width
+        self._history.columns = history_columns(width)
+        rows = [_history_row(row, width) for row in self.state.history.get(folder.name, [])]
         self._history.show(rows)
         self.host.main.draw_foot()
 
@@ -130,7 +137,15 @@ def _state_text(folder: FolderStatus, now: float) -> str:
     return first[0].upper() + first[1:] + (f", {watch}" if watch else "")
 
 
-def _history_row(row: HistoryRow) -> Row:
-    """A row that can be undone names the key."""
-    what = f"{row.path} {row.detail}".strip()
-    return Row(str(row.id), (moment(row.at), row.action, what, "z undo" if row.can_undo else ""))
+def history_columns(width: int) -> list[Column]:
+    """width: cells of the terminal."""
+    cells = (19, 22) if width >= _WITH_YEAR else (11, 14)
+    return [Column("When", cells[0]), Column("What", cells[1]), Column("Path"), Column("", 7)]
+
+
+def _history_row(row: HistoryRow, width: int) -> Row:
+    """A row for history_columns() of the same width; one that can be undone names the key."""
+    when, what = moment(row.at), f"{row.path} {row.detail}".strip()
+    if width < _WITH_YEAR:
+        when = when[len("2026-") : -len(":00")]
+    return Row(str(row.id), (when, row.action, what, "z undo" if row.can_undo else ""))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from s3d.shared.text import age, count, moment, safe, size
 from s3d.shared.transfers import Transfer
 from s3d.tui.cli_equivalent import object_name
+from s3d.tui.columns import Column
 from s3d.tui.draw import bar
 from s3d.tui.frame import WIDE
 from s3d.tui.panes.transfer_jobs import ListedTransfer, can
-from s3d.tui.table import Column, Row
+from s3d.tui.table import Row
 from s3d.tui.themes import Glyphs
 
 _STYLES = {"failed": "bad", "conflict": "bad", "held": "odd", "running": "good", "done": "dim",
@@ -36,12 +37,13 @@ def is_filtered(transfer: Transfer) -> bool:
 
 def transfer_columns(width: int) -> list[Column]:
     """width: cells of the terminal."""
-    columns = [Column("ID", 7), Column("Object"), Column("Size", 9, right=True)]
+    columns = [Column("ID", 7, shown_from=76), Column("Object"), Column("Size", 9, right=True)]
     if width >= WIDE:
         columns += [Column("State", 26), Column("Rate", 11, right=True)]
     else:
-        columns += [Column("State", 14)]
-    return [*columns, Column("ETA", 6, right=True), Column("Try", 3, right=True)]
+        columns += [Column("State", 16)]
+    ends = [Column("ETA", 6, right=True), Column("Try", 3, right=True, shown_from=76)]
+    return [*columns, *ends]
 
 
 def transfer_row(
@@ -74,8 +76,8 @@ def _size_text(transfer: Transfer) -> str:
 def state_text(
     transfer: Transfer, *, width: int, now: float, glyphs: Glyphs, trouble: str = ""
 ) -> str:
-    """A sign and words, or the progress."""
-    state, error = transfer.state, transfer.error
+    """A sign and words, or the progress; fewer words below WIDE cells."""
+    state, error, is_narrow = transfer.state, transfer.error, width < WIDE
     signs = {
         "running": glyphs.run, "held": glyphs.held, "failed": glyphs.bad, "done": glyphs.good,
         "cancelled": glyphs.bad, "conflict": glyphs.bad,
@@ -86,10 +88,11 @@ def state_text(
     if state == "waiting" and error is not None:
         wait = transfer.retry_at - now
         if trouble and transfer.kind == "push" and wait <= 0:
-            return f"{sign} waits: {trouble}"
-        return f"{sign} {error.code}, " + (f"retry in {age(wait)}" if wait >= 1 else "retry is due")
+            return f"{sign} waiting" if is_narrow else f"{sign} waits: {trouble}"
+        retry = f"retry in {age(wait)}" if wait >= 1 else "retry is due"
+        return f"{sign} {retry}" if is_narrow else f"{sign} {error.code}, {retry}"
     if state == "failed" and error is not None:
-        return f"{sign} failed: {_failure_text(transfer)}"
+        return f"{sign} {'' if is_narrow else 'failed: '}{_failure_text(transfer)}"
     if state == "held":
         return f"{sign} {'held by filter' if is_filtered(transfer) else 'paused'}"
     skipped = f", {transfer.files_skipped:,} skipped" if transfer.files_skipped else ""
@@ -97,10 +100,13 @@ def state_text(
 
 
 def _running_text(transfer: Transfer, width: int, glyphs: Glyphs) -> str:
+    is_narrow = width < WIDE
     if transfer.stopping:
-        return _STOPPING[transfer.stopping]
+        text = _STOPPING[transfer.stopping]
+        return text.partition(" ")[0] if is_narrow else text
     if transfer.counting:
-        return f"{transfer.files_done:,} done, counting{glyphs.more}"
+        done = "" if is_narrow else f"{transfer.files_done:,} done, "
+        return f"{done}counting{glyphs.more}"
     if not transfer.size:
         return "running"
     share = min(transfer.done / transfer.size, 0.99)  # at 100 % it has ended

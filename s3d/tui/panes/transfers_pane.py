@@ -17,7 +17,7 @@ from s3d.tui.panes.transfer_actions import TransferActions, refusal
 from s3d.tui.panes.transfer_jobs import ListedTransfer, is_possible, listed_in, writes_of
 from s3d.tui.panes.transfer_rows import transfer_columns, transfer_details, transfer_row
 from s3d.tui.table import Table
-from s3d.tui.text_widgets import Box
+from s3d.tui.text_widgets import Box, show
 
 _EMPTY = {"all": "No transfers.", "done": "No finished transfers."}
 
@@ -123,14 +123,13 @@ class TransfersPane(FilteredPane):
 
     def _draw_queue(self) -> None:
         box = self.query_one("#queue-box", Box)
-        width, now = max((box.size.width - 40) // 2, 8), self.host.clock()
+        width, now = box.size.width, self.host.clock()
         box.put(*queue_lines(self.state, self._view, width=width, now=now, glyphs=self.glyphs))
 
     def _draw_transfer(self) -> None:
         box, transfer = self.query_one("#write-box", Box), self._current
+        show(box, transfer is not None)
         if transfer is None:
-            box.put("")
-            box.set_title("Transfer")
             self._offer_actions()
             return
         box.put(*transfer_details(transfer, self.host.clock()))

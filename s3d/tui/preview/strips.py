@@ -95,7 +95,8 @@ def picture_strips(pixels: Pixels, *, is_ascii: bool) -> list[Strip]:
 def _picture_row(pixels: Pixels, top: int, *, is_ascii: bool) -> Strip:
     segments = []
     for x in range(pixels.width):
-        upper, lower = _color(pixels, x, top), _color(pixels, x, top + 1)
+        upper = _color(pixels, x, top)
+        lower = _color(pixels, x, top + 1) if top + 1 < pixels.height else None
         if is_ascii:
             segments.append(Segment(" ", Style(bgcolor=upper)))
         else:

@@ -16,12 +16,17 @@ from s3d.shared.syncing import Conflict, ConflictDiff, ConflictList, ResolveRequ
 from s3d.shared.text import moment, safe, size
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.cli_equivalent import command
+from s3d.tui.columns import Column
 from s3d.tui.control_paths import folder_path
+from s3d.tui.draw import frame_keys
 from s3d.tui.host import Host, host_of
-from s3d.tui.table import Column, LateTable, Row, Table
+from s3d.tui.table import LateTable, Row, Table
 
 POLL_INTERVAL = 1.0
 """Seconds between two lists: a resolved conflict disappears with the next pass of the folder."""
+_KEYS = (
+    "r keep remote", "l keep local", "b keep both", "= difference", "A all like this", "esc closes",
+)  # fmt: skip
 KEEPS = {"original": "remote kept", "copy": "local kept", "both": "both kept"}
 
 
@@ -51,12 +56,10 @@ class ConflictsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         box = Vertical(classes="dialog tall")
         box.border_title = Content(safe(f"Conflicts of {self._folder}"))
-        box.border_subtitle = (
-            "r keep remote  l keep local  b keep both  = difference  A all like this"
-        )
+        box.border_subtitle = frame_keys(_KEYS, self._host.size.width)
         with box:
             yield LateTable(
-                [Column("File"), Column("Its copy"), Column("Size", 10, right=True),
+                [Column("File"), Column("Its copy"), Column("Size", 10, right=True, shown_from=70),
                  Column("Changed", 19)],
                 glyphs=self._host.glyphs, empty="reading", opens=False, id="conflicts",
             )  # fmt: skip

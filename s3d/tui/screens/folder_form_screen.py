@@ -21,7 +21,7 @@ from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused, error_text
 from s3d.tui.cli_equivalent import command, object_name
 from s3d.tui.control_paths import folder_path
-from s3d.tui.draw import cell
+from s3d.tui.draw import cell, frame_keys
 from s3d.tui.folder_fields import FolderFields
 from s3d.tui.host import Host, host_of
 from s3d.tui.lines import Lines
@@ -29,6 +29,7 @@ from s3d.tui.option_field import OptionField
 from s3d.tui.screens.plan_screen import PlanScreen
 from s3d.tui.themes import Glyphs
 
+_KEYS = ("ctrl+s save", "ctrl+t dry run", "tab next field", "esc cancel")
 VALIDATION_DELAY = 0.25
 """Seconds after the last key until the agent validates the form."""
 
@@ -60,7 +61,7 @@ class FolderFormScreen(ModalScreen[str | None]):
         box.border_title = Content(
             safe(f"Edit folder {self._edited}" if self._edited else "New folder")
         )
-        box.border_subtitle = "ctrl+s save   ctrl+t dry run   tab next field   esc cancel"
+        box.border_subtitle = frame_keys(_KEYS, self._host.size.width)
         with box:
             yield FolderFields(is_new=not self._edited)
             with Vertical(id="folder-preview"):

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from s3d.shared.text import safe
+from s3d.tui.draw import frame_keys
 from s3d.tui.option_field import HINT, OptionField
 
 Check = Callable[[str], str]
@@ -65,8 +66,9 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         box = VerticalScroll(classes="dialog form")
         box.border_title = Content(safe(self._heading))
         has_text = any(field.lines > 1 for field in self._fields)
-        keys = f"ctrl+s {self._verb}   enter new line" if has_text else f"enter {self._verb}"
-        box.border_subtitle = Content(f"{keys}   tab next field   esc cancel")
+        keys = [f"ctrl+s {self._verb}", "enter new line"] if has_text else [f"enter {self._verb}"]
+        keys += ["tab next field", "esc cancel"]
+        box.border_subtitle = frame_keys(keys, self.app.size.width)
         with box:
             if self._details:
                 yield Static(Content(safe(self._details)), markup=False, classes="about")

@@ -15,15 +15,20 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused, listing_pages
+from s3d.tui.columns import Column
+from s3d.tui.draw import frame_keys
 from s3d.tui.host import Host, host_of
 from s3d.tui.omnibox import Known, Suggestion, is_command, level_to_read, suggest
 from s3d.tui.places import Place
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Row, Table
 
 MAX_PAGES = 5
 """Pages of a level that are read for its names: 5,000 of them."""
 COMPLETING_KEYS = ("enter", "tab", "down", "up")
 """Keys that mean the names of a level: they wait until it was read."""
+
+
+_KEYS = ("tab completes", "enter opens", ": commands", "esc cancels")
 
 
 class PlaceInput(Input):
@@ -64,7 +69,7 @@ class GoToScreen(ModalScreen[Suggestion | None]):
     def compose(self) -> ComposeResult:
         box = Vertical(classes="dialog tall")
         box.border_title = Content("Go to")
-        box.border_subtitle = Content("tab completes   enter opens   : commands   esc cancels")
+        box.border_subtitle = frame_keys(_KEYS, self._host.size.width)
         with box:
             yield PlaceInput(
                 self._start, id="go-to", compact=True, select_on_focus=not is_command(self._start),

@@ -6,10 +6,12 @@ import time
 from contextlib import suppress
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.css.query import NoMatches
+from textual.events import Resize, ScreenResume, ScreenSuspend
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Static
 
@@ -71,7 +73,7 @@ class MainScreen(Screen[None]):
                 with Vertical(id=tab.name):
                     yield PANES[tab.name]()
         yield TextBar("foot")
-        yield KeyBar(show_command_palette=False, id="keys")
+        yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
         self.set_interval(self._draw_interval, self._draw_if_needed)
@@ -92,12 +94,16 @@ class MainScreen(Screen[None]):
         """The pane that is shown."""
         return self.query_one(f"#{self.tab}").query_one(Pane)
 
+    @on(Resize)
     def request_drawing(self) -> None:
         """Draw soon, because the state has changed."""
         self._needs_drawing = True
 
-    def on_resize(self) -> None:
-        self.request_drawing()
+    @on(ScreenSuspend)
+    @on(ScreenResume)
+    def _show_keys(self, event: ScreenSuspend | ScreenResume) -> None:
+        """A dialog names its own keys in its frame: those of the pane do nothing below it."""
+        self.query_one(KeyBar).visible = isinstance(event, ScreenResume)
 
     def _draw_if_needed(self) -> None:
         now = time.monotonic()

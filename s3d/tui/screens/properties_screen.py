@@ -16,15 +16,18 @@ from s3d.shared.control import BucketProperties, BucketProperty
 from s3d.shared.text import count, safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.cli_equivalent import command
+from s3d.tui.columns import Column
 from s3d.tui.control_paths import property_path
 from s3d.tui.document_editor import NotEdited, check_json, edit_text, status_of, text_of
+from s3d.tui.draw import frame_keys
 from s3d.tui.host import Host, host_of
 from s3d.tui.lines import Lines
 from s3d.tui.screens.form_screen import Field
-from s3d.tui.table import Column, LateTable, Row, Table
+from s3d.tui.table import LateTable, Row, Table
 
 VERSIONING = ("Enabled", "Suspended")
 _EDITOR_LINES = 14
+_KEYS = ("enter or e edit", "E in $EDITOR", "D remove", "esc closes")
 
 
 class PropertiesScreen(ModalScreen[None]):
@@ -49,7 +52,7 @@ class PropertiesScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         box = Vertical(classes="dialog tall")
         box.border_title = Content(safe(f"Properties of {self._bucket}"))
-        box.border_subtitle = "enter or e edit   E in $EDITOR   D remove   esc closes"
+        box.border_subtitle = frame_keys(_KEYS, self._host.size.width)
         with box:
             yield LateTable(
                 [Column("Property", 12), Column("Value")],

@@ -15,8 +15,9 @@ from textual.widgets import Static
 from s3d.shared.diagnostics import SettingInfo, SettingList
 from s3d.shared.text import safe
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
+from s3d.tui.columns import Column
 from s3d.tui.host import host_of
-from s3d.tui.table import Column, LateTable, Row, Table
+from s3d.tui.table import LateTable, Row, Table
 
 
 class SettingsScreen(ModalScreen[None]):
@@ -34,9 +35,8 @@ class SettingsScreen(ModalScreen[None]):
         box.border_subtitle = "esc closes"
         with box:
             yield LateTable(
-                [Column("Setting", 30), Column("Value"), Column("From", 14)],
-                glyphs=host_of(self).glyphs, empty="reading", opens=False,
-                id="settings",
+                [Column("Setting"), Column("Value"), Column("From", 14, shown_from=70)],
+                glyphs=host_of(self).glyphs, empty="reading", opens=False, id="settings",
             )  # fmt: skip
             yield Static("", id="setting-details", markup=False)
 

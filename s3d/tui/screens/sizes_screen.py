@@ -16,15 +16,17 @@ from textual.widgets import Static
 from s3d.shared.text import count, safe, size
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused, error_text, listing_pages
 from s3d.tui.cli_equivalent import object_name
-from s3d.tui.draw import bar
+from s3d.tui.columns import Column
+from s3d.tui.draw import bar, frame_keys
 from s3d.tui.host import Host, host_of
 from s3d.tui.places import Place, parent
 from s3d.tui.size_tree import Level, SizeTree, Sums
-from s3d.tui.table import Column, Row, Table
+from s3d.tui.table import Row, Table
 
 DIRECT = "(objects here)"
 _UP = "../"
 _BAR = 12
+_KEYS = ("enter opens", "h parent", "o show in Buckets", "esc closes")
 
 
 class SizesScreen(ModalScreen[Place | None]):
@@ -48,13 +50,14 @@ class SizesScreen(ModalScreen[Place | None]):
 
     def compose(self) -> ComposeResult:
         box = Vertical(classes="dialog tall")
-        box.border_subtitle = "enter opens   h parent   o show in Buckets   esc closes"
+        box.border_subtitle = frame_keys(_KEYS, self._host.size.width)
         with box:
             yield Static("", id="sizes-total", markup=False)
             yield Table(
                 [Column("Below"), Column("Share", _BAR), Column("Size", 10, right=True),
-                 Column("Objects", 10, right=True), Column("Cached", 10, right=True),
-                 Column("Pending", 10, right=True)],
+                 Column("Objects", 10, right=True, shown_from=70),
+                 Column("Cached", 10, right=True, shown_from=90),
+                 Column("Pending", 10, right=True, shown_from=90)],
                 glyphs=self._host.glyphs, empty="counting", id="sizes",
             )  # fmt: skip
 

@@ -17,13 +17,16 @@ from s3d.shared.control import Listing, ObjectInfo
 from s3d.shared.text import age, count, moment, safe, size
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused, error_text
 from s3d.tui.cli_equivalent import command, object_name
+from s3d.tui.columns import Column
 from s3d.tui.compare_versions import MAX_COMPARED, Version, compare
 from s3d.tui.control_paths import object_path, versions_path
+from s3d.tui.draw import frame_keys
 from s3d.tui.host import Host, host_of
 from s3d.tui.screens.viewer_screen import ViewerScreen
-from s3d.tui.table import Column, LateTable, Row, Table
+from s3d.tui.table import LateTable, Row, Table
 
 MAX_VERSIONS = 1000
+_KEYS = ("v view", "= compare", "r restore", "D delete for good", "y copy", "esc closes")
 
 
 class VersionsScreen(ModalScreen[None]):
@@ -50,13 +53,11 @@ class VersionsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         box = Vertical(classes="dialog tall")
         box.border_title = Content(safe(f"Versions of {self._info.bucket}/{self._info.key}"))
-        box.border_subtitle = Content(
-            "v view   = compare with the one before   r restore   D delete for good   esc closes"
-        )
+        box.border_subtitle = frame_keys(_KEYS, self._host.size.width)
         with box:
             yield LateTable(
-                [Column("Modified", 19), Column("Age", 8, right=True),
-                 Column("Size", 14, right=True), Column("Change", 12, right=True),
+                [Column("Modified", 19), Column("Age", 8, right=True, shown_from=66),
+                 Column("Size", 14, right=True), Column("Change", 12, right=True, shown_from=74),
                  Column("Version")],
                 glyphs=self._host.glyphs, empty="reading", id="versions",
             )  # fmt: skip

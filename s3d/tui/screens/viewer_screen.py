@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 
 from s3d.shared.control import ObjectInfo
 from s3d.shared.text import safe
-from s3d.tui.draw import elide
+from s3d.tui.draw import elide, frame_keys
 from s3d.tui.host import host_of
 from s3d.tui.preview.preview_box import PreviewBox
 from s3d.tui.preview.previews import PreviewTarget
@@ -19,7 +19,7 @@ from s3d.tui.preview.read_plan import refusal
 
 MIN_TITLE = 20
 """Cells that the name has at least."""
-_HINT = "esc closes   / search   w wrap   x bytes   y copy   + more"
+_KEYS = ("/ search", "+ more", "w wrap", "x bytes", "y copy", "esc closes")
 
 
 class ViewerScreen(ModalScreen[None]):
@@ -57,7 +57,7 @@ class ViewerScreen(ModalScreen[None]):
         name = safe(f"{self._info.bucket}/{self._info.key}")
         room = max(int(0.9 * self.app.size.width) - 8, MIN_TITLE)
         box.border_title = Content(elide(name, room, more))
-        box.border_subtitle = Content(_HINT)
+        box.border_subtitle = frame_keys(_KEYS, self.app.size.width)
 
     def on_preview_box_left(self) -> None:
         self.dismiss()

@@ -45,7 +45,7 @@ def test_what_is_freed_is_below_the_places():
 
 def test_the_gauge_says_how_full_it_is():
     cache = state().cache
-    lines = gauge_lines(cache, state(), 20, UNICODE)
+    lines = [line.plain for line in gauge_lines(cache, state(), 100, UNICODE)]
     assert "7.1 GiB of 10 GiB 71%" in lines[0]
     assert "never evicted" in lines[1]
     assert f"hits: {hit_share(cache)} " in lines[2]

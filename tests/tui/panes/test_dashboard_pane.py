@@ -13,8 +13,18 @@ async def test_it_shows_whether_all_is_well(opened):
                      "AccessDenied (HTTP 403)", "stopped: 55 of 60",
                      "up to date, 18,204 files",
                      "oldest 6 min", "arrival", "850 ms", "9.2 s",
-                     "saved 7.95: 81,204 requests, 88 GiB of downl"):  # fmt: skip
+                     "saved 7.95: 81,204 requests, 88 GiB"):  # fmt: skip
             assert text in shown
+
+
+async def test_a_box_has_whole_words(opened):
+    async with opened(size=(120, 30)) as pilot:
+        assert "saved 7.95: 81,204 requests, 88 GiB of downloads " in screen(pilot.app)
+    async with opened(size=(60, 20)) as pilot:
+        shown = screen(pilot.app)
+        assert "saved" not in shown
+        assert "55 of 60 files would be deleted   5" in shown, "what needs attention has its place"
+        assert "…" not in shown
 
 
 @pytest.mark.finding("tui-20")

@@ -16,7 +16,7 @@ def state():
 def line_of(state, view="all", **queue):
     changed = msgspec.structs.replace(state.status.queue, **queue)
     state.status = msgspec.structs.replace(state.status, queue=changed)
-    return queue_lines(state, view, width=10, now=0.0, glyphs=UNICODE)[1]
+    return queue_lines(state, view, width=160, now=0.0, glyphs=UNICODE)[1]
 
 
 @pytest.mark.finding("tui-9")
@@ -55,3 +55,9 @@ def test_what_the_filter_holds_is_not_said_to_be_paused(state):
     state.transfers = [filtered]
     assert "held 1" in line_of(state, **held)
     assert "paused" not in line_of(state, **held)
+
+
+@pytest.mark.parametrize("width", [56, 76, 96, 156])
+def test_the_counters_are_one_line_in_every_terminal(state, width):
+    lines = queue_lines(state, "all", width=width, now=0.0, glyphs=UNICODE)
+    assert [len(str(line)) <= width for line in lines] == [True, True]

@@ -49,7 +49,7 @@ WORDS: Mapping[str, Mapping[Any, str]] = {
         "cached": "● cached",
         "partial": "◐ partial",
     },
-    "cache state": {"cached": "█ cached", "pinned": "P pinned"},
+    "cache state": {"cached": "● cached", "pinned": "P pinned"},
     "write state": {
         "waiting": "↑ pending",
         "running": "↑ pending",

@@ -11,14 +11,13 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Tree
 
-from s3d.tui.table import Table, column_widths
+from s3d.tui.columns import SIGN_CELLS, PlacedColumn, place_columns
+from s3d.tui.table import Table
 from tests.tui.conftest import screen
 
 FRAME = "─━│┃╭╮╰╯┌┐└┘├┤▏▕▁▔▊▎█▀▄ "
 _WHOLE = (Table, Footer, Tree)
 """Widgets whose children are no parts of their own."""
-_SIGNS = 2
-"""Cells before the first column of a table: cursor and mark."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +89,15 @@ def _part(widget: Widget, title: str, region: Region, lines: list[list[str]]) ->
     name = _name(widget)
     if not isinstance(widget, Table) or not widget.rows:
         return Part(name, " ".join(" ".join((title, *rows)).split()))
-    widths = column_widths(widget.columns, widget.scrollable_content_region.width)
-    titles = [column.title for column in widget.columns]
-    cells = [_row(line, titles, widths) for line in rows[1:] if line.strip()]
+    columns = place_columns(widget.columns, widget.scrollable_content_region.width)
+    cells = [_row(line, columns) for line in rows[1:] if line.strip()]
     return Part(name, title, cells)
 
 
-def _row(line: str, titles: list[str], widths: list[int]) -> Cells:
-    cells, at, texts = _cells(line), _SIGNS, {}
-    for title, width in zip(titles, widths, strict=True):
-        texts[title] = ("".join(cells[at : at + width]).strip(), width)
+def _row(line: str, columns: list[PlacedColumn]) -> Cells:
+    cells, at, texts = _cells(line), SIGN_CELLS, {}
+    for _, column, width in columns:
+        texts[column.title] = ("".join(cells[at : at + width]).strip(), width)
         at += width + 1
     return Cells(texts, line.strip())
 
