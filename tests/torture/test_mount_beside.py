@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.torture, needs_fuse]
 ROUNDS = int(os.environ.get("S3D_TORTURE_ROUNDS", "7"))
 MIB = 1 << 20
 LARGE = 64 * MIB
+EQUAL = 1.1
+"""As fast as the fastest rival, but for what the machine does meanwhile."""
 MANY, SMALL, UNPACKED = 10_000, 300, 2_000
 
 
@@ -81,24 +83,21 @@ class Row(NamedTuple):
 
     name: str
     work: Callable[[Path, Data], None]
-    goal: float
-    """Of s3d's seconds, in those of the fastest rival, or of the bare disk; the table says where it
-    is missed."""
     limit: float
-    """The same, above which the test fails: something is wrong, even on a busy machine."""
+    """Of s3d's seconds, in those of the fastest rival, or of the bare disk."""
     rivals: tuple[str, ...] = ("rclone", "s3fs")
     is_repeated: bool = False
     """Whether it is measured the second time."""
 
 
 ROWS = (
-    Row("read 64 MiB", read_large, 1.1, 3.0),
-    Row("read 64 MiB again", read_large, 1.1, 3.0, is_repeated=True),
-    Row("read 300 files of 4 KiB", read_small, 1.1, 3.0),
-    Row("ls of 10,000", list_names, 1.1, 3.0),
-    Row("ls -l of 10,000", list_long, 1 / 3, 0.5),
-    Row("cp of 64 MiB", copy_large, 1.3, 30.0, ()),
-    Row("tar x of 2,000 files", unpack, 2.0, 15.0, ("rclone",)),
+    Row("read 64 MiB", read_large, EQUAL),
+    Row("read 64 MiB again", read_large, EQUAL, is_repeated=True),
+    Row("read 300 files of 4 KiB", read_small, EQUAL),
+    Row("ls of 10,000", list_names, EQUAL),
+    Row("ls -l of 10,000", list_long, 1 / 3),
+    Row("cp of 64 MiB", copy_large, 1.3, ()),
+    Row("tar x of 2,000 files", unpack, 2.0, ("rclone",)),
 )
 
 
@@ -152,11 +151,11 @@ def median(samples: list[Measured]) -> Measured:
     return Measured(*(statistics.median(each) for each in zip(*samples, strict=True)))
 
 
-def ratio(own: Measured, rivals: list[Measured], disk: float) -> float:
-    """Of s3d's seconds and those of the fastest rival; 0 when it has used the least CPU."""
-    if rivals and own.cpu <= min(each.cpu for each in rivals):
-        return 0.0
-    return own.wall / min((each.wall for each in rivals), default=disk)
+def is_within(row: Row, own: Measured, rivals: list[Measured], disk: float) -> bool:
+    """Whether a row keeps its limit; reading and listing may also cost less CPU instead."""
+    best = min((each.wall for each in rivals), default=disk)
+    is_cheaper = row.limit == EQUAL and own.cpu <= min(each.cpu for each in rivals)
+    return own.wall <= row.limit * best or is_cheaper
 
 
 def test_the_mount_is_as_fast_as_others(
@@ -179,10 +178,8 @@ def test_the_mount_is_as_fast_as_others(
             disk.append(write_durably(data, tmp_path))
         medians = {name: median(samples) for name, samples in taken.items() if samples}
         rivals = [medians[name] for name in row.rivals]
-        found = ratio(medians["s3d"], rivals, statistics.median(disk))
-        missed = f" (goal missed: {found:.1f})" if found > row.goal else ""
-        print(shown(row, medians, statistics.median(disk)) + missed, flush=True)
-        if found > row.limit:
+        print(shown(row, medians, statistics.median(disk)), flush=True)
+        if not is_within(row, medians["s3d"], rivals, statistics.median(disk)):
             bad.append(row.name)
     assert bad == []
 
