@@ -131,5 +131,8 @@ class Terminal:
         return self._tmux("display", "-p", "#{pane_dead}").strip() == "1"
 
     def close(self) -> None:
+        """End the program. It may be ended already."""
         self._tmux("kill-server")
-        os.close(self._output)
+        if self._output >= 0:
+            os.close(self._output)
+            self._output = -1

@@ -95,6 +95,8 @@ class KeyBar(Footer):
     """
 
     _shown: object = None
+    _width = 0
+    """Of the terminal for which the keys were chosen, in cells."""
 
     def __init__(self, id: str) -> None:
         super().__init__(show_command_palette=False, id=id)
@@ -102,12 +104,14 @@ class KeyBar(Footer):
     def compose(self) -> ComposeResult:
         keys = [each for each in super().compose() if isinstance(each, FooterKey)]
         widths = [cell_len(key.key_display + key.description) + _AROUND_KEY for key in keys]
-        kept = kept_keys([key.action for key in keys], widths, self.app.size.width)
+        self._width = self.app.size.width
+        kept = kept_keys([key.action for key in keys], widths, self._width)
         yield from (keys[number] for number in kept)
 
     async def on_resize(self) -> None:
         """Another width has room for other keys."""
-        await self.recompose()
+        if self.app.size.width != self._width:
+            await self.recompose()
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         """Compose the bar when other keys, or other texts of them, are to be shown."""

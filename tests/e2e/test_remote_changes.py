@@ -129,6 +129,7 @@ def world(
     devices = []
     for name, own in further.items():
         root = base / f"{name}-files" / "tree"
+        root.mkdir(parents=True)  # the agent makes it, too, but until() watches it from now on
         env = {
             "S3D_REMOTE": remote.endpoint,
             "AWS_ACCESS_KEY_ID": key,

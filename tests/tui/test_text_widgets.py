@@ -52,7 +52,7 @@ class Keys(App):
     BINDINGS: ClassVar = [Binding("x", "act", "Before")]
 
     def compose(self):
-        yield KeyBar(show_command_palette=False)
+        yield KeyBar("keys")
 
     def action_act(self):
         pass

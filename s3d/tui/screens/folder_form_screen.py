@@ -8,6 +8,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 import msgspec
+from rich.cells import cell_len
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -32,6 +33,9 @@ from s3d.tui.themes import Glyphs
 _KEYS = ("ctrl+s save", "ctrl+t dry run", "tab next field", "esc cancel")
 VALIDATION_DELAY = 0.25
 """Seconds after the last key until the agent validates the form."""
+_FEWEST_CELLS = 10
+_AROUND_PATH = 28
+"""Cells of a row of the preview beside the path: the frame of the form, sign and rule."""
 
 
 class FolderFormScreen(ModalScreen[str | None]):
@@ -144,8 +148,11 @@ class FolderFormScreen(ModalScreen[str | None]):
         bad = sum(not verdict.ok for verdict in check.fields)
         self._show_summary(f"{check.included:,} included, {check.excluded:,} excluded{more}"
                   + (f"   {bad} to fix" if bad and self._fields.shows_all else ""))  # fmt: skip
-        lines = self.query_one("#folder-paths", Lines)
-        lines.show([_row(each, glyphs, lines.size.width) for each in check.preview])
+        # Of the terminal: the lines themselves have no width before they are laid out.
+        room = max(_FEWEST_CELLS, self.app.size.width - _AROUND_PATH)
+        longest = max((cell_len(each.path) for each in check.preview), default=0)
+        rows = [_row(each, glyphs, min(longest, room)) for each in check.preview]
+        self.query_one("#folder-paths", Lines).show(rows)
 
     def _show_summary(self, text: str) -> None:
         self.query_one("#folder-counts", Static).update(Content(safe(text)))
@@ -221,9 +228,9 @@ def _spec(draft: FolderDraft) -> FolderSpec:
 
 
 def _row(row: FilterRow, glyphs: Glyphs, width: int) -> str:
-    """A path, with the rule that excludes it."""
+    """A path, with the rule that excludes it. width: of the path, in cells."""
     if row.included:
         return f"{glyphs.good} {safe(row.path)}"
     term = f"term {row.term}  " if row.term else ""
-    path = cell(row.path, max(10, width - 22), more=glyphs.more)
+    path = cell(row.path, width, more=glyphs.more)
     return f"{glyphs.gap} {path} {term}{safe(row.rule)}"
