@@ -28,6 +28,15 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+LONGEST = ("tests/tui/test_truth.py", "tests/gateway/", "tests/e2e/")
+"""Paths of tests that take seconds each."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: at the end of a run there are only small ones to share by the workers."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_mount_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An agent that was killed leaves its mount, and no folder of such a mount can be removed."""
