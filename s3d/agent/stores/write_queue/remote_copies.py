@@ -114,15 +114,31 @@ class RemoteCopies:
     async def read(
         self, request: S3Request[Members], copy: PendingWrite
     ) -> S3Response[Members] | None:
-        """GetObject of a key whose copy is pending; None: it is not pending any more."""
-        row = await self._journal.load(copy)
-        if row is None or row.source is None:
+        """GetObject of a key whose copy is pending; None: the remote has the copy by now."""
+        source = await self._source_of(copy)
+        if source is None:
             return None
+        try:
+            return await self._read_source(request, source)
+        except S3Error as error:
+            # The source is deleted, and may be written again, as soon as the remote has the copy.
+            if error.code == "NoSuchKey" and await self._source_of(copy) is None:
+                return None
+            raise
+
+    async def _source_of(self, copy: PendingWrite) -> CopySource | None:
+        """What the remote is still to copy; None: nothing."""
+        row = await self._journal.load(copy)
+        return None if row is None or row.base.pushed_etag is not None else row.source
+
+    async def _read_source(
+        self, request: S3Request[Members], copied: CopySource
+    ) -> S3Response[Members]:
         named = {"Bucket": request.bucket, "Key": request.key}
         head = await S3Client(self._stage.store, request.context).output("HeadObject", named)
-        source = request.replace(input={**request.input, "Key": row.source.key})
+        source = request.replace(input={**request.input, "Key": copied.key})
         response = await self._settler.inner.call(source)
-        if not same_etag(str(response.output.get("ETag") or row.source.etag), row.source.etag):
+        if not same_etag(str(response.output.get("ETag") or copied.etag), copied.etag):
             async with aclosing(response.body or BytesBody(b"")):
                 raise S3Error("NoSuchKey", "The source of the pending copy was replaced.")
         own = {name: head[name] for name in _OF_WRITE if name in head}

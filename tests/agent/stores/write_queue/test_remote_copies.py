@@ -114,6 +114,21 @@ async def test_the_old_key_is_deleted_only_after_the_copy(queue, monkeypatch):
     assert changes == [("CopyObject", "new"), ("DeleteObject", "old")]
 
 
+@pytest.mark.finding("mount-1")
+async def test_a_renamed_object_is_read_although_it_is_pushed_meanwhile(queue, monkeypatch):
+    await Client(queue.inner).put("bbb", "old", BIG)
+    await rename(queue, "old", "new")
+    call = queue.inner.call
+
+    async def push_first(request):
+        monkeypatch.setattr(queue.inner, "call", call)
+        await pushed(queue)
+        return await call(request)
+
+    monkeypatch.setattr(queue.inner, "call", push_first)
+    assert await Client(queue.store).read("bbb", "new") == BIG
+
+
 async def test_the_marker_of_a_folder_is_deleted_after_what_is_below_it(queue, monkeypatch):
     """SeaweedFS keeps the folder otherwise."""
     names = ["d/", "d/e/", "d/e/f", "d/g"]
