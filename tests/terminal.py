@@ -93,7 +93,7 @@ class Terminal:
         return self._tmux("capture-pane", "-p")
 
     def until(self, text: str, patience: float = PATIENCE) -> str:
-        """What is seen, once this text is."""
+        """What is seen, once this text is. It may be half of a new screen: wait for each text."""
         return self.once(lambda shown: text in shown, repr(text), patience)
 
     def once(self, test: Callable[[str], bool], what: str, patience: float = PATIENCE) -> str:

@@ -86,7 +86,7 @@ def test_3_and_4_many_keys_are_there_while_they_come(
     terminal.until("-f letters")
     terminal.write("499")
     terminal.until("filter: 499", 0.5 * TIMES)
-    assert "part-00498" not in terminal.shown()
+    terminal.once(lambda shown: "part-00498" not in shown, "what the filter leaves")
     terminal.press("Escape")
     terminal.until("2,500 rows")
 
@@ -108,9 +108,8 @@ def test_5_hostile_keys_are_text(app: App, new_bucket: str, remote: Any) -> None
         terminal.press("n")
         terminal.leave("1 marked")
         terminal.press("k")
-    shown = terminal.until("a␛]0;PWNED␇")
-    for text in ("[red]x[/", "[/", "[@click=app.quit]q[/", "nl␊key", "日本語"):
-        assert text in shown
+    for text in ("a␛]0;PWNED␇", "[red]x[/", "[/", "[@click=app.quit]q[/", "nl␊key", "日本語"):
+        terminal.until(text)
     assert terminal.title == title
     assert len(remote.list_objects_v2(Bucket=new_bucket)["Contents"]) == len(EVIL)
 
@@ -193,9 +192,9 @@ def test_9_a_write_that_the_remote_refuses_says_why(app: App, new_bucket: str, r
     terminal.until("waiting 1")
     remote.delete_bucket(Bucket=bucket)
     terminal.press("P")
-    shown = terminal.until("failed: NoSuchBucket")
+    terminal.until("failed: NoSuchBucket")
     for text in ("NoSuchBucket (HTTP 404)", "request id", "Your data is safe on this machine"):
-        assert text in shown
+        terminal.until(text)
     terminal.press("r")
     terminal.until("try 2", TIMES)
     remote.create_bucket(Bucket=bucket)
@@ -218,14 +217,14 @@ def test_10_an_agent_that_was_killed_is_found_again(
     app.gateway.agent.s3().put_object(Bucket=new_bucket, Key="mine", Body=b"kept")
     os.kill(app.gateway.agent.process.pid, signal.SIGKILL)
     app.gateway.agent.process.wait()
-    shown = terminal.until("agent isn't responding", TIMES)
-    assert "k4" in shown
+    terminal.until("agent isn't responding", TIMES)
+    terminal.until("k4")
     terminal.press("D")
     terminal.until("Not done: the agent")
     app.gateway.start()
-    shown = terminal.until("connected  agent", 2.0 * TIMES)
+    terminal.until("connected  agent", 2.0 * TIMES)
     terminal.until("1 marked")
-    assert "◆ k1" in terminal.shown() or "◆k1" in terminal.shown()
+    terminal.once(lambda shown: "◆ k1" in shown or "◆k1" in shown, "the mark")
     app.gateway.drain()
     assert remote.get_object(Bucket=new_bucket, Key="mine")["Body"].read() == b"kept"
 
