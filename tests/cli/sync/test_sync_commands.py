@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 
@@ -19,6 +20,15 @@ def notes(s3d, bucket, tmp_path):
     s3d("sync", "now", bucket)
     yield folder
     s3d("sync", "rm", bucket, "--yes")
+
+
+def settled(s3d, bucket):
+    """The status of the folder once no pass runs: the watcher begins one of its own for a change
+    that a pass which was asked for has seen already."""
+    end = time.monotonic() + 30
+    while (result := s3d("sync", "status", bucket)).code != 0 and time.monotonic() < end:
+        s3d("sync", "now", bucket)
+    return result
 
 
 def test_adding_shows_asks_and_writes_the_file(s3d, serving, bucket, tmp_path):
@@ -51,7 +61,7 @@ def test_status_says_what_is_not_in_sync(s3d, notes, bucket):
     assert s3d("sync", "status", bucket).code == 0
     os.mkfifo(notes / "fifo")
     s3d("sync", "now", bucket)
-    result = s3d("sync", "status", bucket)
+    result = settled(s3d, bucket)
     assert (result.code, "left out fifo: not a regular file" in result.out) == (0, True)
     assert s3d("sync").out.startswith(bucket)
 
@@ -60,7 +70,7 @@ def test_status_says_what_is_not_in_sync(s3d, notes, bucket):
 def test_a_link_is_no_failure(s3d, notes, bucket):
     (notes / "link").symlink_to("/etc/passwd")
     s3d("sync", "now", bucket)
-    result = s3d("sync", "status", bucket)
+    result = settled(s3d, bucket)
     assert (result.code, "left out link: a symbolic link" in result.out) == (0, True)
     assert "left out  1 path" in result.out
 

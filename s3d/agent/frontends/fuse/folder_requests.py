@@ -106,7 +106,11 @@ class FolderRequests:
             raise first_error(errors) from None
 
     async def _head(self, bucket: str, key: str) -> ObjectInfo | None:
-        info = await self._client.head(bucket, key) if key else None
-        if info is not None:
+        if not key:
+            return None
+        known = self._metadata.get(bucket, key)
+        info = await self._client.head(bucket, key)
+        # What the mount has changed since is newer; the ETag of a link does not tell.
+        if info is not None and self._metadata.get(bucket, key) == known:
             self._metadata.note(info)
         return info

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.store import Answer, Layer, operation
+from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
+from s3d.agent.frontends.fuse.metadata_table import FileMetadata
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.messages import S3Request, S3Response
 from tests.agent.frontends.fuse.conftest import BUCKET, World
 
 ROOT = (BUCKET, "")
@@ -48,6 +49,29 @@ async def test_an_error_of_either_request_is_raised(world: World) -> None:
         await requests.look_up(("missing", ""), "a", hidden=False)
     with pytest.raises(S3Error, match="KeyTooLong"):
         await requests.look_up(ROOT, "n" * 1_025, hidden=False)
+
+
+class ChangedMeanwhile(Layer):
+    """The mount sets the time of an object between a HeadObject and its answer."""
+
+    def __init__(self, inner: ObjectStore, memory: MetadataMemory) -> None:
+        super().__init__(inner)
+        self._memory = memory
+
+    @operation("HeadObject")
+    async def head_object(self, request: S3Request[Any]) -> S3Response[Any]:
+        response = await self.inner.call(request)
+        self._memory.put(request.bucket, request.key, FileMetadata(response.output["ETag"], 7))
+        return response
+
+
+async def test_an_answer_does_not_undo_what_was_set_since(world: World) -> None:
+    await world.put("f", b"123")
+    memory = MetadataMemory()
+    client = S3Client(ChangedMeanwhile(world.store, memory))
+    entry = await FolderRequests(client, memory).look_up(ROOT, "f", hidden=False)
+    assert entry is not None
+    assert entry.mtime_ns == 7
 
 
 async def test_a_page_has_what_begins_so(world: World) -> None:
