@@ -36,7 +36,7 @@ sets its own, see app/background.py."""
 
 @contextmanager
 def counted_as(name: TrafficClass) -> Iterator[None]:
-    """Count what the block exchanges with the remote for a class, whoever has asked for it."""
+    """Count for a class what the block exchanges with the remote."""
     token = traffic_class.set(name)
     try:
         yield

@@ -30,7 +30,7 @@ _limited = LimitedLogger(logger)
 
 FORMAT = 1
 REWRITE_SIZE = 256 << 10
-"""Bytes of the file from which on it is written anew while writes still wait."""
+"""Bytes of the file from which on it is rewritten while writes still wait."""
 
 Write = tuple[Place, str]
 """A place, and the path below it. ANYTHING: all paths."""

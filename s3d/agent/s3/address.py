@@ -1,4 +1,4 @@
-"""Which bucket and key a request is for, and what their names may be.
+"""Which bucket and key a request is for, which objects it writes, and what names may be.
 
 The path is decoded once; dot segments and repeated slashes stay, so `a//b` and `/a` are valid
 keys.
@@ -7,12 +7,13 @@ keys.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Request
 
 MAX_KEY_SIZE = 1024
 """Bytes of UTF-8. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
@@ -26,6 +27,8 @@ _ADDRESSABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 """Names that buckets have had since 2006; a remote may hold such old ones."""
 _BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
 _IPV4 = re.compile(r"[0-9]+(\.[0-9]+){3}")
+BUCKET_WRITES = ("PutBucket", "DeleteBucket", "CreateBucket", "UpdateBucket")
+"""How the names of operations begin that write a bucket or one of its settings."""
 _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
@@ -115,6 +118,21 @@ def parse_rename_source(source: str, bucket: str) -> tuple[str, ...]:
     if named.startswith("/") or not within or within == named:
         return (within or named,)
     return named, within
+
+
+def written_objects(request: S3Request[Any]) -> Iterator[tuple[str, str]]:
+    """(bucket, key) of the objects that a write changes; key "": all objects of the bucket."""
+    name, bucket = request.op.name, request.bucket
+    if name == "DeleteObjects":
+        for one in (request.input.get("Delete") or {}).get("Objects") or ():
+            yield bucket, str(one.get("Key") or "")
+    elif request.key:
+        yield bucket, request.key
+        if name == "RenameObject":
+            for key in parse_rename_source(str(request.input.get("RenameSource", "")), bucket):
+                yield bucket, key
+    elif name == "DeleteBucket" or not name.startswith(BUCKET_WRITES):
+        yield bucket, ""
 
 
 def check_bucket_name(name: str) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from s3d.agent.core.object_history import ObjectHistory
 from s3d.agent.core.store import Answer, Completed, ObjectStore
+from s3d.agent.s3.address import written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.change_events import UNSEEN
-from s3d.agent.stores.read_cache.invalidation import changed
 from s3d.shared.control import Scalar
 
 FORWARDED = "forwarded"
@@ -57,7 +57,7 @@ class ForwardedWrites:
         trace = "" if context.trace is None else context.trace.trace_id
         data = {"operation": request.op.name, **_source(request), **outcome}
         data |= {"request": context.request_id, "trace": trace}
-        for bucket, key in changed(request):
+        for bucket, key in written_objects(request):
             if key:
                 self._history.note(FORWARDED, f"{bucket}/{key}", data)
 

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.store import Answer, ObjectStore
+from s3d.agent.s3.address import written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.change_events import UNSEEN
-from s3d.agent.stores.read_cache.invalidation import changed
 
 _READS = frozenset(("read", "list"))
 
@@ -51,7 +51,7 @@ class RemoteWrites:
         op = request.op
         if self.observer is None or op.access in _READS or op.name in UNSEEN:
             return self._call(request)
-        keys = [(bucket, key) for bucket, key in changed(request) if key]
+        keys = [(bucket, key) for bucket, key in written_objects(request) if key]
         return self._write(request, keys, self.observer) if keys else self._call(request)
 
     async def _write(

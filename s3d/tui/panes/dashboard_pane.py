@@ -31,8 +31,8 @@ _ROWS = 3
 MAX_CHART = 60
 """Cells of a sparkline or gauge, at most."""
 _TIGHT, _WITH_FOLDERS = 22, 19
-"""Rows of the terminal below which boxes have one line less, and folders have no box: what needs
-attention is said in the table, which gets the room."""
+"""Rows of the terminal below which boxes have one line less, and folders have no box: the table of
+what needs attention gets the room."""
 _WIDE_DELAY = 46
 """Cells of a box in which the names of the quantiles have room."""
 

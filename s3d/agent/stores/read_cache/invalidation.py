@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Protocol, TypeGuard
 
 from s3d.agent.core.failures import Unreachable, may_have_happened
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.s3.address import parse_rename_source
+from s3d.agent.s3.address import BUCKET_WRITES, written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.stores.read_cache.last_listing import Change, date
@@ -26,8 +26,6 @@ HARMLESS = frozenset(
 """Operations that change something and no object. All others that are no reads make the cache
 forget, including unknown ones, so that a new operation cannot leave outdated entries."""
 
-_OF_BUCKETS = ("PutBucket", "DeleteBucket", "CreateBucket", "UpdateBucket")
-
 
 class Effect(Enum):
     """What happens to the entries of the objects that a write names."""
@@ -39,22 +37,6 @@ class Effect(Enum):
     while the remote is unreachable they are stale, but not older than an acknowledged write."""
     FORGET = "forget"
     """The write succeeded."""
-
-
-def changed(request: S3Request[Any]) -> Iterator[tuple[str, str]]:
-    """(bucket, key) of the objects that a write changes; key "": all objects of the bucket."""
-    name, bucket = request.op.name, request.bucket
-    if name == "DeleteObjects":
-        wanted = request.input.get("Delete") or {}
-        for one in wanted.get("Objects") or ():
-            yield bucket, str(one.get("Key") or "")
-    elif request.key:
-        yield bucket, request.key
-        if name == "RenameObject":
-            for key in parse_rename_source(str(request.input.get("RenameSource", "")), bucket):
-                yield bucket, key
-    elif name == "DeleteBucket" or not name.startswith(_OF_BUCKETS):
-        yield bucket, ""
 
 
 _UNLISTED = frozenset(
@@ -78,7 +60,7 @@ def listing_changes(
     now: Unix seconds.
     """
     name, key, input = request.op.name, request.key, request.input
-    if name in _UNLISTED or (not key and name.startswith(_OF_BUCKETS)):
+    if name in _UNLISTED or (not key and name.startswith(BUCKET_WRITES)):
         return []
     if name == "DeleteObjects":
         known = response.wire is None and not response.output.get("Errors")
@@ -91,14 +73,14 @@ def listing_changes(
     row = _row_of(request, response, now) if name == "PutObject" else None
     if row is not None:
         return [Change(key, row)]
-    return [Change(other, None, is_known=False) for _, other in changed(request)]
+    return [Change(other, None, is_known=False) for _, other in written_objects(request)]
 
 
 def unknown_listing_changes(request: S3Request[Any]) -> list[Change] | None:
     """What a write whose outcome is unknown may have changed in listings; None: anything."""
     if request.op.name in _UNLISTED:
         return []
-    keys = [key for _, key in changed(request)]
+    keys = [key for _, key in written_objects(request)]
     return None if "" in keys else [Change(key, None, is_known=False) for key in keys]
 
 
@@ -191,7 +173,7 @@ class Invalidation:
         self, request: S3Request[Any], *, is_pending: bool = False
     ) -> S3Response[Any]:
         """Pass it on. is_pending: the write queue lists the write until its outcome is known."""
-        names = list(changed(request))
+        names = list(written_objects(request))
         self._begin(names)
         try:
             response = await self.inner.call(request)

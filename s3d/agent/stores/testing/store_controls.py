@@ -55,9 +55,7 @@ class StoreControls:
 
     async def advance_clock(self, seconds: float) -> ClockState:
         """Raises ValueError."""
-        self._clock.offset_for(
-            self._clock.now() + seconds
-        )  # raises for one that S3 has no date for
+        self._clock.offset_for(self._clock.now() + seconds)  # raises where S3 has no date
         return await self._move(self._clock.offset + seconds)
 
     async def reset_clock(self) -> ClockState:

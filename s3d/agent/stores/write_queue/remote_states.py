@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.store import Answer, Layer, ObjectStore
-from s3d.agent.s3.address import parse_rename_source
+from s3d.agent.s3.address import written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import S3Request, S3Response
@@ -206,7 +206,7 @@ class ObservedRemote(Layer):
         return response
 
     async def _write(self, request: S3Request[Any]) -> S3Response[Any]:
-        places = _places_written(request)
+        places = list(dict.fromkeys(place for place in written_objects(request) if place[1]))
         before = [self._states.forget(*place) for place in places]
         try:
             with self._states.writing(places):
@@ -232,20 +232,6 @@ class ObservedRemote(Layer):
                 self._states.note(*place, None)
             else:
                 self._states.restore(*place, state)
-
-
-def _places_written(request: S3Request[Any]) -> list[Place]:
-    """The keys that the request may change: also those in its document, and the source of a
-    RenameObject."""
-    bucket, input = request.bucket, request.input
-    if not request.key:
-        objects = (input.get("Delete") or {}).get("Objects") or ()
-        return [(bucket, key) for key in dict.fromkeys(str(one.get("Key", "")) for one in objects)]
-    places = [(bucket, request.key)]
-    if input.get("RenameSource"):
-        sources = parse_rename_source(str(input["RenameSource"]), bucket)
-        places += [(bucket, key) for key in sources if key != request.key]
-    return places
 
 
 def _state_left(request: S3Request[Any], response: S3Response[Any]) -> str | None:

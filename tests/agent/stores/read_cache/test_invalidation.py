@@ -8,10 +8,11 @@ import threading
 import pytest
 
 from s3d.agent.core.failures import Reason, Unreachable
+from s3d.agent.s3.address import written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, StreamBody, WireResponse
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.read_cache.invalidation import HARMLESS, changed
+from s3d.agent.stores.read_cache.invalidation import HARMLESS
 from s3d.agent.stores.read_cache.listings import STALE_HEADER
 from tests.agent.stores.read_cache.rig import outage
 
@@ -19,7 +20,7 @@ PLACE = {"Bucket": "b", "Key": "k"}
 
 
 def forgets(name: str, members: dict) -> list[tuple[str, str]]:
-    return list(changed(S3Request(operations()[name], members)))
+    return list(written_objects(S3Request(operations()[name], members)))
 
 
 @pytest.mark.parametrize(
