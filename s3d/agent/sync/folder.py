@@ -36,7 +36,7 @@ from s3d.agent.core.bandwidth import TrafficClass, counted_as
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.baseline_handle import BaselineHandle, BaselineUnusable
-from s3d.agent.sync.decide import Action, MassDeletionGuard
+from s3d.agent.sync.decide import MassDeletionGuard
 from s3d.agent.sync.folder_status import REMOTE, SHOWN, FolderState
 from s3d.agent.sync.interfaces import RootGone, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
@@ -287,14 +287,7 @@ class SyncFolder:
         async for result in in_slices(outcome.done):
             self.state.record(result)
             self._metrics.record(result)
-            if result.action is Action.WAIT:
-                there = result.may_pass or scope.has_seen(result.path)
-                self.schedule.retries.retry(result.path, there=there)
-            elif result.may_pass:
-                self.schedule.retries.blocked(result.path)
-            else:
-                self.schedule.retries.synced(result.path)
-            self.schedule.again(result.more)
+            self.schedule.handled(result, scope)
         for path in await asyncio.to_thread(_folders_of, self.path, scope.events):
             self.schedule.folder_came(path)
         self._metrics.ended(DONE)

@@ -14,7 +14,7 @@ from s3d.agent.core.backoff import Backoff
 from s3d.agent.core.path_names import parents
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.listing_times import ListingTimes
-from s3d.agent.sync.pass_scope import PassResult, Scope
+from s3d.agent.sync.pass_scope import PassResult, Scope, StepResult
 from s3d.agent.sync.retries import TOO_MANY, Retries
 
 FULL_FIRST, FULL_LONGEST = 300.0, 3600.0
@@ -162,7 +162,7 @@ class Schedule:
     def ended(self, scope: Scope, outcome: PassResult) -> None:
         """A pass was made: look sooner where something changes, and later where nothing does.
 
-        Report each of its paths to `retries` after that.
+        Call handled() for each of its results after that.
         """
         self._away.reset()
         now = self._clock()
@@ -178,6 +178,18 @@ class Schedule:
             longer = min(self._full_every * 2, FULL_LONGEST)
             self._full_every = FULL_FIRST if outcome.finds else longer
             self._full_at = now + self._full_every
+
+    def handled(self, result: StepResult, scope: Scope) -> None:
+        """A pass has handled a path: note whether it is looked at again, and with which others.
+        scope: of the pass."""
+        if result.action is Action.WAIT:
+            there = result.may_pass or scope.has_seen(result.path)
+            self.retries.retry(result.path, there=there)
+        elif result.may_pass:
+            self.retries.blocked(result.path)
+        else:
+            self.retries.synced(result.path)
+        self.again(result.more)
 
     def folder_came(self, path: str) -> None:
         """An event has reported a new folder: scan it once more soon, since the events of files

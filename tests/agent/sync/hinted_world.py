@@ -212,14 +212,7 @@ class HintedDevice(Device):
         self.schedule.ended(scope, outcome)
         for result in outcome.done:
             self.acted += result.action not in (Action.NOTHING, Action.IGNORE)
-            if result.action is Action.WAIT:
-                there = result.may_pass or scope.has_seen(result.path)
-                self.schedule.retries.retry(result.path, there=there)
-            elif result.may_pass:
-                self.schedule.retries.blocked(result.path)
-            else:
-                self.schedule.retries.synced(result.path)
-            self.schedule.again(result.more)
+            self.schedule.handled(result, scope)
 
     async def _pass(self, executor: Executor, scope: Scope) -> PassResult:
         remotes = None
