@@ -19,6 +19,7 @@ from s3d.agent.sync.interfaces import (
     RemoteTree,
     StagedFile,
 )
+from s3d.agent.sync.pass_scope import StepResult
 from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 ATTEMPTS = 5
@@ -39,6 +40,8 @@ class Placement:
         self.ids: Callable[[], str] = new_id
         self.trash_age: Callable[[], float] = lambda: 0.0
         """Age of the trash in seconds, on its own clock."""
+        self._copies: list[str] = []
+        """Conflict copies that no result names yet."""
 
     async def clear_away(
         self, path: str, name: str, came_out: Signature | None, expected: Signature | None
@@ -59,8 +62,17 @@ class Placement:
             to = conflict_name(path, self.host, self.clock(), self.ids()[:4])
             if await give(to):
                 self.note("conflict", path, f"kept as {to}")
+                self._copies.append(to)
                 return to
         raise PathBlocked("no free name for the conflict copy")
+
+    def with_copies(self, result: StepResult) -> StepResult:
+        """The result, which also names the conflict copies made since the last one: they are new
+        files, and the attempt that made them may have ended without a result."""
+        copies, self._copies = self._copies, []
+        if not copies:
+            return result
+        return result._replace(more=tuple(dict.fromkeys((*result.more, *copies))))
 
     def trash_row(self, name: str, path: str, signature: Signature, reason: str) -> None:
         row = TrashEntry(name, path, signature, reason, self.clock(), self.trash_age())

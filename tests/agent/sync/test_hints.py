@@ -9,7 +9,11 @@ from tests.agent.sync.hinted_world import HintedWorld
 from tests.agent.sync.histories import RareFaults, history
 
 
+COPY_OF_A_REPEATED_ATTEMPT = (584041171739696641, 1022595498905025722)
+"""A file is written while it is deleted: it is kept as a conflict copy, and the step repeated."""
+
+
 @pytest.mark.finding("S1")
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(20), *COPY_OF_A_REPEATED_ATTEMPT])
 def test_nothing_is_lost_and_each_hint_reaches_its_device(tmp_path, seed):
     history(seed, type("World", (HintedWorld,), {"folder": tmp_path}), RareFaults)
