@@ -25,7 +25,8 @@ from tests.gateway.network import Network
 from tests.gateway.test_crash import steps
 from tests.peers.proxy import Drop, Fault
 from tests.torture.conftest import Campaign
-from tests.write_load import KEYS, Load, Memory, find_allowed, settle
+from tests.torture.kill_cycles import KillCycles
+from tests.write_load import KEYS, Load, find_allowed
 
 WRITERS = 3
 WEATHER = {Fault(late=0.5): 0.1, Fault(drop=Drop.AFTER): 0.05}
@@ -64,29 +65,24 @@ class Reader:
                     self._cache.clear()
 
 
-class Evictions:
-    """One home and one bucket; each round begins with a start and ends with a kill."""
-
-    def __init__(self, gateway: Gateway, network: Network, remote: Any, bucket: str) -> None:
-        self._gateway, self._network, self._remote = gateway, network, remote
-        self._bucket = bucket
-        self._memories = [Memory() for _ in range(WRITERS)]
+class Evictions(KillCycles):
+    """Each cycle begins with a start and ends with a kill."""
 
     def crash(self, chance: Random) -> None:
-        self._network.come_back()
-        self._network.do(lambda proxy: setattr(proxy, "chaos", WEATHER))
+        self.network.come_back()
+        self.network.do(lambda proxy: setattr(proxy, "chaos", WEATHER))
         point = chance.choice((*steps(), *POINTS * 4)) if chance.random() < 0.6 else ""
         failpoint = {"S3D_FAILPOINT": f"{point}:kill"} if point else {}
-        agent = self._gateway.start(**SMALL_CACHE, **failpoint)
+        agent = self.gateway.start(**self.settings, **failpoint)
         with closing(agent.s3(max_pool_connections=WRITERS + 1)) as client:
-            load = Load(client, self._bucket, self._memories, chance.randrange(1 << 30))
-            reader = Reader(agent, client, self._bucket, chance.randrange(1 << 30))
+            load = Load(client, self.bucket, self.memories, chance.randrange(1 << 30))
+            reader = Reader(agent, client, self.bucket, chance.randrange(1 << 30))
             load.start()
             reader.start()
             try:
                 load.wait_for(chance.randrange(1, 60))
                 if chance.random() < 0.4:
-                    self._network.go_away()
+                    self.network.go_away()
                 load.wait_for(chance.randrange(60, 120))
             finally:
                 agent.kill()
@@ -95,26 +91,16 @@ class Evictions:
         assert agent.wait() == -signal.SIGKILL
 
     def check_without_the_remote(self) -> None:
-        self._network.go_away()
-        agent = self._gateway.start(**SMALL_CACHE)
-        pending = {each.key for each in self._gateway.queue.transfers()}
+        self.network.go_away()
+        agent = self.gateway.start(**self.settings)
+        pending = {each.key for each in self.gateway.queue.transfers()}
         with closing(agent.s3()) as client:
-            for number, memory in enumerate(self._memories):
+            for number, memory in enumerate(self.memories):
                 for key in (f"{number}/{index}" for index in range(KEYS)):
                     if key in pending:
                         memory.find(
-                            key, find_allowed(client, self._bucket, key, memory.allowed(key))
+                            key, find_allowed(client, self.bucket, key, memory.allowed(key))
                         )
-        agent.kill()
-
-    def verify(self) -> None:
-        self._network.come_back()
-        agent = self._gateway.start(**SMALL_CACHE)
-        with closing(agent.s3()) as client:
-            settle(client, self._bucket, self._memories)
-        self._gateway.drain(patience=180.0)
-        self._gateway.check_no_conflicts()
-        settle(self._remote, self._bucket, self._memories)
         agent.kill()
 
 
@@ -128,16 +114,11 @@ def test_500_kills_of_a_cache_that_evicts(
 ) -> None:
     """A round is five kills, each with a look without the remote, and one look at everything."""
     run = campaign("cache evictions", 100)
-    cycles = Evictions(gateway, network, remote, new_bucket)
-    for number, chance in run.rounds():
-        try:
-            with gateway.explain_failures(network):
-                for _ in range(DRAIN_EACH):
-                    cycles.crash(chance)
-                    cycles.check_without_the_remote()
-                cycles.verify()
-            network.take_seen()
-        except AssertionError as error:
-            run.failed(number, str(error))
-            return
-        run.passed(number)
+    cycles = Evictions(gateway, network, remote, new_bucket, writers=WRITERS, **SMALL_CACHE)
+
+    def kills(_: int, chance: Random) -> None:
+        for _ in range(DRAIN_EACH):
+            cycles.crash(chance)
+            cycles.check_without_the_remote()
+
+    cycles.play(run, kills)

@@ -20,7 +20,8 @@ from tests.gateway.network import Network
 from tests.gateway.test_crash import steps
 from tests.peers.proxy import Drop, Fault
 from tests.torture.conftest import Campaign
-from tests.write_load import Load, Memory, settle
+from tests.torture.kill_cycles import KillCycles
+from tests.write_load import Load
 
 WRITERS = 4
 DRAIN_EACH = 4
@@ -30,26 +31,21 @@ LATE = Fault(late=1.5)
 WEATHER = {LATE: 0.1, Fault(drop=Drop.AFTER): 0.05}
 
 
-class Cycles:
-    """One home and one bucket; each cycle begins with a start and ends with a kill."""
+class Cycles(KillCycles):
+    """Each cycle begins with a start and ends with a kill."""
 
-    def __init__(self, gateway: Gateway, network: Network, remote: Any, bucket: str) -> None:
-        self._gateway, self._network, self._remote = gateway, network, remote
-        self._bucket = bucket
-        self._memories = [Memory() for _ in range(WRITERS)]
-
-    def crash(self, number: int, chance: Random) -> None:
-        self._network.come_back()
-        self._network.do(lambda proxy: setattr(proxy, "chaos", WEATHER))
+    def crash(self, chance: Random) -> None:
+        self.network.come_back()
+        self.network.do(lambda proxy: setattr(proxy, "chaos", WEATHER))
         point = chance.choice(steps()) if chance.random() < 0.5 else ""
-        agent = self._gateway.start(**({"S3D_FAILPOINT": f"{point}:kill"} if point else {}))
+        agent = self.gateway.start(**({"S3D_FAILPOINT": f"{point}:kill"} if point else {}))
         with closing(agent.s3()) as client:
-            load = Load(client, self._bucket, self._memories, chance.randrange(1 << 30))
+            load = Load(client, self.bucket, self.memories, chance.randrange(1 << 30))
             load.start()
             try:
                 load.wait_for(chance.randrange(1, 60))
                 if chance.random() < 0.3:
-                    self._network.go_away()
+                    self.network.go_away()
                 load.wait_for(chance.randrange(60, 120))
                 agent.kill()
             finally:
@@ -58,16 +54,6 @@ class Cycles:
         assert agent.wait() == -signal.SIGKILL
         # No connection, no answer, or half of one; but never an answer that says no.
         assert all(isinstance(error, BotoCoreError) for error in load.ended), load.ended
-
-    def verify(self) -> None:
-        self._network.come_back()
-        agent = self._gateway.start()
-        with closing(agent.s3()) as client:
-            settle(client, self._bucket, self._memories)
-        self._gateway.drain(patience=180.0)
-        self._gateway.check_no_conflicts()
-        settle(self._remote, self._bucket, self._memories)
-        agent.kill()
 
 
 @pytest.mark.torture
@@ -80,15 +66,10 @@ def test_500_crashes_with_late_commits(
 ) -> None:
     """A round is four crashes and one look at everything."""
     run = campaign("kills", 125)
-    cycles = Cycles(gateway, network, remote, new_bucket)
-    for number, chance in run.rounds():
-        try:
-            with gateway.explain_failures(network):
-                for _ in range(DRAIN_EACH):
-                    cycles.crash(number, chance)
-                cycles.verify()
-            network.take_seen()
-        except AssertionError as error:
-            run.failed(number, str(error))
-            return
-        run.passed(number)
+    cycles = Cycles(gateway, network, remote, new_bucket, writers=WRITERS)
+
+    def crashes(_: int, chance: Random) -> None:
+        for _ in range(DRAIN_EACH):
+            cycles.crash(chance)
+
+    cycles.play(run, crashes)

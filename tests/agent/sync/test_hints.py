@@ -8,7 +8,6 @@ import pytest
 from tests.agent.sync.hinted_world import HintedWorld
 from tests.agent.sync.histories import RareFaults, history
 
-
 COPY_OF_A_REPEATED_ATTEMPT = (584041171739696641, 1022595498905025722)
 """A file is written while it is deleted: it is kept as a conflict copy, and the step repeated."""
 
