@@ -31,8 +31,8 @@ def test_files_and_folders(folder, files):
     (folder / "a" / "b").unlink()
     (folder / "a").rmdir()
     assert os.listdir(folder) == []
-    # RELEASE comes after close() has returned.
-    assert all(files.released.acquire(timeout=10) for _ in range(2))
+    # RELEASE comes after close() has returned: of write_bytes(), "ab" and read_bytes().
+    assert all(files.released.acquire(timeout=10) for _ in range(3))
     assert not files.open_files
 
 
