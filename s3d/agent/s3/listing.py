@@ -23,9 +23,9 @@ Place = tuple[bytes, P]
 """The position of an entry: its key, and the order among entries of one key; None in a listing with
 one entry for each key."""
 
-Fetch = Callable[[Place[P], int], list[tuple[Place[P], T]]]
-"""(after, limit) -> at most limit (place, entry), ordered, each key under the prefix and each place
-behind after; fewer than limit only when there are no more."""
+Fetch = Callable[[Place[P], int], Sequence[T]]
+"""(after, limit) -> at most limit entries, ordered, each key under the prefix and each place behind
+after; fewer than limit only when there are no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Page(Generic[T, P]):
         return len(self.entries) + len(self.prefixes)
 
 
-def roll_up(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
+def roll_up(fetch: Fetch[P, T], place_of: Callable[[T], Place[P]], query: Query[P]) -> Page[T, P]:
     """The first query.limit items behind query.after.
 
     Keys that share the part up to the first delimiter behind the prefix are one item, a common
@@ -63,7 +63,7 @@ def roll_up(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
     empty page that is not truncated, as with AWS.
     """
     if not query.delimiter:
-        return _in_a_row(fetch, query)
+        return _in_a_row(fetch, place_of, query)
     page: Page[T, P] = Page(query.after)
     group = _common_prefix(query.after[0], query)
     at = query.after if group is None else _behind(group, query.after)
@@ -72,7 +72,8 @@ def roll_up(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
         size = min(ahead, query.limit - len(page) + 1)
         batch = fetch(at, size)
         given = len(page)
-        for place, entry in batch:
+        for entry in batch:
+            place = place_of(entry)
             if group is not None and place[0].startswith(group):
                 continue
             if len(page) == query.limit:
@@ -87,19 +88,19 @@ def roll_up(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
                 page.next = (group, place[1])
         if len(batch) < size:
             return page
-        at = batch[-1][0] if group is None else _behind(group, batch[-1][0])
+        last = place_of(batch[-1])
+        at = last if group is None else _behind(group, last)
         ahead = max(_LOOK_AHEAD, 2 * (len(page) - given))
     return page
 
 
-def _in_a_row(fetch: Fetch[P, T], query: Query[P]) -> Page[T, P]:
+def _in_a_row(fetch: Fetch[P, T], place_of: Callable[[T], Place[P]], query: Query[P]) -> Page[T, P]:
     """As roll_up, without a delimiter: the entries of one fetch, of which none needs a look."""
     page: Page[T, P] = Page(query.after)
     batch = fetch(query.after, query.limit + 1) if query.limit > 0 else []
-    given = batch[: query.limit]
-    if given:
-        page.entries = [entry for _, entry in given]
-        page.next = given[-1][0]
+    if batch:
+        page.entries = list(batch[: query.limit])
+        page.next = place_of(page.entries[-1])
         page.truncated = len(batch) > query.limit
     return page
 

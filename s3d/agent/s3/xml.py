@@ -215,6 +215,8 @@ _TEXT_READERS: dict[str, Convert] = {
 # ---------------------------------------------------------------- writing
 
 _SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_is_plain = re.compile("[ -%'-;=?-~]*").fullmatch
+"""Whether a text of ASCII has nothing special, as most keys: found in half the time of a search."""
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 _MAX_COMPILED = 256
 _MAX_CACHED = 64
@@ -228,7 +230,7 @@ def escape(text: str) -> str:
     another, and AWS's reference to it (&#x1;) breaks every strict parser. Clients that must know
     such keys ask for encoding-type=url.
     """
-    if _SPECIAL.search(text):
+    if not _is_plain(text):
         text = _SPECIAL.sub(_entity, text)
     return text.replace('"', "&quot;")
 
@@ -269,15 +271,20 @@ class StructureWriter:
         self._compiled: dict[tuple[str, ...], Write] = {}
 
     def __call__(self, value: Mapping[str, Any]) -> str:
-        if None in value.values():
-            value = {name: inner for name, inner in value.items() if inner is not None}
         names = tuple(value)
-        write = self._compiled.get(names)
-        if write is None:
+        if names in self._compiled:
+            write = self._compiled[names]
+        else:
             if len(self._compiled) >= _MAX_COMPILED:
                 self._compiled.clear()
             write = self._compiled[names] = self._compile(names)
-        return write(value)
+        try:
+            return write(value)
+        except (AttributeError, KeyError, TypeError):
+            # A member that is None, which no writer takes. To look for one before costs a tenth.
+            if None not in value.values():
+                raise
+        return self({name: inner for name, inner in value.items() if inner is not None})
 
     def _compile(self, names: Container[str]) -> Write:
         """The function for a value of just these members; names and tags are the model's."""
@@ -365,8 +372,8 @@ def _write_blob(value: bytes) -> str:
 
 _TEXT_WRITERS: dict[str, Write] = {
     "string": escape,
-    "integer": str,
-    "long": str,
+    "integer": int.__repr__,
+    "long": int.__repr__,
     "boolean": {True: "true", False: "false"}.__getitem__,
     "blob": _write_blob,
 }

@@ -38,15 +38,16 @@ class Names:
         self.fetches = 0
         self.read = 0
 
-    def fetch(self, after: Place[None], limit: int) -> list[tuple[Place[None], bytes]]:
+    def fetch(self, after: Place[None], limit: int) -> list[bytes]:
         start = bisect.bisect_right(self.names, after[0])
         found = self.names[start : start + limit]
         self.fetches += 1
         self.read += len(found)
-        return [((name, None), name) for name in found]
+        return found
 
     def page(self, prefix: bytes, delimiter: bytes, after: bytes, limit: int) -> Page[bytes, None]:
-        return roll_up(self.fetch, Query(prefix, delimiter, (after, None), limit))
+        query = Query(prefix, delimiter, (after, None), limit)
+        return roll_up(self.fetch, lambda name: (name, None), query)
 
 
 def model(names: list[bytes], prefix: bytes, delimiter: bytes) -> list[tuple[bytes, bool]]:
@@ -190,13 +191,13 @@ versions = st.lists(
 def test_several_entries_of_a_key_come_in_their_order(entries, prefix, delimiter, limit):
     places = sorted({place for place in entries if place[0].startswith(prefix)})
 
-    def fetch(after: Place[int], limit: int) -> list[tuple[Place[int], Place[int]]]:
+    def fetch(after: Place[int], limit: int) -> list[Place[int]]:
         start = bisect.bisect_right(places, after)
-        return [(place, place) for place in places[start : start + limit]]
+        return places[start : start + limit]
 
     query, given = Query(prefix, delimiter, (b"", 0), limit), []
     while True:
-        page = roll_up(fetch, query)
+        page = roll_up(fetch, lambda place: place, query)
         given += [*page.entries, *((name, None) for name in page.prefixes)]
         if not page.truncated:
             break

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -128,11 +128,10 @@ def _page(
         page_size(input.get("MaxKeys"), "max-keys"),
     )
 
-    def fetch(after: Place[None], limit: int) -> list[tuple[Place[None], ObjectRow]]:
-        found = reader.page(bucket, query.prefix, after[0], limit, whole=whole)
-        return [((record.key.encode(), None), record) for record in found]
+    def fetch(after: Place[None], limit: int) -> Sequence[ObjectRow]:
+        return reader.page(bucket, query.prefix, after[0], limit, whole=whole)
 
-    page = roll_up(fetch, query)
+    page = roll_up(fetch, lambda record: (record.key.encode(), None), query)
     output: Members = {
         "Name": bucket,
         "Prefix": prefix,
@@ -196,11 +195,10 @@ def _list_uploads(input: Mapping[str, Any], ownership: Ownership, reader: Reader
         page_size(input.get("MaxUploads"), "max-uploads"),
     )
 
-    def fetch(after: Place[str], limit: int) -> list[tuple[Place[str], UploadRecord]]:
-        found = reader.upload_page(bucket, query.prefix, after, limit)
-        return [((upload.key.encode(), upload.id), upload) for upload in found]
+    def fetch(after: Place[str], limit: int) -> Sequence[UploadRecord]:
+        return reader.upload_page(bucket, query.prefix, after, limit)
 
-    page = roll_up(fetch, query)
+    page = roll_up(fetch, lambda upload: (upload.key.encode(), upload.id), query)
     output: Members = {
         "Bucket": bucket,
         "Prefix": prefix,

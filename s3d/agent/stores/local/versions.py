@@ -75,11 +75,10 @@ def _list(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Mem
     limit = page_size(input.get("MaxKeys"), "max-keys")
     query = Query(prefix.encode(), delimiter.encode(), _place(reader, bucket, input), limit)
 
-    def fetch(after: Place[int], limit: int) -> list[tuple[Place[int], Version]]:
-        versions = reader.version_page(bucket, query.prefix, after, limit, whole=whole)
-        return [((version[0].key.encode(), version[0].seq), version) for version in versions]
+    def fetch(after: Place[int], limit: int) -> list[Version]:
+        return reader.version_page(bucket, query.prefix, after, limit, whole=whole)
 
-    page = roll_up(fetch, query)
+    page = roll_up(fetch, lambda version: (version[0].key.encode(), version[0].seq), query)
     output: Members = {
         "Name": bucket,
         "Prefix": prefix,

@@ -155,12 +155,13 @@ def answer(name: str, input: Mapping[str, Any], listing: LastListing) -> Members
     wanted = prefix.encode()
     first = bisect_left(listing.keys, wanted)
 
-    def fetch(place: Place[None], size: int) -> list[tuple[Place[None], bytes]]:
+    def fetch(place: Place[None], size: int) -> list[bytes]:
         at = max(first, bisect_right(listing.keys, place[0]))
-        run = takewhile(lambda key: key.startswith(wanted), islice(listing.keys, at, at + size))
-        return [((key, None), key) for key in run]
+        behind = islice(listing.keys, at, at + size)
+        return list(takewhile(lambda key: key.startswith(wanted), behind))
 
-    page = roll_up(fetch, Query(wanted, delimiter.encode(), (after, None), limit))
+    query = Query(wanted, delimiter.encode(), (after, None), limit)
+    page = roll_up(fetch, lambda key: (key, None), query)
     rows = [dict(listing.rows[key]) for key in page.entries]
     if name == "ListObjects" or input.get("FetchOwner"):
         rows = [{"Owner": OWNER, **row} for row in rows]

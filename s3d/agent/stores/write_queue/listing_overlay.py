@@ -121,11 +121,14 @@ class ListingOverlay:
     def _pending(self, reader: Reader, after: bytes, limit: int) -> Run[bytes, Members]:
         query = self._query
 
-        def fetch(place: Place[None], size: int) -> list[tuple[Place[None], ObjectRow]]:
-            found = reader.page(query.bucket, query.prefix, place[0], size)
-            return [((row.key.encode(), None), row) for row in found]
+        def fetch(place: Place[None], size: int) -> Sequence[ObjectRow]:
+            return reader.page(query.bucket, query.prefix, place[0], size)
 
-        page = roll_up(fetch, Query(query.prefix, query.delimiter, (after, None), limit))
+        page = roll_up(
+            fetch,
+            lambda row: (row.key.encode(), None),
+            Query(query.prefix, query.delimiter, (after, None), limit),
+        )
         items: list[Item] = [(row.key.encode(), _row(row)) for row in page.entries]
         items += [(group, None) for group in page.prefixes]
         items.sort(key=_key)
