@@ -19,8 +19,8 @@ from s3d.agent.stores.read_cache import catalog_rows
 from s3d.agent.stores.read_cache.cache_room import Limits
 from s3d.agent.stores.read_cache.catalog import Catalog
 from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal import journal_rows
+from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.sync.baseline import Baseline
 from s3d.shared.config.load import load_config
 from s3d.shared.errors import AlreadyRunningError
