@@ -43,6 +43,7 @@ SIBLINGS = {
 """Packages that never import one another: only s3d.agent.app knows them all."""
 
 ORDER_WITHIN = {
+    "s3d.agent.stores.read_cache": ("catalog", "fill"),
     "s3d.agent.stores.write_queue": ("journal", "push"),
 }
 """Package -> its folders from the lowest. Each imports only those before it, and no module that

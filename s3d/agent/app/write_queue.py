@@ -19,7 +19,7 @@ from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.records import Stored
-from s3d.agent.stores.read_cache.adopt_pushed import Pushed
+from s3d.agent.stores.read_cache.catalog.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.remote.backend import BackendCapabilities
 from s3d.agent.stores.write_queue.admission import Limits

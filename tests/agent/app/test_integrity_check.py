@@ -15,10 +15,10 @@ from s3d.agent.s3.messages import BytesBody
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import crc
 from s3d.agent.storage.index import Index
-from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.cache_room import Limits
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import Entry
+from s3d.agent.stores.read_cache.catalog import catalog_rows
+from s3d.agent.stores.read_cache.catalog.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.entry import Entry
 from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.sync.baseline import Baseline

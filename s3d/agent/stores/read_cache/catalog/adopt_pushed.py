@@ -19,8 +19,8 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.blocks import block_count, block_size, crc, mask
 from s3d.agent.storage.records import STANDARD, Layout, ObjectRecord, Stored
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import UNCHECKED, Entry
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.entry import UNCHECKED, Entry
 from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.agent.stores.read_cache.test_catalog import opened, put, settled
+from tests.agent.stores.read_cache.catalog.test_catalog import opened, put, settled
 
 
 async def test_the_limits_hold(tmp_path):

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from s3d.agent.storage.records import Checksum, Description, Extent, Layout, ObjectRecord, Stored
-from s3d.agent.stores.read_cache.adopt_pushed import Pushed
-from s3d.agent.stores.read_cache.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog.adopt_pushed import Pushed
+from s3d.agent.stores.read_cache.catalog.cache_room import Limits
 from tests.agent.stores.read_cache.rig import open_rig, outage
 
 MIB = 1 << 20

@@ -10,7 +10,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.read_cache.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog.cache_room import Limits
 from tests.agent.stores.read_cache.rig import PIECE, open_rig
 from tests.contract.client import read
 

@@ -24,7 +24,7 @@ from s3d.agent.storage.blocks import block_count, mask
 from s3d.agent.storage.index import DAMAGE, Index, Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.read_cache.entry import UNCONFIRMED, Entry
+from s3d.agent.stores.read_cache.catalog.entry import UNCONFIRMED, Entry
 
 logger = logging.getLogger(__name__)
 

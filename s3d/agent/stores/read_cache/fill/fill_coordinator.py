@@ -23,12 +23,12 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Response
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.blocks import BLOCK, block_size, blocks_of, crc, mask
-from s3d.agent.stores.read_cache.cache_counters import CacheCounters
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.fetch import Fetch, whole
-from s3d.agent.stores.read_cache.task_scope import consume_exception
-from s3d.agent.stores.read_cache.verify import DigestCheck, EntryFiles, claim_of, stamp_of
+from s3d.agent.stores.read_cache.catalog.cache_counters import CacheCounters
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.entry import Entry
+from s3d.agent.stores.read_cache.catalog.verify import DigestCheck, EntryFiles, claim_of, stamp_of
+from s3d.agent.stores.read_cache.fill.fetch import Fetch, whole
+from s3d.agent.stores.read_cache.fill.task_scope import consume_exception
 from s3d.shared.logs import log_fields
 
 logger = LimitedLogger(logging.getLogger(__name__))

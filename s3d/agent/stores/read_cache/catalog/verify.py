@@ -17,7 +17,7 @@ from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import blocks_of, mask, wrong_blocks
 from s3d.agent.storage.records import Extent
-from s3d.agent.stores.read_cache.entry import Entry
+from s3d.agent.stores.read_cache.catalog.entry import Entry
 from s3d.shared.logs import log_fields
 
 logger = LimitedLogger(logging.getLogger(__name__))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from s3d.agent.storage.disk import Disk
-from s3d.agent.stores.read_cache.s3_fifo import Fifo, Retention
+from s3d.agent.stores.read_cache.catalog.s3_fifo import Fifo, Retention
 
 SLICE = 200
 """Maximum evictions in one call: these take some milliseconds of the loop."""

@@ -15,8 +15,8 @@ from s3d.agent.s3.checksums import Hasher, hasher
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.blocks import BLOCK, block_count, block_size, mask
-from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.verify import DigestCheck
+from s3d.agent.stores.read_cache.catalog.entry import Entry
+from s3d.agent.stores.read_cache.catalog.verify import DigestCheck
 
 logger = logging.getLogger(__name__)
 

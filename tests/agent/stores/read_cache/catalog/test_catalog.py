@@ -13,12 +13,12 @@ import pytest
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import crc, mask
 from s3d.agent.storage.index import Index
-from s3d.agent.stores.read_cache import catalog as catalog_module
-from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.cache_room import Limits
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import Entry
-from tests.agent.stores.read_cache.test_entry import SAID
+from s3d.agent.stores.read_cache.catalog import catalog as catalog_module
+from s3d.agent.stores.read_cache.catalog import catalog_rows
+from s3d.agent.stores.read_cache.catalog.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.entry import Entry
+from tests.agent.stores.read_cache.catalog.test_entry import SAID
 
 
 @contextmanager

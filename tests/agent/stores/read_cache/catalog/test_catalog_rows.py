@@ -9,10 +9,10 @@ import pytest
 
 from s3d.agent.storage.blocks import BLOCK
 from s3d.agent.storage.index import Index
-from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.catalog_rows import EntryRows
-from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
-from tests.agent.stores.read_cache.test_entry import SAID, entry_of
+from s3d.agent.stores.read_cache.catalog import catalog_rows
+from s3d.agent.stores.read_cache.catalog.catalog_rows import EntryRows
+from s3d.agent.stores.read_cache.catalog.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
+from tests.agent.stores.read_cache.catalog.test_entry import SAID, entry_of
 
 
 @pytest.fixture

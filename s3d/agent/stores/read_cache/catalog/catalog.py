@@ -19,11 +19,11 @@ from s3d.agent.storage.blocks import crc
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.storage.stray_blobs import sweep
-from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.cache_room import SLICE, CacheRoom, Limits
-from s3d.agent.stores.read_cache.catalog_rows import EntryRows
-from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.s3_fifo import Fifo, Retention
+from s3d.agent.stores.read_cache.catalog import catalog_rows
+from s3d.agent.stores.read_cache.catalog.cache_room import SLICE, CacheRoom, Limits
+from s3d.agent.stores.read_cache.catalog.catalog_rows import EntryRows
+from s3d.agent.stores.read_cache.catalog.entry import Entry
+from s3d.agent.stores.read_cache.catalog.s3_fifo import Fifo, Retention
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.stores.read_cache.cache_counters import CacheCounters, Source
+from s3d.agent.stores.read_cache.catalog.cache_counters import CacheCounters, Source
 
 
 @pytest.mark.parametrize(

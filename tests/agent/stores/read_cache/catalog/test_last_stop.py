@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s3d.agent.stores.read_cache.last_stop import LastStop, StopMarker
+from s3d.agent.stores.read_cache.catalog.last_stop import LastStop, StopMarker
 
 
 def begin(folder, boot_id: str = "boot 1") -> LastStop:

@@ -11,9 +11,9 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
 from s3d.agent.storage.blocks import BLOCK, crc
-from s3d.agent.stores.read_cache.fetch import Fetch, whole
-from s3d.agent.stores.read_cache.verify import DigestCheck
-from tests.agent.stores.read_cache.test_entry import entry_of
+from s3d.agent.stores.read_cache.catalog.verify import DigestCheck
+from s3d.agent.stores.read_cache.fill.fetch import Fetch, whole
+from tests.agent.stores.read_cache.catalog.test_entry import entry_of
 from tests.contract.client import chunks
 
 DATA = random.Random(1).randbytes(2 * BLOCK + 1_000)

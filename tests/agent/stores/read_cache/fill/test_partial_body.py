@@ -7,8 +7,8 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.read_cache.partial_body import FillBody
-from tests.agent.stores.read_cache.test_fill import DATA
+from s3d.agent.stores.read_cache.fill.partial_body import FillBody
+from tests.agent.stores.read_cache.fill.test_fill_coordinator import DATA
 from tests.contract.client import read
 
 MIB = 1 << 20

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.blocks import BLOCK, block_count, block_size, blocks_of, mask
-from s3d.agent.stores.read_cache.entry import (
+from s3d.agent.stores.read_cache.catalog.entry import (
     Entry,
     direct,
     is_refused,

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Mapping
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, RequestContext
 from s3d.agent.storage.blocks import BLOCK
-from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.fetch import Fetch
-from s3d.agent.stores.read_cache.fill import FillCoordinator
+from s3d.agent.stores.read_cache.catalog.entry import Entry
+from s3d.agent.stores.read_cache.fill.fetch import Fetch
+from s3d.agent.stores.read_cache.fill.fill_coordinator import FillCoordinator
 
 _CHUNK = 1 << 20
 _RETRIES = 3

@@ -11,8 +11,8 @@ import pytest
 from s3d.agent.s3.checksums import hasher
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import BLOCK, crc, mask
-from s3d.agent.stores.read_cache.verify import Claim, DigestCheck, EntryFiles, claim_of
-from tests.agent.stores.read_cache.test_entry import entry_of
+from s3d.agent.stores.read_cache.catalog.verify import Claim, DigestCheck, EntryFiles, claim_of
+from tests.agent.stores.read_cache.catalog.test_entry import entry_of
 from tests.contract.client import read
 
 DATA = b"some bytes"

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.read_cache.task_scope import TaskScope
+from s3d.agent.stores.read_cache.fill.task_scope import TaskScope
 
 
 async def number(value: int) -> int:

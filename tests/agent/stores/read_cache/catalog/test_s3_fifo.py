@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from s3d.agent.stores.read_cache.s3_fifo import LOOKS, Fifo, Retention
+from s3d.agent.stores.read_cache.catalog.s3_fifo import LOOKS, Fifo, Retention
 from tests.agent.stores.read_cache.sim import OBJECTS, hits_of_fifo, hits_of_lru, with_scans, zipf
 
 
