@@ -42,6 +42,13 @@ SIBLINGS = {
 }
 """Packages that never import one another: only s3d.agent.app knows them all."""
 
+ORDER_WITHIN = {
+    "s3d.agent.stores.read_cache": ("catalog", "fill"),
+    "s3d.agent.stores.write_queue": ("journal", "push"),
+}
+"""Package -> its folders from the lowest. Each imports only those before it, and no module that
+lies in the package itself; those may import all of them."""
+
 DOORS_OF_CLI = {
     "s3d.agent.app.agent",
     "s3d.agent.app.integrity_check",
@@ -176,6 +183,19 @@ def test_siblings_do_not_import_one_another():
         for name in below(f"{parent}.{package}")
         for item in ours(name)
         if within(item.name, f"{parent}.{other}")
+    ]
+    assert wrong == []
+
+
+def test_the_folders_of_a_family_are_in_order():
+    wrong = [
+        (name, item.name)
+        for family, folders in ORDER_WITHIN.items()
+        for rank, folder in enumerate(folders, 1)
+        for name in below(f"{family}.{folder}")
+        for item in ours(name)
+        if within(item.name, family)
+        and not any(within(item.name, f"{family}.{lower}") for lower in folders[:rank])
     ]
     assert wrong == []
 

@@ -40,8 +40,8 @@ MOST_SMALL = 20
 BIG = {
     "s3d.agent.frontends.http.exchange.Exchange": "one request, flat for speed",
     "s3d.agent.storage.transaction.Transaction": "the one place that changes rows",
-    "s3d.agent.stores.read_cache.entry.Entry": "one row of the catalog, flat for speed",
-    "s3d.agent.stores.read_cache.s3_fifo.Fifo": "one algorithm over parallel arrays",
+    "s3d.agent.stores.read_cache.catalog.entry.Entry": "one row of the catalog, flat for speed",
+    "s3d.agent.stores.read_cache.catalog.s3_fifo.Fifo": "one algorithm over parallel arrays",
 }
 """Class over source.MOST_METHODS or MOST_ATTRIBUTES -> why it is one. At most MOST_BIG."""
 MOST_BIG = 5

@@ -2,7 +2,7 @@
 
 `python -m tests.architecture.trace_modules [-v] [CASE ...]` starts real agents, sends each request
 of CASES with boto3 several times, and prints how many modules every repetition entered; -v lists
-them.
+them with the functions that were called in each.
 Timers of the agent that fire during one of the repetitions do not count, and neither does what
 only the first request does (imports, connections, caches that are still empty).
 
@@ -46,11 +46,11 @@ BUCKET, LISTED = "bucket", 20
 
 
 class Recorder:
-    """The files of s3d whose functions were called while it is on."""
+    """The functions of s3d that were called while it is on: (file, qualified name)."""
 
     def __init__(self) -> None:
         self.is_on = False
-        self.files: set[str] = set()
+        self.functions: set[tuple[str, str]] = set()
 
     def install(self) -> None:
         """In this thread and in all that start from now on."""
@@ -58,20 +58,20 @@ class Recorder:
         sys.setprofile(self._on_event)
 
     def obey(self) -> None:
-        """Read commands from standard input: on; off, which answers with the files."""
+        """Read commands from standard input: on; off, which answers with the functions."""
         for line in sys.stdin:
             if line.strip() == "on":
-                self.files.clear()
+                self.functions.clear()
                 self.is_on = True
             else:
                 self.is_on = False
-            print(f"TRACE {json.dumps(sorted(self.files))}", flush=True)
+            print(f"TRACE {json.dumps(sorted(self.functions))}", flush=True)
 
     def _on_event(self, frame: FrameType, event: str, _: Any) -> None:
         if self.is_on and event == "call":
             file = frame.f_code.co_filename
             if file.startswith(SOURCES):
-                self.files.add(file)
+                self.functions.add((file, frame.f_code.co_qualname))
 
 
 def run_agent() -> None:
@@ -85,23 +85,31 @@ def run_agent() -> None:
 # ---------------------------------------------------------------- in the parent's process
 
 
+class Call(NamedTuple):
+    """A function that was called."""
+
+    module: str
+    name: str
+
+
 class TracedAgent(NamedTuple):
     """An agent, a client of it, and the switch of its recorder."""
 
     client: BaseClient
     process: subprocess.Popen[str]
 
-    def command(self, word: str) -> list[str]:
-        """The modules that were entered between "on" and "off"."""
+    def command(self, word: str) -> list[Call]:
+        """What was called between "on" and "off"."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(word, file=self.process.stdin, flush=True)
         for line in self.process.stdout:
             if line.startswith("TRACE "):
-                return [module_of(file) for file in json.loads(line.removeprefix("TRACE "))]
+                calls = json.loads(line.removeprefix("TRACE "))
+                return [Call(module_of(file), name) for file, name in calls]
         raise RuntimeError("the agent has ended")
 
-    def trace(self, request: Callable[[], Any]) -> set[str]:
+    def trace(self, request: Callable[[], Any]) -> set[Call]:
         self.command("on")
         request()
         return set(self.command("off"))
@@ -189,7 +197,7 @@ def gateway(folder: Path, remote: list[BaseClient], **settings: str) -> Iterator
             yield agent
 
 
-def put_embedded(folder: Path) -> Iterator[set[str]]:
+def put_embedded(folder: Path) -> Iterator[set[Call]]:
     with embedded(folder) as agent:
         for number in range(REPETITIONS):
             yield agent.trace(
@@ -199,7 +207,7 @@ def put_embedded(folder: Path) -> Iterator[set[str]]:
             )
 
 
-def get_embedded(folder: Path) -> Iterator[set[str]]:
+def get_embedded(folder: Path) -> Iterator[set[Call]]:
     with embedded(folder) as agent:
         for _ in range(REPETITIONS):
             yield agent.trace(
@@ -207,13 +215,13 @@ def get_embedded(folder: Path) -> Iterator[set[str]]:
             )
 
 
-def list_embedded(folder: Path) -> Iterator[set[str]]:
+def list_embedded(folder: Path) -> Iterator[set[Call]]:
     with embedded(folder) as agent:
         for _ in range(REPETITIONS):
             yield agent.trace(lambda: agent.client.list_objects_v2(Bucket=BUCKET, Prefix="list/"))
 
 
-def get_cached(folder: Path) -> Iterator[set[str]]:
+def get_cached(folder: Path) -> Iterator[set[Call]]:
     with gateway(folder, [], S3D_READ_CACHE="true", S3D_WRITE_QUEUE="false") as agent:
 
         def get() -> None:
@@ -225,7 +233,7 @@ def get_cached(folder: Path) -> Iterator[set[str]]:
             yield agent.trace(get)
 
 
-def put_queued(folder: Path) -> Iterator[set[str]]:
+def put_queued(folder: Path) -> Iterator[set[Call]]:
     remote: list[BaseClient] = []
     with gateway(folder, remote, S3D_READ_CACHE="false", S3D_WRITE_QUEUE="true") as agent:
 
@@ -239,7 +247,7 @@ def put_queued(folder: Path) -> Iterator[set[str]]:
             yield agent.trace(lambda key=f"put/{number}": put(key))
 
 
-CASES: dict[str, tuple[Callable[[Path], Iterator[set[str]]], int]] = {
+CASES: dict[str, tuple[Callable[[Path], Iterator[set[Call]]], int]] = {
     "PUT embedded": (put_embedded, 24),
     "GET embedded": (get_embedded, 18),
     "GET cached": (get_cached, 22),
@@ -258,10 +266,18 @@ def main() -> None:
         if wanted.cases and not any(part in name for part in wanted.cases):
             continue
         with tempfile.TemporaryDirectory(prefix="s3d-trace-") as folder:
-            modules = set.intersection(*case(Path(folder)))
+            modules = functions_by_module(set.intersection(*case(Path(folder))))
         print(f"{name}: {len(modules)} modules, goal {goal}", flush=True)
         if wanted.v:
-            print("".join(f"    {module}\n" for module in sorted(modules)), end="")
+            for module, names in modules.items():
+                print(f"    {module}: {', '.join(names)}")
+
+
+def functions_by_module(calls: set[Call]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for call in sorted(calls):
+        found.setdefault(call.module, []).append(call.name)
+    return found
 
 
 if __name__ == "__main__":

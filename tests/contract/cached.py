@@ -10,9 +10,9 @@ from pathlib import Path
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
-from s3d.agent.stores.read_cache.cache_room import Limits
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.catalog_rows import TABLES
+from s3d.agent.stores.read_cache.catalog.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.catalog_rows import TABLES
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.revalidate import Freshness
 

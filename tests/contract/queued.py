@@ -19,15 +19,15 @@ from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Layout
 from s3d.agent.stores.local.store import LocalStore
-from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.admission import Limits
-from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal import journal_rows
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.push import PushExecutor
-from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
-from s3d.agent.stores.write_queue.remote_gate import PushThrottle, RemoteGate
-from s3d.agent.stores.write_queue.remote_states import RemoteStates
+from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
+from s3d.agent.stores.write_queue.push.pusher import Pusher
+from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
+from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle, RemoteGate
 from s3d.shared.config.values import Timetable
 
 

@@ -28,8 +28,8 @@ from s3d.agent.stores.remote.capability_prober import CapabilityProber
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
 from s3d.agent.stores.remote.empty_segments import EmptySegments
-from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
-from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
+from s3d.agent.stores.write_queue.journal.remote_states import ObservedRemote, RemoteStates
+from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
 from tests.agent.stores.write_queue.rig import Time
 from tests.contract.cached import cache_before
 from tests.contract.client import Client, read

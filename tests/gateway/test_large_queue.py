@@ -12,8 +12,8 @@ import pytest
 
 from s3d.agent.app.embedded import open_index, open_store
 from s3d.agent.core.events import Events
-from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal import journal_rows
+from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.shared.config.load import load_config
 from s3d.shared.paths import find_places
 from tests.agent_process import AgentProcess, environment

@@ -11,7 +11,7 @@ import pytest
 from s3d.agent.app.embedded import open_embedded, open_index
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.transfers import persistence
 from s3d.shared.config.gateway_settings import CacheConfig

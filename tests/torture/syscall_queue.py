@@ -23,8 +23,8 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
 from s3d.agent.stores.read_cache.layer import CacheBypass
+from s3d.agent.stores.write_queue.journal.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.queue_status import QueueParts
-from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
 from s3d.shared.config.load import load_config
 from tests.contract.client import Client, read
 from tests.torture.syscall_scenarios import (

@@ -107,7 +107,7 @@ def _of_remote(gateway: Gateway) -> dict[str, Run]:
 def _of_queue(gateway: Gateway) -> dict[str, Run]:
     from s3d.agent.core.clock import Clock
     from s3d.agent.selection.bucket_tags import TTL
-    from s3d.agent.stores.write_queue.maintenance import reevaluate_periodically
+    from s3d.agent.stores.write_queue.push.maintenance import reevaluate_periodically
     from s3d.shared.filters.terms import Attributes
 
     if gateway.queue is None or gateway.staging is None:

@@ -12,7 +12,7 @@ from s3d.agent.app.write_queue import limits_of
 from s3d.agent.core.client import S3Client
 from s3d.agent.fleet.config_poll import ConfigPoll
 from s3d.agent.fleet.heartbeats import Heartbeats
-from s3d.agent.stores.write_queue.maintenance import reevaluate
+from s3d.agent.stores.write_queue.push.maintenance import reevaluate
 from s3d.agent.sync.folders import Folders
 from s3d.shared.config.schema import Config
 from s3d.shared.fleet import FleetList, Heartbeat

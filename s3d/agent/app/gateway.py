@@ -49,13 +49,13 @@ from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.remote_writes import RemoteWrites
-from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.move_writes import Target
-from s3d.agent.stores.write_queue.push_span import PushSpans
+from s3d.agent.stores.write_queue.push.push_span import PushSpans
+from s3d.agent.stores.write_queue.push.remote_gate import probe
+from s3d.agent.stores.write_queue.push.retry_policy import is_unreachable
 from s3d.agent.stores.write_queue.queue_status import QueueParts, queue_status
-from s3d.agent.stores.write_queue.remote_gate import probe
-from s3d.agent.stores.write_queue.remote_states import ObservedRemote, RemoteStates
-from s3d.agent.stores.write_queue.retry_policy import is_unreachable
 from s3d.agent.transfers.store_migration import Migration
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError

@@ -9,8 +9,8 @@ from s3d.agent.core.metric_names import Metric
 from s3d.agent.core.telemetry import Computed, Labels, Registry
 from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.remote.remote_health import Health
-from s3d.agent.stores.write_queue.pending_write import PendingState, Usage
-from s3d.agent.stores.write_queue.queue_metrics import BLOCKED_BY
+from s3d.agent.stores.write_queue.journal.pending_write import PendingState, Usage
+from s3d.agent.stores.write_queue.push.remote_gate import BLOCKED_BY
 from s3d.agent.stores.write_queue.queue_status import QueueParts
 
 Gauges = tuple[tuple[Metric, Computed], ...]

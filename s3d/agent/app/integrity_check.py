@@ -25,12 +25,12 @@ from s3d.agent.storage.salvage import salvage
 from s3d.agent.storage.snapshots import check_sources
 from s3d.agent.storage.store_check import StoreCheck
 from s3d.agent.storage.tables import OBJECT_NAME, Source, Tables
-from s3d.agent.stores.read_cache import catalog_rows
-from s3d.agent.stores.read_cache.cache_room import Limits
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.verify import EntryFiles
-from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.read_cache.catalog import catalog_rows
+from s3d.agent.stores.read_cache.catalog.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.entry import Entry
+from s3d.agent.stores.read_cache.catalog.verify import EntryFiles
+from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.sync.baseline_file import problem as problem_of
 from s3d.shared.diagnostics import CheckLine, Damage
 from s3d.shared.errors import S3dError

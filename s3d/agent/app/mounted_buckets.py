@@ -25,7 +25,7 @@ from s3d.agent.frontends.fuse.fs_ops import FileSystemSize, FsOps
 from s3d.agent.frontends.fuse.mounts import Mounts
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.read_cache.cache_status import cache_state
-from s3d.agent.stores.write_queue.pending_write import PendingState
+from s3d.agent.stores.write_queue.journal.pending_write import PendingState
 from s3d.agent.sync.folders import Folders
 from s3d.shared.caching import Pin
 from s3d.shared.config.mount_settings import FuseConfig, MountConfig, mount_of_fuse

@@ -18,12 +18,12 @@ from s3d.agent.core.telemetry import Histogram, Registry
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import DAMAGE, Index
-from s3d.agent.stores.read_cache.cache_room import Limits
 from s3d.agent.stores.read_cache.cache_status import CacheParts, cache_counts
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.catalog_rows import TABLES
-from s3d.agent.stores.read_cache.entry import EXPIRED, UNCONFIRMED
-from s3d.agent.stores.read_cache.last_stop import LastStop, StopMarker
+from s3d.agent.stores.read_cache.catalog.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.catalog_rows import TABLES
+from s3d.agent.stores.read_cache.catalog.entry import EXPIRED, UNCONFIRMED
+from s3d.agent.stores.read_cache.catalog.last_stop import LastStop, StopMarker
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.prefetch import PinManager

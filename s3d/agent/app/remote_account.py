@@ -32,8 +32,8 @@ from s3d.agent.stores.remote.identity import (
     match,
     new_identity,
 )
-from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.remote_gate import AccountUnknown
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.push.remote_gate import AccountUnknown
 
 logger = logging.getLogger(__name__)
 

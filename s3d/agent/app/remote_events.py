@@ -16,7 +16,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.remote_changes.change_sources import ChangeSources, PlaceState
 from s3d.agent.remote_changes.unannounced_writes import UnannouncedWrites
 from s3d.agent.remote_changes.write_announcer import WriteAnnouncer
-from s3d.agent.stores.read_cache.last_stop import read_boot_id
+from s3d.agent.stores.read_cache.catalog.last_stop import read_boot_id
 from s3d.agent.sync.baseline_file import FAILURE
 from s3d.agent.sync.folders import Folders
 from s3d.agent.sync.interfaces import Unavailable

@@ -18,7 +18,7 @@ from s3d.agent.receipts.receipt_writer import ReceiptWriter
 from s3d.agent.receipts.upload_rules import UploadRules
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.records import Layout, Stored
-from s3d.agent.stores.write_queue.pushed import AdoptPushed
+from s3d.agent.stores.write_queue.push.pushed import AdoptPushed
 from s3d.shared.config.schema import Config
 from s3d.shared.paths import Places
 

@@ -20,11 +20,11 @@ from s3d.agent.core.events import Events
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.remote.identity import RemoteIdentity, is_name_of
-from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal import journal_rows
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.parked_conflicts import load_conflicts
+from s3d.agent.stores.write_queue.journal.pending_write import PendingState, PendingWrite
 from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
-from s3d.agent.stores.write_queue.parked_conflicts import load_conflicts
-from s3d.agent.stores.write_queue.pending_write import PendingState, PendingWrite
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.logs import log_fields
 from s3d.shared.text import count

@@ -19,21 +19,21 @@ from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.records import Stored
-from s3d.agent.stores.read_cache.adopt_pushed import Pushed
+from s3d.agent.stores.read_cache.catalog.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.remote.backend import BackendCapabilities
-from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.admission import Limits
-from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal import journal_rows
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.push import PushExecutor
-from s3d.agent.stores.write_queue.push_span import PushSpans
-from s3d.agent.stores.write_queue.pushed import AdoptPushed
-from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
+from s3d.agent.stores.write_queue.push.push_span import PushSpans
+from s3d.agent.stores.write_queue.push.pushed import AdoptPushed
+from s3d.agent.stores.write_queue.push.pusher import Pusher
+from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
+from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle, RemoteGate
 from s3d.agent.stores.write_queue.queue_status import QueueParts
-from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
-from s3d.agent.stores.write_queue.remote_gate import PushThrottle, RemoteGate
-from s3d.agent.stores.write_queue.remote_states import RemoteStates
 from s3d.shared.config.gateway_settings import QueueConfig
 from s3d.shared.config.schema import Config
 from s3d.shared.paths import Places

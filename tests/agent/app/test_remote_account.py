@@ -15,7 +15,7 @@ from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
 from s3d.agent.stores.remote.identity import RemoteIdentity
-from s3d.agent.stores.write_queue.remote_gate import HELD, RemoteGate
+from s3d.agent.stores.write_queue.push.remote_gate import HELD, RemoteGate
 
 ONE = RemoteIdentity("one", "http://one", "http://one", ("K1",), "owner-1")
 OWNERS = {"K1": "owner-1", "K2": "owner-1", "K3": "owner-3", "K4": ""}

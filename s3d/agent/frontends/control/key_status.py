@@ -10,7 +10,7 @@ import msgspec
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.pending_write import Kind, PendingState
+from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState
 from s3d.agent.stores.write_queue.queue_status import QueueParts, transfer_of
 from s3d.shared.caching import CacheState
 from s3d.shared.control import ObjectInfo, ObjectStatus

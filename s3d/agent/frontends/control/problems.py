@@ -14,7 +14,7 @@ from aiohttp import web
 from s3d.agent.core.failures import Refused, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import is_disk_full
-from s3d.agent.stores.write_queue.pending_write import NewerWritePending
+from s3d.agent.stores.write_queue.journal.pending_write import NewerWritePending
 from s3d.agent.sync.decide import MassDeletionGuard
 from s3d.agent.sync.interfaces import PathBlocked, RootGone, Unavailable
 from s3d.shared import control

@@ -17,7 +17,7 @@ from aiohttp import web
 from s3d.agent.frontends.control.control_call import MAX_WAIT, Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.pending_write import PendingState
+from s3d.agent.stores.write_queue.journal.pending_write import PendingState
 from s3d.agent.stores.write_queue.queue_status import REJECT, WAIT, QueueParts, queue_status
 from s3d.shared import control
 from s3d.shared.config.values import parse_timetable

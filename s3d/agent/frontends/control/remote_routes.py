@@ -23,7 +23,7 @@ from s3d.agent.frontends.control.queue_routes import require_queue
 from s3d.agent.frontends.control.transfer_routes import export_staged
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.remote.identity import is_name_of
-from s3d.agent.stores.write_queue.pending_write import PendingWrite
+from s3d.agent.stores.write_queue.journal.pending_write import PendingWrite
 from s3d.agent.stores.write_queue.queue_status import (
     QueueParts,
     queue_status,

@@ -21,7 +21,7 @@ from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.records import Layout, Stored
-from s3d.agent.stores.write_queue.pending_write import (
+from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingState,
     PendingWrite,
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s3d.agent.stores.read_cache.entry import UNCHECKED, Entry
+from s3d.agent.stores.read_cache.catalog.entry import UNCHECKED, Entry
 from s3d.shared.caching import CacheEntry, CacheState, CacheStatus
 
 if TYPE_CHECKING:

@@ -38,12 +38,14 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.selection.use_policy import UsePolicy
-from s3d.agent.stores.read_cache.adopt_pushed import Pushed, adopt, row_of
-from s3d.agent.stores.read_cache.cache_counters import CacheCounters
-from s3d.agent.stores.read_cache.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.adopt_pushed import Pushed, adopt, row_of
+from s3d.agent.stores.read_cache.catalog.cache_counters import CacheCounters
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.entry import Entry
+from s3d.agent.stores.read_cache.catalog.verify import EntryFiles
 from s3d.agent.stores.read_cache.eligibility import Eligibility, cache_tag_in
-from s3d.agent.stores.read_cache.entry import Entry
-from s3d.agent.stores.read_cache.fill import FillCoordinator
+from s3d.agent.stores.read_cache.fill.fill_coordinator import FillCoordinator
+from s3d.agent.stores.read_cache.fill.task_scope import TaskScope
 from s3d.agent.stores.read_cache.invalidation import (
     HARMLESS,
     Invalidation,
@@ -59,8 +61,6 @@ from s3d.agent.stores.read_cache.revalidate import (
     RemoteOutage,
     Revalidator,
 )
-from s3d.agent.stores.read_cache.task_scope import TaskScope
-from s3d.agent.stores.read_cache.verify import EntryFiles
 
 logger = logging.getLogger(__name__)
 

@@ -31,9 +31,10 @@ from s3d.agent.s3.model import operations
 from s3d.agent.s3.parse import parse_output
 from s3d.agent.storage.index import DAMAGE
 from s3d.agent.storage.reader import Reader
-from s3d.agent.stores.read_cache import catalog_rows, last_listing
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.catalog_rows import log_failed_save
+from s3d.agent.stores.read_cache import last_listing
+from s3d.agent.stores.read_cache.catalog import catalog_rows
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.catalog_rows import log_failed_save
 from s3d.agent.stores.read_cache.last_listing import Chain, Change, chain_of, own_token, start_of
 from s3d.agent.stores.read_cache.revalidate import (
     OUTAGE_TIMEOUT,

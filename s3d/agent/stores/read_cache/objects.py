@@ -17,26 +17,26 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.storage.record_cache import LRUCache
-from s3d.agent.stores.read_cache.cache_counters import Source
-from s3d.agent.stores.read_cache.catalog import Catalog
-from s3d.agent.stores.read_cache.entry import (
+from s3d.agent.stores.read_cache.catalog.cache_counters import Source
+from s3d.agent.stores.read_cache.catalog.catalog import Catalog
+from s3d.agent.stores.read_cache.catalog.entry import (
     Entry,
     direct,
     is_refused,
     is_simple_range,
     select_response,
 )
-from s3d.agent.stores.read_cache.fill import FillCoordinator, Uncached
+from s3d.agent.stores.read_cache.fill.fill_coordinator import FillCoordinator, Uncached
+from s3d.agent.stores.read_cache.fill.partial_body import FillBody
+from s3d.agent.stores.read_cache.fill.task_scope import TaskScope
 from s3d.agent.stores.read_cache.invalidation import Invalidation
 from s3d.agent.stores.read_cache.listings import STALE_HEADER
-from s3d.agent.stores.read_cache.partial_body import FillBody
 from s3d.agent.stores.read_cache.revalidate import (
     OUTAGE_TIMEOUT,
     RemoteOutage,
     Revalidator,
     is_unreachable,
 )
-from s3d.agent.stores.read_cache.task_scope import TaskScope
 from s3d.shared.logs import log_fields
 
 logger = LimitedLogger(logging.getLogger(__name__))

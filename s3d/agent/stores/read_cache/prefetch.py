@@ -18,8 +18,8 @@ from s3d.agent.core.job import ItemProgress, Job, JobFailure, JobState, state_wi
 from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.part_sizes import is_in_parts
+from s3d.agent.stores.read_cache.catalog.entry import UNCHECKED
 from s3d.agent.stores.read_cache.eligibility import PIN
-from s3d.agent.stores.read_cache.entry import UNCHECKED
 from s3d.agent.stores.read_cache.pins import SHORTEST, Pins, PinSchedule
 from s3d.agent.stores.read_cache.revalidate import is_outage
 from s3d.shared.caching import Pin, PinStatus, PrefetchRequest, PrefetchStatus

@@ -13,10 +13,10 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
-from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
+from s3d.agent.stores.read_cache.catalog.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
 
 if TYPE_CHECKING:
-    from s3d.agent.stores.read_cache.catalog import Catalog
+    from s3d.agent.stores.read_cache.catalog.catalog import Catalog
 
 _TIMEOUT = 3.0
 """Timeout of a revalidation in seconds."""

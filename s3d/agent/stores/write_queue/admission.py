@@ -19,8 +19,8 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Answer, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, S3Request, S3Response
-from s3d.agent.stores.write_queue.pending_write import Usage
-from s3d.agent.stores.write_queue.remote_buckets import KeyRules, KnownBuckets
+from s3d.agent.stores.write_queue.journal.pending_write import Usage
+from s3d.agent.stores.write_queue.push.remote_buckets import KeyRules, KnownBuckets
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,13 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.admission import Admission, Limits, Stage
-from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.listings import ListOps
 from s3d.agent.stores.write_queue.multipart import MultipartOps, UploadListOps
 from s3d.agent.stores.write_queue.objects import CopyOps, DeleteOps, ObjectOps
-from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
-from s3d.agent.stores.write_queue.pusher import Pusher
-from s3d.agent.stores.write_queue.remote_buckets import KeyRules, KnownBuckets
+from s3d.agent.stores.write_queue.push.pusher import Pusher
+from s3d.agent.stores.write_queue.push.remote_buckets import KeyRules, KnownBuckets
 from s3d.agent.stores.write_queue.remote_copies import RemoteCopies
 from s3d.agent.stores.write_queue.settle import Settler
 

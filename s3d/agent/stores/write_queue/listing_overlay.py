@@ -23,7 +23,7 @@ from s3d.agent.s3.listing_merge import MergedListing, Run, merge_runs
 from s3d.agent.s3.messages import NO_CONTEXT, Members, RequestContext
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow
-from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal.journal import Journal
 
 _PAGE = 1_000
 _MAX_HIDDEN = 2_000

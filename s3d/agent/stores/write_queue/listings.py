@@ -23,7 +23,7 @@ from s3d.agent.s3.listing import (
     url_encode,
 )
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.stores.write_queue.journal import Journal
+from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.listing_overlay import (
     Listing,
     ListingOverlay,

@@ -21,11 +21,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import Members
 from s3d.agent.storage.records import Stored
-from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.journal_entry import MovedWrite
-from s3d.agent.stores.write_queue.multipart_push import MultipartPush
-from s3d.agent.stores.write_queue.orphaned_uploads import abort
-from s3d.agent.stores.write_queue.pending_write import (
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.journal_entry import MovedWrite
+from s3d.agent.stores.write_queue.journal.pending_write import (
     NO_OBJECT,
     Base,
     Kind,
@@ -35,7 +33,10 @@ from s3d.agent.stores.write_queue.pending_write import (
     RemoteUpload,
     StagedWrite,
 )
-from s3d.agent.stores.write_queue.push_plan import (
+from s3d.agent.stores.write_queue.journal.push_stops import StopRequest
+from s3d.agent.stores.write_queue.push.multipart_push import MultipartPush
+from s3d.agent.stores.write_queue.push.orphaned_uploads import abort
+from s3d.agent.stores.write_queue.push.push_plan import (
     Comparison,
     Multipart,
     Plan,
@@ -45,10 +46,9 @@ from s3d.agent.stores.write_queue.push_plan import (
     plan,
     state_of,
 )
-from s3d.agent.stores.write_queue.push_stops import StopRequest
-from s3d.agent.stores.write_queue.remote_gate import PushThrottle
-from s3d.agent.stores.write_queue.retry_policy import has_unknown_outcome
-from s3d.agent.stores.write_queue.verify_push import (
+from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle
+from s3d.agent.stores.write_queue.push.retry_policy import has_unknown_outcome
+from s3d.agent.stores.write_queue.push.verify_push import (
     BodyOf,
     is_our_write,
     open_staged,

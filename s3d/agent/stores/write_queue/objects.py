@@ -27,8 +27,8 @@ from s3d.agent.s3.conditions import parse_copy_range, resolve_copy_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.admission import Stage
-from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.remote_copies import RemoteCopies, is_of_mount
 from s3d.agent.stores.write_queue.settle import Settler
 

@@ -15,15 +15,20 @@ import msgspec
 
 from s3d.agent.s3.messages import Body
 from s3d.agent.storage.records import Layout
-from s3d.agent.stores.write_queue.pending_write import Conflict, Kind, PendingState, PendingWrite
-from s3d.agent.stores.write_queue.push_stops import PushStops, Stop
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    Conflict,
+    Kind,
+    PendingState,
+    PendingWrite,
+)
+from s3d.agent.stores.write_queue.journal.push_stops import PushStops, Stop
 from s3d.shared.transfers import QueueLimits, QueueStatus, Totals, Transfer, TransferError
 
 if TYPE_CHECKING:
     from s3d.agent.stores.write_queue.admission import Admission
-    from s3d.agent.stores.write_queue.journal import Journal
-    from s3d.agent.stores.write_queue.pusher import Pusher
-    from s3d.agent.stores.write_queue.remote_gate import PushThrottle
+    from s3d.agent.stores.write_queue.journal.journal import Journal
+    from s3d.agent.stores.write_queue.push.pusher import Pusher
+    from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle
 
 PUSH = "push"
 """The kind of a transfer that is a pending write."""

@@ -23,11 +23,11 @@ from s3d.agent.s3.messages import BytesBody, Members, RequestContext, S3Request,
 from s3d.agent.s3.object_headers import TRANSFERABLE
 from s3d.agent.storage.records import ELSEWHERE, EMPTY, STANDARD, Description, ObjectRecord, Stored
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.write_queue import journal_rows
 from s3d.agent.stores.write_queue.admission import Stage
-from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.journal_entry import JournalChange, stage
-from s3d.agent.stores.write_queue.pending_write import CopySource, Kind, PendingWrite
+from s3d.agent.stores.write_queue.journal import journal_rows
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.journal_entry import JournalChange, stage
+from s3d.agent.stores.write_queue.journal.pending_write import CopySource, Kind, PendingWrite
 from s3d.agent.stores.write_queue.settle import Settler
 
 MAX_COPY = 5 << 30

@@ -15,10 +15,10 @@ from s3d.agent.s3.authority import is_conditional_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.storage.records import NULL_VERSION
-from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.journal_history import EtagAlias
-from s3d.agent.stores.write_queue.pending_write import Place
-from s3d.agent.stores.write_queue.pusher import Pusher
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias
+from s3d.agent.stores.write_queue.journal.pending_write import Place
+from s3d.agent.stores.write_queue.push.pusher import Pusher
 
 MAX_WAIT = 20.0
 """Seconds that a request waits for pending writes to reach the remote."""

@@ -5,7 +5,7 @@ from aiohttp.test_utils import make_mocked_request
 from s3d.agent.frontends.control.control_call import Route, respond
 from s3d.agent.frontends.control.problems import ControlError, problem_response
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.pending_write import NewerWritePending
+from s3d.agent.stores.write_queue.journal.pending_write import NewerWritePending
 from s3d.agent.sync.interfaces import RootGone, Unavailable
 from s3d.shared.control import Problem
 from s3d.shared.errors import UsageError

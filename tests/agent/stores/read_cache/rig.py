@@ -17,7 +17,7 @@ from s3d.agent.s3.messages import Body, S3Request, S3Response, StreamBody
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
-from s3d.agent.stores.read_cache.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog.cache_room import Limits
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from tests.contract.cached import cache_before

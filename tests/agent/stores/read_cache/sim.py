@@ -8,7 +8,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from s3d.agent.stores.read_cache.s3_fifo import Fifo
+from s3d.agent.stores.read_cache.catalog.s3_fifo import Fifo
 
 OBJECTS = 20_000
 REQUESTS = 160_000

@@ -13,7 +13,7 @@ from s3d.agent.stores.read_cache.cache_status import (
     cache_status,
     entries_after,
 )
-from s3d.agent.stores.read_cache.entry import EXPIRED, UNCHECKED, UNCONFIRMED
+from s3d.agent.stores.read_cache.catalog.entry import EXPIRED, UNCHECKED, UNCONFIRMED
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.shared.caching import CacheStatus, Pin

@@ -14,7 +14,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache import objects
-from s3d.agent.stores.read_cache.cache_room import Limits
+from s3d.agent.stores.read_cache.catalog.cache_room import Limits
 from s3d.agent.stores.read_cache.listings import STALE_HEADER
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from tests.agent.stores.read_cache.rig import open_rig, outage

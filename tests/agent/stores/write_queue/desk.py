@@ -10,9 +10,9 @@ from s3d.agent.core.events import Events
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
-from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.journal import Journal
-from s3d.agent.stores.write_queue.pending_write import (
+from s3d.agent.stores.write_queue.journal import journal_rows
+from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.pending_write import (
     PushError,
 )
 from tests.contract.client import Client

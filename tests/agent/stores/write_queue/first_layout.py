@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from s3d.agent.storage.index import Tables
-from s3d.agent.stores.write_queue import journal_rows
+from s3d.agent.stores.write_queue.journal import journal_rows
 
 LAYOUT_1 = Tables(
     """

@@ -17,9 +17,9 @@ import pytest
 
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.messages import S3Request, S3Response
-from s3d.agent.stores.write_queue.journal_history import REQUEST_LIFE
-from s3d.agent.stores.write_queue.pending_write import PendingState
-from s3d.agent.stores.write_queue.remote_buckets import ConditionSupport
+from s3d.agent.stores.write_queue.journal.journal_history import REQUEST_LIFE
+from s3d.agent.stores.write_queue.journal.pending_write import PendingState
+from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
 from tests.agent.stores.write_queue.rig import PATIENCE, Rig, open_rig, unreachable
 
 pytestmark = [pytest.mark.finding("S3"), pytest.mark.rule("ORD-3")]

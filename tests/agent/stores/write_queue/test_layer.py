@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from s3d.agent.stores.write_queue.journal_history import UnresolvedPush
+from s3d.agent.stores.write_queue.journal.journal_history import UnresolvedPush
+from s3d.agent.stores.write_queue.journal.pending_write import PendingState, PushError
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.pending_write import PendingState, PushError
 
 NAMED = {
     "AbortMultipartUpload",

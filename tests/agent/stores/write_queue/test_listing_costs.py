@@ -8,8 +8,8 @@ import pytest
 
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Layout, ObjectRecord, encode
-from s3d.agent.stores.write_queue import journal_rows
-from s3d.agent.stores.write_queue.pending_write import Kind
+from s3d.agent.stores.write_queue.journal import journal_rows
+from s3d.agent.stores.write_queue.journal.pending_write import Kind
 from tests.agent.loop_costs import LONGEST, measure_callbacks
 from tests.contract.client import Client
 from tests.contract.queued import queue_before

@@ -2,8 +2,8 @@
 
 import pytest
 
+from s3d.agent.stores.write_queue.journal.pending_write import PendingState, PushError
 from s3d.agent.stores.write_queue.move_writes import MOVING, Mover, OpenQueue, Target
-from s3d.agent.stores.write_queue.pending_write import PendingState, PushError
 from tests.agent.stores.write_queue.rig import DENIED, MIB, lost, open_rig
 
 

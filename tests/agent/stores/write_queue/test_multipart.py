@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from s3d.agent.stores.write_queue.admission import Limits
-from s3d.agent.stores.write_queue.pending_write import Kind, RemoteUpload
+from s3d.agent.stores.write_queue.journal.pending_write import Kind, RemoteUpload
 from tests.contract.client import Client
 from tests.contract.queued import queue_before
 

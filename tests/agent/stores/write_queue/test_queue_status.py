@@ -2,8 +2,13 @@ import pytest
 
 from s3d.agent.core.clock import Clock
 from s3d.agent.stores.write_queue.admission import Limits
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    Kind,
+    PendingState,
+    PendingWrite,
+    PushError,
+)
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.pending_write import Kind, PendingState, PendingWrite, PushError
 from s3d.agent.stores.write_queue.queue_status import (
     QueueParts,
     pending_below,

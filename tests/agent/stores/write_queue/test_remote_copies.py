@@ -10,7 +10,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.write_queue import remote_copies
-from s3d.agent.stores.write_queue.pending_write import Kind, PendingState
+from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState
 from tests.agent.stores.write_queue.rig import Rig, open_rig
 from tests.contract.client import Client
 from tests.contract.conftest import local

@@ -1,0 +1,1 @@
+"""The way of one pending write to the remote, and what follows from a failure."""

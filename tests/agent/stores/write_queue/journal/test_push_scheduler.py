@@ -1,0 +1,142 @@
+"""Whose turn it is."""
+
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3d.agent.stores.write_queue.journal.pending_index import PendingIndex
+from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.journal.push_scheduler import (
+    MAX_DELAY,
+    PushScheduler,
+    rank,
+    seq_of,
+)
+
+MIB = 1 << 20
+
+
+class Turns:
+    """A schedule that is offered whatever is added."""
+
+    def __init__(self):
+        self.index = PendingIndex()
+        self.schedule = PushScheduler(self.index)
+        self.seq = 0
+
+    def add(self, key, size=0, accepted=0.0, **further):
+        self.seq += 1
+        write = PendingWrite(self.seq, Kind.PUT, "bbb", key, size, accepted, **further)
+        self.index.add(write)
+        self.schedule.offer("bbb", key, 0.0)
+        return write
+
+    def taken(self, now=0.0):
+        """Keys in the order in which they are given; each stays on its way."""
+        keys = []
+        while (write := self.schedule.next(now)) is not None:
+            self.index.set_state(write, PendingState.PUSHING)
+            keys.append(write.key)
+        return keys
+
+
+def test_small_ones_first_and_urgent_ones_before_all():
+    turns = Turns()
+    turns.add("large", 50 * MIB)
+    turns.add("small")
+    turns.add("important", 50 * MIB, priority=1)
+    turns.schedule.expedite(("bbb", "urgent"))
+    turns.add("urgent", 90 * MIB)
+    assert turns.taken() == ["urgent", "important", "small", "large"]
+
+
+def test_one_write_of_a_key_at_a_time():
+    turns = Turns()
+    first, _ = turns.add("k"), turns.add("k")
+    assert turns.taken() == ["k"]
+    turns.index.remove(first.seq)
+    assert turns.schedule.offer("bbb", "k", 0.0)
+    assert turns.taken() == ["k"]
+
+
+def test_a_delayed_write_comes_at_its_time():
+    turns = Turns()
+    turns.add("k", retry_at=5.0)
+    assert turns.taken(4.0) == []
+    assert turns.schedule.next_at() == 5.0
+    assert turns.taken(5.0) == ["k"]
+
+
+def test_hurry_ends_the_delay_until_it_is_taken_back():
+    turns = Turns()
+    write = turns.add("k", retry_at=5.0)
+    turns.schedule.expedite(("bbb", "k"))
+    assert turns.schedule.offer("bbb", "k", 1.0)
+    assert turns.taken(1.0) == ["k"]
+    turns.schedule.relax(("bbb", "k"))
+    turns.index.set_state(write, PendingState.WAITING)
+    write.retry_at = 5.0
+    assert not turns.schedule.offer("bbb", "k", 1.0)
+
+
+def test_parked_writes_wait_for_their_time_if_they_have_one():
+    turns = Turns()
+    turns.add("never", state=PendingState.FAILED)
+    turns.add("later", state=PendingState.FAILED, retry_at=5.0)
+    turns.add("held", state=PendingState.HELD)
+    assert turns.taken(9.0) == ["later"]
+
+
+def test_a_write_whose_priority_has_changed_stands_at_its_new_place():
+    turns = Turns()
+    write = turns.add("a")
+    turns.add("b")
+    write.priority = -1
+    turns.schedule.offer("bbb", "a", 0.0)
+    assert turns.taken() == ["b", "a"]
+
+
+MIB = 1 << 20
+
+
+class Write(NamedTuple):
+    seq: int
+    size: int
+    first_accepted: float
+    priority: int = 0
+
+
+writes = st.builds(
+    Write, st.integers(1, 9), st.integers(0, 1 << 40), st.floats(0, 1e6), st.integers(-1, 1)
+)
+
+
+def test_of_two_of_the_same_age_the_small_one_goes_first() -> None:
+    assert rank(Write(2, 4096, 0.0)) < rank(Write(1, 10 * MIB, 0.0))
+
+
+def test_of_two_of_the_same_size_the_older_one_goes_first() -> None:
+    assert rank(Write(1, 4096, 1.0)) < rank(Write(2, 4096, 2.0))
+
+
+def test_what_was_accepted_at_once_goes_in_order() -> None:
+    assert rank(Write(1, 0, 1.0)) < rank(Write(2, 0, 1.0))
+
+
+def test_a_greater_priority_goes_first() -> None:
+    assert rank(Write(9, 1 << 40, 9.0, priority=1)) < rank(Write(1, 0, 0.0))
+
+
+@given(writes, st.integers(0, 1 << 20))
+def test_a_stream_of_small_ones_delays_nobody_longer_than_patience(write: Write, size: int) -> None:
+    later = Write(10, size, write.first_accepted + MAX_DELAY + 0.001, write.priority)
+    assert rank(write) < rank(later)
+
+
+@pytest.mark.parametrize("priority", [-1_000, -1, 0, 1, 1_000])
+def test_a_rank_has_the_number_of_its_write(priority):
+    write = Write((1 << 40) + 7, 1 << 40, 1.8e9, priority=priority)
+    assert seq_of(rank(write)) == write.seq
+    assert rank(write) < rank(Write(1, 0, 0.0, priority=priority - 1))
