@@ -94,7 +94,14 @@ def parse_copy_source(source: str) -> tuple[str, str, str | None]:
     S3Error InvalidArgument, or as check_key does.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#API_CopyObject_RequestSyntax
     """
-    path, _, query = source.partition("?versionId=")
+    path, question, version_id = source.partition("?versionId=")
+    if question and not version_id:
+        raise S3Error(
+            "InvalidArgument",
+            "Version id cannot be the empty string",
+            ArgumentName="x-amz-copy-source",
+            ArgumentValue=source,
+        )
     bucket, _, key = decode(path.replace("+", " ")).removeprefix("/").partition("/")
     if not key or not _ADDRESSABLE.fullmatch(bucket):
         raise S3Error(
@@ -104,7 +111,7 @@ def parse_copy_source(source: str) -> tuple[str, str, str | None]:
             ArgumentValue=source,
         )
     check_key(key)
-    return bucket, key, decode(query) or None
+    return bucket, key, decode(version_id) or None
 
 
 def parse_rename_source(source: str, bucket: str) -> tuple[str, ...]:

@@ -304,6 +304,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "TooManyParts": (400, "You have attempted to add more parts than the maximum allowed."),
     # the service
     "Busy": (503, "The service is busy. Try again later."),
+    "HttpVersionNotSupported": (505, "This server speaks HTTP/1.1 and HTTP/1.0."),
     "InsufficientStorage": (507, "There is not enough room to store the object."),
     "InternalError": (500, "We encountered an internal error. Please try again."),
     "RequestLimitExceeded": (503, "Too many requests. Please reduce your request rate."),

@@ -155,7 +155,7 @@ def _read_headers(
         field = plan.headers.get(name)
         if field is not None:
             _put(field, value, members)
-        elif name != META:
+        else:
             metadata[name[len(META) :]] = value
     if metadata and plan.metadata:
         members[plan.metadata] = metadata
@@ -231,6 +231,8 @@ def _unicode(value: str) -> str:
 
 
 def _check_metadata(metadata: Mapping[str, str]) -> None:
+    if "" in metadata:
+        raise S3Error("InvalidArgument", "User metadata has no name", ArgumentName=META)
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size > model_overrides.MAX_METADATA_SIZE:
         raise S3Error(

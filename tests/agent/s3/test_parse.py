@@ -129,8 +129,12 @@ def test_metadata_is_kept_as_sent(sent: str, read: str) -> None:
     assert parse("CreateMultipartUpload", {"x-amz-meta-note": sent}) == {"Metadata": {"note": read}}
 
 
-def test_a_nameless_metadata_header_is_ignored() -> None:
-    assert parse("PutObject", {"x-amz-meta-": "x"}) == {}
+def test_a_nameless_metadata_header_is_refused() -> None:
+    """It could not be kept."""
+    assert refusal("PutObject", headers={"x-amz-meta-": "x"}).code == "InvalidArgument"
+
+
+def test_metadata_of_an_operation_without_any_is_ignored() -> None:
     assert parse("GetObject", {"x-amz-meta-a": "x"}) == {}
 
 

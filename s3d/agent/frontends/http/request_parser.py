@@ -46,6 +46,10 @@ _SINGLETONS = frozenset(
     }
 )
 """Headers that a request has once at most: RFC 9110 section 5.3."""
+_UNSUPPORTED = "2"
+"""The first major version of HTTP that s3d does not speak."""
+_VERSIONS = ("1.1", "1.0")
+"""llhttp takes 0.9 and 2.0 as well, which have no such messages."""
 _KNOWN_NAMES = 512
 _names: dict[bytes, str] = {}
 """Header name as sent -> in lower case; bounded, since clients choose the names."""
@@ -197,8 +201,9 @@ class RequestParser:
         parser = self._parser
         method = parser.get_method().decode()
         keep_alive = parser.should_keep_alive()
-        # HTTP/1.0 is only kept alive by a Connection header; to ask for the version is slow.
-        may_be_old = not keep_alive or "connection" in by_name
+        # Only HTTP/1.1 is kept alive without a Connection header; to ask for the version is slow.
+        may_be_other = not keep_alive or "connection" in by_name
+        version = parser.get_http_version() if may_be_other else "1.1"
         self._left = (
             None if "transfer-encoding" in by_name else int(by_name.get("content-length", "0"))
         )
@@ -209,13 +214,13 @@ class RequestParser:
             headers,
             by_name,
             self.head_bytes - len(method) - len("  HTTP/1.1\r\n\r\n"),
-            may_be_old and parser.get_http_version() == "1.0",
+            version == "1.0",
             keep_alive and not ("upgrade" in by_name and parser.should_upgrade()),
             self.body,
         )
         is_unusual = self._left is None or "host" not in by_name or len(headers) > len(by_name)
-        if is_unusual or len(headers) > _HEADER_COUNT:
-            self._check(request)
+        if is_unusual or len(headers) > _HEADER_COUNT or version not in _VERSIONS:
+            self._check(request, version)
         self._requests.append(request)
         self.head_bytes = 0
         self._target = b""
@@ -266,19 +271,23 @@ class RequestParser:
         except HttpParserUpgrade:
             self.state = ParserState.CLOSED  # s3d speaks no other protocol
         except HttpParserError as error:
-            self.fail(self._on_malformed(error))
+            version = self._parser.get_http_version()
+            self.fail(self._on_malformed(_NewerHTTP(version) if version >= _UNSUPPORTED else error))
         else:
             size, count = self.head_bytes, len(self._headers)
             if size and (size > _UNFINISHED_HEAD or count > _HEADER_COUNT):
                 self.fail(S3Error("RequestHeaderSectionTooLarge"))
 
-    def _check(self, request: HttpRequest) -> None:
+    def _check(self, request: HttpRequest, version: str) -> None:
         """Find what llhttp lets pass, or refuses only after the head was handed on."""
         by_name = request.by_name
         names = [name for name, _ in request.headers if name in _SINGLETONS]
         coding = by_name.get("transfer-encoding", "chunked")
         if len(request.headers) > _HEADER_COUNT:
             request.error = S3Error("RequestHeaderSectionTooLarge")
+        elif version not in _VERSIONS:
+            newer = _NewerHTTP if version >= _UNSUPPORTED else ValueError
+            request.error = self._on_malformed(newer(f"HTTP/{version}"))
         elif "host" not in by_name and not request.is_http_1_0:
             request.error = self._on_malformed(ValueError("no Host header"))
         elif len(names) > len(set(names)):
@@ -292,6 +301,10 @@ class RequestParser:
 _ESCAPE = "surrogateescape"
 
 
+class _NewerHTTP(ValueError):
+    """The request line names a newer version of HTTP."""
+
+
 def _lower(name: bytes) -> str:
     text = name.lower().decode("latin-1")
     if len(_names) < _KNOWN_NAMES:
@@ -303,4 +316,7 @@ def error_of(error: Exception) -> S3Error:
     """The response to bytes that httptools, or RequestParser, has refused."""
     if isinstance(error, HttpParserInvalidURLError):
         return S3Error("InvalidURI")
+    if isinstance(error, _NewerHTTP):
+        # https://www.rfc-editor.org/rfc/rfc9110#section-15.6.6
+        return S3Error("HttpVersionNotSupported")
     return S3Error("BadRequest", "An error occurred when parsing the HTTP request.")

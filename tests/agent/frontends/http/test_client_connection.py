@@ -303,10 +303,11 @@ async def test_a_client_that_vanishes_ends_the_reading_of_its_body() -> None:
 NO_HTTP = [
     b"garbage\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"GET / HTTP/1.1\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-    b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/0.9\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/0.9\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n",
+    b"GET / HTTP/1.2\r\nHost: localhost\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n",
     b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5, 5\r\n\r\nhello",
     b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: +5\r\n\r\nhello",
@@ -327,6 +328,23 @@ async def test_what_is_no_http_is_answered_as_s3_does(
         answer = await wire.ask(data)
         assert (answer.status, answer.code) == (400, "BadRequest")
         assert answer.headers["content-type"] == "application/xml"
+        assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/2.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n",
+        b"PUT /b/k HTTP/9.9\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
+    ],
+)
+async def test_a_newer_version_of_http_is_refused(endpoint: RunningEndpoint, data: bytes) -> None:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-15.6.6"""
+    async with endpoint.wire() as wire:
+        answer = await wire.ask(data)
+        assert (answer.status, answer.code) == (505, "HttpVersionNotSupported")
         assert answer.headers["connection"] == "close"
         assert data[:20] not in answer.body
         assert await wire.ended()
