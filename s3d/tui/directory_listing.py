@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -9,6 +11,7 @@ from typing import Any, NamedTuple
 from s3d.shared.control import Listing, ObjectInfo
 from s3d.tui.deleted_objects import STATE, DeletedObjects
 from s3d.tui.match import NameFilter, narrows
+from s3d.tui.packed_objects import BLOCK, PackedObjects
 from s3d.tui.places import HOME, Place
 
 UP = ".."
@@ -32,6 +35,46 @@ class SortOrder(NamedTuple):
 
 BY_NAME = SortOrder()
 """The order of S3."""
+_RESORTED = 0.05
+"""Share of the rows by which a listing grows, while its pages arrive, until it is sorted again."""
+_POSITIONS = "L"
+"""Type of the array of positions."""
+
+
+class ShownRows(Sequence[Item]):
+    """Prefixes, and then the objects at some positions, without a copy of them: there may be a
+    million."""
+
+    def __init__(
+        self, prefixes: Sequence[str], objects: PackedObjects, positions: Sequence[int]
+    ) -> None:
+        self._prefixes, self._objects, self._positions = prefixes, objects, positions
+
+    def __len__(self) -> int:
+        return len(self._prefixes) + len(self._positions)
+
+    def __getitem__(self, n: int) -> Item:  # type: ignore[override]
+        count = len(self._prefixes)
+        if 0 <= n < count:
+            return self._prefixes[n]
+        return self._objects[self._positions[n - count if n >= 0 else n]]
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self[n] for n in range(len(self)))
+
+    def id_at(self, n: int) -> str:
+        """The prefix or the key of a row, without the rest of the object."""
+        count = len(self._prefixes)
+        return self._prefixes[n] if n < count else self._objects.key_at(self._positions[n - count])
+
+    def find(self, id: str) -> int:
+        """The number of the row of a prefix or key; -1 when it is not shown."""
+        if id in self._prefixes:
+            return self._prefixes.index(id)
+        position = self._objects.find(id)
+        if position < 0 or position not in self._positions:
+            return -1
+        return len(self._prefixes) + self._positions.index(position)
 
 
 @dataclass
@@ -42,7 +85,7 @@ class DirectoryListing:
     deep: bool = False
     order: SortOrder = BY_NAME
     prefixes: list[str] = field(default_factory=list)
-    objects: list[ObjectInfo] = field(default_factory=list)
+    objects: PackedObjects = field(default_factory=PackedObjects)
     key_states: dict[str, str] = field(default_factory=dict)
     """Key -> its state in queue and cache; a key without one is only at the remote."""
     is_loading: bool = False
@@ -50,9 +93,10 @@ class DirectoryListing:
     error: str = ""
     """Why the listing has failed."""
     filter: NameFilter = field(default_factory=NameFilter)
-    shown: Sequence[Item] = ()
+    shown: ShownRows = field(default_factory=lambda: ShownRows((), PackedObjects(), ()))
     """What passes the filter, in the chosen order."""
-    _by_key: dict[str, ObjectInfo] = field(default_factory=dict)
+    _matched: Sequence[int] = range(0)
+    """The positions of the objects that pass the filter, ascending."""
 
     @property
     def bucket(self) -> str:
@@ -73,44 +117,56 @@ class DirectoryListing:
 
     def find_object(self, id: str) -> ObjectInfo | None:
         """The object of a row's id; None for a prefix, and for keys that are not listed."""
-        return self._by_key.get(id)
+        position = self.objects.find(id)
+        return self.objects[position] if position >= 0 else None
 
     def first_with(self, start: str) -> str:
         """The row with this id; else the first whose id begins with it, of those that have arrived,
         or ""."""
-        if start in self._by_key:
+        if start in self.prefixes or self.objects.find(start) >= 0:
             return start
-        ids = (*self.prefixes, *self._by_key)
-        return start if start in ids else next((id for id in ids if id.startswith(start)), "")
+        prefix = next((id for id in self.prefixes if id.startswith(start)), "")
+        position = self.objects.first_from(start)
+        if prefix or position == len(self.objects):
+            return prefix
+        key = self.objects.key_at(position)
+        return key if key.startswith(start) else ""
 
     def has_reached(self, id: str) -> bool:
         """Whether a row with this id would have arrived: pages come in the order of S3."""
-        last = max(self.prefixes[-1:] + [info.key for info in self.objects[-1:]], default="")
-        return not self.is_loading or last >= id
+        objects = self.objects
+        keys = [objects.key_at(len(objects) - 1)] if objects else []
+        return not self.is_loading or max(self.prefixes[-1:] + keys, default="") >= id
 
     def add(self, page: Listing) -> None:
         """Append the next page; pages arrive in the order of S3."""
         self.pages += 1
-        prefixes = [] if self.deep else page.prefixes
-        objects = [info for info in page.objects if info.key != self.prefix]
-        self.prefixes += prefixes
-        self.objects += objects
-        self._by_key.update((info.key, info) for info in objects)
+        if not self.deep:
+            self.prefixes += page.prefixes
+        objects, before = (
+            [info for info in page.objects if info.key != self.prefix],
+            len(self.objects),
+        )
+        self.objects.extend(objects)
         self.key_states.update(page.key_states)
-        if self._is_plain:
+        if self.filter.text:
+            matches, cut = self.filter.matches, len(self.prefix)
+            numbered = enumerate(objects, before)
+            new = [n for n, info in numbered if matches(info.key[cut:])]
+            self._matched = array(_POSITIONS, [*self._matched, *new]) if new else self._matched
+        else:
+            self._matched = range(len(self.objects))
+        missing = len(self.prefixes) + len(self._matched) - len(self.shown)
+        if self.order.field == "name" or not page.cursor or missing > _RESORTED * len(self.shown):
             self._arrange()
-            return
-        arrived: list[Item] = [*prefixes, *objects]
-        self.shown = self._sorted([*self.shown, *self._matching(arrived)])
 
     def add_deleted(self, deleted: DeletedObjects) -> None:
         """Add what was deleted here, after the last page."""
         prefixes = set(deleted.prefixes).difference(self.prefixes)
         self.prefixes = sorted([*self.prefixes, *prefixes])
-        self.objects = sorted([*self.objects, *deleted.objects], key=_key)
-        self._by_key.update((info.key, info) for info in deleted.objects)
+        self.objects = PackedObjects(sorted([*self.objects, *deleted.objects], key=_key))
         self.key_states.update(dict.fromkeys([*prefixes, *map(_key, deleted.objects)], STATE))
-        self._arrange()
+        self._match()
 
     def label(self, item: Item) -> str:
         """The part of the key below this prefix."""
@@ -119,72 +175,62 @@ class DirectoryListing:
 
     def search(self, text: str) -> None:
         """Show only what matches. Raises Unmatchable, and then leaves everything as it was."""
-        name_filter, before = NameFilter(text), self.shown
-        narrower = self.filter.text and narrows(self.filter.text, text)
+        name_filter = NameFilter(text)
+        is_narrower = bool(self.filter.text) and narrows(self.filter.text, text)
         self.filter = name_filter
-        if narrower:
-            self.shown = self._matching(before)
-        else:
-            self._arrange()
+        self._match(self._matched if is_narrower else None)
 
     def sort(self, order: str) -> None:
         """Sort by one of ORDERS; by the same again: in reverse."""
         self.order = self.order.then(order)
         self._arrange()
 
-    @property
-    def _is_plain(self) -> bool:
-        return not self.filter.text and self.order == BY_NAME
+    def _match(self, among: Sequence[int] | None = None) -> None:
+        """Apply the filter. among: the only positions that can pass it, ascending; None: all."""
+        self._matched = range(len(self.objects))
+        if self.filter.text:
+            matching = self._matching(self._matched if among is None else among)
+            self._matched = array(_POSITIONS, matching)
+        self._arrange()
+
+    def _matching(self, among: Sequence[int]) -> Iterator[int]:
+        matches, cut = self.filter.matches, len(self.prefix)
+        end = 0
+        for start, keys in self.objects.blocks_of_keys():
+            begin, end = end, bisect_left(among, start + BLOCK)
+            yield from (n for n in among[begin:end] if matches(keys[n - start][cut:]))
 
     def _arrange(self) -> None:
-        if self._is_plain:
-            self.shown = Joined(self.prefixes, self.objects)
-        else:
-            self.shown = self._sorted(self._matching([*self.prefixes, *self.objects]))
+        """Sort what passes the filter: prefixes first, to which only names give an order."""
+        prefixes: Sequence[str] = self.prefixes
+        if self.filter.text:
+            prefixes = [id for id in prefixes if self.filter.matches(self.label(id))]
+        positions = self._matched
+        if self.order.field != "name":
+            positions = self._sorted(positions)
+        elif self.order.is_reversed:
+            prefixes, positions = prefixes[::-1], positions[::-1]
+        self.shown = ShownRows(prefixes, self.objects, positions)
 
-    def _matching(self, items: Sequence[Item]) -> list[Item]:
-        return [item for item in items if self.filter.matches(self.label(item))]
-
-    def _sorted(self, items: list[Item]) -> list[Item]:
-        """Prefixes first, then objects; only names give prefixes an order. Sorting is stable."""
-        prefixes = [item for item in items if isinstance(item, str)]
-        objects = [item for item in items if not isinstance(item, str)]
-        if self.order.field == "name":
-            prefixes.sort(reverse=self.order.is_reversed)
-        objects.sort(key=_SORT_KEYS[self.order.field], reverse=self.order.is_reversed)
-        return [*prefixes, *objects]
-
-
-class Joined(Sequence[Item]):
-    """Two lists as one, without a copy: they may hold a million items."""
-
-    def __init__(self, prefixes: Sequence[str], objects: Sequence[ObjectInfo]) -> None:
-        self._prefixes, self._objects = prefixes, objects
-
-    def __len__(self) -> int:
-        return len(self._prefixes) + len(self._objects)
-
-    def __getitem__(self, n: int) -> Item:  # type: ignore[override]
-        count = len(self._prefixes)
-        return self._prefixes[n] if 0 <= n < count else self._objects[n - count if n >= 0 else n]
-
-    def __iter__(self) -> Iterator[Item]:
-        yield from self._prefixes
-        yield from self._objects
+    def _sorted(self, positions: Sequence[int]) -> Sequence[int]:
+        """Sorting is stable."""
+        values = _COLUMNS[self.order.field](self.objects)
+        ordered = sorted(positions, key=values.__getitem__, reverse=self.order.is_reversed)
+        return array(_POSITIONS, ordered)
 
 
 def _key(info: ObjectInfo) -> str:
     return info.key
 
 
-def _type(info: ObjectInfo) -> str:
-    name = info.key.rpartition("/")[2]
+def _type(key: str) -> str:
+    name = key.rpartition("/")[2]
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
-_SORT_KEYS: dict[str, Callable[[ObjectInfo], Any]] = {
-    "name": _key,
-    "size": lambda info: info.size,
-    "modified": lambda info: info.last_modified,
-    "type": _type,
+_COLUMNS: dict[str, Callable[[PackedObjects], Sequence[Any]]] = {
+    "size": PackedObjects.sizes,
+    "modified": PackedObjects.times,
+    "type": lambda objects: [_type(key) for _, keys in objects.blocks_of_keys() for key in keys],
 }
+"""Order -> its values at all positions."""

@@ -53,10 +53,16 @@ class RowCursor:
         """Id of the row under the cursor: the rows may be changed in place."""
         self._count = 0
         self._id_at: Callable[[int], str] = lambda line: ""
+        self._line_of: Callable[[str], int] | None = None
 
-    def set_rows(self, count: int, id_at: Callable[[int], str]) -> None:
-        """Other rows: the cursor goes to where its row is now, if it is still there."""
-        self._count, self._id_at = count, id_at
+    def set_rows(
+        self, count: int, id_at: Callable[[int], str], line_of: Callable[[str], int] | None = None
+    ) -> None:
+        """Other rows: the cursor goes to where its row is now, if it is still there.
+
+        line_of: the line of an id, or -1; None: its row is searched.
+        """
+        self._count, self._id_at, self._line_of = count, id_at, line_of
         self.move_to(self.find(self.id) if self.id else self.line)
 
     def move_to(self, line: int) -> None:
@@ -66,6 +72,9 @@ class RowCursor:
     def find(self, id: str) -> int:
         """The line of a row: mostly where the cursor is, or a little below. Else the cursor's."""
         near = self.line
+        if self._line_of is not None:
+            found = self._line_of(id)
+            return found if found >= 0 else near
         lines = (
             line
             for part in (range(near, min(near + _NEARBY, self._count)), range(self._count))
@@ -171,11 +180,17 @@ class Table(ScrollView, can_focus=True):
             return list(self.marks.ids)
         return [self.current.id] if self.current is not None else []
 
-    def show(self, rows: Sequence[Row], ids: Callable[[int], str] | None = None) -> None:
-        """Show other rows. ids: the id of a row by its line, where making the row is expensive."""
+    def show(
+        self,
+        rows: Sequence[Row],
+        ids: Callable[[int], str] | None = None,
+        lines: Callable[[str], int] | None = None,
+    ) -> None:
+        """Show other rows. ids: the id of a row by its line, where making the row is expensive.
+        lines: the line of an id, or -1, where a search for it is expensive."""
         before = self.cursor.id
         self.rows, self._id_at = rows, ids or self._id_of_row
-        self.cursor.set_rows(len(rows), self._id_at)
+        self.cursor.set_rows(len(rows), self._id_at, lines)
         if self.cursor.id != before:
             self.post_message(self.Moved())
         self.virtual_size = Size(0, len(rows) + 1)  # as wide as there is room
@@ -313,9 +328,14 @@ class LateTable(Table):
         """Whether a key has to wait: see TypeAhead."""
         return self.is_reading and is_about_rows(event)
 
-    def show(self, rows: Sequence[Row], ids: Callable[[int], str] | None = None) -> None:
+    def show(
+        self,
+        rows: Sequence[Row],
+        ids: Callable[[int], str] | None = None,
+        lines: Callable[[str], int] | None = None,
+    ) -> None:
         self.is_reading = False
-        super().show(rows, ids)
+        super().show(rows, ids, lines)
 
     def show_error(self, error: Exception) -> None:
         self.is_reading = False

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3d.shared.control import Listing, ObjectInfo
-from s3d.tui.directory_listing import ORDERS, DirectoryListing, Joined
+from s3d.tui.directory_listing import ORDERS, DirectoryListing, ShownRows
 from s3d.tui.match import Unmatchable
+from s3d.tui.packed_objects import PackedObjects
 
 
 def info(key, size=1, at=1.0):
@@ -99,7 +100,7 @@ def test_typing_letter_by_letter_is_typing_it_at_once(texts, order):
 
 
 def test_two_lists_are_one():
-    joined = Joined(["a/", "b/"], [info("c")])
+    joined = ShownRows(["a/", "b/"], PackedObjects([info("c")]), range(1))
     assert [joined[n] for n in range(3)] == list(joined)
     assert joined[-1] == joined[2]
     with pytest.raises(IndexError):

@@ -44,8 +44,12 @@ class ObjectRows(Sequence[Row]):
         """The id of a row, without making the row: the key, or the prefix."""
         if n == 0:
             return UP
-        item = self._listing.shown[n - 1]
-        return item if isinstance(item, str) else item.key
+        return self._listing.shown.id_at(n - 1)
+
+    def find(self, id: str) -> int:
+        """The line of a row; -1 when it is not shown."""
+        found = self._listing.shown.find(id)
+        return 0 if id == UP else found + 1 if found >= 0 else -1
 
     def __getitem__(self, n: int) -> Row:  # type: ignore[override]
         if n == 0:

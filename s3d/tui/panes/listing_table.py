@@ -82,7 +82,7 @@ class ListingTable(Table):
             self._layout = layout_for(width, longest_name(listing))
             self.columns = self._layout.columns(listing.order)
             rows = ObjectRows(listing, self._layout, glyphs=self.glyphs, clock=self.host.clock)
-            self.show(rows, rows.id)
+            self.show(rows, rows.id, rows.find)
         self.post_message(self.Listed(page))
 
     def open(self, listing: DirectoryListing, select: str = "") -> None:
