@@ -8,6 +8,7 @@ from typing import Any
 import click
 import msgspec
 
+from s3d.cli.aws_options import aws_options
 from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.key_selection import Conditions, Selection, glob_of, selected
 from s3d.cli.output import for_each, json_line, note_empty, report
@@ -37,6 +38,7 @@ class Prefix(msgspec.Struct, frozen=True):
 @click.option("--summarize", is_flag=True, help="Show the number and size of all at the end.")
 @click.option("--human-readable", is_flag=True, hidden=True, help="The default.")
 @click.option("--no-glob", is_flag=True, help="Take * and ? as they are.")
+@aws_options("ls")
 @json_option
 @socket_option
 @pass_session

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import click
 
+from s3d.cli.aws_options import aws_options
 from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.key_selection import (
     ALL,
@@ -35,6 +36,8 @@ class Deletion(NamedTuple):
     versions: bool = False
     """Every version and delete marker, instead of the current objects."""
     as_json: bool = False
+    quiet: bool = False
+    """Print errors and the question only."""
 
 
 @click.command("rm", cls=RuledCommand)
@@ -50,6 +53,9 @@ class Deletion(NamedTuple):
     "-n", "--dry-run", "--dryrun", "dry_run", is_flag=True, help="Only show what would be deleted."
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-q", "--quiet", "--only-show-errors", "quiet", is_flag=True,
+              help="Print errors only.")  # fmt: skip
+@aws_options("rm")
 @wait_option
 @json_option
 @socket_option
@@ -57,7 +63,7 @@ class Deletion(NamedTuple):
 def rm_command(
     session: Session, /, targets: tuple[Target, ...], *, recursive: bool, rules: list[PathRule],
     older: float | None, version: str, all_versions: bool, no_glob: bool, dry_run: bool, yes: bool,
-    wait: bool, as_json: bool,
+    quiet: bool, wait: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Delete objects. -r deletes all objects below a folder, or all of a bucket.
 
@@ -74,7 +80,7 @@ def rm_command(
       s3d rm -r logs --exclude '*' --include '*.gz' --dry-run
     """
     client = session.objects()
-    plan = Deletion(yes, dry_run, all_versions, as_json)
+    plan = Deletion(yes, dry_run, all_versions, as_json, quiet)
     conditions = Conditions(rules, older)
     if version and (recursive or all_versions or len(targets) > 1):
         raise UsageError("bad usage", "--version is for one object", "s3d rm BUCKET/KEY --version")
@@ -93,7 +99,7 @@ def rm_command(
             raise no_match(client, target)
 
     code = for_each(targets, remove)
-    after_writes(session, wait=wait, quiet=as_json or dry_run)
+    after_writes(session, wait=wait, quiet=as_json or dry_run or quiet)
     return code
 
 
@@ -111,6 +117,8 @@ def _report(bucket: str, key: str, version: str | None, plan: Deletion) -> None:
     if plan.as_json:
         row = {"action": "delete", "bucket": bucket, "key": key, "version_id": version or None}
         json_line(row | {"dry_run": plan.dry_run})
+        return
+    if plan.quiet:
         return
     of = f", version {version}" if version else ""
     report(f"{'would delete' if plan.dry_run else 'deleted'} {bucket}/{key}{of}")
@@ -137,7 +145,7 @@ def delete_selected(
         return 0
     what = f"{count(total, 'version' if plan.versions else 'object')} of {target}, {size(space)}"
     if plan.dry_run:
-        if not plan.as_json:
+        if not plan.as_json and not plan.quiet:
             report(f"would delete {what}")
         return total
     if not plan.yes and not confirmed(f"delete {what}?"):
@@ -151,7 +159,7 @@ def delete_selected(
                 _report(item.bucket, item.key, _version(item, plan), plan)
     finally:
         progress.close()
-    if not plan.as_json:
+    if not plan.as_json and not plan.quiet:
         report(f"deleted {what}")
     return total
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from s3d.cli.aws_options import aws_options
 from s3d.cli.copying.copy_options import Carrying, carry_out, carrying, new_object, shared_options
 from s3d.cli.copying.copy_requests import CopyOptions, Source, check_places, copy_requests
 from s3d.cli.copying.place import Place, as_objects, check_source, complete_place, parse_place
@@ -42,6 +43,7 @@ def _places_and_options(*, recursive: str) -> Callable[[F], F]:
 
 
 @click.command("cp", cls=RuledCommand)
+@aws_options("cp")
 @_places_and_options(recursive="Copy folders and prefixes.")
 @pass_session
 def cp_command(session: Session, /, places: tuple[str, ...], **values: Any) -> int:
@@ -67,6 +69,7 @@ def cp_command(session: Session, /, places: tuple[str, ...], **values: Any) -> i
 
 
 @click.command("mv", cls=RuledCommand)
+@aws_options("mv")
 @_places_and_options(recursive="Move all that is in a folder or prefix.")
 @pass_session
 def mv_command(session: Session, /, places: tuple[str, ...], **values: Any) -> int:

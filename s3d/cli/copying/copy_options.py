@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import click
+import msgspec
 
 from s3d.cli.copying.transfer_progress import Output, named, wait_for_end
 from s3d.cli.output import json_line, report
@@ -22,6 +25,11 @@ from s3d.shared.transfers import Transfer, TransferRequest
 HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language",
            "expires")  # fmt: skip
 """Headers of an object that have an option of their own."""
+DIRECTIVES = ("COPY", "REPLACE")
+"""Values of --metadata-directive."""
+UNKNOWN_TYPE = "binary/octet-stream"
+"""The type of an object that was stored without one:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
 _NEXT_ENTRY = re.compile(r",(?=[A-Za-z0-9_.-]+=)")
 """Between two entries of --metadata a=1,b=2, as the AWS CLI has them."""
 
@@ -47,8 +55,12 @@ def shared_options(command: F) -> F:
                      help="Set a metadata entry of the new objects."),
         click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True,
                      help="Set a tag of the new objects."),
+        click.option("--metadata-directive", type=click.Choice(DIRECTIVES, case_sensitive=False),
+                     help="Of a copy: REPLACE leaves out the metadata of the source."),
         click.option("--content-type", metavar="TYPE", default="",
                      help="MIME type; by default guessed from the name."),
+        click.option("--no-guess-mime-type", is_flag=True,
+                     help=f"Without --content-type: {UNKNOWN_TYPE}."),
         *(click.option(f"--{name}", name.replace("-", "_"), metavar="TEXT", default="",
                        help=f"{name.capitalize()} of the new objects.") for name in HEADERS),
         click.option("--storage-class", metavar="CLASS", default="",
@@ -75,15 +87,13 @@ def shared_options(command: F) -> F:
 
 def new_object(values: dict[str, Any]) -> NewObject:
     """What the options say about new objects. Takes them out of values. Raises UsageError."""
-    metadata = [part for text in values.pop("metadata") for part in _NEXT_ENTRY.split(text)]
     tags = values.pop("tags")
-    entries = pairs(tuple(metadata), "--metadata")
-    for name, value in entries.items():
-        check_metadata(name, value)
     headers = {name: values.pop(name.replace("-", "_")) for name in HEADERS}
+    headers["expires"] = http_date(headers["expires"])
+    guesses = not values.pop("no_guess_mime_type")
     return NewObject(
-        content_type=values.pop("content_type"),
-        metadata={name.lower(): value for name, value in entries.items()} if metadata else None,
+        content_type=values.pop("content_type") or ("" if guesses else UNKNOWN_TYPE),
+        metadata=_metadata(values.pop("metadata"), values.pop("metadata_directive")),
         tags=pairs(tags, "--tag") if tags else None,
         headers={name: value for name, value in headers.items() if value},
         storage_class=values.pop("storage_class"),
@@ -91,6 +101,30 @@ def new_object(values: dict[str, Any]) -> NewObject:
         sse=_encryption(values),
         sse_kms_key_id=values.pop("sse_kms_key_id"),
     )
+
+
+def _metadata(texts: tuple[str, ...], directive: str | None) -> dict[str, str] | None:
+    """The metadata of the new objects; None: that of the source. Raises UsageError."""
+    if directive == "COPY" and texts:
+        raise UsageError("bad usage", "--metadata-directive COPY and --metadata exclude each other")
+    entries = {}
+    for name, value in pairs(tuple(_entries(texts)), "--metadata").items():
+        check_metadata(name, value)
+        entries[name.lower()] = value
+    return entries if texts or directive == "REPLACE" else None
+
+
+def _entries(texts: Iterable[str]) -> Iterator[str]:
+    """Each NAME=VALUE of a=1,b=2, or of a JSON object, as the AWS CLI takes them."""
+    for text in texts:
+        if not text.startswith("{"):
+            yield from _NEXT_ENTRY.split(text)
+            continue
+        try:
+            entries = msgspec.json.decode(text, type=dict[str, str])
+        except msgspec.DecodeError as error:
+            raise UsageError("bad usage", f"--metadata {text!r}: {error}") from None
+        yield from (f"{name}={value}" for name, value in entries.items())
 
 
 def _encryption(values: dict[str, Any]) -> str:
@@ -108,6 +142,23 @@ def check_metadata(name: str, value: str) -> None:
         raise UsageError("bad usage", detail, "tags can contain any text")
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise UsageError("bad usage", f"--metadata {name!r}: use letters, digits, dots, - and _")
+
+
+def http_date(text: str) -> str:
+    """The value of --expires as a header; also from ISO 8601, as the AWS CLI takes it.
+
+    Raises UsageError for what is no time.
+    """
+    from email.utils import format_datetime, parsedate_to_datetime  # slow to import
+
+    if not text:
+        return ""
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        with suppress(ValueError, OverflowError):
+            time = parse(text)
+            aware = time if time.tzinfo else time.replace(tzinfo=UTC)
+            return format_datetime(aware.astimezone(UTC), usegmt=True)
+    raise UsageError("bad usage", f"--expires {text!r} is no time", "write 2030-01-31T12:00:00Z")
 
 
 def carrying(values: dict[str, Any]) -> Carrying:

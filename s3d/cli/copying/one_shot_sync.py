@@ -8,6 +8,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
+from s3d.cli.aws_options import aws_options
 from s3d.cli.copying.copy_options import (
     carry_out,
     carrying,
@@ -43,6 +44,7 @@ _SIGNS = {"new": "<", "extra": ">"}
               help="Download files whose time differs, too.")  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Delete also if it is most of TARGET.")
 @shared_options
+@aws_options("sync")
 @pass_session
 def one_shot_command(
     session: Session, /, places: tuple[str, ...], *, delete: bool, size_only: bool,

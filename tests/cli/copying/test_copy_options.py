@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.cli.copying.copy_options import HEADERS, new_object, planned_text
+from s3d.cli.copying.copy_options import HEADERS, http_date, new_object, planned_text
 from s3d.shared.errors import UsageError
 from s3d.shared.transfer_options import NewObject, PlannedTransfer
 
@@ -8,7 +8,8 @@ from s3d.shared.transfer_options import NewObject, PlannedTransfer
 def values(**given):
     texts = dict.fromkeys([name.replace("-", "_") for name in HEADERS], "")
     texts |= dict.fromkeys(("content_type", "storage_class", "acl", "sse", "sse_kms_key_id"), "")
-    return {**texts, "metadata": (), "tags": (), **given}
+    flags = {"no_guess_mime_type": False, "metadata_directive": None}
+    return {**texts, **flags, "metadata": (), "tags": (), **given}
 
 
 def test_without_options_nothing_is_set():
@@ -22,10 +23,42 @@ def test_metadata_is_read_as_the_aws_cli_does():
     )
 
 
-@pytest.mark.parametrize("text", ["x", "é=1", "a=\n", "a b=1", "a=1,a=2"])
+def test_metadata_can_be_json():
+    assert new_object(values(metadata=('{"A":"1,b=2"}',))).metadata == {"a": "1,b=2"}
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "é=1", "a=\n", "a b=1", "a=1,a=2", '{"a":1}', '{"a":', '{"":"x"}']
+)
 def test_bad_metadata_is_refused(text):
     with pytest.raises(UsageError):
         new_object(values(metadata=(text,)))
+
+
+def test_a_directive_decides_about_the_metadata_of_a_copy():
+    assert new_object(values(metadata_directive="COPY")).metadata is None
+    assert new_object(values(metadata_directive="REPLACE")).metadata == {}
+    with pytest.raises(UsageError, match="exclude each other"):
+        new_object(values(metadata_directive="COPY", metadata=("a=1",)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("2030-01-31", "Thu, 31 Jan 2030 00:00:00 GMT"),
+        ("2030-01-31T12:00:00+02:00", "Thu, 31 Jan 2030 10:00:00 GMT"),
+        ("Thu, 31 Jan 2030 12:00:00 GMT", "Thu, 31 Jan 2030 12:00:00 GMT"),
+    ],
+)
+def test_expires_is_sent_as_an_http_date(text, expected):
+    assert http_date(text) == expected
+
+
+@pytest.mark.parametrize("text", ["soon", "2030", "0001-01-01T00:00:00+12:00"])
+def test_what_is_no_time_is_no_expires(text):
+    with pytest.raises(UsageError, match="no time"):
+        http_date(text)
 
 
 def test_a_key_of_kms_needs_the_encryption_with_kms():
