@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.agent.frontends.fuse.kernel.mounts import clear, needs_fuse
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
+from tests.known_load import wait_until
 
 pytestmark = needs_fuse
 
@@ -38,6 +40,7 @@ def source(tmp_path: Path) -> Path:
         file.chmod(MODES[number % len(MODES)])
         os.utime(file, ns=(MTIME_NS, MTIME_NS + number * 1_000_000_007))
     (source / "link").symlink_to("sub/f1")
+    os.utime(source / "link", ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
     return source
 
 
@@ -116,6 +119,11 @@ def test_rsync_copies_nothing_again_and_no_file_costs_a_request(
     agent = gateway.start(**settings)
     target = folder / new_bucket / "copy"
     assert len(rsync(source, target)) == FILES + 1
+    gateway.queue.pause()
+    (target / "untouched").symlink_to("sub/f1")  # no program sets its time
+    made_ns = (target / "untouched").lstat().st_mtime_ns
+    wait_until(lambda: time.time() >= made_ns // 10**9 + 1)  # it is pushed in another second
+    gateway.queue.resume()
     gateway.drain()
     inodes = {file: file.stat().st_ino for file in target.rglob("*")}
     assert agent.stop() == 0
@@ -129,6 +137,7 @@ def test_rsync_copies_nothing_again_and_no_file_costs_a_request(
         assert (copy.st_mtime_ns, copy.st_mode) == (file.stat().st_mtime_ns, file.stat().st_mode)
     assert {file: file.stat().st_ino for file in target.rglob("*")} == inodes
     assert os.readlink(target / "link") == "sub/f1"
+    assert (target / "untouched").lstat().st_mtime_ns == made_ns
     size = os.statvfs(folder)
     assert size.f_bavail == size.f_blocks, "nothing is known of what a remote has used"
     gateway.agent.stop()

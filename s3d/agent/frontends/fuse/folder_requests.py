@@ -110,7 +110,6 @@ class FolderRequests:
             return None
         known = self._metadata.get(bucket, key)
         info = await self._client.head(bucket, key)
-        # What the mount has changed since is newer; the ETag of a link does not tell.
-        if info is not None and self._metadata.get(bucket, key) == known:
-            self._metadata.note(info)
+        if info is not None:
+            self._metadata.note(info, known)
         return info

@@ -11,6 +11,7 @@ import os
 import stat
 import threading
 from collections.abc import Sequence
+from types import EllipsisType
 
 from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.folder_memory import FolderId
@@ -55,17 +56,19 @@ class MetadataMemory:
                 if self._known.get((folder[0], key)) is None:
                     self._known.put((folder[0], key), metadata)
 
-    def note(self, info: ObjectInfo) -> None:
-        """Remember what an answer of HeadObject or GetObject says."""
+    def note(self, info: ObjectInfo, since: FileMetadata | EllipsisType | None = ...) -> None:
+        """Remember what an answer of HeadObject or GetObject says. since: what was known when the
+        request began; if the mount has changed that meanwhile, then the answer is outdated,
+        although the ETag of a link never tells."""
         mtime_ns = read_mtime(info.metadata.get(MTIME, ""))
         mode = read_mode(info.metadata.get(MODE, ""))
         link = read_link(info.metadata) if self.links and not info.size else None
-        self.put(info.bucket, info.key, FileMetadata(info.etag, mtime_ns, mode, link))
+        metadata = FileMetadata(info.etag, mtime_ns, mode, link)
+        self._replace(info.bucket, info.key, self._worth(metadata), since)
 
     def put(self, bucket: str, key: str, metadata: FileMetadata) -> None:
         """Remember the metadata of an object that the mount has changed."""
-        says_nothing = metadata == FileMetadata(metadata.etag)
-        self._replace(bucket, key, None if says_nothing and not self.links else metadata)
+        self._replace(bucket, key, self._worth(metadata))
 
     def get(self, bucket: str, key: str) -> FileMetadata | None:
         """What was learnt last, of whatever version."""
@@ -107,13 +110,26 @@ class MetadataMemory:
         if self._table is not None:
             self._table.close()
 
-    def _replace(self, bucket: str, key: str, metadata: FileMetadata | None) -> None:
-        """None: nothing is known any more."""
+    def _worth(self, metadata: FileMetadata) -> FileMetadata | None:
+        """What of it is to be remembered. Where links are shown, also that there is nothing."""
+        says_nothing = metadata == FileMetadata(metadata.etag)
+        return None if says_nothing and not self.links else metadata
+
+    def _replace(
+        self,
+        bucket: str,
+        key: str,
+        metadata: FileMetadata | None,
+        since: FileMetadata | EllipsisType | None = ...,
+    ) -> None:
+        """None: nothing is known any more. since: as in note()."""
         with self._lock:
             before = self._known.get((bucket, key))
+            if since is not ... and before != since:
+                return
             if metadata is None:
                 self._known.forget((bucket, key))
             else:
                 self._known.put((bucket, key), metadata)
-        if self._table is not None and metadata != before:
-            self._table.put(bucket, key, metadata)
+            if self._table is not None and metadata != before:
+                self._table.put(bucket, key, metadata)  # within the lock: in the same order

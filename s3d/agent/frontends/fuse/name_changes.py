@@ -93,10 +93,12 @@ class NameChanges:
             _keep_old_bytes(replaced)
         return self._renames.rename(rename)
 
-    def symlink(self, place: Place, target: str) -> None:
-        """Store a symbolic link."""
-        attributes = ObjectAttributes(metadata=write_link(target))
-        self._bridge.call(lambda: self._client.store(*place, BytesBody(b""), attributes))
+    def symlink(self, place: Place, target: str, mtime_ns: int) -> str:
+        """Store a symbolic link; its ETag. mtime_ns: when it was made. Else the link would show
+        when it was pushed, and a program that found the right time at first would find another."""
+        attributes = ObjectAttributes(metadata=write_link(target, mtime_ns))
+        etag, _ = self._bridge.call(lambda: self._client.store(*place, BytesBody(b""), attributes))
+        return etag
 
     def set_attributes(
         self, place: Place, *, mode: int | None = None, mtime_ns: int | None = None

@@ -12,6 +12,7 @@ from s3d.agent.frontends.fuse.directories import Resolved
 from s3d.agent.frontends.fuse.folder_entries import Entry, inode_of
 from s3d.agent.frontends.fuse.fs_ops import Attributes, DirectoryEntry, FileSystemSize
 from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.metadata_table import FileMetadata
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
 from s3d.agent.frontends.fuse.name_changes import NameChanges
 from s3d.agent.frontends.fuse.open_readers import OpenReaders
@@ -84,7 +85,10 @@ class NameOps:
     def symlink(self, path: str, target: str) -> None:
         if not self._names.has_links:
             raise PermissionError(errno.EPERM, "symbolic links are off", path)
-        self._changes.symlink(Place(*self._names.key_for(path)), target)
+        place = Place(*self._names.key_for(path))
+        mtime_ns = time.time_ns()
+        etag = self._changes.symlink(place, target, mtime_ns)
+        self._names.note_link(path, place, FileMetadata(etag, mtime_ns, link=target))
 
     def read_link(self, path: str) -> str:
         target = self._names.link_target(self._names.resolve(path))

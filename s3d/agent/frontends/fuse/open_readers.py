@@ -236,8 +236,9 @@ class OpenReaders:
     async def _open_now(self, place: Place, size: int) -> ReadHandle:
         """The object as it is now. On the loop."""
         if self._opener.is_read_at_once(*place, size):
+            known = self._metadata.get(*place)
             opened = await self._opener.open(*place)
-            self._metadata.note(opened.info)
+            self._metadata.note(opened.info, known)
         else:
             opened = Opened(await self._opener.describe(*place), None)
         return self._handle_of(opened)

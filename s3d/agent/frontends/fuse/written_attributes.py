@@ -70,9 +70,12 @@ def attributes_of_old(
     )
 
 
-def write_link(target: str) -> Mapping[str, str]:
+def write_link(target: str, mtime_ns: int) -> Mapping[str, str]:
     """The metadata of a symbolic link. target: decoded with surrogateescape."""
-    return {SYMLINK: quote(target.encode("utf-8", "surrogateescape"))}
+    return {
+        SYMLINK: quote(target.encode("utf-8", "surrogateescape")),
+        MTIME: write_mtime(mtime_ns),
+    }
 
 
 def read_link(metadata: Mapping[str, str]) -> str | None:

@@ -12,7 +12,7 @@ from s3d.agent.core.failures import FailureClass, Reason, Unreachable, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import RequestContext
+from s3d.agent.s3.messages import Members, RequestContext
 from s3d.agent.stores.read_cache.catalog.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
 
 if TYPE_CHECKING:
@@ -176,8 +176,12 @@ class Revalidator:
         members = {"Bucket": entry.bucket, "Key": entry.key, "ChecksumMode": "ENABLED"}
         if entry.checked > 0.0 or entry.checked == EXPIRED:
             members["IfNoneMatch"] = entry.etag
+        client = S3Client(self.inner, context)
         try:
-            response = await S3Client(self.inner, context).call("HeadObject", members)
+            response = await client.call("HeadObject", members)
+            if response.status == 304 and _is_rewritten(entry, response.output):
+                del members["IfNoneMatch"]
+                response = await client.call("HeadObject", members)
         except S3Error as error:
             if error.status == 404:
                 if not entry.superseded:  # Else it is newer than the answer.
@@ -201,3 +205,10 @@ class Revalidator:
     def _done(self, name: Name, done: asyncio.Future[Entry | None]) -> None:
         if self._asking.get(name) is done:
             del self._asking[name]
+
+
+def _is_rewritten(entry: Entry, output: Members) -> bool:
+    """Whether an object with the same ETag was written since, so that its metadata may be others:
+    a copy onto itself keeps the ETag. output: of a 304."""
+    modified = output.get("LastModified")
+    return modified is not None and modified != entry.modified

@@ -33,6 +33,17 @@ def test_an_object_without_such_metadata_takes_no_memory() -> None:
     assert memory.describe("b", "f", entry("e1")) == entry("e1")._replace(mode=0o100755)
 
 
+def test_an_answer_to_an_older_request_does_not_replace_what_was_set_since() -> None:
+    memory = MetadataMemory()
+    before = memory.get("b", "f")
+    memory.put("b", "f", FileMetadata("e1", 7))
+    answer = ObjectInfo("b", "f", 5, "e1", 1.0, metadata={"mtime": "2.5"})
+    memory.note(answer, before)
+    assert memory.describe("b", "f", entry("e1")).mtime_ns == 7
+    memory.note(answer, memory.get("b", "f"))
+    assert memory.describe("b", "f", entry("e1")).mtime_ns == 2_500_000_000
+
+
 def test_what_an_earlier_run_has_seen_describes_a_file_but_not_over_what_is_newer(
     tmp_path: Path,
 ) -> None:

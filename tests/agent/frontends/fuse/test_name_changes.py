@@ -100,8 +100,10 @@ def test_a_folder_replaces_only_an_empty_folder(thread, changes, root):
 
 
 def test_a_symbolic_link_is_an_object_with_its_target(thread, changes, root):
-    changes.symlink(place(f"{root}link"), "../target é")
-    assert read_link(thread.head(f"{root}link")["Metadata"]) == "../target é"
+    etag = changes.symlink(place(f"{root}link"), "../target é", 2_500_000_000)
+    head = thread.head(f"{root}link")
+    assert read_link(head["Metadata"]) == "../target é"
+    assert (head["ETag"], head["Metadata"]["mtime"]) == (etag, "2.500000000")
 
 
 def test_mode_and_time_of_a_closed_object_change_and_nothing_else(thread, changes, root):

@@ -10,6 +10,7 @@ import stat
 import pytest
 
 from s3d.agent.frontends.fuse.filesystem import FileSystem
+from s3d.agent.frontends.fuse.fs_ops import Attributes
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from tests.agent.frontends.fuse.conftest import BUCKET, SIZE, World, file_system, number_of
@@ -277,3 +278,17 @@ async def test_symbolic_links(world: World, written: WrittenFiles) -> None:
         fs.close()
 
     await asyncio.to_thread(work)
+
+
+async def test_a_symbolic_link_costs_one_request(world: World, written: WrittenFiles) -> None:
+    fs = file_system(world, written, MetadataMemory(links=True))
+
+    def work() -> tuple[Attributes, str]:
+        fs.symlink(f"{ROOT}/link", "some/target")
+        return fs.get_attributes(f"{ROOT}/link", None), fs.read_link(f"{ROOT}/link")
+
+    ((made, target), asked) = await world.count(work)
+    assert (asked, target) == (["PutObject"], "some/target")
+    fs.changed(BUCKET, "", is_removal=False)
+    assert await asyncio.to_thread(fs.get_attributes, f"{ROOT}/link", None) == made
+    await asyncio.to_thread(fs.close)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from typing import Any
 
 import pytest
 
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.store import Layer, ObjectStore, operation
 from s3d.agent.frontends.fuse.directories import Resolved
 from s3d.agent.frontends.fuse.folder_entries import file_entry
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
+from s3d.agent.frontends.fuse.metadata_table import FileMetadata
 from s3d.agent.frontends.fuse.object_opener import ObjectOpener
 from s3d.agent.frontends.fuse.open_readers import OpenReaders, OpenVersions
+from s3d.agent.s3.messages import S3Request, S3Response
 from tests.agent.frontends.fuse.conftest import BUCKET, World
 
 GET = "GetObject"
@@ -54,6 +59,32 @@ async def test_a_small_object_is_opened_as_it_is_now(world: World) -> None:
     (reader, _), _ = await world.count(opening.open, file)
     assert opening.read(reader, 10, 0) == b"newer"
     assert reader.etag != file.entry.etag
+    opening.close(reader)
+
+
+class TouchedMeanwhile(Layer):
+    """The mount sets the time of an object between a GetObject and its answer."""
+
+    def __init__(self, inner: ObjectStore, memory: MetadataMemory) -> None:
+        super().__init__(inner)
+        self._memory = memory
+
+    @operation("GetObject")
+    async def get_object(self, request: S3Request[Any]) -> S3Response[Any]:
+        response = await self.inner.call(request)
+        self._memory.put(request.bucket, request.key, FileMetadata(response.output["ETag"], 7))
+        return response
+
+
+async def test_an_open_does_not_undo_a_time_that_was_set_since(world: World) -> None:
+    await world.put("file")
+    file = await resolved(world, "file")
+    memory = MetadataMemory()
+    client = S3Client(TouchedMeanwhile(world.store, memory))
+    opener = ObjectOpener(client, is_local=lambda *_: False, spawn=world.bridge.start)
+    opening = OpenReaders(opener, world.bridge, memory)
+    (reader, _), _ = await world.count(opening.open, file)
+    assert memory.describe(BUCKET, "file", file.entry).mtime_ns == 7
     opening.close(reader)
 
 

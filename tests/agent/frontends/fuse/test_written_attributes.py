@@ -41,7 +41,7 @@ def test_a_time_that_was_set_is_stronger_than_that_of_the_last_write():
 
 @pytest.mark.parametrize("target", ["../a b", "é", "\udcff\udcfe", "/abs", "100%"])
 def test_the_target_of_a_link_comes_back(target):
-    metadata = write_link(target)
+    metadata = write_link(target, 1)
     assert all(value.isascii() for value in metadata.values())
     assert read_link(metadata) == target
 

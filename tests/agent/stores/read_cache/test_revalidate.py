@@ -69,3 +69,15 @@ async def test_a_write_while_it_is_asked_makes_the_answer_nobody_s(rig):
     answering.set()
     assert await reading == b"new"
     assert await rig.s3.read("bbb", "k") == b"new"
+
+
+async def test_new_metadata_of_the_same_bytes_are_noticed(rig):
+    """Somebody else has copied the object onto itself: it keeps its ETag."""
+    place = {"Bucket": "bbb", "Key": "k"}
+    await rig.there.put("bbb", "k", b"data", Metadata={"mtime": "1"})
+    await rig.s3.read("bbb", "k")
+    rig.time.now += 61
+    await rig.there.put("bbb", "k", b"data", Metadata={"mtime": "2"})
+    assert (await rig.s3("HeadObject", **place))["Metadata"] == {"mtime": "2"}
+    assert await rig.s3.read("bbb", "k") == b"data"
+    assert rig.remote.calls == {"GetObject": 1, "HeadObject": 2}, "the bytes are not fetched again"
