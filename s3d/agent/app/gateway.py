@@ -38,8 +38,6 @@ from s3d.agent.selection.bucket_tags import BucketTags
 from s3d.agent.selection.policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicies, UsePolicy
 from s3d.agent.stores.access.key_scope_layer import KeyScopeLayer
-from s3d.agent.stores.change_events import ChangeEvents
-from s3d.agent.stores.forwarded_writes import ForwardedWrites
 from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.read_cache.layer import CacheBypass
 from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
@@ -48,7 +46,7 @@ from s3d.agent.stores.remote.credential_provider import CredentialProvider, Remo
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.owner import owner_of
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
-from s3d.agent.stores.remote_writes import RemoteWrites
+from s3d.agent.stores.write_observers import ChangeEvents, ForwardedWrites, RemoteWrites
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.move_writes import Target

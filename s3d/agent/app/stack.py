@@ -49,13 +49,13 @@ from s3d.agent.s3.principal import Principal
 from s3d.agent.storage.records import StoreTotals
 from s3d.agent.stores.access.authorization import Authorization
 from s3d.agent.stores.access.layer import AccessLayer
-from s3d.agent.stores.change_events import ChangeEvents
 from s3d.agent.stores.local.bucket_logs import BucketLogs
 from s3d.agent.stores.local.inventory import Inventory
 from s3d.agent.stores.local.log_spool import LogSpool
 from s3d.agent.stores.notifications.service import Notifications
 from s3d.agent.stores.read_cache.cache_status import cache_status
 from s3d.agent.stores.testing.store_mark import FoundMark, confirm, find_mark
+from s3d.agent.stores.write_observers import ChangeEvents
 from s3d.agent.stores.write_queue.queue_status import queue_status
 from s3d.shared.caching import CacheStatus
 from s3d.shared.config.schema import Config

@@ -1,7 +1,7 @@
 """Passes the writes of this agent to the markers of their places.
 
 begin() and end() are called around each request that writes at the remote (WriteObserver in
-stores/remote_writes.py). What a killed agent has left (unannounced_writes.py) is announced by
+stores/write_observers.py). What a killed agent has left (unannounced_writes.py) is announced by
 resume(), before the writes of this one.
 """
 

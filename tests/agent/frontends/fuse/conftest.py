@@ -20,7 +20,7 @@ from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.agent.s3.messages import BytesBody, S3Request
-from s3d.agent.stores.change_events import ChangeEvents
+from s3d.agent.stores.write_observers import ChangeEvents
 from s3d.shared.control import Event
 from tests.agent.frontends.fuse.store_thread import StoreThread, running_store, written_files
 

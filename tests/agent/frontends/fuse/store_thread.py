@@ -17,7 +17,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
-from s3d.agent.stores.change_events import ChangeEvents
+from s3d.agent.stores.write_observers import ChangeEvents
 from s3d.shared.control import Event
 from tests.contract.client import Client
 from tests.contract.queued import Queue, queue_before
