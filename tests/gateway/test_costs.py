@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import sign
 from tests.agent_process import AgentProcess
 from tests.gateway.conftest import Gateway

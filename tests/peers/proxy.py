@@ -18,8 +18,8 @@ from enum import Enum, auto
 from typing import Self
 from urllib.parse import urlsplit
 
-from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import sign
 from tests.peers.servers import Peer
 

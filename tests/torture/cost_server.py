@@ -16,7 +16,7 @@ from s3d.agent.app.start_checks import loop_factory
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.telemetry import open_registry
 from s3d.agent.frontends.http.s3_server import S3Server
-from s3d.agent.s3.credential import Signer
+from s3d.agent.s3.signature_elements import Signer
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.values import Secret
 

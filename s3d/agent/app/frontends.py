@@ -18,7 +18,7 @@ from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.http.request_record import Record
 from s3d.agent.frontends.http.s3_server import S3Server
 from s3d.agent.s3 import signing
-from s3d.agent.s3.credential import Signer
+from s3d.agent.s3.signature_elements import Signer
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Presigned, PresignRequest
 

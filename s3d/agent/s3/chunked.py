@@ -16,10 +16,9 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum, auto
 
-from s3d.agent.s3.canonical import EMPTY_SHA256, PayloadKind
 from s3d.agent.s3.checksums import algorithm_of
-from s3d.agent.s3.credential import ALGORITHM, mac
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.signature_elements import ALGORITHM, EMPTY_SHA256, PayloadKind, mac
 from s3d.agent.s3.sigv4 import Seed, Verified
 
 HELD_CHUNK = 1024 * 1024

@@ -15,9 +15,14 @@ from datetime import datetime
 from typing import Any
 
 from s3d.agent.s3 import sigv2
-from s3d.agent.s3.canonical import to_bytes
-from s3d.agent.s3.credential import ALGORITHM, parse_credential, parse_date, signing_key
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.signature_elements import (
+    ALGORITHM,
+    parse_credential,
+    parse_date,
+    signing_key,
+    to_bytes,
+)
 
 MAX_FILE = 5 * 1024**3
 """Bytes of a file when the policy has no content-length-range."""

@@ -9,16 +9,20 @@ import hmac
 from collections.abc import Iterable
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from s3d.agent.s3.canonical import (
+from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signature_elements import (
+    ALGORITHM,
+    Scope,
+    Signer,
+    basic_date,
     canonical_path,
     canonical_query,
     canonical_request,
     joined_headers,
     query_pairs,
+    signing_key,
     string_to_sign,
 )
-from s3d.agent.s3.credential import ALGORITHM, Scope, Signer, basic_date, signing_key
-from s3d.agent.s3.messages import WireRequest
 
 _NEVER_SIGNED = frozenset(
     {"authorization", "connection", "expect", "transfer-encoding", "user-agent"}

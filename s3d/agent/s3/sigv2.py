@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from urllib.parse import unquote_plus
 
-from s3d.agent.s3.canonical import joined_headers, to_bytes
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.signature_elements import joined_headers, to_bytes
 
 MARKS = frozenset({"AWSAccessKeyId", "Signature"})
 """Query parameters that make a request one of Version 2."""

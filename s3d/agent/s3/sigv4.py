@@ -18,30 +18,28 @@ from typing import NamedTuple, NoReturn, final
 from urllib.parse import unquote
 
 from s3d.agent.s3 import sigv2
-from s3d.agent.s3.canonical import (
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signature_elements import (
+    ALGORITHM,
+    SERVICE,
     Pairs,
     Payload,
+    Scope,
     canonical_path,
     canonical_query,
     canonical_request,
-    joined_headers,
-    payload_of,
-    query_pairs,
-    string_to_sign,
-    to_bytes,
-)
-from s3d.agent.s3.credential import (
-    ALGORITHM,
-    SERVICE,
-    Scope,
     from_http_date,
+    joined_headers,
     mac,
     parse_credential,
     parse_date,
+    payload_of,
+    query_pairs,
     signing_key,
+    string_to_sign,
+    to_bytes,
 )
-from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import WireRequest
 
 MAX_SKEW = 900
 """Seconds that a caller's clock may differ."""

@@ -7,7 +7,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import UNKNOWN, operations, required_words, service
 from s3d.agent.s3.model_overrides import OFF_THE_TABLE
-from s3d.agent.s3.operation_router import route
+from s3d.agent.s3.operation_router import WITHOUT_PROMISE, has_unknown, opaque, route, understood
 
 Query = dict[str, str]
 PART = {"partNumber": "1", "uploadId": "u"}
@@ -139,3 +139,39 @@ def test_an_unknown_sub_resource_beside_a_known_one(method: str, path: str, quer
     """A remote that knows it would answer it to a key that may only see the known one."""
     assert ask(method, path, query) == UNKNOWN.name
     assert ask(method, path, {**query, "frobnicate": "1"}) != UNKNOWN.name
+
+
+@pytest.mark.finding("F14")
+@pytest.mark.parametrize("name", ["x-amz-checksum-md6", "x-amz-frobnicate", "x-amz-"])
+def test_a_header_that_no_operation_has_is_unknown(name: str) -> None:
+    assert has_unknown({"host", name})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *WITHOUT_PROMISE,
+        "x-amz-acl",
+        "x-amz-checksum-xxhash128",
+        "x-amz-meta-anything",
+        "x-amzn-trace-id",
+        "content-md5",
+        "amz-sdk-invocation-id",
+    ],
+)
+def test_what_is_read_or_asks_for_nothing_is_known(name: str) -> None:
+    assert not has_unknown({name})
+    assert not has_unknown({name})
+
+
+def test_every_header_without_a_promise_names_its_source() -> None:
+    for name, source in WITHOUT_PROMISE.items():
+        assert name == name.lower()
+        assert name in understood()
+        assert source.startswith("https://")
+
+
+def test_the_body_of_an_opaque_request_travels_as_before() -> None:
+    op = opaque(operations()["PutObject"])
+    assert (op.name, op.method, op.streaming_input, op.access) == ("", "PUT", True, "admin")
+    assert opaque(operations()["GetObject"]).streaming_output

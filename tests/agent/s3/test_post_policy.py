@@ -11,9 +11,9 @@ from botocore.awsrequest import AWSRequest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3d.agent.s3.credential import Scope, basic_date, parse_date, signing_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.post_policy import MAX_FILE, FormGrant, verify_policy
+from s3d.agent.s3.signature_elements import Scope, basic_date, parse_date, signing_key
 from tests.agent.s3.wires import ACCESS_KEY, CREDENTIALS, NOW, REGION, SECRET, secret_of
 
 LATER = "2099-01-01T00:00:00.000Z"

@@ -3,8 +3,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from s3d.agent.s3 import sigv4
-from s3d.agent.s3.canonical import PayloadKind, query_pairs
-from s3d.agent.s3.credential import Signer
+from s3d.agent.s3.signature_elements import PayloadKind, Signer, query_pairs
 from s3d.agent.s3.signing import presign, sign
 from tests.agent.s3.wires import (
     ACCESS_KEY,

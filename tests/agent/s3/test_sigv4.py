@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3d.agent.s3 import sigv4
-from s3d.agent.s3.canonical import Payload, PayloadKind, query_pairs
-from s3d.agent.s3.credential import Signer, basic_date
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signature_elements import Payload, PayloadKind, Signer, basic_date, query_pairs
 from s3d.agent.s3.signing import presign
 from tests.agent.s3.wires import (
     ACCESS_KEY,

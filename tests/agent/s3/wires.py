@@ -10,9 +10,8 @@ from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from s3d.agent.s3.canonical import query_pairs
-from s3d.agent.s3.credential import Signer, parse_date
 from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signature_elements import Signer, parse_date, query_pairs
 from s3d.agent.s3.signing import sign
 
 ACCESS_KEY = "AKIDEXAMPLE"

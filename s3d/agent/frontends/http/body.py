@@ -13,11 +13,11 @@ from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.limits import DOCUMENT_SIZE, HASH_BLOCK, INLINE_HASH
 from s3d.agent.frontends.http.request_reader import AuthorizedRequest
 from s3d.agent.s3 import checksums
-from s3d.agent.s3.canonical import EMPTY_SHA256, PayloadKind
 from s3d.agent.s3.chunked import Decoder
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS
 from s3d.agent.s3.principal import ANONYMOUS
+from s3d.agent.s3.signature_elements import EMPTY_SHA256, PayloadKind
 from s3d.agent.s3.sigv4 import Verified
 
 _BODILESS = ("GET", "HEAD")

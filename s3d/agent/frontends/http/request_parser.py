@@ -22,8 +22,8 @@ from httptools import (
 
 from s3d.agent.frontends.http.body_buffer import EMPTY_BODY, BodyBuffer
 from s3d.agent.frontends.http.limits import HEAD_SIZE, PIPELINE
-from s3d.agent.s3.canonical import joined_headers
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.signature_elements import joined_headers
 
 _HEADER_COUNT = 256
 _UNFINISHED_HEAD = 4 * HEAD_SIZE

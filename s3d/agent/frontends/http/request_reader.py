@@ -17,9 +17,8 @@ from s3d.agent.s3.address import Address, parse_address, parse_query
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
-from s3d.agent.s3.operation_router import route
+from s3d.agent.s3.operation_router import has_unknown, opaque, route
 from s3d.agent.s3.principal import ANONYMOUS, Principal
-from s3d.agent.s3.request_headers import has_unknown, opaque
 from s3d.agent.s3.sigv4 import Verified
 
 STATE_CHANGING = frozenset({"PUT", "POST", "DELETE"})

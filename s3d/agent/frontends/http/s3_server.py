@@ -17,12 +17,17 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.client_connection import ClientConnection
 from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
 from s3d.agent.frontends.http.exchange import Exchange
-from s3d.agent.frontends.http.handlers import Handlers
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.open_connections import OpenConnections
 from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_handler import RequestHandler
 from s3d.agent.frontends.http.request_log import (
+    BucketLog,
+    RecordedExchange,
+    RecordingHandler,
+    RecordingWriter,
+    RequestLogger,
+    log_completed,
     request_logs,
 )
 from s3d.agent.frontends.http.request_parser import error_of
@@ -196,3 +201,60 @@ class S3Server:
 
     def _connect(self) -> ClientConnection:
         return ClientConnection(self, self._loop)
+
+
+Make = Callable[[type[RequestHandler], type[ResponseWriter]], RequestHandler]
+
+
+class Handlers:
+    """The request handlers of a server: a plain one, and one that keeps what records need.
+
+    Records cost time, so they are made only while somebody needs them. Buckets get access logs
+    while the server runs: from then on new exchanges are recorded ones, and those in hand end as
+    they began. The class of an exchange selects its handler.
+    """
+
+    def __init__(
+        self,
+        make: Make,
+        logs: tuple[RequestLogger, ...],
+        reader: RequestReader,
+        clock: Callable[[], float],
+    ) -> None:
+        """make: constructs a handler with writers of the given types. logs: called with each
+        recorded exchange that is over. clock: Unix seconds."""
+        self._make = make
+        self._logs = logs
+        self._reader = reader
+        self._clock = clock
+        self.exchange_class: type[Exchange] = Exchange
+        """Of new exchanges."""
+        self._of_class: dict[type[Exchange], RequestHandler] = {}
+        if logs:
+            self._record()
+        else:
+            self._of_class[Exchange] = make(RequestHandler, ResponseWriter)
+
+    @property
+    def uploads(self) -> int:
+        """Streaming bodies that are being received."""
+        return sum(handler.uploads for handler in self._of_class.values())
+
+    def log_buckets(self, put: Callable[[AccessRecord], None]) -> None:
+        """Make records of all new requests. put: takes them, and never waits."""
+        self._logs += (BucketLog(put, self._reader, self._clock).log,)
+        self._record()
+
+    def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
+        """Respond now, or return the coroutine that does."""
+        return self._of_class[exchange.__class__].serve(exchange)
+
+    def log(self, exchange: Exchange) -> None:
+        """An exchange is over."""
+        if exchange.__class__ is RecordedExchange:
+            log_completed(exchange, self._logs)
+
+    def _record(self) -> None:
+        self.exchange_class = RecordedExchange
+        if RecordedExchange not in self._of_class:
+            self._of_class[RecordedExchange] = self._make(RecordingHandler, RecordingWriter)

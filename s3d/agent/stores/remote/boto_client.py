@@ -22,8 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from s3d.agent.core.failures import Reason, Unreachable
-from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import sign
 from s3d.agent.stores.remote.addressing import AWS, Target, is_directory_bucket
 from s3d.agent.stores.remote.credential_provider import RemoteKey

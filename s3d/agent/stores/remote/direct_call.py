@@ -13,13 +13,13 @@ import binascii
 from typing import Any
 from urllib.parse import unquote_plus
 
-from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import quote_etags
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.parse import parse_output
 from s3d.agent.s3.request import serialize_input
+from s3d.agent.s3.signature_elements import EMPTY_SHA256
 from s3d.agent.stores.remote.error_mapping import error_elements, is_refusal, read_refusal, refused
 from s3d.agent.stores.remote.forward import UNSIGNED, attach_trailed
 from s3d.agent.stores.remote.loop_detection import HOPS

@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from s3d.agent.core.failures import FailureClass, classify
-from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
 from s3d.agent.s3.model_overrides import EMPTY_CHECKSUMS
+from s3d.agent.s3.signature_elements import EMPTY_SHA256
 from s3d.agent.stores.remote.client_span import OF_TRACES
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.http_transport import HOP_BY_HOP

@@ -11,10 +11,10 @@ from functools import cached_property
 import aiohttp
 
 from s3d.agent.core.failures import Refusal
-from s3d.agent.s3.canonical import EMPTY_SHA256
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Body
 from s3d.agent.s3.model import Operation
+from s3d.agent.s3.signature_elements import EMPTY_SHA256
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.error_mapping import unreachable
 from s3d.agent.stores.remote.http_transport import as_unreachable

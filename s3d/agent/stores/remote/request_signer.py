@@ -6,8 +6,8 @@ import logging
 import re
 
 from s3d.agent.core.failures import Unreachable
-from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import sign
 from s3d.agent.stores.remote.addressing import AWS, Location, Target
 from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey

@@ -23,7 +23,7 @@ from s3d.agent.frontends.control.queue_routes import QueueRoutes
 from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
 from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes
-from s3d.agent.s3.credential import Signer
+from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import presign
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.layer import WriteQueue

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from s3d.agent.core.access_keys import AccessKeys
-from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.principal import ANONYMOUS
+from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import presign, sign
 from s3d.agent.stores.access.key_scope_layer import KeyScopeLayer
 from s3d.agent.stores.local.store import LocalStore

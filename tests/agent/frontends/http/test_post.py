@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.s3.credential import Scope, signing_key
+from s3d.agent.s3.signature_elements import Scope, signing_key
 from tests.agent.frontends.http.wire import (
     ACCESS_KEY,
     SECRET,

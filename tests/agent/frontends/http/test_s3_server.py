@@ -15,8 +15,9 @@ from s3d.agent.core.store import TerminalStore, operation
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.s3_server import S3Server
+from s3d.agent.s3.access_log_record import AccessRecord
 from s3d.agent.s3.messages import NO_TRAILERS, BytesBody, S3Request, S3Response
-from tests.agent.frontends.http.wire import RunningEndpoint, opened
+from tests.agent.frontends.http.wire import RunningEndpoint, opened, plain_head
 
 IN_HEAD = ("x-amz-request-id", "x-amz-id-2", "date")
 SECURITY = {
@@ -243,3 +244,20 @@ def test_a_request_of_less_than_a_millisecond_has_its_own_time():
     milliseconds = durations.sum * 1000
     assert durations.observations == 20
     assert abs(milliseconds - round(milliseconds)) > 1e-6
+
+
+async def test_a_request_in_hand_ends_without_a_record_and_the_next_has_one(endpoint):
+    records: list[AccessRecord] = []
+    whole = endpoint.request("PUT", "/bucket/k", b"x" * 100)
+    async with endpoint.wire() as wire:
+        wire.send(whole[:-50])
+        while not endpoint.server.counters_by_name()["uploads"]:
+            async with endpoint.wire() as other:  # a round trip lets the loop work
+                await other.ask(plain_head("GET", "/", {"host": endpoint.host}))
+        endpoint.server.log_buckets(records.append)
+        assert (await wire.ask(whole[-50:], "PUT")).status == 200
+        assert [record for record in records if record.bucket] == []
+        assert (await wire.ask(endpoint.request("GET", "/bucket/k"))).status == 200
+    (record,) = [record for record in records if record.bucket]
+    assert (record.operation, record.bucket, record.key) == ("REST.GET.OBJECT", "bucket", "k")
+    assert record.bytes_sent == 100

@@ -15,8 +15,8 @@ from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.request_record import Record
 from s3d.agent.frontends.http.s3_server import S3Server
-from s3d.agent.s3.credential import Signer
 from s3d.agent.s3.messages import WireRequest
+from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import sign
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.values import Secret
