@@ -65,7 +65,7 @@ class MountedBuckets:
         self._metadata: MetadataMemory | None = None
         self._written: WrittenFiles | None = None
         self._open: list[FileSystem] = []
-        events.taps.append(self._note_change)
+        self._events = events
 
     def recover(self) -> None:
         """Hand over what an earlier run has left. Raises UsageError for files of a newer s3d."""
@@ -97,13 +97,17 @@ class MountedBuckets:
             metadata=self._metadata,
             ttl=TTL if self._stack.gateway is not None else _TTL_OF_STORE,
         )
+        if not self._open:
+            self._events.taps.append(self._note_change)
         self._open.append(opened)
         place = self._folder / "local" / (config.bucket or ".") / config.prefix
         return LocalNames(opened, place, self._settings.local_names)
 
     async def close(self) -> None:
         """Hand over what is not in the stores yet. Mounts are stopped before."""
-        self._open.clear()
+        if self._open:
+            self._events.taps.remove(self._note_change)
+            self._open.clear()
         written, self._written = self._written, None
         if written is not None:
             await asyncio.to_thread(written.close)
@@ -218,7 +222,7 @@ class MountedBuckets:
         )
 
     def _note_change(self, event: Event) -> None:
-        if event.kind == "store.changed" and self._open:
+        if event.kind == "store.changed":
             bucket, _, key = event.subject.partition("/")
             is_removal = str(event.data["operation"]).startswith("Delete")
             for each in self._open:
