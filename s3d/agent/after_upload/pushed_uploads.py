@@ -21,6 +21,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import Body, BytesBody
 from s3d.agent.storage.records import Layout, Stored
+from s3d.agent.stores.write_queue.push.push_attempt import AdoptPushed
 from s3d.shared.errors import UsageError
 from s3d.shared.logs import log_fields
 
@@ -32,7 +33,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.
 
 
 class PushedUploads:
-    """Call note() for each pushed write."""
+    """Call arrived() for each pushed write."""
 
     def __init__(
         self,
@@ -40,17 +41,22 @@ class PushedUploads:
         rules: UploadRules,
         *,
         body_of: Callable[[Layout], Body],
+        adopt: AdoptPushed | None = None,
         wake: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
     ) -> None:
-        """body_of: opens the staged bytes. wake: called when an upload was noted."""
+        """body_of: opens the staged bytes. adopt: takes each write into the read cache. It comes
+        first, so that nothing is cached that a receipt has evicted before. wake: called when an
+        upload was noted."""
         self._writer, self._rules = writer, rules
-        self._body_of, self._wake = body_of, wake
+        self._body_of, self._adopt, self._wake = body_of, adopt, wake
         self._clock = clock or Clock()
 
-    async def note(self, bucket: str, key: str, etag: str, stored: Stored) -> None:
+    async def arrived(self, bucket: str, key: str, etag: str, stored: Stored) -> None:
         """The remote has the object, with this ETag. Never fails: without a note there is no
         receipt, and so no eviction."""
+        if self._adopt is not None:
+            await self._adopt(bucket, key, etag, stored)
         if not self._rules.wants_receipt(bucket, key):
             return
         try:

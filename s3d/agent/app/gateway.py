@@ -50,7 +50,7 @@ from s3d.agent.stores.write_observers import ChangeEvents, ForwardedWrites, Remo
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.remote_states import ObservedRemote, RemoteStates
 from s3d.agent.stores.write_queue.move_writes import Target
-from s3d.agent.stores.write_queue.push.push_span import PushSpans
+from s3d.agent.stores.write_queue.push.push_attempt import PushSpans
 from s3d.agent.stores.write_queue.push.remote_gate import probe
 from s3d.agent.stores.write_queue.push.retry_policy import is_unreachable
 from s3d.agent.stores.write_queue.queue_status import QueueParts, queue_status

@@ -17,8 +17,8 @@ from s3d.agent.receipts.receipt_folder import ReceiptFolder
 from s3d.agent.receipts.receipt_writer import ReceiptWriter
 from s3d.agent.receipts.upload_rules import UploadRules
 from s3d.agent.s3.messages import Body
-from s3d.agent.storage.records import Layout, Stored
-from s3d.agent.stores.write_queue.push.pushed import AdoptPushed
+from s3d.agent.storage.records import Layout
+from s3d.agent.stores.write_queue.push.push_attempt import AdoptPushed
 from s3d.shared.config.schema import Config
 from s3d.shared.paths import Places
 
@@ -34,16 +34,11 @@ class Uploads:
     def after_push(
         self, adopt: AdoptPushed | None, body_of: Callable[[Layout], Body]
     ) -> AdoptPushed:
-        """What the write queue calls for each pushed write. adopt: comes first, so that nothing is
-        cached that a receipt has evicted before. body_of: opens the staged bytes."""
-        pushed = PushedUploads(self.writer, self.rules, body_of=body_of, wake=self.eviction.wake)
-
-        async def arrived(bucket: str, key: str, etag: str, stored: Stored) -> None:
-            if adopt is not None:
-                await adopt(bucket, key, etag, stored)
-            await pushed.note(bucket, key, etag, stored)
-
-        return arrived
+        """What the write queue calls for each pushed write. See PushedUploads."""
+        pushed = PushedUploads(
+            self.writer, self.rules, body_of=body_of, adopt=adopt, wake=self.eviction.wake
+        )
+        return pushed.arrived
 
     def warnings(self) -> list[str]:
         """Warnings for the status."""

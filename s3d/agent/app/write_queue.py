@@ -27,9 +27,8 @@ from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.layer import WriteQueue
+from s3d.agent.stores.write_queue.push.push_attempt import AdoptPushed, PushSpans
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
-from s3d.agent.stores.write_queue.push.push_span import PushSpans
-from s3d.agent.stores.write_queue.push.pushed import AdoptPushed
 from s3d.agent.stores.write_queue.push.pusher import Pusher
 from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle, RemoteGate

@@ -33,20 +33,20 @@ def pushed(writer, rules, woken) -> PushedUploads:
 
 
 async def test_an_md5_is_enough_where_the_remote_has_it_as_its_etag(pushed, writer, woken):
-    await pushed.note("bucket", "k", MD5, stored())
+    await pushed.arrived("bucket", "k", MD5, stored())
     (owed,) = writer.folder.file.owed(9)
     assert (owed.etag, owed.content_etag, owed.size, owed.algorithm) == (MD5, MD5, 5, "")
     assert woken == [True]
 
 
 async def test_a_checksum_of_the_client_is_noted(pushed, writer):
-    await pushed.note("bucket", "k", '"opaque"', stored(Checksum("SHA256", "abc=")))
+    await pushed.arrived("bucket", "k", '"opaque"', stored(Checksum("SHA256", "abc=")))
     (owed,) = writer.folder.file.owed(9)
     assert (owed.algorithm, owed.checksum) == ("SHA256", "abc=")
 
 
 async def test_a_checksum_is_computed_for_a_remote_with_other_etags(pushed, writer):
-    await pushed.note("bucket", "k", '"opaque"', stored(extents=(Extent(1, 0, 5),)))
+    await pushed.arrived("bucket", "k", '"opaque"', stored(extents=(Extent(1, 0, 5),)))
     (owed,) = writer.folder.file.owed(9)
     running = hasher(COMPUTED)
     running.update(BODY)
@@ -56,11 +56,11 @@ async def test_a_checksum_is_computed_for_a_remote_with_other_etags(pushed, writ
 async def test_nothing_is_noted_of_what_is_kept(writer, woken):
     rules = UploadRules(AfterUpload(), receipts=False)
     pushed = PushedUploads(writer, rules, body_of=lambda layout: BytesBody(BODY))
-    await pushed.note("bucket", "k", MD5, stored())
+    await pushed.arrived("bucket", "k", MD5, stored())
     assert not writer.folder.has_receipts
 
 
 async def test_a_disk_that_fails_fails_no_push(pushed, writer, caplog):
     writer.folder.file._db.execute("DROP TABLE owed")
-    await pushed.note("bucket", "k", MD5, stored())
+    await pushed.arrived("bucket", "k", MD5, stored())
     assert "gets no receipt" in caplog.text

@@ -33,8 +33,8 @@ from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState, PendingWrite
+from s3d.agent.stores.write_queue.push.push_attempt import PushFilter
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
-from s3d.agent.stores.write_queue.push.pushed import PushFilter
 from s3d.agent.stores.write_queue.push.pusher import Pusher
 from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle, RemoteGate

@@ -31,8 +31,17 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     StagedWrite,
 )
 from s3d.agent.stores.write_queue.push import push_plan
-from s3d.agent.stores.write_queue.push.multipart_push import MultipartPush
+from s3d.agent.stores.write_queue.push.multipart_push import MultipartPush, PushSplitter
 from s3d.agent.stores.write_queue.push.orphaned_uploads import abort
+from s3d.agent.stores.write_queue.push.push_attempt import (
+    AdoptPushed,
+    AlreadyThere,
+    HeldByFilter,
+    Overtaken,
+    Pushed,
+    PushFilter,
+    PushSpans,
+)
 from s3d.agent.stores.write_queue.push.push_plan import (
     SMALL,
     Multipart,
@@ -44,19 +53,9 @@ from s3d.agent.stores.write_queue.push.push_plan import (
     is_about_condition,
     state_of,
 )
-from s3d.agent.stores.write_queue.push.push_span import PushSpans
-from s3d.agent.stores.write_queue.push.pushed import (
-    AdoptPushed,
-    AlreadyThere,
-    HeldByFilter,
-    Overtaken,
-    Pushed,
-    PushFilter,
-)
 from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport, RemoteConditions
 from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle
 from s3d.agent.stores.write_queue.push.retry_policy import has_unknown_outcome
-from s3d.agent.stores.write_queue.push.split_push import PushSplitter
 from s3d.agent.stores.write_queue.push.verify_push import (
     BodyOf,
     OnSent,
@@ -86,7 +85,7 @@ class _Job(NamedTuple):
     etag: str
     """The ETag that the client was given; NO_OBJECT for a delete."""
     sent: Stored | None
-    """The object as the remote will have it, see split_push.py."""
+    """The object as the remote will have it, see PushSplitter."""
     base: Base
     is_unresolved: bool
     """An earlier push of this key may have succeeded without an answer."""

@@ -16,9 +16,9 @@ from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingWrit
 from s3d.agent.stores.write_queue.journal.push_stops import PushStopped, Stop
 from s3d.agent.stores.write_queue.journal.queue_metrics import CONFLICT, CORRUPT
 from s3d.agent.stores.write_queue.push.maintenance import QueueMaintenance
+from s3d.agent.stores.write_queue.push.push_attempt import Overtaken, Pushed
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
 from s3d.agent.stores.write_queue.push.push_plan import Resolution
-from s3d.agent.stores.write_queue.push.pushed import Overtaken, Pushed
 from s3d.agent.stores.write_queue.push.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.push.retry_policy import (
     DENIED_RETRY_DELAYS,

@@ -29,9 +29,9 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
 )
 from s3d.agent.stores.write_queue.journal.push_stops import PushStopped
 from s3d.agent.stores.write_queue.push.maintenance import QueueMaintenance
+from s3d.agent.stores.write_queue.push.push_attempt import HeldByFilter, Overtaken
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
 from s3d.agent.stores.write_queue.push.push_result import PushResultHandler
-from s3d.agent.stores.write_queue.push.pushed import HeldByFilter, Overtaken
 from s3d.agent.stores.write_queue.push.remote_gate import RemoteGate, probe
 from s3d.agent.stores.write_queue.push.retry_policy import DENIED_RETRY_DELAYS, is_denied
 from s3d.agent.stores.write_queue.push.verify_push import SMALL, StagedDataCorrupt

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import logging
 
 import pytest
@@ -7,10 +9,30 @@ from s3d.agent.core.spans import SpanKind, Tracer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.write_queue.journal.pending_write import NO_ORIGIN, Kind, Origin, PendingWrite
+from s3d.agent.stores.write_queue.push.push_attempt import (
+    NAME,
+    HeldByFilter,
+    Overtaken,
+    Pushed,
+    PushSpans,
+)
 from s3d.agent.stores.write_queue.push.push_plan import Resolution
-from s3d.agent.stores.write_queue.push.push_span import NAME, PushSpans
-from s3d.agent.stores.write_queue.push.pushed import HeldByFilter, Overtaken
 from s3d.shared.logs import current_request, entry_of, subject_fields
+
+
+@pytest.mark.parametrize(
+    ("remote", "acknowledged", "client"),
+    [
+        ("e", "e", ""),
+        ('"e"', "e", ""),
+        ("other", "e", "e"),
+        ("other", "", ""),
+        ("", "e", "e"),
+    ],
+)
+def test_the_client_s_etag_is_told_when_the_remote_has_another(remote, acknowledged, client):
+    assert Pushed(remote, acknowledged).client_etag == client
+
 
 CLIENT = TraceContext("a" * 32, "b" * 16, True, "v=1")
 ORIGIN = Origin("CLIENT", CLIENT.traceparent, CLIENT.state)
