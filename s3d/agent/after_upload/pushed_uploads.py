@@ -1,8 +1,9 @@
-"""Notes each pushed write that is to get a receipt, with what the remote's copy has to agree with.
+"""What follows a pushed write: the read cache adopts it, and its receipt is owed.
 
-It runs before the write leaves the queue: after a crash in between, the push is repeated, finds the
-object there, and notes it. While the staged bytes are there, a checksum can be computed of them for
-a remote whose ETag is not the MD5 of the bytes.
+A write is noted before it leaves the queue: after a crash in between, the push is repeated, finds
+the object there, and notes it. While the staged bytes are there, a checksum can be computed of them
+for a remote whose ETag is not the MD5 of the bytes. The task of the eviction writes the receipts,
+and evicts from the read cache. Sync folders use the writer and the rules themselves.
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 
+from s3d.agent.after_upload.cache_eviction import CacheEviction
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
+from s3d.agent.core.store import ObjectStore
 from s3d.agent.receipts.receipt_file import FAILURE, Upload
+from s3d.agent.receipts.receipt_folder import ReceiptFolder
 from s3d.agent.receipts.receipt_writer import ReceiptWriter
 from s3d.agent.receipts.upload_rules import UploadRules
 from s3d.agent.s3.checksums import hasher
@@ -22,8 +28,10 @@ from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import Body, BytesBody
 from s3d.agent.storage.records import Layout, Stored
 from s3d.agent.stores.write_queue.push.push_attempt import AdoptPushed
+from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
 from s3d.shared.logs import log_fields
+from s3d.shared.paths import Places
 
 logger = logging.getLogger(__name__)
 
@@ -86,3 +94,37 @@ class PushedUploads:
             async for chunk in body:
                 await asyncio.to_thread(running.update, chunk)
         return COMPUTED, running.b64()
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """The receipts of one remote, and what may be evicted with them."""
+
+    rules: UploadRules
+    writer: ReceiptWriter
+    eviction: CacheEviction
+
+    def after_push(
+        self, adopt: AdoptPushed | None, body_of: Callable[[Layout], Body]
+    ) -> AdoptPushed:
+        """What the write queue calls for each pushed write. See PushedUploads."""
+        pushed = PushedUploads(
+            self.writer, self.rules, body_of=body_of, adopt=adopt, wake=self.eviction.wake
+        )
+        return pushed.arrived
+
+    def warnings(self) -> list[str]:
+        """Warnings for the status."""
+        return [each for each in (self.eviction.error, self.writer.error) if each]
+
+    def close(self) -> None:
+        self.writer.folder.close()
+
+
+def open_uploads(config: Config, places: Places, remote: ObjectStore, remote_id: str) -> Uploads:
+    """Opens no file before the first receipt. places: of the remote. remote_id: its name in the
+    receipts. remote: answers from itself, without a cache."""
+    rules = UploadRules(config.after_upload, receipts=config.receipts)
+    folder = ReceiptFolder(places.receipts_dir, places.state_dir, config.device)
+    writer = ReceiptWriter(folder, remote=S3Client(remote), remote_id=remote_id)
+    return Uploads(rules, writer, CacheEviction(writer, rules))

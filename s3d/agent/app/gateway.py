@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from s3d.agent.after_upload.pushed_uploads import Uploads, open_uploads
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.gateway_gauges import report_cache, report_queue, report_remote
 from s3d.agent.app.read_cache import open_cache
@@ -23,7 +24,6 @@ from s3d.agent.app.tracing import (
     span_of_queue,
     span_of_requests,
 )
-from s3d.agent.app.uploads import Uploads, open_uploads
 from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
 from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client

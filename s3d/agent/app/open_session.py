@@ -53,7 +53,7 @@ from s3d.shared.logs import change_level
 from s3d.shared.paths import Places
 
 if TYPE_CHECKING:
-    from s3d.agent.app.uploads import Uploads
+    from s3d.agent.after_upload.pushed_uploads import Uploads
     from s3d.agent.remote_changes.change_sources import ChangeSources
     from s3d.agent.sync.folders import Folders
 
@@ -189,7 +189,7 @@ def _uploads(stack: Stack, config: Config, places: Places) -> Uploads | None:
         return stack.gateway.uploads
     if stack.embedded is None or not (config.receipts or config.after_upload.evicts):
         return None
-    from s3d.agent.app.uploads import open_uploads  # most agents write no receipts
+    from s3d.agent.after_upload.pushed_uploads import open_uploads  # most agents write no receipts
 
     own, store = stack.places(places), str(places.store_dir)
     return open_uploads(config, own, stack.embedded.local, store)

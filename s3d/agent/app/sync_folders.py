@@ -25,8 +25,8 @@ from s3d.shared.paths import Places
 from s3d.shared.syncing import FolderStatus
 
 if TYPE_CHECKING:
+    from s3d.agent.after_upload.pushed_uploads import Uploads
     from s3d.agent.app.remote_state import RemoteState
-    from s3d.agent.app.uploads import Uploads
 
 EMBEDDED_LEVEL = "A"
 """The embedded store supports all conditional writes."""

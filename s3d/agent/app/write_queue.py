@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
+from s3d.agent.after_upload.pushed_uploads import Uploads
 from s3d.agent.app.embedded import Embedded, open_index, open_store
 from s3d.agent.app.process import only_one, private_folder
 from s3d.agent.app.process_metrics import QUEUE, commit_histogram
 from s3d.agent.app.remote_state import RemoteState
-from s3d.agent.app.uploads import Uploads
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
