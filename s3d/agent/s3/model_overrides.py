@@ -144,16 +144,13 @@ HEADER_ENUMS: dict[str, tuple[str, str]] = {
     ),
     "ObjectLockMode": ("InvalidArgument", "Unknown wormMode directive."),
     "ObjectOwnership": ("InvalidArgument", ""),
-    "ServerSideEncryption": (
-        "InvalidArgument",
-        "The encryption method specified is not supported",
-    ),
     "StorageClass": ("InvalidStorageClass", ""),
     "TaggingDirective": ("InvalidArgument", "Unknown tagging directive."),
 }
 """Shape of an enumeration in a header or query -> error and message for a value it lacks.
 
-The store checks enumerations without a row. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+The store checks enumerations without a row: the method of an encryption after the policy of the
+bucket, which may refuse it. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
 
 RANGES: dict[str, tuple[int, int]] = {"PartNumber": (1, 10_000)}

@@ -209,7 +209,6 @@ def test_a_bad_query_is_refused(name: str, query: dict[str, str], code: str) -> 
         ("PutObject", {"x-amz-storage-class": "PLATINUM"}, "InvalidStorageClass"),
         ("PutObject", {"x-amz-acl": "everyone"}, "InvalidArgument"),
         ("CreateBucket", {"x-amz-acl": "bucket-owner-read"}, "InvalidArgument"),
-        ("PutObject", {"x-amz-server-side-encryption": "aes:kms"}, "InvalidArgument"),
         ("PutObject", {"x-amz-sdk-checksum-algorithm": "ADLER32"}, "InvalidRequest"),
         ("PutObject", {"x-amz-object-lock-mode": "SOFT"}, "InvalidArgument"),
         ("PutObject", {"x-amz-object-lock-retain-until-date": "soon"}, "InvalidArgument"),

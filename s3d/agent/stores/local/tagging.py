@@ -119,7 +119,7 @@ class TagOps:
         def look(reader: Reader) -> Members:
             bucket = find_bucket(reader, request.bucket)
             stored = find_version(reader, bucket, request.key, request.input.get("VersionId"))
-            tags = tag_set(stored.record.description.tags.items())
+            tags = tag_set(sorted(stored.record.description.tags.items()))
             return {"TagSet": tags, **shown_version(bucket, stored.record)}
 
         return Completed(S3Response(self._index.read_inline(look)))

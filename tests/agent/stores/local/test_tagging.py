@@ -99,6 +99,12 @@ async def test_tagging_changes_neither_bytes_nor_time_nor_totals(s3, index, buck
     assert await s3.read(bucket, "k") == b"data"
 
 
+async def test_tags_come_in_the_order_of_their_keys(s3, bucket):
+    await s3.put(bucket, "k", Tagging="foo=1&bar")
+    tags = (await s3("GetObjectTagging", Bucket=bucket, Key="k"))["TagSet"]
+    assert tags == [{"Key": "bar", "Value": ""}, {"Key": "foo", "Value": "1"}]
+
+
 async def test_a_tag_set_that_is_refused_changes_nothing(s3, bucket):
     await s3.put(bucket, "k", Tagging="kept=1")
     wrong = {"TagSet": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}
