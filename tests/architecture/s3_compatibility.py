@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 
 from s3d.agent.core.store import handlers_of
 from s3d.agent.s3 import operation_router
@@ -19,6 +21,8 @@ from s3d.agent.s3.model_overrides import OFF_THE_TABLE, UNSUPPORTED_MEMBERS
 from s3d.agent.stores.local.settings import STORED_ONLY
 from tests.architecture.source import ROOT
 from tests.e2e.clients.workflow import EXPECTED
+from tests.e2e.errors.documented_errors import ELSEWHERE, NOT_HERE, statuses
+from tests.e2e.errors.table import rows
 from tests.e2e.test_clients import CLIENTS, TABLES
 
 DOCUMENT = ROOT / "docs" / "s3-compatibility.md"
@@ -172,6 +176,7 @@ def document() -> str:
         _INTRODUCTION,
         *_operations(),
         *_headers(),
+        *_errors(),
         *_checksums(),
         *_clients(),
         *_differences(),
@@ -226,6 +231,28 @@ def _checksums() -> Iterator[str]:
     yield ""
 
 
+def _errors() -> Iterator[str]:
+    yield _ERRORS
+    yield "| operation | errors |"
+    yield "|---|---|"
+    by_operation: dict[str, set[tuple[int, str]]] = {}
+    for row in rows():
+        by_operation.setdefault(row.operation, set()).add((statuses()[row.code], row.code))
+    for operation, errors in sorted(by_operation.items()):
+        parts = [
+            f"{status} {', '.join(code for _, code in group)}"
+            for status, group in groupby(sorted(errors), key=itemgetter(0))
+        ]
+        yield f"| {operation} | {'; '.join(parts)} |"
+    yield "\nBy other means than one request: " + ", ".join(ELSEWHERE) + ".\n"
+    yield "The embedded store never sends these:\n"
+    yield "| errors | because |"
+    yield "|---|---|"
+    for reason, group in groupby(NOT_HERE.items(), key=itemgetter(1)):
+        yield f"| {', '.join(code for code, _ in group)} | {reason} |"
+    yield ""
+
+
 def _clients() -> Iterator[str]:
     yield "## Clients\n"
     yield (
@@ -260,6 +287,15 @@ and `make test` says when it is outdated. The words of its tables:
 - **refused**: 501 NotImplemented.
 - **passed on**: as gateway, the request goes to the remote as it came. *queue* and *cache* say
   which layers answer it as well.
+"""
+
+_ERRORS = """\
+## Errors
+
+Every error that AWS documents is provoked at the embedded store by a request of
+`tests/e2e/errors`, which `make test` sends, and code and status are compared; or it is named
+below with the reason why it cannot occur. *any* stands for every operation. As gateway, the errors
+are the remote's.
 """
 
 _UNKNOWN = """

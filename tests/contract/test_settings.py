@@ -102,9 +102,12 @@ def example(name: str, bucket: str) -> Any:
             value["CORSRules"][0]["AllowedMethods"] = ["GET", "PUT"]
         case "PutBucketEncryption":
             del value["Rules"][0]["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
+        case "PutBucketInventoryConfiguration":
+            value["Destination"]["S3BucketDestination"]["Bucket"] = f"arn:aws:s3:::{bucket}"
         case "PutBucketLifecycleConfiguration":
             expiration = value["Rules"][0]["Expiration"]
             del expiration["Date"], expiration["ExpiredObjectDeleteMarker"]
+            value["Rules"][0]["Filter"] = {"And": value["Rules"][0]["Filter"]["And"]}
         case "PutBucketLogging":
             value["LoggingEnabled"]["TargetBucket"] = bucket
         case "PutBucketNotificationConfiguration":
@@ -116,6 +119,7 @@ def example(name: str, bucket: str) -> Any:
             value["Rules"][0]["Destination"]["Bucket"] = f"arn:aws:s3:::{bucket}"
         case "PutBucketWebsite":
             del value["RedirectAllRequestsTo"]
+            del value["RoutingRules"][0]["Redirect"]["ReplaceKeyWith"]
         case "PutObjectLockConfiguration":
             del value["Rule"]["DefaultRetention"]["Years"]
     return value

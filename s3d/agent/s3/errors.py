@@ -94,7 +94,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "KeyTooLongError": (400, "Your key is too long"),
     "MethodNotAllowed": (405, "The specified method is not allowed against this resource."),
     "MissingContentLength": (411, "You must provide the Content-Length HTTP header."),
-    "MissingRequestBodyError": (400, "Request body is empty."),
+    "MissingRequestBodyError": (400, "Request Body is empty"),
     "NotDeviceOwnerError": (400, "The device that produced this is not owned by you."),
     "NotImplemented": (
         501,
@@ -200,7 +200,13 @@ ERRORS: dict[str, tuple[int, str]] = {
     "TooManyBuckets": (400, "You have attempted to create more buckets than allowed"),
     # settings of a bucket
     "ClientTokenConflict": (409, "The client token was already used with other parameters."),
+    "IdMismatch": (400, "Document ID does not match the specified configuration ID."),
+    "IllegalVersioningConfigurationException": (
+        400,
+        "The versioning configuration specified in the request is invalid.",
+    ),
     "InvalidConfigurationId": (400, "The specified configuration ID is not valid."),
+    "InvalidS3DestinationBucket": (400, "Invalid bucket ARN."),
     "InvalidTag": (400, "The tag provided was not a valid tag."),
     "InvalidTargetBucketForLogging": (
         400,

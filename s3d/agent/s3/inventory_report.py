@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from s3d.agent.s3.errors import S3Error
+
 DAY = 86_400.0
 PERIODS = {"Daily": DAY, "Weekly": 7 * DAY}
 """Seconds between two reports."""
@@ -85,6 +87,15 @@ def includes_versions(configuration: Mapping[str, Any]) -> bool:
 def prefix_of(configuration: Mapping[str, Any]) -> str:
     """The prefix of the keys that a report lists."""
     return str((configuration.get("Filter") or {}).get("Prefix") or "")
+
+
+def check_destination(configuration: Mapping[str, Any]) -> None:
+    """Raises InvalidS3DestinationBucket unless the bucket is named by its ARN.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_InventoryS3BucketDestination.html
+    """
+    if not str(_destination(configuration)["Bucket"]).startswith("arn:"):
+        raise S3Error("InvalidS3DestinationBucket")
 
 
 def destination_of(configuration: Mapping[str, Any]) -> str:

@@ -217,6 +217,20 @@ MALFORMED: dict[str, str] = {
 }
 """Operation -> error for a broken body, where it is not MalformedXML."""
 
+MALFORMED_WHEN_EMPTY = frozenset(
+    {
+        "CompleteMultipartUpload",
+        "PutBucketPolicy",
+        "PutObjectLegalHold",
+        "PutObjectRetention",
+    }
+)
+"""Operations for which common suites measured that AWS answers a missing body as a broken one.
+
+For the others AWS documents MissingRequestBodyError:
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
 UNSUPPORTED_MEMBERS: dict[str, str] = {
     "ObjectLockEventHold": "x-amz-object-lock-event-hold",
     "ObjectLockEventHoldDurationDays": "x-amz-object-lock-event-hold-duration-days",

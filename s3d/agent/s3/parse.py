@@ -75,7 +75,7 @@ def parse_input(
     ResponseExpires, which stay as written. x-amz-* headers may come in the query, where presigning
     SDKs put them; a header of the same name wins. aws-chunked is removed: ContentEncoding lacks it
     and ContentLength is the decoded length. Raises S3Error: InvalidArgument, InvalidRequest,
-    InvalidStorageClass, MetadataTooLarge,
+    InvalidStorageClass, MetadataTooLarge, MissingRequestBodyError,
     MalformedXML, MalformedACLError, MalformedPolicy.
     """
     plan = _input_plan(op.name)
@@ -90,8 +90,7 @@ def parse_input(
         try:
             _read_body(plan, payload, members, strict=True)
         except ValueError as error:
-            code = model_overrides.MALFORMED.get(op.name, "MalformedXML")
-            raise S3Error(code) from error
+            raise S3Error(_body_error(op.name, payload)) from error
     for field in plan.required:
         if field.member not in members:
             code = "InvalidRequest" if field.wire.startswith("x-amz-") else "InvalidArgument"
@@ -205,6 +204,14 @@ def _read_body(plan: _Plan, payload: bytes, members: Members, *, strict: bool) -
     elif plan.document is not None:
         value = xml.read(payload, plan.document.shape, plan.document.root, strict=strict)
         members.update(value if plan.document.member is None else {plan.document.member: value})
+
+
+def _body_error(name: str, payload: bytes) -> str:
+    """The code of the error for a body that is no document of the operation."""
+    malformed = model_overrides.MALFORMED.get(name, "MalformedXML")
+    if payload and not payload.isspace():
+        return malformed
+    return malformed if name in model_overrides.MALFORMED_WHEN_EMPTY else "MissingRequestBodyError"
 
 
 def _unframe(headers: Iterable[tuple[str, str]], members: Members) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.inventory_report import destination_of
+from s3d.agent.s3.inventory_report import check_destination, destination_of
 from s3d.agent.s3.listing import decode_token, encode_token
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.model import service
@@ -19,7 +19,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_bucket, find_destination
-from s3d.agent.stores.local.setting_rules import payload_of
+from s3d.agent.stores.local.setting_rules import checked_payload_of
 
 FAMILIES = ("Analytics", "IntelligentTiering", "Inventory", "Metrics")
 """As the operations are called: PutBucket...Configuration, ListBucket...Configurations."""
@@ -31,6 +31,12 @@ MAX_CONFIGURATIONS = 1000
 """Of one family in one bucket.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfiguration.html
 """
+
+_OTHER_ID = {
+    "PutBucketInventoryConfiguration": "IdMismatch",
+    "PutBucketMetricsConfiguration": "IdMismatch",
+}
+"""Operation -> error when the query and the document have two Ids; MalformedXML in the others."""
 
 INVENTORY = "inventory/"
 """What the names of the settings of inventories begin with."""
@@ -50,9 +56,11 @@ class ConfigurationOps:
 
     @operation(*(f"PutBucket{family}Configuration" for family in FAMILIES))
     async def put_configuration(self, request: S3Request[Members]) -> S3Response[Members]:
-        value = payload_of(request)
+        value = checked_payload_of(request)
         if value["Id"] != request.input["Id"]:
-            raise S3Error("InvalidConfigurationId")
+            raise S3Error(_OTHER_ID.get(request.op.name, "MalformedXML"))
+        if _setting(request, "") == INVENTORY:
+            check_destination(value)
         kept = msgspec.msgpack.encode(value)
 
         def put(tx: Transaction) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -131,6 +132,14 @@ def check_object_lock(reader: Reader, bucket: BucketRecord) -> None:
     """Raises InvalidRequest for a bucket without object lock."""
     if not has_object_lock(reader, bucket):
         raise S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration")
+
+
+def check_bypass(reader: Reader, bucket: BucketRecord, input: Mapping[str, Any]) -> None:
+    """Raises InvalidArgument for a bypass of governance in a bucket without object lock."""
+    if input.get("BypassGovernanceRetention") is not None and not has_object_lock(reader, bucket):
+        name = "x-amz-bypass-governance-retention"
+        message = f"{name} is only applicable to Object Lock enabled buckets."
+        raise S3Error("InvalidArgument", message, ArgumentName=name)
 
 
 def check_version_id(version_id: str) -> None:

@@ -30,6 +30,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.append import Appender
 from s3d.agent.stores.local.expiration import Expiration
 from s3d.agent.stores.local.lookup import (
+    check_bypass,
     check_object_lock,
     check_version_id,
     condition_of,
@@ -163,6 +164,7 @@ class ObjectOps:
 
         def delete(tx: Transaction) -> Members:
             bucket = find_bucket(tx, request.bucket)
+            check_bypass(tx, bucket, request.input)
             return self._delete(tx, bucket, request.key, request.input, request.context)
 
         return S3Response(await self._index.write(delete, frees=True))
@@ -219,6 +221,7 @@ class ObjectOps:
     ) -> tuple[list[Members], list[Members]]:
         """The result for each key: rows of deleted ones, rows of errors."""
         bucket = find_bucket(tx, request.bucket)
+        check_bypass(tx, bucket, request.input)
         deleted, errors = [], []
         for one in objects:
             try:

@@ -29,6 +29,10 @@ CORS_METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD"})
 ENCRYPTION_ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
 BLOCKABLE_TYPES = frozenset({"NONE", "SSE-C"})
 
+_PROTOCOLS = (None, "http", "https")
+_CHECKED_BY_RULES = frozenset({"Protocol"})
+"""Enumerations whose unknown values have an error of their own."""
+
 LIFECYCLE_ACTIONS = frozenset(
     {
         "AbortIncompleteMultipartUpload",
@@ -46,6 +50,27 @@ def payload_of(request: S3Request[Members]) -> Any:
     if value is None:
         raise S3Error("MalformedXML")
     return value
+
+
+def checked_payload_of(request: S3Request[Members]) -> Any:
+    """The payload of a Put. Raises MalformedXML, also for a value that its enumeration lacks: a
+    store that kept it would not do what it says."""
+    value = payload_of(request)
+    given = service().input_of(request.op.name)
+    if not _has_known_values(given.members[str(given.payload)].shape, value):
+        raise S3Error("MalformedXML")
+    return value
+
+
+def _has_known_values(name: str, value: Any) -> bool:
+    shape = service().shapes[name]
+    if shape.enum:
+        return value in shape.enum or name in _CHECKED_BY_RULES
+    if shape.member is not None:
+        return all(_has_known_values(shape.member.shape, one) for one in value)
+    if not isinstance(value, Mapping):
+        return True
+    return all(_has_known_values(shape.members[key].shape, one) for key, one in value.items())
 
 
 def check_accelerate(configuration: Mapping[str, Any]) -> None:
@@ -108,7 +133,20 @@ def check_lifecycle(configuration: Mapping[str, Any]) -> None:
         if not LIFECYCLE_ACTIONS & rule.keys():
             message = "At least one action needs to be specified in a rule"
             raise S3Error("InvalidRequest", message)
+        _check_filter(rule.get("Filter") or {})
         _check_expiration(rule)
+
+
+def _check_filter(condition: Mapping[str, Any]) -> None:
+    """A filter has one condition, or several within And.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRuleFilter.html
+    """
+    if len(condition) > 1:
+        raise S3Error("MalformedXML")
+    names = [tag["Key"] for tag in (condition.get("And") or {}).get("Tags") or ()]
+    if len(names) > len(set(names)):
+        raise S3Error("InvalidRequest", "Duplicate Tag Keys are not allowed.")
 
 
 def _check_expiration(rule: Mapping[str, Any]) -> None:
@@ -121,6 +159,8 @@ def _check_expiration(rule: Mapping[str, Any]) -> None:
         if days is not None and days <= 0:
             message = f"'{member}' for {action} action must be a positive integer"
             raise S3Error("InvalidArgument", message)
+    if rule.get("NoncurrentVersionExpiration") == {}:
+        raise S3Error("MalformedXML")
     expiration = rule.get("Expiration") or {}
     if len({"Date", "Days", "ExpiredObjectDeleteMarker"} & expiration.keys()) > 1:
         raise S3Error("MalformedXML")
@@ -156,6 +196,7 @@ def check_website(configuration: Mapping[str, Any]) -> None:
         if others:
             message = f"RedirectAllRequestsTo cannot be provided with {', '.join(sorted(others))}"
             raise S3Error("InvalidArgument", message)
+        _check_protocol(configuration["RedirectAllRequestsTo"])
         return
     suffix = (configuration.get("IndexDocument") or {}).get("Suffix")
     if not suffix:
@@ -165,3 +206,29 @@ def check_website(configuration: Mapping[str, Any]) -> None:
         raise S3Error("InvalidArgument", message, ArgumentName="IndexDocument")
     if "/" in suffix:
         raise S3Error("InvalidArgument", "The IndexDocument Suffix is not well formed")
+    for rule in configuration.get("RoutingRules") or ():
+        _check_routing(rule)
+
+
+def _check_routing(rule: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_RoutingRule.html"""
+    redirect = rule.get("Redirect") or {}
+    if {"ReplaceKeyPrefixWith", "ReplaceKeyWith"} <= redirect.keys():
+        message = "You can only define ReplaceKeyPrefix or ReplaceKey but not both."
+        raise S3Error("InvalidRequest", message)
+    if rule.get("Condition") == {}:
+        message = (
+            "Condition cannot be empty. To redirect all requests without a condition, the "
+            "condition element shouldn't be present."
+        )
+        raise S3Error("InvalidRequest", message)
+    _check_protocol(redirect)
+
+
+def _check_protocol(redirect: Mapping[str, Any]) -> None:
+    if redirect.get("Protocol") not in _PROTOCOLS:
+        message = (
+            "Invalid protocol, protocol can be http or https. If not defined the protocol will be "
+            "selected automatically."
+        )
+        raise S3Error("InvalidRequest", message)

@@ -218,7 +218,7 @@ class SettingOps:
     @operation(*(setting.put for setting in SETTINGS))
     async def put_setting(self, request: S3Request[Members]) -> S3Response[Members]:
         setting = _BY_OPERATION[request.op.name]
-        value = rules.payload_of(request)
+        value = rules.checked_payload_of(request)
         if setting.check is not None:
             setting.check(value)
         given = request.input

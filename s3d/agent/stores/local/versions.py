@@ -40,6 +40,9 @@ class VersionOps:
     async def put_bucket_versioning(self, request: S3Request[Members]) -> S3Response[Members]:
         configuration = request.input.get("VersioningConfiguration") or {}
         status = configuration.get("Status")
+        if status is None:
+            message = "The Versioning element must be specified"
+            raise S3Error("IllegalVersioningConfigurationException", message)
         if status not in (ENABLED, SUSPENDED):
             raise S3Error("MalformedXML")
         if configuration.get("MFADelete") == ENABLED:

@@ -28,7 +28,7 @@ async def test_an_id_of_one_family_is_none_of_another(s3, bucket, index):
 
 async def test_the_id_in_the_query_is_that_in_the_document(s3, bucket):
     members = {"Bucket": bucket, "Id": "a", "MetricsConfiguration": {"Id": "b"}}
-    await s3.refused("InvalidConfigurationId", "PutBucketMetricsConfiguration", **members)
+    await s3.refused("IdMismatch", "PutBucketMetricsConfiguration", **members)
 
 
 async def test_a_family_has_a_limit(s3, bucket, monkeypatch):

@@ -115,6 +115,8 @@ async def test_ten_thousand_parts_are_listed_in_one_commit(s3, at, index):
     middle = 5_000 * MIN_PART
     span = f"bytes={middle - 3}-{middle + 2}"
     assert await s3.read(at["Bucket"], "k", Range=span) == PART[-3:] + PART[:3]
+    one_more = {"Body": b"x", "WriteOffsetBytes": 10_000 * MIN_PART}
+    await s3.refused("TooManyParts", "PutObject", Bucket=at["Bucket"], Key="k", **one_more)
 
 
 async def test_an_upload_is_aborted_only_if_it_began_at_the_time_that_is_named(s3, at):
