@@ -87,8 +87,8 @@ _REMEDIES = {
 }
 
 
-def mount_text(status: MountStatus) -> str:
-    """A mount in one line, with what needs attention, and the command that helps."""
+def counts(status: MountStatus) -> list[str]:
+    """What is open and what waits below a mount, with the command that helps."""
     numbers = {
         "open": status.open_files,
         "pending": status.pending,
@@ -96,14 +96,14 @@ def mount_text(status: MountStatus) -> str:
         "failed": status.failed,
         "in conflict": status.conflicts,
     }
-    parts = [
-        shown_part(status),
-        *(
-            f"{number} {name}{_REMEDIES.get(name, '')}"
-            for name, number in numbers.items()
-            if number
-        ),
+    return [
+        f"{number} {name}{_REMEDIES.get(name, '')}" for name, number in numbers.items() if number
     ]
+
+
+def mount_text(status: MountStatus) -> str:
+    """A mount in one line, with what needs attention, and the command that helps."""
+    parts = [shown_part(status), *counts(status)]
     if status.read_only:
         parts.insert(1, "read-only")
     if status.state != "mounted":

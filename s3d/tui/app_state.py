@@ -226,7 +226,7 @@ def _needs_attention(mount: MountStatus) -> bool:
 
 
 def _mount_trouble(mount: MountStatus) -> Trouble:
-    return Trouble("mount", mount_text(mount), "dashboard", command="s3d mount ls")
+    return Trouble("mount", mount_text(mount), "dashboard", mount.dir, command="s3d mount ls")
 
 
 _STUCK = ("failed", "conflict")

@@ -14,6 +14,7 @@ from s3d.tui.cli_equivalent import command
 from s3d.tui.control_paths import bucket_path
 from s3d.tui.host import Host
 from s3d.tui.places import Place, parse_place
+from s3d.tui.screens.mounts_screen import MountsScreen, absolute, unmount
 
 SCHEME = "s3://"
 USAGES = {
@@ -31,6 +32,8 @@ USAGES = {
     "queue resume": "queue resume",
     "queue retry": "queue retry",
     "presign": "presign BUCKET/KEY",
+    "mount ls": "mount ls",
+    "umount": "umount DIR",
     "status": "status",
     "transfers": "transfers",
     "cache": "cache",
@@ -86,6 +89,8 @@ class CommandLine:
             self._host.main.show_tab(_TABS[verb])
         elif verb == "ls":
             self._go_to(words[0] if words else "")
+        elif verb == "mount ls":
+            self._host.push_screen(MountsScreen())
         elif self._host.actions.may_write():
             self._write(verb, words, is_recursive=is_recursive)
 
@@ -94,6 +99,8 @@ class CommandLine:
         if verb.startswith("queue"):
             is_retry = verb == "queue retry"
             actions.retry_queue() if is_retry else actions.change_queue(verb.split()[1])
+        elif verb == "umount":
+            unmount(self._host, absolute(words[0]))
         elif verb in ("cp", "mv"):
             self._copy(verb, words, is_recursive=is_recursive)
         elif verb in ("mb", "rb"):

@@ -78,6 +78,7 @@ class DemoAgent:
         self.transfers = values.transfers()
         self.pins = [Pin("pix", prefix="photos/2024/")]
         self.folders = values.folders()
+        self.mounts = values.mounts()
         self.tags = {"album": "2025"}
         self.properties = {each.name: each for each in values.properties()}
         self.deleted: set[tuple[str, str]] = set()
@@ -177,6 +178,8 @@ class DemoAgent:
             self.pins += [pin] if place.endswith(":pin") else []
         if place == "/v1/cache:prefetch":
             return PrefetchStatus("1", body.bucket, body.prefix)
+        if place == "/v1/mounts:unmount":
+            self.mounts = [each for each in self.mounts if each.dir != body.dir]
         if method == "DELETE" and place.endswith("/object"):
             self.deleted.add((place.split("/")[3], words["key"]))
         return {}
@@ -229,7 +232,7 @@ class DemoAgent:
                 misses=14_000, hit_bytes=90 * GIB, fetched_bytes=12 * GIB, evictions=312,
                 saved_requests=81_204, saved_bytes=88 * GIB, saved_cost=7.95,
             ),
-            sync=self.folders,
+            sync=self.folders, mounts=self.mounts,
         )  # fmt: skip
 
     def _share(self, state: str) -> Totals:

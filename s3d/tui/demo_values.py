@@ -20,6 +20,7 @@ from s3d.shared.control import (
     ObjectInfo,
 )
 from s3d.shared.diagnostics import LogLine, LogList, Samples, SettingInfo, SettingList
+from s3d.shared.mounting import MountStatus
 from s3d.shared.syncing import (
     Conflict,
     ConflictDiff,
@@ -239,6 +240,12 @@ def entries() -> list[CacheEntry]:
         CacheEntry(bucket, key, int(size), int(size * part), '"e"', NOW - 120, pinned)
         for bucket, key, size, part, pinned in rows
     ]
+
+
+def mounts() -> list[MountStatus]:
+    """One of all buckets that programs use, and one of a prefix."""
+    photos = MountStatus("/home/me/photos", "pix", "photos/", read_only=True, from_file=True)
+    return [MountStatus("/home/me/S3", open_files=2, pending=1, from_file=True), photos]
 
 
 def folders() -> list[FolderStatus]:

@@ -170,13 +170,14 @@ SCENES: dict[str, tuple[type[DemoAgent], str, Act, dict[str, object]]] = {
     "logs-lost": (DemoAgent, "6", lost, {}),
     "keys": (DemoAgent, "3", keys("question_mark"), {}),
     "settings": (DemoAgent, "1", keys("comma"), {}),
+    "mounts": (DemoAgent, "1", keys("M"), {}),
 }  # fmt: skip
 
 
 IN_SMALLEST = (
     "dashboard", "dashboard-offline", "absent", "buckets-level", "buckets-inspector",
     "buckets-delete", "buckets-download", "buckets-versions", "transfers", "transfers-offline",
-    "cache", "sync", "sync-form", "sync-conflicts", "logs", "settings",
+    "cache", "sync", "sync-form", "sync-conflicts", "logs", "settings", "mounts",
 )  # fmt: skip
 CASES = [
     *((scene, size) for scene in SCENES for size in SIZES),

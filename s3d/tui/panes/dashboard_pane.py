@@ -22,6 +22,7 @@ from s3d.tui.panes.folder_rows import folder_line
 from s3d.tui.panes.next_steps import NextSteps
 from s3d.tui.panes.pane import Pane
 from s3d.tui.panes.queue_box import paused_text
+from s3d.tui.screens.mounts_screen import MountsScreen
 from s3d.tui.table import Row, Table
 from s3d.tui.tabs import key_of
 from s3d.tui.text_widgets import Box
@@ -33,6 +34,8 @@ MAX_CHART = 60
 _TIGHT, _WITH_FOLDERS = 22, 19
 """Rows of the terminal below which boxes have one line less, and folders have no box: the table of
 what needs attention gets the room."""
+_WITH_MOUNTS = 28
+"""Rows of the terminal from which on each mount has a line."""
 _WIDE_DELAY = 46
 """Cells of a box in which the names of the quantiles have room."""
 
@@ -43,6 +46,7 @@ class DashboardPane(Pane):
     FOCUS = "#attention"
     WRITES = frozenset(("pause_all",))
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("M", "mounts", "Mounts", id="dashboard.mounts"),
         Binding("P", "pause_all", "Pause all", id="dashboard.pause_all"),
         Binding("y", "copy", "Copy endpoint", id="dashboard.copy"),
     ]
@@ -71,6 +75,9 @@ class DashboardPane(Pane):
     def on_table_opened(self, event: Table.Opened) -> None:
         """Show the row where the trouble can be resolved."""
         trouble = self._troubles[int(event.row.partition(" ")[2])]
+        if trouble.kind == "mount":
+            self.action_mounts(trouble.row)
+            return
         self.host.main.show_row(trouble.tab, trouble.row)
 
     @property
@@ -84,6 +91,10 @@ class DashboardPane(Pane):
 
     def action_pause_all(self) -> None:
         self.host.actions.toggle_queue()
+
+    def action_mounts(self, folder: str = "") -> None:
+        """folder: the mount that the cursor is on."""
+        self.host.push_screen(MountsScreen(folder))
 
     def action_copy(self) -> None:
         self.host.messages.copy(self.state.endpoint)
@@ -231,8 +242,19 @@ class DashboardPane(Pane):
         width = box.size.width
         lines = [folder_line(folder, width, self.glyphs) for folder in self.state.folders]
         lines = lines or ["No sync folders yet: press 5, then n"]
-        mounts = [] if self.state.status is None else self.state.status.mounts
-        box.put(*lines, *(safe(f"mount  {mount_text(each)}") for each in mounts))
+        box.put(*lines, *self._mount_lines())
+
+    def _mount_lines(self) -> list[str]:
+        """One for each mount, or for all of them where there is little room."""
+        mounts, height = (
+            self.state.status.mounts if self.state.status else [],
+            self.host.size.height,
+        )
+        if height >= _WITH_MOUNTS:
+            return [safe(f"mount  {mount_text(each)}") for each in mounts]
+        return (
+            [f"{count(len(mounts), 'mount')}: M shows them"] if mounts and height >= _TIGHT else []
+        )
 
 
 def _latency(seconds: float) -> str:

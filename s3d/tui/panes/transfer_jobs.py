@@ -66,7 +66,8 @@ def listed(transfers: Sequence[Transfer], expanded: Collection[str]) -> list[Lis
     alone = []
     for each in transfers:
         upload = _upload_of(each, uploads) if each.kind == "push" else ""
-        parts[upload].append(each) if upload else alone.append(to_the_remote(each))
+        parts[upload].append(each) if upload else alone.append(each)
+    alone = [to_the_remote(each, parts.get(each.id, [])) for each in alone]
     rows = []
     for each in sorted(alone, key=_rank):
         below, is_expanded = parts.get(each.id, []), each.id in expanded
@@ -90,13 +91,15 @@ def writes_of(transfers: Sequence[Transfer]) -> dict[str, list[Transfer]]:
     return parts
 
 
-def to_the_remote(transfer: Transfer) -> Transfer:
-    """An upload as the way from the file to the remote: what is still in the queue is not done."""
+def to_the_remote(transfer: Transfer, writes: Iterable[Transfer]) -> Transfer:
+    """An upload as the way from the file to the remote: what is still in the queue is not done, but
+    what is sent of it. writes: those listed that it has left."""
     pending = transfer.pending
     if not _has_pending(transfer) or pending is None:
         return transfer
     state = "running" if transfer.state == "done" else transfer.state
-    done = max(min(transfer.done, transfer.size) - pending.size, 0)
+    sent = sum(min(each.done, each.size) for each in writes if each.state == "running")
+    done = max(min(transfer.done, transfer.size) - max(pending.size - sent, 0), 0)
     return structs.replace(transfer, state=state, done=done, remaining=None)
 
 

@@ -94,7 +94,7 @@ def state_text(
     if state == "failed" and error is not None:
         return f"{sign} {'' if is_narrow else 'failed: '}{_failure_text(transfer)}"
     if state == "held":
-        return f"{sign} {'held by filter' if is_filtered(transfer) else 'paused'}"
+        return f"{sign} {_held_word(transfer)}"
     skipped = f", {transfer.files_skipped:,} skipped" if transfer.files_skipped else ""
     return f"{sign} {state}{skipped}"
 
@@ -112,6 +112,10 @@ def _running_text(transfer: Transfer, width: int, glyphs: Glyphs) -> str:
     share = min(transfer.done / transfer.size, 0.99)  # at 100 % it has ended
     drawn = f"{bar(share, _BAR_CELLS, glyphs)} " if width >= WIDE else ""
     return f"{drawn}{share:.0%}"
+
+
+def _held_word(transfer: Transfer) -> str:
+    return "held by filter" if is_filtered(transfer) else "paused"
 
 
 def _failure_text(transfer: Transfer) -> str:
@@ -169,7 +173,8 @@ def _advice(transfer: Transfer) -> list[str]:
 
 
 def _progress(transfer: Transfer, now: float) -> list[str]:
-    parts = [_STOPPING.get(transfer.stopping, transfer.state)]
+    word = _held_word(transfer) if transfer.state == "held" else transfer.state
+    parts = [_STOPPING.get(transfer.stopping, word)]
     if transfer.accepted:
         parts.append(f"accepted {moment(transfer.accepted)}")
     if transfer.done:

@@ -42,6 +42,13 @@ def test_an_upload_is_done_when_the_remote_has_it():
     assert (job.transfer.state, job.transfer.done) == ("done", 100)
 
 
+def test_what_is_sent_of_a_running_write_is_done():
+    running = transfer("3", "up/d", "running", done=25)
+    waiting = transfer("1", "up/a", done=10)
+    job = listed_in([folder(), running, waiting], "all", NameFilter(), ())[0]
+    assert (job.transfer.state, job.transfer.done) == ("running", 85)
+
+
 def test_actions_on_an_upload_that_only_waits_are_for_its_writes():
     found = writes_of([folder(), *WRITES])
     assert [each.id for each in found["t1"]] == ["1", "2", "3"]

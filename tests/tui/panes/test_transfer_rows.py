@@ -95,5 +95,6 @@ def test_a_failed_write_says_what_to_do():
 
 def test_a_held_write_says_why():
     assert transfer_details(transfer("held"), 0.0)[-1] == "Paused. p resumes."
+    assert transfer_details(transfer("held"), 0.0)[1].startswith("paused")
     filtered = transfer("held", error=TransferError("Filtered", "it matches *.tmp"))
     assert transfer_details(filtered, 0.0)[-1] == "Held by filter: it matches *.tmp"

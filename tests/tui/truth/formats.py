@@ -59,7 +59,7 @@ WORDS: Mapping[str, Mapping[Any, str]] = {
         "verifying": "↑ pending",
     },
     "transfer state": {
-        state: state for state in ("waiting", "running", "held", "failed", "verifying", "conflict")
+        state: state for state in ("waiting", "running", "failed", "verifying", "conflict")
     },
 }
 """Name of a format -> the word for each value. Here null has a word, too."""

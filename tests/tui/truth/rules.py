@@ -162,6 +162,9 @@ def _about(text: str, when: Any = bool) -> Rule:
 _TRANSFER = (
     _about("Transfer {.id}"),
     _about(_ABOUT + " {.state|transfer state} accepted {.accepted|time}", has_values(kind="push")),
+    _about(_ABOUT + " paused accepted {.accepted|time}", has_values(state="held", error=None)),
+    _about(_ABOUT + " held by filter accepted {.accepted|time}",
+           lambda each: each["state"] == "held" and each["error"]),
     _about(_ABOUT + " to {.target} {.state} accepted {.accepted|time}",
            has_values(kind="download")),
     _about("{.done|size} of {.size|size}"),
