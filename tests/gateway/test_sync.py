@@ -14,6 +14,7 @@ import pytest
 
 from s3d.shared.errors import S3dError
 from tests.gateway.devices import NAME, Device, objects, settle, until
+from tests.peers.policy import PolicyServer, in_a_thread
 from tests.peers.proxy import Drop, Fault, Head
 
 
@@ -261,6 +262,38 @@ def test_what_is_excluded_is_left_alone(make_device, remote, sync_bucket):
     settle(a)
     assert set(objects(remote, sync_bucket)) == {"a.txt", ".s3dignore", "d.tmp", "e.txt"}
     assert set(a.tree()) == {"a.txt", "b.tmp", "build/c.txt", ".s3dignore"}
+
+
+def test_a_policy_decides_what_is_synced_in_both_directions(make_device, remote, sync_bucket):
+    with in_a_thread(PolicyServer()) as server:
+        a = make_device("a").start(S3D_OPA_URL=server.url, S3D_SYNC_FOLDER_FILTER="!*.tmp")
+        a.write("a.txt", "1")
+        a.write("large.bin", "2" * 2_000)
+        a.write("b.tmp", "3")
+        for key, tags in (("draft.txt", "draft=1"), ("from.txt", ""), ("c.tmp", "")):
+            remote.put_object(Bucket=sync_bucket, Key=key, Body=b"4", Tagging=tags)
+        settle(a)
+        assert set(objects(remote, sync_bucket)) == {"a.txt", "draft.txt", "from.txt", "c.tmp"}
+        assert set(a.tree()) == {"a.txt", "large.bin", "b.tmp", "from.txt"}
+
+
+def test_without_a_decision_of_the_policy_nothing_moves_and_nothing_is_forgotten(
+    make_device, remote, sync_bucket
+):
+    with in_a_thread(PolicyServer()) as server:
+        a = make_device("a").start(S3D_OPA_URL=server.url)
+        a.write("a.txt", "1")
+        settle(a)
+        server.failure = "500"
+        a.write("a.txt", "22")
+        remote.put_object(Bucket=sync_bucket, Key="b.txt", Body=b"4")
+        with pytest.raises(S3dError, match="the policy cannot be evaluated"):
+            a.now()
+        assert objects(remote, sync_bucket) == {"a.txt": b"1", "b.txt": b"4"}
+        server.failure = ""
+        until(lambda: "b.txt" in a.tree(), a.root)
+        settle(a)
+        assert objects(remote, sync_bucket) == a.tree() == {"a.txt": b"22", "b.txt": b"4"}
 
 
 @pytest.mark.parametrize(("mode", "wanted"), [("backup", {"here"}), ("mirror", {"here", "there"})])

@@ -57,6 +57,7 @@ from s3d.agent.stores.write_queue.queue_status import QueueParts, queue_status
 from s3d.agent.transfers.store_migration import Migration
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError
+from s3d.shared.filters.expression import EVERYTHING
 from s3d.shared.paths import Places
 from s3d.shared.text import count
 from s3d.shared.transfers import RemoteStatus, Totals
@@ -76,6 +77,7 @@ class Gateway:
     staging: Embedded | None
     cache: CacheParts | None
     push_policy: UsePolicy
+    sync_policy: UsePolicy
     """The writes to push."""
     events: Events
     migration: Migration
@@ -224,6 +226,7 @@ async def open_gateway(
             use=UsePolicies(
                 cache=UsePolicy("cache", config.read_cache.filter, tags.of, policy=policy),
                 push=UsePolicy("push", config.write_queue.filter, tags.of, UPLOAD, policy),
+                sync=UsePolicy("sync", EVERYTHING, tags.of, policy=policy),
             ),
         )
         constructed = construct_layers(layers.table(), remote, partial(count_layer, registry))
@@ -243,6 +246,7 @@ async def open_gateway(
             staging=None if queue_files is None else queue_files[1],
             cache=cache,
             push_policy=layers.use.push,
+            sync_policy=layers.use.sync,
             events=events,
             migration=Migration(
                 partial(_embedded, places.store_dir),

@@ -84,6 +84,7 @@ def open_folders(
         own_mounts=own_mounts or OwnMounts(),
         receipts=None if uploads is None else uploads.writer,
         rules=None if uploads is None else uploads.rules,
+        policy=None if gateway is None else gateway.sync_policy,
     )  # fmt: skip
     folders = Folders(around, config.sync_folders)
     _report_folders(around.registry, folders)

@@ -12,7 +12,8 @@ import time
 import uuid
 
 RESERVED = ".s3d"
-"""The one name in a folder that is ours; and below the prefix, for probes and the marker."""
+"""The one name that is ours, at every level: in a sync folder for its stage and trash, below a
+prefix for probes, the marker and heartbeats."""
 MARKER = f"{RESERVED}/changes"
 """The key of a marker object below its prefix: agent/remote_changes."""
 LONGEST_NAME, LONGEST_KEY, LONGEST_PATH = 255, 1024, 4095
@@ -35,7 +36,7 @@ def is_probe_key(key: str) -> bool:
 def why_no_path(path: str) -> str:
     """Why no file can have the path that a key stands for; "" when one can."""
     parts = path.removesuffix("/").split("/")
-    if parts[0] == RESERVED:
+    if RESERVED in parts:
         return "the name .s3d is reserved"
     if "\0" in path:
         return "a file name cannot contain NUL"
@@ -57,9 +58,12 @@ def is_marker(key: str) -> bool:
 
 
 def is_reserved(path: str) -> bool:
-    """Whether a path below a prefix is s3d's own. Further down only a marker is: there may be
-    another sync folder's prefix."""
-    return path == RESERVED or path.startswith(RESERVED + "/") or is_marker(path)
+    """Whether a path in a sync folder, or a key, is s3d's own.
+
+    At every level: another prefix, with its probes and its marker, may begin further down, and so
+    may the copy of another sync folder, with its trash.
+    """
+    return RESERVED in path and RESERVED in path.split("/")
 
 
 def why_no_key(path: str, prefix: str) -> str:

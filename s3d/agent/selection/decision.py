@@ -14,7 +14,7 @@ from s3d.shared.filters.terms import FilterSubject
 ENTRY = "s3d/filter/decision"
 """Path of the rule whose value is the decision."""
 
-Use = Literal["push", "cache"]
+Use = Literal["push", "cache", "sync"]
 """The use of an object that the decision is about."""
 
 Document = Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Which objects one use (pushing, caching) includes: a filter, an overriding tag, a policy.
+"""Which objects a use (pushing, caching, syncing) includes: a filter, an overriding tag, a policy.
 
 The tags of the bucket are fetched only when the verdict depends on them. What is unknown even then
 is excluded, with a reason.
@@ -54,7 +54,7 @@ class UsePolicy:
         if override == "false":
             return f"its tag {self.tag} is false"
         if overruled or override == "true":
-            return await self._policy_reason(subject)
+            return await self._held_by_policy(subject)
         decision = self.filter.explain(subject)
         if decision.verdict is Verdict.UNKNOWN and decision.missing & Attributes.BUCKET_TAGS:
             try:
@@ -67,10 +67,20 @@ class UsePolicy:
         # An object that is excluded now can be included later; a push cannot be undone.
         if decision.verdict is not Verdict.INCLUDE:
             return decision.why
-        return await self._policy_reason(subject)
+        return await self._held_by_policy(subject)
 
-    async def _policy_reason(self, subject: FilterSubject) -> str:
+    async def _held_by_policy(self, subject: FilterSubject) -> str:
         """Why the policy excludes it; a policy that is unavailable excludes everything."""
+        try:
+            return await self.policy_reason(subject)
+        except PolicyUnavailable as error:
+            return f"the policy cannot be evaluated: {error}"
+
+    async def policy_reason(self, subject: FilterSubject) -> str:
+        """Why the policy excludes the object; "" when it includes it.
+
+        Raises PolicyUnavailable, and S3Error when the remote is unreachable.
+        """
         if self.policy is None:
             return ""
         if subject.bucket_tags is None:
@@ -79,15 +89,10 @@ class UsePolicy:
             except S3Error as error:
                 if classify(error) in _TEMPORARY:
                     raise
-        try:
-            decision = await self.policy.decide(document_of(self.use, subject))
-        except PolicyUnavailable as error:
-            return f"the policy cannot be evaluated: {error}"
-        return (
-            ""
-            if decision.include
-            else f"the policy excludes it: {decision.reason or '(no reason)'}"
-        )
+        decision = await self.policy.decide(document_of(self.use, subject))
+        if decision.include:
+            return ""
+        return f"the policy excludes it: {decision.reason or '(no reason)'}"
 
 
 class UsePolicies(NamedTuple):
@@ -95,3 +100,5 @@ class UsePolicies(NamedTuple):
 
     cache: UsePolicy
     push: UsePolicy
+    sync: UsePolicy
+    """Has no filter of its own: each sync folder has one."""

@@ -173,7 +173,7 @@ def _paths(root: Path) -> Iterator[str]:
         for entry in entries:
             path = above + entry.name
             if entry.is_dir(follow_symlinks=False):
-                if path != RESERVED:
+                if entry.name != RESERVED:
                     waiting.append(f"{path}/")
             elif entry.is_file(follow_symlinks=False):
                 yield path

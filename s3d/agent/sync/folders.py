@@ -32,6 +32,7 @@ from s3d.shared.syncing import FolderStatus
 if TYPE_CHECKING:
     from s3d.agent.receipts.receipt_writer import ReceiptWriter
     from s3d.agent.receipts.upload_rules import UploadRules
+    from s3d.agent.selection.use_policy import UsePolicy
     from s3d.agent.sync.folder import SyncFolder
     from s3d.agent.sync.open_folder import FolderSettings
 
@@ -70,6 +71,8 @@ class SyncContext:
     receipts: ReceiptWriter | None = None
     rules: UploadRules | None = None
     """Which uploads get a receipt, and when files are evicted."""
+    policy: UsePolicy | None = None
+    """Decides on what the filter of a folder includes."""
 
 
 class Folders:
@@ -165,6 +168,7 @@ class Folders:
             registry=around.registry,
             receipts=around.receipts,
             rules=around.rules,
+            policy=around.policy,
         )
 
     def preview_settings(self, config: SyncFolderConfig) -> FolderSettings:

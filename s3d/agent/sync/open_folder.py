@@ -19,6 +19,7 @@ from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.receipts.receipt_writer import ReceiptWriter
 from s3d.agent.receipts.upload_rules import UploadRules
 from s3d.agent.s3.listing import BYTES
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.conflict_diff import diff_conflict
@@ -68,6 +69,8 @@ class FolderSettings:
     receipts: ReceiptWriter | None = None
     """Writes the receipts of uploads; None: there are none, and nothing is evicted."""
     rules: UploadRules | None = None
+    policy: UsePolicy | None = None
+    """Decides on what the filter includes; None: the filter alone decides."""
 
     @property
     def remote_place(self) -> str:
@@ -124,7 +127,7 @@ def open_folder(
     if settings.parts is not None:
         tree.part_size = settings.parts.part_size
     ignore = Ignore(tree.root)
-    selection = Selection(objects, config.bucket, config.prefix, ignore, config.filter)
+    selection = _selection(settings, ignore)
     room = Room(tree.root, config.max_size, config.max_files)
     settled = partial(is_quiet, clock=clock)
     policy = SyncPolicy(
@@ -149,6 +152,14 @@ def open_folder(
     return OpenFolder(tree, passes, watcher, Trash(tree, executor, trash_clock), eviction)
 
 
+def _selection(settings: FolderSettings, ignore: Ignore) -> Selection:
+    config, policy = settings.config, settings.policy
+    return Selection(
+        settings.objects, config.bucket, config.prefix, ignore, config.filter,
+        policy=None if policy is None or policy.policy is None else policy,
+    )  # fmt: skip
+
+
 def own_paths(settings: FolderSettings) -> Iterable[str]:
     """Paths of the objects that have a pending write in this agent."""
     start = len(settings.config.prefix)
@@ -166,7 +177,7 @@ async def preview(settings: FolderSettings) -> list[Step]:
     found = [row async for page in remote_tree.listing() for row in page]
     ignore = Ignore(config.path)
     ignore.refresh()
-    selection = Selection(settings.objects, config.bucket, config.prefix, ignore, config.filter)
+    selection = _selection(settings, ignore)
     is_there = config.path.is_dir()
     empty = tempfile.mkdtemp(prefix="s3d-") if not is_there else ""
     tree = FolderTree(Path(empty) if empty else config.path, own=False)

@@ -1,4 +1,4 @@
-"""What is synced: the folder's filter, .s3dignore, the tag s3d.sync, and the space limits."""
+"""What is synced: the folder's filter, .s3dignore, a policy, the tag s3d.sync, and the room."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from msgspec.structs import replace
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.path_names import is_reserved
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.selection.decision import PolicyUnavailable
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.disk import Disk
 from s3d.agent.sync.ignore_files import IGNORE_FILE, Ignore
+from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, is_folder
 from s3d.agent.sync.reasons import translate_errors
 from s3d.shared.control import ObjectInfo
@@ -21,6 +24,7 @@ from s3d.shared.filters.terms import Attributes, FilterSubject
 
 TAG = "s3d.sync"
 """Tag of an object: false, it is not synced."""
+_ALL_OF_OBJECT = Attributes.TAGS | Attributes.HEADERS | Attributes.METADATA
 QUIET, QUIET_LARGE, LARGE = 1.0, 2.0, 64 << 20
 """Seconds for which a file must not have been written to; longer above so many bytes."""
 FLOOR, FLOOR_SHARE = 1 << 30, 0.05
@@ -31,8 +35,9 @@ class Selection:
     """What of a folder is synced."""
 
     def __init__(self, objects: S3Client, bucket: str, prefix: str, ignore: Ignore,
-                 filter: Filter = EVERYTHING) -> None:  # fmt: skip
-        self.filter, self.ignore = filter, ignore
+                 filter: Filter = EVERYTHING, *,
+                 policy: UsePolicy | None = None) -> None:  # fmt: skip
+        self.filter, self.ignore, self._policy = filter, ignore, policy
         self._objects, self._bucket, self._prefix = objects, bucket, prefix
         self._known: dict[tuple[str, str], str] = {}
         """Path and ETag -> the reason of an exclusion that needed a request to the remote."""
@@ -50,17 +55,19 @@ class Selection:
         if self.ignore.matches(path):
             return f"{IGNORE_FILE} excludes it"
         etag = remote.etag if remote is not None else ""
-        if (path, etag) in self._known:
-            return self._known[path, etag]
-        if self.filter is EVERYTHING or is_folder(path):
-            return ""
-        return await self._filtered(path, local, remote)
+        why = self._known.get((path, etag))
+        if is_folder(path):
+            return why or ""
+        if why is None:
+            why = "" if self.filter is EVERYTHING else await self._filtered(path, local, remote)
+        if why or self._policy is None:
+            return why
+        return await self._policy_reason(self._policy, self._subject(path, local, remote), remote)
 
     async def _filtered(
         self, path: str, local: LocalEntry | None, remote: RemoteEntry | None
     ) -> str:
-        size = remote.size if remote is not None else local.signature.size if local else 0
-        subject = FilterSubject(bucket=self._bucket, key=self._prefix + path, size=size, path=path)
+        subject = self._subject(path, local, remote)
         decision = self.filter.explain(subject)
         if decision.verdict is Verdict.UNKNOWN:
             with translate_errors():
@@ -70,6 +77,27 @@ class Selection:
         if remote is not None and remote.etag:
             self._remember(path, remote.etag, why)
         return why
+
+    async def _policy_reason(
+        self, policy: UsePolicy, subject: FilterSubject, remote: RemoteEntry | None
+    ) -> str:
+        """Why the policy excludes it. Not remembered: a policy changes without a trace here.
+
+        Raises Unavailable when there is no decision: an exclusion would drop what is known of the
+        path, and a later pass would take an old file for a new one.
+        """
+        try:
+            with translate_errors():
+                subject = await self._all_of(subject, _ALL_OF_OBJECT, remote)
+                return await policy.policy_reason(subject)
+        except PolicyUnavailable as error:
+            raise Unavailable(f"the policy cannot be evaluated: {error}") from error
+
+    def _subject(
+        self, path: str, local: LocalEntry | None, remote: RemoteEntry | None
+    ) -> FilterSubject:
+        size = remote.size if remote is not None else local.signature.size if local else 0
+        return FilterSubject(bucket=self._bucket, key=self._prefix + path, size=size, path=path)
 
     async def _all_of(
         self, subject: FilterSubject, missing: Attributes, remote: RemoteEntry | None

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from s3d.agent.core.path_names import LONGEST_KEY, RESERVED, why_no_key
+from s3d.agent.core.path_names import LONGEST_KEY, is_reserved, why_no_key
 from s3d.agent.sync.file_content import signature_of
 from s3d.agent.sync.path_state import NO_BYTES, SPECIAL, STRANGE_TIME, SYMLINK, LocalEntry, fits
 from s3d.shared.text import printable_path
@@ -103,7 +103,7 @@ class Walk:
         self, fd: int, path: str, entry: os.DirEntry[str]
     ) -> LocalEntry | tuple[int, list[tuple[str, os.DirEntry[str]]]] | None:
         """A folder's descriptor and entries; its trouble; None when it is left out or gone."""
-        if path == RESERVED + "/" or self._skip(path):
+        if is_reserved(path) or self._skip(path):
             return None
         trouble = why_no_key(path, self._prefix)
         if trouble:

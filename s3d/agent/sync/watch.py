@@ -16,7 +16,7 @@ from pathlib import Path
 
 import watchfiles
 
-from s3d.agent.core.path_names import RESERVED
+from s3d.agent.core.path_names import RESERVED, is_reserved
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Watcher:
         found = {path.removeprefix(root) for path in raw if path.startswith(root)}
         if any(path.startswith(RESERVED + "/") for path in found):
             self._canary.set()
-        mine = {path for path in found if path.split("/", 1)[0] != RESERVED}
+        mine = {path for path in found if not is_reserved(path)}
         if len(found) >= MANY:
             self._tell(None)
         elif mine:

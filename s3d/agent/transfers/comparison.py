@@ -17,6 +17,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.path_names import is_reserved
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync.decide import is_mass_deletion
 from s3d.agent.transfers.items import Item, below, item_of_file, items_of
@@ -136,7 +137,7 @@ async def changed_items(
 async def _sources(request: TransferRequest, objects: S3Client) -> AsyncIterator[Named]:
     async for item in items_of(request, objects):
         name = name_of(request, item.key)
-        if not _is_marker(name, item):
+        if not _has_no_counterpart(name, item):
             yield Named(name, item)
 
 
@@ -149,7 +150,7 @@ async def _targets(request: TransferRequest, objects: S3Client) -> AsyncIterator
         bucket, prefix = target_of(request, request.base)
         rows = _named(below(objects, bucket, prefix), prefix)
     async for row in rows:
-        if is_included(row.name) and not _is_marker(row.name, row.item):
+        if is_included(row.name) and not _has_no_counterpart(row.name, row.item):
             yield row
 
 
@@ -168,9 +169,10 @@ async def _local_targets(folder: str) -> AsyncIterator[Named]:
             yield Named(item.key.removeprefix(root), item)
 
 
-def _is_marker(name: str, item: Item) -> bool:
-    """What some programs put in place of a folder, which has no counterpart."""
-    return (not name or name.endswith("/")) and not item.size
+def _has_no_counterpart(name: str, item: Item) -> bool:
+    """What some programs put in place of a folder; and what is s3d's own, of which each side has
+    its own."""
+    return is_reserved(name) or ((not name or name.endswith("/")) and not item.size)
 
 
 async def pairs(

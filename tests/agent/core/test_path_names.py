@@ -83,8 +83,14 @@ def test_another_name_is_no_conflict_copy(path):
         ("x.s3d/changes", False),
         (".s3d/changes/x", False),
         (".s3d/probe", False),
+        ("team/.s3d/probe-x", False),
+        ("conf/.s3d/fleet/robot.json", False),
+        ("notes/.s3d/", False),
+        ("a/.s3d.txt", False),
+        ("a.s3d", False),
     ],
 )
 def test_which_keys_are_markers(key, expected):
     assert is_marker(key) is expected
-    assert is_reserved(key) is (expected or key.startswith(".s3d/"))
+    assert is_reserved(key) is (".s3d" in key.split("/"))
+    assert (why_no_path(key) == "the name .s3d is reserved") is is_reserved(key)

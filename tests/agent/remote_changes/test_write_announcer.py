@@ -62,6 +62,16 @@ async def test_after_a_power_cut_others_list_again(remote, clock, tmp_path):
     assert reader.listener.listed == [PLACE]
 
 
+async def test_what_is_of_s3d_is_not_announced(remote, clock, tmp_path):
+    """The heartbeat of a prefix below would keep every device asking, once a minute."""
+    device = Device(remote, clock, announcer=announcer(tmp_path))
+    for path in ("conf/.s3d/fleet/robot.json", "team/.s3d/probe-1", "x"):
+        device.sources.announcer.begin([(BUCKET, f"p/{path}")])
+        device.sources.announcer.end([(BUCKET, f"p/{path}")], may_have_changed=True)
+    (exchange,) = device.sources.announcer.exchanges.values()
+    assert exchange.unannounced == ["x"]
+
+
 async def test_a_refused_write_is_not_announced(remote, clock, tmp_path):
     device = Device(remote, clock, announcer=announcer(tmp_path))
     for path, is_refused in (("p/refused", True), ("p/x", False)):

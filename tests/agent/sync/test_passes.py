@@ -1,5 +1,6 @@
 import pytest
 
+from s3d.agent.core.path_names import new_probe_key
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.interfaces import RootGone, Unavailable
@@ -79,3 +80,26 @@ async def test_one_path_that_cannot_be_asked_for_holds_up_no_other(passes, root,
         write(root, f"{number}")
     with pytest.raises(Unavailable):
         await passes.run(Scope(everything_here=True))
+
+
+async def test_what_is_of_s3d_stays_where_it_is_at_every_level(passes, root, objects):
+    """Probes, a marker and a heartbeat of prefixes below; the trash of a folder that was copied."""
+    passes.executor.policy = passes.executor.policy.__class__(passes.executor.policy.excluded)
+    own = [
+        f"{new_probe_key('team/')}-put",
+        "team/.s3d/changes",
+        "fleet/conf/.s3d/fleet/robot.json",
+    ]
+    for key in (*own, "team/plan.txt"):
+        await objects.put(BUCKET, key, BytesBody(b"1"))
+    write(root, "copied/.s3d/trash/secret.txt")
+    write(root, "copied/note.txt")
+    await passes.run(Scope(everything_here=True, bucket=True))
+    assert await keys(objects) == sorted([*own, "copied/note.txt", "team/plan.txt"])
+    paths = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    assert {path for path in paths if not path.startswith(".s3d/")} == {
+        "copied/.s3d/trash/secret.txt",
+        "copied/note.txt",
+        "team/plan.txt",
+    }
+    assert await planned(passes, Scope(touched=set(own), bucket=True)) == {}

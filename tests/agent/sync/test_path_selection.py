@@ -2,7 +2,10 @@ import pytest
 
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.s3.messages import BytesBody
+from s3d.agent.selection.decision import Decision, PolicyUnavailable
+from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.sync.ignore_files import Ignore
+from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.path_selection import LARGE, Room, Selection, is_quiet
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 from s3d.shared.filters.expression import EVERYTHING, Filter
@@ -105,3 +108,42 @@ def test_room_is_given_once(tmp_path):
 
 def test_the_disk_keeps_some_space(tmp_path):
     assert not Room(tmp_path, None, None).claim("a", 1 << 60)
+
+
+class Policy:
+    """Excludes drafts, and makes no decision while it is away."""
+
+    version, trouble = 0, ""
+
+    def __init__(self):
+        self.inputs, self.is_away = [], False
+
+    async def decide(self, document):
+        if self.is_away:
+            raise PolicyUnavailable("no answer")
+        self.inputs.append(document)
+        return Decision("draft" not in document["tags"], "no drafts")
+
+
+async def test_a_policy_is_asked_about_what_the_filter_includes(objects, tmp_path):
+    async def tags_of(bucket):
+        return {"team": "a"}
+
+    engine = Policy()
+    policy = UsePolicy("sync", EVERYTHING, tags_of, policy=engine)
+    terms = Filter.parse("!*/*.tmp")
+    selection = Selection(objects, BUCKET, "p/", Ignore(tmp_path), terms, policy=policy)
+    info = await objects.put(BUCKET, "p/d", BytesBody(b"1"), ObjectAttributes(tags={"draft": "1"}))
+    draft = RemoteEntry("d", info.etag, 1, 0.0)
+    for _ in range(2):  # what the filter remembers does not answer for the policy
+        assert "no drafts" in await selection.excluded("d", None, draft)
+    assert await selection.excluded("new", local("new", 7), None) == ""
+    assert await selection.excluded("x.tmp", local("x.tmp"), None)
+    assert await selection.excluded("folder/", None, None) == ""
+    assert [row["key"] for row in engine.inputs] == ["p/d", "p/d", "p/new"]
+    first, *_, last = engine.inputs
+    assert (first["op"], first["bucket_tags"], first["etag"]) == ("sync", {"team": "a"}, info.etag)
+    assert (last["tags"], last["size"]) == ({}, 7)
+    engine.is_away = True
+    with pytest.raises(Unavailable, match="the policy cannot be evaluated: no answer"):
+        await selection.excluded("new", local("new"), None)

@@ -134,6 +134,25 @@ async def test_rules_hold_for_both_sides(world):
     assert (job.state, await world.keys()) == ("done", ["p/a", "p/kept.log"])
 
 
+@pytest.mark.parametrize("direction", ["upload", "download"])
+async def test_what_is_of_s3d_is_neither_sent_nor_deleted(world, direction):
+    """Each side has its own: the marker and a heartbeat there, the trash of a sync folder here."""
+    tree(world.folder, plan="1", same="1")
+    for own in (".s3d", "team/.s3d"):
+        (world.folder / own).mkdir(parents=True)
+        (world.folder / own / "trash").write_text("1")
+    there = ["p/.s3d/changes", "p/team/.s3d/fleet/robot.json"]
+    for key in (*there, "p/same"):
+        await world.put(key, b"1")
+    sides = up(world) if direction == "upload" else down(world)
+    job = await world.do(direction, **sides, sync=SyncRules(delete=True))
+    assert job.state == "done"
+    sent = ["p/plan"] if direction == "upload" else []
+    assert await world.keys() == [there[0], *sent, "p/same", there[1]]
+    assert not (world.folder / ".s3d/changes").exists()
+    assert (world.folder / "team/.s3d/trash").exists()
+
+
 async def test_an_empty_source_empties_nothing_unless_approved(world):
     world.folder.mkdir()
     await world.put("p/k", b"1")
