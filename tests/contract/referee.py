@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 import pytest
 
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.contract.forwarding import Forwarding
 from tests.peers.servers import Peer
 

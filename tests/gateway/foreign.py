@@ -15,9 +15,10 @@ from typing import Any
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import Member, service
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.contract.cached import cache_before
 from tests.contract.client import Client
 from tests.contract.queued import Queue, queue_before

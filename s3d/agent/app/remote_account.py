@@ -23,7 +23,7 @@ from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.identity import (
     Certainty,
     RemoteIdentity,
@@ -32,6 +32,7 @@ from s3d.agent.stores.remote.identity import (
     match,
     new_identity,
 )
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.push.remote_gate import AccountUnknown
 

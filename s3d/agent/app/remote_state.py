@@ -30,7 +30,7 @@ from s3d.agent.app.remote_folders import (
 )
 from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.identity import (
     Certainty,
     RemoteIdentity,
@@ -40,6 +40,7 @@ from s3d.agent.stores.remote.identity import (
     new_identity,
     owner_of_key,
 )
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError
 from s3d.shared.paths import Places

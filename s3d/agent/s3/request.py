@@ -1,11 +1,12 @@
-"""Input members -> the query and headers of a request, for operations that have no document.
+"""Input members -> the query, the headers and the document of a request.
 
-The client half of the codec, as far as the agent asks a remote without aioboto3: object reads,
-writes, deletes and parts, whose members all travel in headers and the query.
+The client half of the codec, as far as the agent asks a remote without aioboto3. Streamed bodies
+are not touched.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from s3d.agent.s3 import scalars
+from s3d.agent.s3 import model_overrides, scalars, xml
 from s3d.agent.s3.model import Member, service
 
 Write = Callable[[Any], str]
@@ -41,11 +42,11 @@ def is_header_only(name: str) -> bool:
 
 
 def serialize_input(name: str, members: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:
-    """(raw query, headers with lower-case names) of the named operation, which is_header_only.
+    """(raw query, headers with lower-case names) of the named operation.
 
-    Bucket and Key are not in it, nor is the body. None and "" count as absent. Members that the
-    operation does not have are ignored; a time may be a text as it came from a client; a value
-    that no header can hold is ValueError.
+    Bucket and Key are not in it, nor is the body or the document. None and "" count as absent.
+    Members that the operation does not have are ignored; a time may be a text as it came from a
+    client; a value that no header can hold is ValueError.
     """
     plan = _plan(name)
     query = [plan.query] if plan.query else []
@@ -65,10 +66,59 @@ def serialize_input(name: str, members: Mapping[str, Any]) -> tuple[str, list[tu
     return "&".join(query), headers
 
 
+def serialize_document(name: str, members: Mapping[str, Any]) -> bytes:
+    """The document of the named operation, b"" when it has none or its member is absent.
+
+    Raises ValueError for a value that is not of its shape, or that XML cannot express: another text
+    in its place could name another key. An operation whose document is not one member has no plan
+    here, and is ValueError, too.
+    """
+    if is_header_only(name):
+        return b""
+    given = service().input_of(name)
+    if given.payload is None:
+        raise ValueError(f"the document of {name} is not one member")
+    member, value = given.members[given.payload], members.get(given.payload)
+    if value is None:
+        return b""
+    if service().shapes[member.shape].type == "string":
+        return str(value).encode()
+    write = xml.writer(
+        member.shape, member.location_name or given.payload, namespace=model_overrides.NAMESPACE
+    )
+    try:
+        return (xml.DECLARATION + write(_checked(member.shape, value))).encode()
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{given.payload} is not of its shape") from error
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value of a document's shape without members that are None. Raises TypeError for another
+    shape, and ValueError for text that XML 1.0 cannot express.
+
+    https://www.w3.org/TR/xml/#charsets
+    """
+    shape = service().shapes[name]
+    if shape.type == "structure":
+        if not isinstance(value, Mapping):
+            raise TypeError(name)
+        given = {member: inner for member, inner in value.items() if inner is not None}
+        members = shape.members
+        return {k: _checked(members[k].shape, v) for k, v in given.items() if k in members}
+    if shape.member is not None:
+        if not isinstance(value, list | tuple):
+            raise TypeError(name)
+        return [_checked(shape.member.shape, each) for each in value]
+    if isinstance(value, str) and _INEXPRESSIBLE.search(value):
+        raise ValueError("XML cannot express a character of the document")
+    return value
+
+
+_INEXPRESSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
 @cache
 def _plan(name: str) -> _Plan:
-    if not is_header_only(name):
-        raise ValueError(f"{name} has a document")
     given = service().input_of(name)
     places: dict[str, dict[str, tuple[str, Write]]] = {"header": {}, "querystring": {}}
     maps: dict[str, str] = {}

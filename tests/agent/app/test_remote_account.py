@@ -13,8 +13,9 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.identity import RemoteIdentity
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.write_queue.push.remote_gate import HELD, RemoteGate
 
 ONE = RemoteIdentity("one", "http://one", "http://one", ("K1",), "owner-1")

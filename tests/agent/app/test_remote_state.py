@@ -10,7 +10,8 @@ import pytest
 from s3d.agent.app.remote_folders import FILE, read_identity, write_identity
 from s3d.agent.app.remote_state import open_remote_state
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.shared.config.load import load_config
 from s3d.shared.errors import S3dError
 from s3d.shared.paths import find_places

@@ -16,7 +16,7 @@ from s3d.agent.remote_changes.sqs_client import (
     QueueRefused,
     SqsClient,
 )
-from s3d.agent.stores.remote.credential_provider import RemoteKey
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.agent.remote_changes.queue_server import serving_queue
 
 MOTO = os.environ.get("MOTO_SERVER") or shutil.which("moto_server")

@@ -1,7 +1,8 @@
-"""Requests of the agent that go through aioboto3: bucket configurations, and everything rare.
+"""Requests of the agent that go through aioboto3: those of directory buckets, and event streams.
 
-aioboto3 is imported and its client made at the first such call, in a thread: both together take
-most of a second.
+It opens the sessions that directory buckets are signed with. aioboto3 is imported and its client
+made at the first such call, in a thread: both together take most of a second, and 33 MiB.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateSession.html
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.addressing import Target
-from s3d.agent.stores.remote.credential_provider import DEFAULT_REGION
+from s3d.agent.stores.remote.direct_request import OF_THE_DOCUMENT, placed
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.loop_detection import HOPS, ViaTracker
 from s3d.agent.stores.remote.remote_connection import (
@@ -39,9 +40,6 @@ _request: ContextVar[S3Request[Any]] = ContextVar("request")
 
 _trace: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
 """The span that makes this request."""
-
-_OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
-"""Members about the document as the client wrote it; botocore writes another one."""
 
 
 class BotoCaller:
@@ -172,24 +170,13 @@ class BotoCaller:
 
 def for_boto(name: str, members: Members) -> Members:
     """Our input members in the form of boto3."""
-    dropped = () if is_header_only(name) else _OF_THE_DOCUMENT
+    dropped = () if is_header_only(name) else OF_THE_DOCUMENT
     given = {k: v for k, v in members.items() if v is not None and k not in dropped}
     if "CopySource" in given and isinstance(given["CopySource"], str):
         bucket, key, version = parse_copy_source(given["CopySource"])
         named = {"Bucket": bucket, "Key": key, "VersionId": version}
         given["CopySource"] = {k: v for k, v in named.items() if v}
     return given
-
-
-def placed(given: Members, region: str) -> Members:
-    """CreateBucket for AWS, where a region must be named unless it is us-east-1.
-
-    It is not sent to other servers: they have one region, maybe under another name.
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
-    """
-    if region == DEFAULT_REGION or given.get("CreateBucketConfiguration"):
-        return given
-    return {**given, "CreateBucketConfiguration": {"LocationConstraint": region}}
 
 
 def from_boto(request: S3Request[Any], output: Members) -> S3Response[Any]:

@@ -26,10 +26,10 @@ from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import sign
 from s3d.agent.stores.remote.addressing import AWS, Target, is_directory_bucket
-from s3d.agent.stores.remote.credential_provider import RemoteKey
 from s3d.agent.stores.remote.http_transport import as_unreachable
 from s3d.agent.stores.remote.remote_connection import RemoteConnection
 from s3d.agent.stores.remote.request_signer import is_signed
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 
 POOL = 32
 """Connections at the same time."""

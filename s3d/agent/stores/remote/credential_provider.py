@@ -2,8 +2,8 @@
 
 https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 botocore may read files, run a credential_process or call a metadata service, so it is only called
-in a thread; it is imported there too, at the first use. That takes a sixth of a second of CPU, so
-an agent whose key is in the environment does without it, and serves that much earlier.
+in a thread; it is imported there too, at the first use. An agent whose key needs no more than
+static_credentials.py does without it.
 """
 
 from __future__ import annotations
@@ -13,63 +13,25 @@ import logging
 import math
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from s3d.agent.core.failures import Reason, Unreachable
+from s3d.agent.stores.remote.static_credentials import (
+    DEFAULT_REGION,
+    RemoteKey,
+    static_key,
+    static_region,
+)
 from s3d.shared.masking import hide
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_REGION = "us-east-1"
 CHECK_INTERVAL = 60.0
 """Seconds between two checks of temporary credentials; botocore renews them ten to fifteen minutes
 before they expire."""
 RENEW_PAUSE = 10.0
 """Seconds between two resolutions of the whole chain."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteKey:
-    """An access key at the remote. The field names are those of botocore, whose signers use it."""
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-    account_id: str | None = None
-
-
-_TOKENS = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
-"""The first that is set counts."""
-_PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-_LEFT = ("AWS_CREDENTIAL_EXPIRATION", *_PROFILES)
-_FILES = {
-    "AWS_CONFIG_FILE": "~/.aws/config",
-    "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
-}
-"""Variable with the path of a file that may have a region -> the usual path."""
-
-
-def key_of_environment(environment: Mapping[str, str]) -> RemoteKey | None:
-    """The key; None: there is none, or it takes botocore, because it expires, or because a profile
-    is named, which has to exist."""
-    access_key = environment.get("AWS_ACCESS_KEY_ID", "")
-    secret_key = environment.get("AWS_SECRET_ACCESS_KEY", "")
-    if not (access_key and secret_key) or any(environment.get(name) for name in _LEFT):
-        return None
-    token = next((environment[name] for name in _TOKENS if environment.get(name)), None)
-    return RemoteKey(access_key, secret_key, token)
-
-
-def region_of_environment(environment: Mapping[str, str]) -> str:
-    """The region, DEFAULT_REGION if nothing names one; "": a file of AWS may have it."""
-    named = environment.get("AWS_DEFAULT_REGION", "")
-    if named or any(environment.get(name) for name in _PROFILES):
-        return named
-    paths = (environment.get(name) or usual for name, usual in _FILES.items())
-    has_file = any(os.path.exists(os.path.expanduser(path)) for path in paths)
-    return "" if has_file else DEFAULT_REGION
 
 
 Admit = Callable[[RemoteKey], Awaitable[bool]]
@@ -170,8 +132,8 @@ class CredentialProvider:
             raise Unreachable(Reason.CREDENTIALS, detail, sent=False) from error
 
     def _look_up(self) -> RemoteKey:
-        # A profile that is named in the settings comes before the environment.
-        key = None if self._profile else key_of_environment(os.environ)
+        # A provider that renews its keys goes on: another key may be of another account.
+        key = static_key(os.environ, self._profile) if self._provider is None else None
         if key is not None:
             hide(key.secret_key, key.token)
             return key
@@ -186,7 +148,7 @@ class CredentialProvider:
         return RemoteKey(frozen.access_key, frozen.secret_key, frozen.token)
 
     def _look_up_region(self) -> str:
-        region = "" if self._profile else region_of_environment(os.environ)
+        region = static_region(os.environ, self._profile)
         return region or self._session().get_config_variable("region") or DEFAULT_REGION
 
     def _session(self) -> Any:

@@ -11,12 +11,13 @@ import asyncio
 from s3d.agent.core.failures import FailureClass, Reason, Unreachable, classify
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.parse import parse_output
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.error_mapping import refused, unreachable
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_connection import RemoteConnection
 from s3d.agent.stores.remote.remote_messages import RemoteRequest, read_document
 from s3d.agent.stores.remote.response_proof import root_of
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 
 TIMEOUT = 5.0
 """Seconds for the whole call."""

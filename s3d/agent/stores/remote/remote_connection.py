@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from s3d.agent.core.failures import FailureClass, Refusal, Unreachable, classify
 from s3d.agent.stores.remote.addressing import Target
 from s3d.agent.stores.remote.client_span import ClientSpans
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.error_mapping import error_elements, retryable_redirect
 from s3d.agent.stores.remote.http_client import HttpClient
 from s3d.agent.stores.remote.http_transport import Settings
@@ -23,6 +23,7 @@ from s3d.agent.stores.remote.remote_messages import RemoteRequest, RemoteRespons
 from s3d.agent.stores.remote.request_signer import RequestSigner
 from s3d.agent.stores.remote.response_proof import Evidence
 from s3d.agent.stores.remote.response_verifier import ResponseVerifier
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 
 logger = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 One request takes these steps. All of them run on the event loop; -> marks what runs in a thread.
 
 1. call() chooses the way. A request that arrived over the wire and was not changed is forwarded as
-   it is, whatever operation it is (forward.py). Object reads, writes, deletes, parts and listings
-   of the agent become one signed request (direct_call.py). The rest goes through aioboto3
-   (boto_call.py) -> imported, and its client made, in a thread at the first such request.
+   it is, whatever operation it is (forward.py). Requests of the agent become one signed request
+   (direct_call.py). Those of directory buckets go through aioboto3 (boto_call.py) -> imported, and
+   its client made, in a thread at the first such request.
 2. The request is put together as a RemoteRequest: method, path, query, end-to-end headers and body
    (remote_messages.py). The last bytes of a streamed body are held back until its checksum and
    signature are verified (request_body.py) -> chunks over 64 KiB are hashed in a thread.
@@ -102,10 +102,8 @@ class RemoteStore:
             logger.debug("request to the remote", extra=subject_fields(request))
         if request.wire is not None:
             return forward(self._connection, request, self.agent)
-        if request.op.name in direct_call.OPERATIONS:
+        if direct_call.can_send(request):
             return direct_call.send(self._connection, request, self.via.header)
-        if request.op.name in direct_call.LISTING_OPERATIONS:
-            return direct_call.send_listing(self._connection, request, self.via.header)
         return self._boto.send(request)
 
     async def check_answering(self, seconds: float, since: float) -> None:

@@ -10,9 +10,10 @@ from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import sign
 from s3d.agent.stores.remote.addressing import AWS, Location, Target
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_messages import RemoteRequest
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 
 logger = logging.getLogger(__name__)
 

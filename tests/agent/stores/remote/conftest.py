@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.contract.client import Client
 from tests.peers.proxy import FaultyProxy
 from tests.peers.servers import Peer

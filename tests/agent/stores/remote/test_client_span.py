@@ -12,10 +12,11 @@ from s3d.agent.s3.messages import RequestContext, S3Request, WireRequest
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.client_span import ClientSpans, error_type, note_response
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.forward import end_to_end
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.agent.recorded_spans import RecordedSpans
 from tests.peers.proxy import FaultyProxy
 

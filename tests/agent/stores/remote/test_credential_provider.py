@@ -1,23 +1,14 @@
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-from botocore.session import Session
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.stores.remote import credential_provider
-from s3d.agent.stores.remote.credential_provider import (
-    DEFAULT_REGION,
-    CredentialProvider,
-    RemoteKey,
-    key_of_environment,
-    region_of_environment,
-)
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 
 HELPER = """
 import json, pathlib
@@ -154,53 +145,3 @@ async def test_another_key_is_used_only_once_it_is_admitted(
     assert await chain.renew()
     assert (await chain.key()).access_key == "B"
     assert seen == [(None, "A"), ("A", "B"), ("A", "B")]
-
-
-KEY = {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s"}
-EXPIRING = {**KEY, "AWS_SESSION_TOKEN": "t", "AWS_CREDENTIAL_EXPIRATION": "2099-01-01T00:00:00Z"}
-
-
-def session(env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    return Session()  # type: ignore[no-untyped-call]
-
-
-@pytest.mark.parametrize(
-    "env",
-    [
-        KEY,
-        {**KEY, "AWS_SESSION_TOKEN": "t"},
-        {**KEY, "AWS_SESSION_TOKEN": "t", "AWS_SECURITY_TOKEN": "first"},
-        {**KEY, "AWS_SESSION_TOKEN": "", "AWS_CREDENTIAL_EXPIRATION": ""},
-    ],
-)
-def test_the_key_of_the_environment_is_that_of_botocore(
-    env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = session(env, monkeypatch).get_credentials().get_frozen_credentials()
-    found = key_of_environment(os.environ)
-    assert found == RemoteKey(expected.access_key, expected.secret_key, expected.token)
-
-
-@pytest.mark.parametrize(
-    "env", [{}, {"AWS_ACCESS_KEY_ID": "A"}, {**KEY, "AWS_PROFILE": "work"}, EXPIRING]
-)
-def test_what_only_botocore_can_use_is_left_to_it(env: Mapping[str, str]) -> None:
-    assert key_of_environment(env) is None
-
-
-@pytest.mark.parametrize("env", [{}, {"AWS_DEFAULT_REGION": "eu-north-1"}])
-def test_the_region_of_the_environment_is_that_of_botocore(
-    env: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = session(env, monkeypatch).get_config_variable("region") or DEFAULT_REGION
-    assert region_of_environment(os.environ) == expected
-
-
-@pytest.mark.parametrize("name", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
-def test_a_file_may_have_the_region(name: str) -> None:
-    Path(os.environ[name]).write_text("[default]\nregion = eu-west-3\n")
-    assert Session().get_config_variable("region") == "eu-west-3"  # type: ignore[no-untyped-call]
-    assert region_of_environment(os.environ) == ""
-    assert region_of_environment({"AWS_PROFILE": "absent"}) == ""

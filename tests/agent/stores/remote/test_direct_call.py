@@ -17,11 +17,12 @@ from s3d.agent.core.failures import Refused
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, StreamBody
 from s3d.agent.s3.model import operations
+from s3d.agent.stores.remote.direct_call import can_send
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.client import Client
 from tests.gateway.conftest import peer_client, remote_settings
 from tests.peers.dialects import without_quotes, without_token
-from tests.peers.proxy import Drop, Fault, FaultyProxy
+from tests.peers.proxy import Drop, Fault, FaultyProxy, Page
 
 pytestmark = pytest.mark.slow
 
@@ -184,6 +185,7 @@ import asyncio, sys
 from s3d.agent.core.client import S3Client
 from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.direct_call import can_send
 from s3d.agent.stores.remote.remote_store import RemoteStore
 
 async def run(url, bucket):
@@ -231,3 +233,38 @@ async def test_a_listing_that_stops_in_the_middle_is_not_whole(faulty, faulty_se
     with pytest.raises(S3Error, match="truncated but has no continuation token"):
         await found.versions(bucket, limit=3)
     assert not (await found.page(bucket, limit=1_000)).cursor
+
+
+LATE = (
+    b"""  <?xml version="1.0"?><Error><Code>InternalError</Code><Message>late</Message></Error>"""
+)
+
+
+@pytest.mark.parametrize("code", ["InternalError", "NoSuchUpload"])
+async def test_an_error_after_status_200_is_an_error(
+    faulty: RemoteStore, faulty_seaweedfs: FaultyProxy, new_bucket: str, code: str
+) -> None:
+    page = Page(200, LATE.replace(b"InternalError", code.encode()))
+    faulty_seaweedfs.inject(Fault(page=page))
+    parts = {"Parts": [{"PartNumber": 1, "ETag": '"e"'}]}
+    upload = {"Bucket": new_bucket, "Key": "k", "UploadId": "u", "MultipartUpload": parts}
+    error = await Client(faulty).refused(code, "CompleteMultipartUpload", **upload)
+    assert isinstance(error.failure, Refused)
+    assert error.failure.refusal.status == 500
+
+
+@pytest.mark.parametrize(
+    ("name", "bucket", "expected"),
+    [
+        ("PutBucketTagging", "b", True),
+        ("CompleteMultipartUpload", "b", True),
+        ("GetObjectTorrent", "b", True),
+        ("SelectObjectContent", "b", False),
+        ("ListDirectoryBuckets", "", False),
+        ("PutBucketTagging", "b--use1-az4--x-s3", False),
+    ],
+)
+def test_only_sessions_and_event_streams_need_aioboto3(
+    name: str, bucket: str, expected: bool
+) -> None:
+    assert can_send(S3Request(operations()[name], {"Bucket": bucket})) is expected

@@ -2,9 +2,9 @@ import pytest
 
 from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.credential_provider import RemoteKey
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.owner import owner_of
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.peers.proxy import Fault, Partition
 from tests.peers.servers import OTHER, ROTATED
 

@@ -13,9 +13,10 @@ from s3d.agent.core.failures import Reason, Refused, Unreachable, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.stores.remote import credential_provider
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.agent.stores.remote.conftest import Open
 from tests.contract.client import Client
 from tests.peers.proxy import SLOW_DOWN, Drop, Fault, FaultyProxy, Head, Page, Partition

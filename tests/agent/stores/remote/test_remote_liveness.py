@@ -8,9 +8,10 @@ import pytest
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.peers.proxy import Fault, Partition
 
 pytestmark = pytest.mark.finding("D4")

@@ -4,10 +4,11 @@ import pytest
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_messages import RemoteRequest
 from s3d.agent.stores.remote.request_signer import RequestSigner, is_signed
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 
 
 def signer(url: str = "aws", token: str | None = None) -> RequestSigner:

@@ -13,13 +13,14 @@ from s3d.agent.core.failures import Reason, Refusal, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_fingerprint import RemoteFingerprint
 from s3d.agent.stores.remote.remote_messages import RemoteRequest, RemoteResponse, ResponseBody
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from s3d.agent.stores.remote.response_proof import Listed, Question
 from s3d.agent.stores.remote.response_verifier import proving_call, question_of, read_listing
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.agent.stores.remote.conftest import Open
 from tests.contract.client import Client
 from tests.peers.proxy import Fault, FaultyProxy, Head, Page

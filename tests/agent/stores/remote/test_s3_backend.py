@@ -9,9 +9,10 @@ import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.loop_detection import LoopDetection
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.contract.client import Client
 from tests.peers.servers import Peer
 

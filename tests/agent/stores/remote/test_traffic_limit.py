@@ -8,9 +8,10 @@ from s3d.agent.core.bandwidth import TrafficClass, counted_as
 from s3d.agent.core.client import S3Client, payload
 from s3d.agent.core.clock import Clock
 from s3d.agent.s3.messages import BytesBody
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.remote.traffic_limit import LimitedBody, TrafficLimit
 from s3d.shared.config.bandwidth_timetable import parse_bandwidth_timetable
 from s3d.shared.config.gateway_settings import BandwidthConfig

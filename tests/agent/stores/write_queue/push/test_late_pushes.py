@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from s3d.agent.core.clock import Clock
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.write_queue.journal.journal_history import REQUEST_LIFE
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState
 from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.core.clock import Clock
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState
 from s3d.agent.stores.write_queue.push.remote_gate import AWAY
 from tests.agent.stores.write_queue.rig import MIB, Rig, open_rig

@@ -17,10 +17,11 @@ from s3d.agent.s3.messages import BytesBody, Members, RequestContext
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.storage.records import Stored
-from s3d.agent.stores.remote.credential_provider import CredentialProvider, RemoteKey
+from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
+from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.push.maintenance import INTERVAL
