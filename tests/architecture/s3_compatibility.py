@@ -100,6 +100,23 @@ DIFFERENCES: tuple[tuple[str, str, str], ...] = (
         "416 InvalidPartNumber, as AWS",
     ),
     (
+        "a default retention of 0 days",
+        "400 InvalidRetentionPeriod",
+        "400 InvalidArgument, as AWS",
+    ),
+    (
+        "`x-amz-server-side-encryption` on UploadPart",
+        "ignored",
+        "400 InvalidArgument, as AWS: the upload has the encryption",
+    ),
+    (
+        "a field of a POST form that no condition of its policy names, such as "
+        "`x-amz-checksum-sha256`",
+        "accepted",
+        "403 AccessDenied, as [AWS documents]"
+        "(https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html)",
+    ),
+    (
         "user metadata beyond ASCII",
         "the bytes of the request",
         "an encoded word of RFC 2047, as [AWS documents]"

@@ -179,7 +179,7 @@ async def open_gateway(
     registry = registry or Registry()
     async with AsyncExitStack() as closing:
         keys = CredentialProvider(profile=config.remote_profile, region=config.remote_region)
-        settings = remote_settings(config)
+        settings = remote_settings(config, places.state_dir)
         lock_queue(config, places, closing)
         ask_owner = partial(_owner_of, settings, keys)
         state = await open_remote_state(config, places, keys, ask_owner, has_pending)

@@ -254,8 +254,11 @@ def ca_bundle(remote: str) -> str:
     return path
 
 
-def remote_settings(config: Config) -> Settings:
-    """How to reach the remote. Raises UsageError for certificates that cannot be used."""
+def remote_settings(config: Config, spool: Path) -> Settings:
+    """How to reach the remote. spool: see Settings.
+
+    Raises UsageError for certificates that cannot be used.
+    """
     from s3d.agent.stores.remote import http_transport  # large, and not used without a remote
     from s3d.agent.stores.remote.traffic_limit import TrafficLimit
 
@@ -266,4 +269,5 @@ def remote_settings(config: Config) -> Settings:
         cast("Addressing", config.remote_addressing),
         ca_bundle=ca_bundle(config.remote),
         traffic=traffic,
+        spool=spool,
     )

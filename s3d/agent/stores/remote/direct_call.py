@@ -21,6 +21,7 @@ from s3d.agent.stores.remote.error_mapping import error_elements, is_refusal, re
 from s3d.agent.stores.remote.remote_connection import RemoteConnection
 from s3d.agent.stores.remote.remote_messages import Headers, read_document
 from s3d.agent.stores.remote.response_proof import root_of
+from s3d.agent.stores.remote.spooled_body import with_size
 
 OPERATIONS = frozenset((
     "DeleteObject", "GetObject", "HeadBucket", "HeadObject", "ListBuckets", "PutObject",
@@ -59,6 +60,8 @@ async def send(connection: RemoteConnection, request: S3Request[Any], hops: str)
     is_encoded_here = request.op.name in LISTINGS and not request.input.get("EncodingType")
     if is_encoded_here:
         request = request.replace(input={**request.input, "EncodingType": "url"})
+    if request.body is not None and request.body.size is None:
+        request = request.replace(body=await with_size(request.body, connection.settings.spool))
     try:
         if request.op.name == "CreateBucket":
             request = await _placed(connection, request)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -76,6 +77,8 @@ class Settings:
     """The remote accepts checksums after the body."""
     traffic: TrafficLimit = field(default_factory=TrafficLimit)
     """Of all requests with a body."""
+    spool: Path | None = None
+    """Folder for bodies whose size is unknown; None: the system's for temporary files."""
 
 
 def new_session(settings: Settings, *, reuse: bool) -> aiohttp.ClientSession:

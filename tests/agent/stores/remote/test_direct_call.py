@@ -114,6 +114,15 @@ async def test_a_checksum_that_is_only_asked_for_is_made_on_the_way(
     assert await Client(faulty).read(new_bucket, "k") == data
 
 
+@pytest.mark.parametrize("size", [0, 10, 3_000_000])
+async def test_a_body_of_unknown_size_is_sent_with_its_size(
+    faulty: RemoteStore, faulty_seaweedfs: FaultyProxy, new_bucket: str, size: int
+) -> None:
+    await Client(faulty).put(new_bucket, "k", StreamBody(pieces(bytes(size))))
+    assert faulty_seaweedfs.seen[-1].head["content-length"] == str(size)
+    assert await Client(faulty).read(new_bucket, "k") == bytes(size)
+
+
 @pytest.mark.parametrize("size", [10, 1_000_000])
 async def test_a_body_that_turns_out_wrong_is_not_published(
     s3: Client, new_bucket: str, size: int
