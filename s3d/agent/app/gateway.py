@@ -24,7 +24,7 @@ from s3d.agent.app.tracing import (
     span_of_queue,
     span_of_requests,
 )
-from s3d.agent.app.waiting_writes import WaitingWrites, has_pending
+from s3d.agent.app.waiting_writes import WaitingWrites, has_pending, waiting_writes
 from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
@@ -183,9 +183,9 @@ async def open_gateway(
         lock_queue(config, places, closing)
         ask_owner = partial(_owner_of, settings, keys)
         state = await open_remote_state(config, places, keys, ask_owner, has_pending)
-        files = BackendFiles(
-            state.identity.endpoint, state.places.capabilities_file, _fingerprint(state)
-        )
+        endpoint = state.identity.endpoint
+        fingerprint = RemoteFingerprint.load(endpoint, state.places.remote_headers_file)
+        files = BackendFiles(endpoint, state.places.capabilities_file, fingerprint)
         tracer = tracer or Tracer()
         remote = open_backend(
             settings,
@@ -256,7 +256,7 @@ async def open_gateway(
                 registry=registry,
             ),
             state=state,
-            waiting=_waiting(config, places, state, target),
+            waiting=waiting_writes(config, places, state, target),
             start_warnings=await _warnings(config, places, cache),
             history=history,
             uploads=uploads,
@@ -377,16 +377,6 @@ async def _owner_of(settings: Settings, keys: CredentialProvider, key: RemoteKey
     return await owner_of(settings, key, await keys.region())
 
 
-def _waiting(
-    config: Config, base: Places, state: RemoteState, target: Target
-) -> WaitingWrites | None:
-    folder = base.write_queue_dir
-    if not config.write_queue.enabled and not folder.is_relative_to(base.data_dir):
-        return None
-    current = state.places.write_queue_dir if config.write_queue.enabled else None
-    return WaitingWrites(folder, current, target)
-
-
 async def _warnings(config: Config, places: Places, cache: CacheParts | None) -> list[str]:
     """Warnings of the start for the user."""
     warnings = []
@@ -412,10 +402,3 @@ def _embedded(folder: Path) -> Iterator[ObjectStore]:
         yield store.local
     finally:
         store.close()
-
-
-def _fingerprint(state: RemoteState) -> RemoteFingerprint:
-    """The identifying headers of the remote that an earlier run has learned."""
-    fingerprint = RemoteFingerprint(state.identity.endpoint, state.places.remote_headers_file)
-    fingerprint.load()
-    return fingerprint

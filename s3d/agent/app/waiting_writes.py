@@ -25,8 +25,10 @@ from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.parked_conflicts import load_conflicts
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState, PendingWrite
 from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
+from s3d.shared.config.schema import Config
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.logs import log_fields
+from s3d.shared.paths import Places
 from s3d.shared.text import count
 from s3d.shared.transfers import Totals, WaitingRemote
 
@@ -200,3 +202,14 @@ async def take_over(state: RemoteState, waiting: WaitingWrites) -> None:
     identity = read_identity(folder)
     if identity is not None:
         write_identity(folder, msgspec.structs.replace(identity, take_over=None))
+
+
+def waiting_writes(
+    config: Config, base: Places, state: RemoteState, target: Target
+) -> WaitingWrites | None:
+    """Those of the configured folder; None when no queue of this agent is there."""
+    folder = base.write_queue_dir
+    if not config.write_queue.enabled and not folder.is_relative_to(base.data_dir):
+        return None
+    current = state.places.write_queue_dir if config.write_queue.enabled else None
+    return WaitingWrites(folder, current, target)

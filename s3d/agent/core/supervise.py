@@ -1,10 +1,11 @@
-"""Restart a background task of the agent when it fails."""
+"""What becomes of failures in the background: a task is restarted, or nobody has to know."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from s3d.agent.core.backoff import Backoff
 from s3d.agent.core.events import Events
@@ -36,3 +37,12 @@ async def supervise(
         else:
             return
         await asyncio.sleep(wait)
+
+
+def consume_exception(outcome: asyncio.Future[Any]) -> None:
+    """Mark the exception as retrieved, since nobody has to await the result: asyncio would log it.
+
+    For add_done_callback().
+    """
+    if not outcome.cancelled():
+        outcome.exception()

@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import NamedTuple, NoReturn, final
 from urllib.parse import unquote
 
@@ -32,6 +31,7 @@ from s3d.agent.s3.signature_elements import (
     from_http_date,
     joined_headers,
     mac,
+    parse_authorization,
     parse_credential,
     parse_date,
     payload_of,
@@ -186,7 +186,7 @@ def _header_proof(
             "The authorization mechanism you have provided is not supported. "
             f"Please use {ALGORITHM}.",
         )
-    credential, names, signature = _authorization_parts(rest)
+    credential, names, signature = parse_authorization(rest)
     scope = parse_credential(credential, "AuthorizationHeaderMalformed", service)
     date = headers.get("x-amz-date") or from_http_date(headers.get("date", ""))
     at = parse_date(date)
@@ -208,36 +208,6 @@ def _header_proof(
             "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"
         )
     return _Proof(scope, date, names.split(";"), signature, declared, pairs)
-
-
-def _authorization_parts(text: str) -> tuple[str, str, str]:
-    """Credential, SignedHeaders and Signature of an Authorization header, each exactly once."""
-    front, mark, signature = text.rpartition("Signature=")
-    usual = _usual_front(front) if mark and signature.isalnum() else None
-    if usual:
-        return usual[0], usual[1], signature
-    given = {}
-    pieces = text.split(",")
-    for piece in pieces:
-        name, _, value = piece.partition("=")
-        given[name.strip(" ")] = value.strip(" ")
-    if len(pieces) != 3 or given.keys() != _AUTHORIZATION_PARTS or not all(given.values()):
-        raise S3Error(
-            "AuthorizationHeaderMalformed",
-            "The authorization header is malformed; it must have the parts Credential, "
-            "SignedHeaders and Signature, each once and not empty.",
-        )
-    return given["Credential"], given["SignedHeaders"], given["Signature"]
-
-
-@lru_cache(maxsize=256)
-def _usual_front(text: str) -> tuple[str, str] | None:
-    """Credential and SignedHeaders before the signature, when they stand as every SDK writes them.
-
-    A client's stay the same all day: cached, the header is read in 0.7 us instead of 1.9.
-    """
-    match = _USUAL_FRONT.fullmatch(text)
-    return (match[1], match[2]) if match else None
 
 
 def _query_proof(headers: Mapping[str, str], pairs: Pairs, now: float) -> _Proof:
@@ -396,8 +366,6 @@ def _iso(at: float) -> str:
 
 
 _DECLARED = "x-amz-content-sha256"
-_USUAL_FRONT = re.compile(r" *Credential=([^, ]+), *SignedHeaders=([^, ]+), *")
-_AUTHORIZATION_PARTS = {"Credential", "SignedHeaders", "Signature"}
 _QUERY_PARTS = (
     "X-Amz-Algorithm",
     "X-Amz-Credential",

@@ -1,10 +1,11 @@
 import asyncio
+import gc
 import logging
 
 import pytest
 
 from s3d.agent.core.events import Events
-from s3d.agent.core.supervise import supervise
+from s3d.agent.core.supervise import consume_exception, supervise
 
 
 async def test_a_task_that_fails_is_reported_and_restarted(caplog):
@@ -45,3 +46,13 @@ async def test_a_bug_that_is_no_exception_is_not_swallowed():
 
     with pytest.raises(KeyboardInterrupt):
         await supervise("part", part, Events())
+
+
+async def test_an_exception_that_nobody_awaits_is_not_logged(caplog):
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    failed.add_done_callback(consume_exception)
+    failed.set_exception(ValueError("nobody has to know"))
+    await asyncio.sleep(0)
+    del failed
+    gc.collect()
+    assert caplog.records == []

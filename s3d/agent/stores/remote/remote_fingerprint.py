@@ -38,6 +38,16 @@ class RemoteFingerprint:
         self._remote = remote
         self._file = file
 
+    @classmethod
+    def load(cls, remote: str, file: Path) -> RemoteFingerprint:
+        """With the marks of an earlier run. A file that cannot be read counts as empty."""
+        fingerprint = cls(remote, file)
+        stored = fingerprint._read(file)
+        marks = None if stored is None else stored.marks.get(remote)
+        if marks is not None:
+            fingerprint.marks, fingerprint.is_known = frozenset(marks), True
+        return fingerprint
+
     def update(self, headers: Mapping[str, str]) -> bool:
         """Take up the headers of a response that its document proves; True: the marks have changed.
 
@@ -48,13 +58,6 @@ class RemoteFingerprint:
         changed = not self.is_known or marks != self.marks
         self.marks, self.is_known = marks, True
         return changed
-
-    def load(self) -> None:
-        """Read the marks of an earlier run. A file that cannot be read counts as empty."""
-        stored = None if self._file is None else self._read(self._file)
-        marks = None if stored is None else stored.marks.get(self._remote)
-        if marks is not None:
-            self.marks, self.is_known = frozenset(marks), True
 
     def save(self) -> None:
         """Write the marks beside those of other remotes. A failure is only logged."""

@@ -32,14 +32,11 @@ def test_a_remote_that_has_changed_is_learnt_again() -> None:
 def test_it_is_kept_for_each_remote(tmp_path: Path) -> None:
     file = tmp_path / "headers.json"
     for remote, headers in [("http://a", BOTH), ("http://b", {})]:
-        signature = RemoteFingerprint(remote, file)
-        signature.load()
+        signature = RemoteFingerprint.load(remote, file)
         assert not signature.is_known
         signature.update(headers)
         signature.save()
-    first, second = RemoteFingerprint("http://a", file), RemoteFingerprint("http://b", file)
-    first.load()
-    second.load()
+    first, second = (RemoteFingerprint.load(f"http://{name}", file) for name in "ab")
     assert first.marks == {"x-amz-request-id", "x-amz-id-2"}
     assert (second.marks, second.is_known) == (frozenset(), True)
 
@@ -48,8 +45,7 @@ def test_it_is_kept_for_each_remote(tmp_path: Path) -> None:
 def test_a_damaged_file_is_learnt_again(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "headers.json"
     file.write_bytes(data)
-    signature = RemoteFingerprint("http://a", file)
-    signature.load()
+    signature = RemoteFingerprint.load("http://a", file)
     assert not signature.is_known
     signature.update(BOTH)
     signature.save()
@@ -64,8 +60,7 @@ def test_a_file_of_a_newer_version_is_neither_read_nor_overwritten(
     file = tmp_path / "headers.json"
     data = b'{"version": 2, "marks": {"http://a": ["x-amz-id-2"]}}'
     file.write_bytes(data)
-    signature = RemoteFingerprint("http://a", file)
-    signature.load()
+    signature = RemoteFingerprint.load("http://a", file)
     assert not signature.is_known
     signature.update(BOTH)
     signature.save()

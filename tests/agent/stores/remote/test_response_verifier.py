@@ -187,8 +187,7 @@ async def test_what_was_learnt_is_there_after_a_restart(
 ) -> None:
     peer = faulty_seaweedfs.peer
     for asked in (2, 1):
-        signature = RemoteFingerprint(peer.endpoint, tmp_path / "headers.json")
-        signature.load()
+        signature = RemoteFingerprint.load(peer.endpoint, tmp_path / "headers.json")
         keys = CredentialProvider(
             region=peer.region, key=RemoteKey(peer.access_key, peer.secret_key)
         )

@@ -19,6 +19,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.object_info import whole_size
 from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.supervise import consume_exception
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Response
 from s3d.agent.storage.blobs import INLINE
@@ -28,7 +29,6 @@ from s3d.agent.stores.read_cache.catalog.catalog import Catalog
 from s3d.agent.stores.read_cache.catalog.entry import Entry
 from s3d.agent.stores.read_cache.catalog.verify import DigestCheck, EntryFiles, claim_of, stamp_of
 from s3d.agent.stores.read_cache.fill.fetch import Fetch, whole
-from s3d.agent.stores.read_cache.fill.task_scope import consume_exception
 from s3d.shared.logs import log_fields
 
 logger = LimitedLogger(logging.getLogger(__name__))

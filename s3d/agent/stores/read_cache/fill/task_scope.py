@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from s3d.agent.core.supervise import consume_exception
 from s3d.agent.s3.errors import S3Error
 
 T = TypeVar("T")
@@ -41,12 +42,6 @@ class TaskScope:
         else:
             self._tasks.create_task(_settle(work, outcome), name=name)
         return outcome
-
-
-def consume_exception(outcome: asyncio.Future[Any]) -> None:
-    """Mark the exception as retrieved, since nobody has to await the result."""
-    if not outcome.cancelled():
-        outcome.exception()
 
 
 async def _settle(work: Coroutine[Any, Any, T], outcome: asyncio.Future[T]) -> None:

@@ -6,7 +6,6 @@ in the writer thread and decide by the rows that the commit meets.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
+from s3d.agent.core.supervise import consume_exception
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_CONTEXT, RequestContext
 from s3d.agent.storage.index import Index
@@ -244,7 +244,7 @@ class WriteRecorder:
                 tx.on_commit(partial(self._replaced, *replaced))
 
         # Nobody waits for this. When the disk is full, the later write stays behind the held one.
-        self._index.post(replace_first).add_done_callback(ignore_failure)
+        self._index.post(replace_first).add_done_callback(consume_exception)
 
     def _replaced(self, held: int, following: int, kind: Kind) -> None:
         first, second = self._writes.index.get(held), self._writes.index.get(following)
@@ -397,9 +397,3 @@ def stage(tx: Transaction, bucket: str, key: str, object: Stored) -> JournalChan
         tx.decref(current.layout)
     tx.put_current(bucket, stored, current.record if current is not None else None)
     return JournalChange(bucket, key, stored)
-
-
-def ignore_failure(done: asyncio.Future[None]) -> None:
-    """Retrieve the exception, so that asyncio does not log it as never retrieved."""
-    if not done.cancelled():
-        done.exception()

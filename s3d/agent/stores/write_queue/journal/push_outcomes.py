@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.events import Events
+from s3d.agent.core.supervise import consume_exception
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.journal import journal_history, journal_rows
-from s3d.agent.stores.write_queue.journal.journal_entry import ignore_failure
 from s3d.agent.stores.write_queue.journal.journal_history import (
     PRUNE_INTERVAL,
     REQUEST_LIFE,
@@ -251,7 +251,7 @@ class PushOutcomes:
             place = write.bucket, write.key
             self._writes.unresolved.add(place, etag, push)
             save = partial(_put_unresolved, place, etag, push)
-            self._index.post(save).add_done_callback(ignore_failure)
+            self._index.post(save).add_done_callback(consume_exception)
 
     def note_remote_state(self, write: PendingWrite, state: str) -> None:
         """HeadObject has shown this state of the key, and the write may replace it.

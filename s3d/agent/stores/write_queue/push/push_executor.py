@@ -55,7 +55,7 @@ from s3d.agent.stores.write_queue.push.push_plan import (
 )
 from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport, RemoteConditions
 from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle
-from s3d.agent.stores.write_queue.push.retry_policy import has_unknown_outcome
+from s3d.agent.stores.write_queue.push.retry_policy import has_unknown_outcome, is_about_object
 from s3d.agent.stores.write_queue.push.verify_push import (
     BodyOf,
     OnSent,
@@ -68,9 +68,6 @@ from s3d.agent.stores.write_queue.push.verify_push import (
     verified_payload,
 )
 from s3d.shared.config.values import ConflictPolicy
-
-_NO_ANSWER = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
-"""Failures that say nothing about the object."""
 
 MAX_ATTEMPTS = 4
 """Attempts of one push while the remote keeps changing; then it waits."""
@@ -294,7 +291,7 @@ class PushExecutor:
         try:
             return await job.remote.output("HeadObject", job.place)
         except S3Error as error:
-            if classify(error) in _NO_ANSWER:
+            if not is_about_object(error):
                 raise
             return {} if error.status == 404 else None
 

@@ -87,6 +87,9 @@ MAX_RETRY_AFTER = 3600.0
 """Seconds; a longer Retry-After is cut to this."""
 
 
+_NOT_ABOUT_OBJECT = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
+
+
 def action_for(error: S3Error) -> FailureAction:
     """The action that follows from an error of the remote store."""
     cause = error.failure
@@ -126,6 +129,11 @@ def is_unreachable(error: S3Error) -> bool:
 def is_denied(error: PushError) -> bool:
     """Whether a write that was parked with this error is retried by DENIED_RETRY_DELAYS."""
     return classify(Refusal(error.status, error.code)) is FailureClass.DENIED
+
+
+def is_about_object(error: S3Error) -> bool:
+    """Whether the remote says something about the object, and not only about itself or its key."""
+    return classify(error) not in _NOT_ABOUT_OBJECT
 
 
 def has_unknown_outcome(error: S3Error) -> bool:
