@@ -9,48 +9,25 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache, lru_cache, partial
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, cast
 from xml.parsers import expat
 
 from s3d.agent.s3 import scalars
 from s3d.agent.s3.model import Member, Shape, service
-from s3d.agent.s3.model_overrides import LIST_LIMITS, REQUIRED_MEMBERS, STRICT_XML_ENUMS
+from s3d.agent.s3.xml_shapes import MAX_ELEMENTS, Child, Node, is_flat, local_name, node_of
+from s3d.agent.s3.xml_tree import NotPlain, is_large_and_plain, read_tree
 
 MAX_DEPTH = 16
-MAX_ELEMENTS = 70_000
-"""10,000 parts with their number, ETag and up to four checksums, and some more."""
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
-Convert = Callable[[str], Any]
 Write = Callable[[Any], str]
 
 
 # ---------------------------------------------------------------- reading
-
-
-@dataclass(frozen=True, slots=True)
-class _Child:
-    """What an element means in the structure or list that contains it."""
-
-    member: str
-    node: _Node
-    many: bool
-    limit: int | None = None
-    """How often it may come."""
-
-
-@dataclass(slots=True)
-class _Node:
-    """What is inside an element: text (convert is set), a list (is_list) or members."""
-
-    convert: Convert | None = None
-    is_list: bool = False
-    children: dict[str, _Child] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
 
 
 def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
@@ -59,7 +36,10 @@ def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
     root: local name of the root element, None for any. strict, for documents of clients: required
     members must be present, others at most once. Raises ValueError.
     """
-    node = _node(shape)
+    node = node_of(shape)
+    if not strict and is_large_and_plain(data):
+        with suppress(NotPlain):
+            return read_tree(data, node, root)
     reader = _Reader(node, root, strict)
     text = data.decode()
     if "\0" in text:  # expat would treat it as UTF-16, whatever the declared encoding
@@ -80,12 +60,12 @@ def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
 class _Reader:
     """Expat's handlers: a stack of open elements, and a count of those inside an unknown one."""
 
-    def __init__(self, node: _Node, root: str | None, strict: bool) -> None:
+    def __init__(self, node: Node, root: str | None, strict: bool) -> None:
         self.value: Any = None
         self._root = root
         self._strict = strict
-        self._top = _Child("", node, many=False)
-        self._stack: list[tuple[_Child, Any]] = []
+        self._top = Child("", node, many=False)
+        self._stack: list[tuple[Child, Any]] = []
         self._skipped = 0
         self._elements = 0
 
@@ -97,7 +77,7 @@ class _Reader:
         if self._skipped:
             self._skipped += 1
             return
-        local = _local(name) if ":" in name else name
+        local = local_name(name) if ":" in name else name
         child = stack[-1][0].node.children.get(local) if stack else self._root_child(local)
         if child is None:
             self._skipped = 1
@@ -106,8 +86,8 @@ class _Reader:
         value: Any = [] if node.convert or node.is_list else {}
         if attributes and node.attributes:
             for attribute, text in attributes.items():
-                if _local(attribute) in node.attributes:
-                    value[node.attributes[_local(attribute)]] = text
+                if local_name(attribute) in node.attributes:
+                    value[node.attributes[local_name(attribute)]] = text
         stack.append((child, value))
 
     def end(self, _name: str) -> None:
@@ -143,73 +123,17 @@ class _Reader:
     def doctype(self, *_: object) -> None:
         raise ValueError("a document type is not allowed")
 
-    def _root_child(self, name: str) -> _Child:
+    def _root_child(self, name: str) -> Child:
         if self._root is not None and name != self._root:
             raise ValueError(f"the root is {name}, not {self._root}")
         return self._top
 
-    def _add(self, child: _Child, parent: _Child, holder: Any, value: Any) -> None:
+    def _add(self, child: Child, parent: Child, holder: Any, value: Any) -> None:
         """Hand a finished element to the list around it, or to the list of a member."""
         items = holder if parent.node.is_list else holder.setdefault(child.member, [])
         items.append(value)
         if child.limit and len(items) > child.limit:
             raise ValueError(f"more than {child.limit} of {child.member}")
-
-
-def _local(name: str) -> str:
-    return name.rpartition(":")[2]
-
-
-@cache
-def _node(name: str) -> _Node:
-    """What is inside an element of the named shape."""
-    shape = service().shapes[name]
-    if shape.type == "list" and shape.member:
-        item = _Child("", _node(shape.member.shape), many=True, limit=LIST_LIMITS.get(name))
-        return _Node(is_list=True, children={shape.member.location_name or "member": item})
-    if shape.type != "structure":
-        return _Node(convert=_text_reader(name, shape))
-    body = {key: member for key, member in shape.members.items() if member.location is None}
-    required = (*shape.required, *REQUIRED_MEMBERS.get(name, ()))
-    node = _Node(required=tuple(key for key in required if key in body))
-    for member_name, member in body.items():
-        if member.xml_attribute:
-            node.attributes[_local(member.location_name or member_name)] = member_name
-        else:
-            tag, child = _child_of(member_name, member)
-            node.children[tag] = child
-    return node
-
-
-def _child_of(name: str, member: Member) -> tuple[str, _Child]:
-    """The element of a member; that of a flattened list stands for one item, without a wrapper."""
-    shape = service().shapes[member.shape]
-    tag = member.location_name or name
-    if not (shape.member and is_flat(member, shape)):
-        return tag, _Child(name, _node(member.shape), many=False)
-    limit = LIST_LIMITS.get(member.shape)
-    tag = member.location_name or shape.member.location_name or name
-    return tag, _Child(name, _node(shape.member.shape), many=True, limit=limit)
-
-
-def is_flat(member: Member, shape: Shape) -> bool:
-    return member.flattened or shape.flattened
-
-
-def _text_reader(name: str, shape: Shape) -> Convert:
-    if name in STRICT_XML_ENUMS:
-        return partial(scalars.read_one_of, values=frozenset(shape.enum))
-    return _TEXT_READERS[shape.type]
-
-
-_TEXT_READERS: dict[str, Convert] = {
-    "string": str,
-    "integer": scalars.read_integer,
-    "long": partial(scalars.read_integer, low=-scalars.LONG_MAX - 1, high=scalars.LONG_MAX),
-    "boolean": scalars.read_boolean,
-    "timestamp": scalars.read_time,
-    "blob": base64.b64decode,
-}
 
 
 # ---------------------------------------------------------------- writing

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import aclosing
 
@@ -21,7 +23,10 @@ class ReadWindow:
         self._lock = threading.Lock()
         self._held: HeldFile | None = None
         self._closed = False
-        self._buffer = memoryview(b"")
+        self._chunks: list[bytes] = []
+        """As they came: a buffer for all of them would have to be cleared first, on the loop."""
+        self._starts: list[int] = []
+        """Where each begins in the object."""
         self._arrived = start
         self._waiting: list[tuple[int, Future[None]]] = []
         """Up to where a thread needs the bytes, and what it waits for."""
@@ -49,11 +54,10 @@ class ReadWindow:
         end = min(offset + size, self._arrived)
         if end <= offset and self.failure is not None:
             raise self.failure
-        return bytes(self._buffer[offset - self.start : end - self.start])
+        return b"".join(self._pieces(offset, end))
 
     async def fill(self, body: Body) -> None:
         """Take the bytes of a body, which is closed at the end. On the loop."""
-        self._buffer = memoryview(bytearray(self.end - self.start))
         try:
             async with aclosing(body):
                 async for chunk in body:
@@ -93,11 +97,23 @@ class ReadWindow:
         return any(not future.cancelled() for _, future in self._waiting)
 
     def _add(self, chunk: bytes) -> None:
-        at = self._arrived - self.start
-        self._buffer[at : at + len(chunk)] = chunk
+        if self._arrived + len(chunk) > self.end:
+            raise S3Error("ServiceUnavailable", "The answer has more bytes than were requested.")
         with self._lock:
+            self._chunks.append(chunk)
+            self._starts.append(self._arrived)
             self._arrived += len(chunk)
         self._wake()
+
+    def _pieces(self, offset: int, end: int) -> Iterator[bytes]:
+        """The bytes [offset, end), which have arrived."""
+        number = bisect_right(self._starts, offset) - 1
+        while offset < end:
+            start, chunk = self._starts[number], self._chunks[number]
+            piece = chunk[offset - start : end - start]
+            yield piece
+            offset += len(piece)
+            number += 1
 
     def _wake(self) -> None:
         with self._lock:

@@ -42,6 +42,16 @@ async def arrived(future: Future[None] | None) -> None:
     await asyncio.wrap_future(future)
 
 
+async def test_a_read_takes_its_bytes_from_as_many_chunks_as_it_needs(window: ReadWindow) -> None:
+    chunks, data = Chunks(), b"abcdefghij"
+    for chunk in (b"a", b"bcd", b"", b"efghi", b"j", None):
+        chunks.queue.put_nowait(chunk)
+    await window.fill(chunks.body)
+    for start in range(10):
+        for size in range(1, 12):
+            assert window.read(size, 100 + start) == data[start : start + size]
+
+
 async def test_bytes_can_be_read_before_the_last_has_arrived(window: ReadWindow) -> None:
     chunks = Chunks()
     first, rest = window.arrival_of(104), window.arrival_of(110)
