@@ -46,6 +46,9 @@ def folder_left(folder: FolderStatus) -> str:
         return safe(f"sync {folder.state}: {folder.name}: {count(left, 'path')} pending")
     if folder.last_pass is None and folder.state != "paused":
         return safe(f"sync {folder.state}: {folder.name}: not scanned since the start")
+    if folder.failed:
+        failed = count(folder.failed, "path")
+        return safe(f"sync {folder.state}: {folder.name}: {failed} not in sync (s3d sync status)")
     return ""
 
 

@@ -172,11 +172,14 @@ def _target(target: NotificationTargetStatus) -> str:
 
 
 def _not_syncing(folders: Iterable[FolderStatus]) -> Iterator[Row]:
-    """Sync folders that are offline or stopped."""
+    """Sync folders that are offline or stopped, or in which something has failed."""
     for folder in folders:
         if folder.state in ("stopped", "offline"):
             label = f"SYNC {folder.state.upper()}"
             yield label, safe(f"{folder.name}: {folder.reason} (s3d sync status)")
+        elif folder.failed:
+            left = count(folder.failed, "path")
+            yield "NOT IN SYNC", safe(f"{folder.name}: {left} (s3d sync status {folder.name})")
 
 
 def _remote(remote: RemoteStatus) -> Iterator[Row]:

@@ -58,6 +58,12 @@ class FolderStatus(msgspec.Struct, frozen=True):
     """The first 100 paths that are not in sync."""
     trouble_count: int = 0
     """The number of paths that are not in sync, without those that are left out."""
+    blocked: int = 0
+    """Those of them that cannot be synced, until the user does something."""
+    skipped: int = 0
+    """Those for which there is no room here."""
+    kept: int = 0
+    """Those that differ and stay as they are in the mode backup or mirror, which is no failure."""
     left_out: int = 0
     """The number of links and devices, which a bucket cannot hold."""
     conflicts: int = 0
@@ -85,6 +91,11 @@ class FolderStatus(msgspec.Struct, frozen=True):
     """Files that only the bucket has, because their uploads have receipts (after_upload)."""
     spec: FolderSpec | None = None
     """Its settings in the configuration file; only in GET /v1/sync/{name}."""
+
+    @property
+    def failed(self) -> int:
+        """The number of paths that should be in sync and are not."""
+        return self.trouble_count - self.kept
 
 
 class RestoreRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -249,6 +249,14 @@ def test_a_renamed_folder_is_not_uploaded_again(devices, remote, sync_bucket):
     assert b.now().moved == 40
     assert a.tree() == b.tree() == objects(remote, sync_bucket)
     assert not (b.root / "old").exists()
+    a.agent.stop()
+    (a.root / "new").rename(a.root / "while away")
+    a.start()
+    settle(a, b)
+    done = [row.action for row in a.sync.history(NAME, 1_000) if row.path.startswith("while away/")]
+    assert done == ["renamed in the bucket"] * 40
+    assert set(b.tree()) == {f"while away/{number}" for number in range(40)}
+    assert a.tree() == b.tree() == objects(remote, sync_bucket)
 
 
 def test_what_is_excluded_is_left_alone(make_device, remote, sync_bucket):

@@ -4,6 +4,7 @@ in sync."""
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from itertools import chain, islice
 from pathlib import Path
@@ -56,6 +57,8 @@ class FolderState:
         """Paths that are not in sync."""
         self.unsupported: dict[str, PathStatus] = {}
         """Links and devices, which no bucket can hold: left out, which is no failure."""
+        self.counts: Counter[str] = Counter()
+        """State of a PathStatus -> how many of the troubles have it."""
         self._name, self._path, self._events = name, path, events
 
     def set(self, state: str, reason: str = "") -> None:
@@ -90,15 +93,19 @@ class FolderState:
         """Reset before the results of a complete pass are recorded."""
         self.troubles.clear()
         self.unsupported.clear()
+        self.counts.clear()
 
     def record(self, result: StepResult) -> None:
         """Record whether a path is in sync after a step."""
-        self.troubles.pop(result.path, None)
+        before = self.troubles.pop(result.path, None)
+        if before is not None:
+            self.counts[before.state] -= 1
         self.unsupported.pop(result.path, None)
         state = _STATES.get(result.action)
         if state is not None:
             paths = self.unsupported if result.action is Action.LEAVE else self.troubles
             paths[result.path] = PathStatus(result.path, state, result.detail)
+            self.counts[state] += paths is self.troubles
 
     def publish(self, result: StepResult, config: SyncFolderConfig) -> None:
         """Publish a step that has changed the bucket, or has created a conflict copy."""

@@ -79,6 +79,13 @@ def folder_row(folder: FolderStatus) -> str:
     return safe(f"{folder.name:16} {folder.path} = {place}  {folder.mode}, {amount}, {state}")
 
 
+def _kinds(status: FolderStatus) -> str:
+    """How many of the paths that are not in sync failed, and how many have no room."""
+    kinds = {"failed": status.blocked, "skipped: no room": status.skipped}
+    shown = [f"{number:,} {kind}" for kind, number in kinds.items() if number]
+    return f": {', '.join(shown)}" if shown else ""
+
+
 def folder_fields(status: FolderStatus) -> list[tuple[str, str]]:
     """The fields of s3d sync status."""
     state = status.state + (f": {status.reason}" if status.reason else "")
@@ -103,8 +110,10 @@ def folder_fields(status: FolderStatus) -> list[tuple[str, str]]:
         rows.append(("conflicts", f"{status.conflicts}: s3d sync conflicts {status.name}"))
     if status.question:
         rows.append(("decide", f"s3d sync approve {status.name}, or s3d sync restore"))
-    if status.trouble_count:
-        rows.append(("not in sync", count(status.trouble_count, "path")))
+    if status.failed:
+        rows.append(("not in sync", f"{count(status.failed, 'path')}{_kinds(status)}"))
+    if status.kept:
+        rows.append(("kept", f"{count(status.kept, 'path')}: differ, as the mode allows"))
     if status.left_out:
         rows.append(("left out", f"{count(status.left_out, 'path')}: links and devices"))
     return [(name, safe(value)) for name, value in rows]

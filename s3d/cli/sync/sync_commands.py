@@ -116,7 +116,7 @@ def status_command(session: Session, /, folder: str | None, *, as_json: bool) ->
         hidden = status.trouble_count + status.left_out - len(status.troubles)
         if hidden > 0:
             click.echo(f"  and {count(hidden, 'other')}")
-    return 0 if status.state == "idle" and not status.trouble_count else PendingError.exit_code
+    return 0 if status.state == "idle" and not status.failed else PendingError.exit_code
 
 
 @sync_command.command("plan")
@@ -197,7 +197,7 @@ def approve_command(session: Session, /, folder: str | None, *, yes: bool) -> No
         raise S3dError(status.name, "Nothing to approve")
     if yes or confirmed(f"{status.name}: {status.reason}. Carry it out?"):
         client.approve(status.name)
-        report("approved")
+        report(f"approved for {status.name}: {status.reason}")
 
 
 @sync_command.command("restore")

@@ -43,6 +43,19 @@ def test_unsupported_paths_come_last_and_are_counted_by_themselves(state):
     assert (len(state.troubles), len(state.unsupported)) == (1, 1)
 
 
+def test_each_kind_of_trouble_is_counted(state):
+    for path, action in (("a", Action.BLOCK), ("b", Action.SKIP), ("c", Action.KEEP)):
+        state.record(StepResult(path, action))
+        state.record(StepResult(path, action))
+    state.record(StepResult("link", Action.LEAVE))
+    assert +state.counts == {"blocked": 1, "skipped": 1, "kept": 1}
+    state.record(StepResult("a", Action.SKIP))
+    state.record(StepResult("c", Action.UPLOAD))
+    assert +state.counts == {"skipped": 2}
+    state.clear_paths()
+    assert not +state.counts
+
+
 def test_only_a_stopped_folder_has_a_question(state):
     state.stop("why", "deletions")
     state.set("stopped", "why")

@@ -155,6 +155,12 @@ def test_a_doubtful_pass_is_approved(s3d, notes, bucket):
     s3d("sync", "now", bucket)
     assert (notes / "a.txt").exists()
     assert s3d("sync", "approve", bucket, "--yes").code == 1
+    for name in ("a.txt", "b.txt"):
+        (notes / name).unlink()
+    assert s3d("sync", "now", bucket).code == 1
+    approved = s3d("sync", "approve", bucket, "--yes")
+    assert approved.code == 0
+    assert approved.out.startswith(f"approved for {bucket}: the folder is empty: all 2 files")
 
 
 def test_conflicts_are_listed_and_resolved(s3d, notes, bucket):

@@ -27,6 +27,7 @@ class BodyBuffer:
         "is_complete",
         "is_over_high_water",
         "received",
+        "wait",
     )
 
     def __init__(self, on_room: Callable[[], None]) -> None:
@@ -43,6 +44,7 @@ class BodyBuffer:
         """Bytes that have arrived, read or not."""
         self.error: S3Error | None = None
         """Why the rest of the body will not arrive."""
+        self.wait = ClientWait()
 
     def feed(self, data: bytes) -> None:
         """Bytes have arrived."""
@@ -103,6 +105,28 @@ class BodyBuffer:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+class ClientWait:
+    """For how long the server has waited for the bytes of one body. Times in seconds."""
+
+    __slots__ = ("_began", "_waited")
+
+    def __init__(self) -> None:
+        self._began = self._waited = 0.0
+
+    def begin(self, now: float, received: int, *, patience: float, rate: float) -> float:
+        """The server waits for the next piece. Returns until when.
+
+        That is the patience, or less for a body that has come at less than the rate. The time in
+        which the server did not read is not the client's.
+        """
+        self._began = now
+        return now + min(patience, max(0.0, patience + received / rate - self._waited))
+
+    def end(self, now: float) -> None:
+        """The piece has come."""
+        self._waited += now - self._began
 
 
 def _nothing() -> None:

@@ -169,7 +169,15 @@ class ClientConnection(asyncio.Protocol):
 
     def set_body_timeout(self, waiting: bool) -> None:
         """Whether the request in hand waits for the next piece of its body."""
-        self.deadline = self._loop.time() + self._delegate.limits.body if waiting else NEVER
+        body, now = self._parser.body, self._loop.time()
+        if waiting:
+            limits = self._delegate.limits
+            self.deadline = body.wait.begin(
+                now, body.received, patience=limits.body, rate=limits.body_rate
+            )
+        else:
+            body.wait.end(now)
+            self.deadline = NEVER
 
     def expire(self) -> None:
         """The deadline has passed: fail a body that does not arrive, else end the connection."""

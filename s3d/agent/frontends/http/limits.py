@@ -45,6 +45,11 @@ class Limits:
     """Between two requests on a connection."""
     body: float = 30.0
     """Between two pieces of a body; then RequestTimeout."""
+    body_rate: float = 240.0
+    """Bytes per second at which a body has to arrive, while it is waited for, after the first
+    seconds of `body`; below, RequestTimeout. A client that sends one byte every few seconds would
+    hold its connection for ever. The rate is that of Kestrel:
+    https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits.minrequestbodydatarate"""
     write: float = 60.0
     """Without the client taking any byte of a response."""
     linger: float = 10.0

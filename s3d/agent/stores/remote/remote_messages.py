@@ -91,6 +91,8 @@ class ResponseBody:
         """Raises S3Error ServiceUnavailable when the connection breaks."""
         if self._ahead:
             ahead, self._ahead = self._ahead, b""
+            if self._traffic.is_active:
+                await self._traffic.receive(len(ahead))
             yield ahead
         while chunk := await self._next():
             if self._traffic.is_active:
@@ -101,7 +103,10 @@ class ResponseBody:
         """The next chunk; b"" at the end. Raises S3Error ServiceUnavailable."""
         try:
             async with asyncio.timeout(self._silence):
-                return await self._response.content.readany()
+                size = self._traffic.received_slice() if self._traffic.is_active else None
+                if size is None:
+                    return await self._response.content.readany()
+                return await self._response.content.read(size)
         except (aiohttp.ClientError, OSError) as error:
             cause = as_unreachable(error)
             raise unreachable(self._remote, cause) from cause

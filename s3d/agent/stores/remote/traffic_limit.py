@@ -1,14 +1,14 @@
 """Limits the traffic with the remote in both directions, by the timetables of the week: one for all
 traffic, and one for each class of it, such as that of sync folders.
 
-Downloads are slowed down by reading the socket later, uploads by sending slices. Requests without a
-body are not counted.
+Downloads are slowed down by reading slices of what the socket has, uploads by sending slices: short
+bodies keep to a slow rate, too. Requests without a body are not counted.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 from s3d.agent.core.bandwidth import TokenBucket, TrafficClass, traffic_class
 from s3d.agent.core.clock import Clock
@@ -90,12 +90,15 @@ class TrafficLimit:
         rates = [(each.up, each.timetable.at(minute).up) for each in self._limits()]
         await self._wait(max(bucket.take(size, rate, now) for bucket, rate in rates))
 
-    def slice_size(self) -> int | None:
+    def sent_slice(self) -> int | None:
         """Bytes to send at a time, for a smooth rate; None: no limit now."""
         minute = self._minute()
-        rates = [each.timetable.at(minute).up for each in self._limits()]
-        limits = [rate for rate in rates if rate is not None]
-        return max(_LEAST_SLICE, min(limits) // 4) if limits else None
+        return _slice_size(each.timetable.at(minute).up for each in self._limits())
+
+    def received_slice(self) -> int | None:
+        """Bytes to read at a time; None: no limit now."""
+        minute = self._minute()
+        return _slice_size(each.timetable.at(minute).down for each in self._limits())
 
     def _limits(self) -> list[_Limit]:
         """Those that the current task has to keep to."""
@@ -105,6 +108,11 @@ class TrafficLimit:
     async def _wait(self, seconds: float) -> None:
         if seconds > 0:
             await self._clock.sleep(seconds)
+
+
+def _slice_size(rates: Iterable[int | None]) -> int | None:
+    limits = [rate for rate in rates if rate is not None]
+    return max(_LEAST_SLICE, min(limits) // 4) if limits else None
 
 
 class LimitedBody:
@@ -120,7 +128,7 @@ class LimitedBody:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._body:
-            size = self._limit.slice_size() or len(chunk)
+            size = self._limit.sent_slice() or len(chunk)
             for start in range(0, len(chunk), max(1, size)):
                 piece = chunk if size >= len(chunk) else chunk[start : start + size]
                 await self._limit.send(len(piece))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from s3d.agent.frontends.http.body_buffer import EMPTY_BODY, HIGH_WATER, BodyBuffer
+from s3d.agent.frontends.http.body_buffer import EMPTY_BODY, HIGH_WATER, BodyBuffer, ClientWait
 from s3d.agent.s3.errors import S3Error
 
 
@@ -79,3 +79,22 @@ def test_what_is_discarded_takes_no_room(body: BodyBuffer, room: list[int]) -> N
 async def test_the_empty_body_is_complete() -> None:
     assert EMPTY_BODY.is_complete
     assert (await EMPTY_BODY.read(), EMPTY_BODY.read_now()) == (b"", b"")
+
+
+def waits(pieces: list[tuple[float, int]], rate: float = 100.0) -> float:
+    """How long the server waits for the piece after these: (seconds of waiting, bytes)."""
+    wait, now, received = ClientWait(), 1_000.0, 0
+    for seconds, size in pieces:
+        wait.begin(now, received, patience=30.0, rate=rate)
+        wait.end(now + seconds)
+        received += size
+        now += seconds + 500.0  # the server has other things to do
+    return wait.begin(now, received, patience=30.0, rate=rate) - now
+
+
+def test_a_body_is_waited_for_as_long_as_it_keeps_to_a_rate() -> None:
+    assert waits([]) == 30.0
+    assert waits([(5.0, 1)] * 5) == pytest.approx(5.05)
+    assert waits([(5.0, 1)] * 7) == 0.0
+    assert waits([(5.0, 600)] * 50) == 30.0
+    assert waits([(29.0, 1), (0.0, 10_000)]) == 30.0

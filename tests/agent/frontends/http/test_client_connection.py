@@ -280,6 +280,27 @@ async def test_a_body_that_does_not_come_is_a_request_timeout() -> None:
     assert isinstance(store.error, S3Error)
 
 
+async def test_a_body_that_comes_a_byte_at_a_time_is_a_request_timeout() -> None:
+    store = Reading()
+    slow = Limits(body=1.0, body_rate=1e9)
+    async with opened(store, slow) as endpoint, endpoint.wire() as wire:
+        length = str(1 << 20)
+        head = endpoint.head("PUT", "/bucket/k", payload="UNSIGNED-PAYLOAD", content_length=length)
+        wire.send(head)
+
+        async def drip() -> None:
+            while True:
+                wire.send(b"x")
+                await asyncio.sleep(0.05)
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            dripping = group.create_task(drip())
+            answer = await wire.answer()
+            dripping.cancel()
+        assert (answer.status, answer.code) == (400, "RequestTimeout")
+    assert isinstance(store.error, S3Error)
+
+
 # ---------------------------------------------------------------------- clients that leave
 
 

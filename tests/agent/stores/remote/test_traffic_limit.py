@@ -62,9 +62,9 @@ async def test_a_body_is_sent_in_slices_and_complete(time):
 async def test_the_rate_is_that_of_the_time(time):
     limit = time.limit("08:00,1M 18:00,off")
     time.minute = 9 * 60
-    assert limit.slice_size() == MIB // 4
+    assert limit.sent_slice() == MIB // 4
     time.minute = 19 * 60
-    assert limit.slice_size() is None
+    assert limit.sent_slice() is None
     assert [piece async for piece in LimitedBody(BytesBody(b"x" * MIB), limit)] == [b"x" * MIB]
     assert time.now == 100.0
 
@@ -112,7 +112,7 @@ async def test_the_limit_of_a_class_is_enough_to_be_active(time):
     limit.set_classes(BandwidthConfig(prefetch=parse_bandwidth_timetable("1M")))
 
     async def slice_size():
-        return limit.slice_size()
+        return limit.sent_slice()
 
     assert limit.is_active
     assert await in_class(TrafficClass.PREFETCH, slice_size) == MIB // 4
@@ -138,3 +138,21 @@ async def test_uploads_and_downloads_of_a_real_remote_are_limited(time, seaweedf
         await store.close()
     assert 7.0 < up <= 8.5
     assert 3.0 < down <= 4.5
+
+
+@pytest.mark.slow
+async def test_short_downloads_keep_to_a_slow_rate(time, seaweedfs, new_bucket):
+    """A body that the socket holds as a whole, and several one after the other."""
+    key = RemoteKey(seaweedfs.access_key, seaweedfs.secret_key)
+    settings = Settings(seaweedfs.endpoint, traffic=time.limit("off:32K"))
+    store = RemoteStore(settings, CredentialProvider(region=seaweedfs.region, key=key))
+    data = bytes(range(256)) * 256
+    try:
+        client = S3Client(store)
+        await client.put(new_bucket, "k", BytesBody(data))
+        for number in range(1, 4):
+            response = await client.call("GetObject", {"Bucket": new_bucket, "Key": "k"})
+            assert b"".join([chunk async for chunk in payload(response)]) == data
+            assert 2.0 * number - 0.6 <= time.now - 100.0 <= 2.0 * number + 0.1
+    finally:
+        await store.close()
