@@ -219,7 +219,7 @@ class DeleteOps:
         places = [(request.bucket, str(one["Key"])) for one in forwarded]
         members = {**request.input, "Delete": {**requested, "Objects": forwarded}}
         async with self._settler.turn(places, TurnKind.CONDITIONAL, after=dict.fromkeys(places)):
-            response = await self._settler.inner.call(request.replace(input=members, body=None))
+            response = await self._settler.write(request.replace(input=members, body=None))
         return dict(response.output)
 
 

@@ -25,6 +25,8 @@ from s3d.agent.stores.write_queue.push.pusher import Pusher
 
 MAX_WAIT = 20.0
 """Seconds that a request waits for pending writes to reach the remote."""
+_MAX_LONELY = 5.0
+"""Seconds that a forwarded write keeps its turn after its client has gone away."""
 
 _OF_OBJECTS = frozenset({"ListObjectVersions", "ListObjects", "ListObjectsV2"})
 """Reads of a bucket whose answers depend on its objects."""
@@ -135,7 +137,29 @@ class Settler:
     ) -> S3Response[Any]:
         kind = TurnKind.CONDITIONAL if is_conditional(request) else TurnKind.SHARED
         async with self.turn(changed, kind, after=places_of(request)):
-            return await self.inner.call(with_remote_etags(request, self._journal.alias))
+            return await self.write(with_remote_etags(request, self._journal.alias))
+
+    async def write(self, request: S3Request[Any]) -> S3Response[Any]:
+        """Let the remote carry out a write whose turn it is, to its end.
+
+        The remote does that even if the client goes away meanwhile; a push that did not wait for it
+        could be undone by it. A body ends with its client.
+        """
+        if request.body is not None:
+            return await self.inner.call(request)
+        call = asyncio.get_running_loop().create_task(self._call(request), name="forwarded write")
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            done, _ = await asyncio.wait([call], timeout=_MAX_LONELY)
+            if not done:
+                call.cancel()
+            elif not call.cancelled():
+                call.exception()  # marks it as retrieved
+            raise
+
+    async def _call(self, request: S3Request[Any]) -> S3Response[Any]:
+        return await self.inner.call(request)
 
     async def _forward_settled(
         self, places: list[Place], request: S3Request[Any]

@@ -127,6 +127,26 @@ async def test_a_write_is_pushed_after_the_forwarded_one_that_came_before(remote
     assert remote.of("k") == ["DeleteObject", "PutObject"]
 
 
+@pytest.mark.rule("ORD-6")
+async def test_a_forwarded_write_keeps_its_turn_although_its_client_goes_away(
+    remote, queue, s3, there
+):
+    await there.put("bbb", "k", b"old")
+    remote.hold("DeleteObject")
+    deletion = asyncio.get_running_loop().create_task(s3("DeleteObject", **AT, VersionId="null"))
+    await remote.reached.wait()
+    deletion.cancel()
+    await s3.put("bbb", "k", b"new")
+    await s3.put("bbb", "other", b"")
+    await remote.until(("PutObject", "other"))  # it was accepted later
+    assert remote.of("k") == ["DeleteObject"]
+    remote.go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await deletion
+    await pushed(queue)
+    assert await body(s3) == await body(there) == b"new"
+
+
 async def test_a_write_that_was_accepted_while_another_was_settled_follows_the_forwarded_one(
     remote, queue, s3, there
 ):
