@@ -52,11 +52,11 @@ class LazyPusher(Pusher):
     gate: Gate
     callers = 0
 
-    async def push_now(self, bucket: str, key: str = "", *, timeout: float) -> None:
+    async def push_now(self, bucket: str, key: str = "", **options: Any) -> None:
         self.callers += 1
         self.gate.open.set()
         try:
-            await super().push_now(bucket, key, timeout=timeout)
+            await super().push_now(bucket, key, **options)
         finally:
             self.callers -= 1
             if not self.callers:
@@ -72,6 +72,7 @@ class Queue:
     """A write queue and what belongs to it."""
 
     store: WriteQueue
+    staging: ObjectStore
     journal: Journal
     pusher: Pusher
     gate: Gate
@@ -128,7 +129,7 @@ async def queue_before(
         store = WriteQueue(inner, staging, journal, limits or Limits(), pusher, clock=clock)
         running = asyncio.get_running_loop().create_task(pusher.run())
         try:
-            yield Queue(store, journal, pusher, gate, index, events, inner)
+            yield Queue(store, staging, journal, pusher, gate, index, events, inner)
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):

@@ -19,7 +19,7 @@ from s3d.agent.storage.decrypted_body import DecryptedBody
 from s3d.agent.storage.encrypted_blocks import BlobDecryptor
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import Checksum, Encryption, Layout, Stored, cut
+from s3d.agent.storage.records import ELSEWHERE, Checksum, Encryption, Layout, Stored, cut
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.object_keys import ObjectKeys, WriteKey
 
@@ -250,6 +250,8 @@ def _open(
         if wrapping_key is not None:
             return DecryptedBody(blobs, extents, wrapping_key, name)
         return blobs.body(extents, name)
+    if layout == ELSEWHERE:
+        raise S3Error("SlowDown", "The object is being copied by the remote; try again.")
     (extent,) = layout.extents
     data = index.read_inline(lambda reader: reader.data(extent))
     if data is None:

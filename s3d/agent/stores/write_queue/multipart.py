@@ -22,6 +22,7 @@ from s3d.agent.s3.listing_merge import Run, merge_runs
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal.journal import Journal
+from s3d.agent.stores.write_queue.journal.write_order import TurnKind
 from s3d.agent.stores.write_queue.objects import requires_remote, with_condition_of_push
 from s3d.agent.stores.write_queue.settle import Settler, is_conditional
 
@@ -104,21 +105,23 @@ class MultipartOps:
             request = with_condition_of_push(request)
         if not is_conditional(request):
             return await self._stage.write(request)
-        async with self._settler.key_locks.hold((request.bucket, request.key)):
-            return await self._complete_if(request)
+        response = await self._complete_if(request)
+        await self._settler.settle(request.bucket, request.key)
+        return response
 
     async def _complete_if(self, request: S3Request[Members]) -> S3Response[Members]:
         conditions = {
             name: request.input[name] for name in WRITE_CONDITIONS if request.input.get(name)
         }
-        await self._settler.settle(request.bucket, request.key)
-        await self._check_conditions(request, conditions)
-        # The stage sees what was accepted since, but does not know the ETag of an object that was
-        # pushed.
-        rest = {name: value for name, value in request.input.items() if name != "IfMatch"}
-        response = await self._stage.write(request.replace(input=rest))
-        await self._settler.settle(request.bucket, request.key)
-        return response
+        place = request.bucket, request.key
+        async with self._settler.turn([place], TurnKind.CONDITIONAL, after=[place]):
+            await self._check_conditions(request, conditions)
+            # What was accepted since is staged, whereas all of before was pushed.
+            members = {**request.input, "IfMatch": None, "IfNoneMatch": "*"}
+            newest = self._journal.pending.newest(*place)
+            if newest is not None and "IfMatch" in conditions:
+                raise S3Error("PreconditionFailed")
+            return await self._stage.write(request.replace(input=members))
 
     async def _check_conditions(
         self, request: S3Request[Members], conditions: Mapping[str, Any]

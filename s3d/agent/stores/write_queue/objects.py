@@ -29,12 +29,15 @@ from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Respons
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.journal.write_order import TurnKind
 from s3d.agent.stores.write_queue.remote_copies import RemoteCopies, is_of_mount
 from s3d.agent.stores.write_queue.settle import Settler
 
 STATE = "x-s3d-state"
 """Response header of reads of content that the remote has refused: failed."""
 MAX_DELETES = 1_000
+_ATTEMPTS = 10
+"""Attempts of a copy while its source is replaced."""
 
 _KEY_MEMBERS = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
 _OF_GET = {
@@ -92,6 +95,8 @@ class ObjectOps:
         try:
             answer = self._stage.call(request)
         except S3Error as error:
+            if error.code == "SlowDown":  # a copy was accepted, which memory does not show yet
+                return self._read_again(request)
             if not self._is_pushed(request, error):
                 raise
             return self._settler.inner.call(request)
@@ -99,6 +104,11 @@ class ObjectOps:
         if isinstance(answer, Completed) and any(w.state is PendingState.FAILED for w in writes):
             answer.response.headers[STATE] = PendingState.FAILED
         return answer
+
+    async def _read_again(self, request: S3Request[Members]) -> S3Response[Members]:
+        """Read once the commits of now have taken effect."""
+        await self._journal.change(lambda tx: None)
+        return await self.read(request)
 
     async def _read_source(
         self, request: S3Request[Members], copy: PendingWrite
@@ -206,10 +216,10 @@ class DeleteOps:
         self, request: S3Request[Members], requested: Mapping[str, Any], forwarded: list[Deletion]
     ) -> Members:
         """Let the remote carry out the deletions that only it can decide."""
-        for key in dict.fromkeys(str(one["Key"]) for one in forwarded):
-            await self._settler.settle(request.bucket, key, before_write=True)
+        places = [(request.bucket, str(one["Key"])) for one in forwarded]
         members = {**request.input, "Delete": {**requested, "Objects": forwarded}}
-        response = await self._settler.inner.call(request.replace(input=members, body=None))
+        async with self._settler.turn(places, TurnKind.CONDITIONAL, after=dict.fromkeys(places)):
+            response = await self._settler.write(request.replace(input=members, body=None))
         return dict(response.output)
 
 
@@ -239,12 +249,16 @@ class CopyOps:
         if requires_remote(request) or not self._is_staged(request):
             return await self._settler.forward(request)
         await self._stage.keys.check(request.bucket, request.key, request.context)
-        try:
-            return await self._stage.write(request, self._size(request))
-        except S3Error as error:
-            if error.code not in _SOURCE_IS_GONE or self._is_staged(request):
-                raise
-            return await self._settler.forward(request)  # the source was pushed meanwhile
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._stage.write(request, self._size(request))
+            except S3Error as error:
+                if error.code not in _SOURCE_IS_GONE:
+                    raise
+                if not self._is_staged(request):  # it was pushed meanwhile
+                    return await self._settler.forward(request)
+                failure = error  # it was replaced meanwhile
+        raise failure
 
     @operation("UploadPartCopy")
     async def upload_part_copy(self, request: S3Request[Members]) -> S3Response[Members]:

@@ -7,7 +7,7 @@ source of a COPY is pushed before it. Reads of the new key are answered by the s
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,13 @@ from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.journal_entry import JournalChange, stage
-from s3d.agent.stores.write_queue.journal.pending_write import CopySource, Kind, PendingWrite
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    CopySource,
+    Kind,
+    PendingWrite,
+    Place,
+)
+from s3d.agent.stores.write_queue.journal.write_order import Turn, TurnKind
 from s3d.agent.stores.write_queue.settle import Settler
 
 MAX_COPY = 5 << 30
@@ -37,7 +43,7 @@ _RENAME_MEMBERS = frozenset({"Bucket", "Key", "RenameSource", "ClientToken"})
 """Members of a RenameObject without conditions."""
 EMPTY_ETAG = '"d41d8cd98f00b204e9800998ecf8427e"'
 """The MD5 of no bytes."""
-_ATTEMPTS = 3
+_ATTEMPTS = 10
 """Attempts while pushes change what is pending."""
 _HEADERS = tuple(name for name in TRANSFERABLE if name != "StorageClass")
 """Members that the object keeps at the remote."""
@@ -76,10 +82,11 @@ class RemoteCopies:
         await self._stage.keys.check(bucket, new, request.context)
         await self._stage.prepare(request)
         for _ in range(_ATTEMPTS):
-            found = await self._of_remote(bucket, old, new, request.context)
-            rename = partial(self._rename, bucket, old, new, found, request.context)
             try:
-                await self._journal.change(rename)
+                async with self._accepting((bucket, old), (bucket, new)) as turn:
+                    found = await self._of_remote(bucket, old, new, request.context, turn)
+                    rename = partial(self._rename, bucket, old, new, found, request.context)
+                    await self._journal.change(rename)
             except _ChangedMeanwhile:
                 continue
             failpoint.hit("queue.accepted")
@@ -91,6 +98,10 @@ class RemoteCopies:
 
         None: the object is pending, so that the stage can carry it out.
         """
+        async with self._accepting((request.bucket, request.key)):
+            return await self._change_metadata(request)
+
+    async def _change_metadata(self, request: S3Request[Members]) -> S3Response[Members] | None:
         bucket, key = request.bucket, request.key
         if self._journal.pending.of_key(bucket, key):
             return None
@@ -146,16 +157,23 @@ class RemoteCopies:
         response.output = {**others, **own}
         return response
 
+    def _accepting(self, *places: Place) -> AbstractAsyncContextManager[Turn]:
+        """A turn in which no forwarded write changes what the remote has at these keys.
+
+        It ends when the copy is pending: forwarded writes of its source wait for it from then on.
+        """
+        return self._settler.turn(places, TurnKind.ACCEPTING)
+
     async def _of_remote(
-        self, bucket: str, old: str, new: str, context: RequestContext
+        self, bucket: str, old: str, new: str, context: RequestContext, turn: Turn
     ) -> tuple[Stored, str] | None:
         """The object at the remote, with its ETag; None: a pending write decides."""
         pending = self._journal.pending
         copy, newest = self.pending(bucket, old), pending.newest(bucket, old)
         if copy is not None and (copy is not newest or pending.copies.of(bucket, new)):
             # Otherwise two copies would wait for each other, or tags for a copy of another key.
-            await self._settler.settle(bucket, old, before_write=True)
-            newest = pending.newest(bucket, old)
+            await self._settler.settle(bucket, old, before_write=True, turn=turn)
+            raise _ChangedMeanwhile
         return None if newest is not None else await self._head(bucket, old, context)
 
     async def _head(self, bucket: str, key: str, context: RequestContext) -> tuple[Stored, str]:

@@ -5,23 +5,28 @@ So every operation is correct; the operations that the queue handles are faster.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
-from s3d.agent.core.keyed_lock import KeyedLock
 from s3d.agent.core.store import Answer, ObjectStore
-from s3d.agent.s3.address import parse_copy_source, parse_rename_source
+from s3d.agent.s3.address import parse_copy_source, parse_rename_source, written_objects
 from s3d.agent.s3.authority import is_conditional_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.storage.records import NULL_VERSION
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias
-from s3d.agent.stores.write_queue.journal.pending_write import Place
+from s3d.agent.stores.write_queue.journal.pending_write import PendingState, Place
+from s3d.agent.stores.write_queue.journal.remote_states import SAME_BYTES
+from s3d.agent.stores.write_queue.journal.write_order import Turn, TurnKind
 from s3d.agent.stores.write_queue.push.pusher import Pusher
 
 MAX_WAIT = 20.0
 """Seconds that a request waits for pending writes to reach the remote."""
+_MAX_LONELY = 5.0
+"""Seconds that a forwarded write keeps its turn after its client has gone away."""
 
 _OF_OBJECTS = frozenset({"ListObjectVersions", "ListObjects", "ListObjectsV2"})
 """Reads of a bucket whose answers depend on its objects."""
@@ -45,42 +50,116 @@ class Settler:
         max_wait: float = MAX_WAIT,
     ) -> None:
         self.inner = inner
-        self.key_locks = KeyedLock()
-        """A lock for each key, held by conditional writes from the check to the write."""
         self._journal = journal
         self._pusher = pusher
         self._max_wait = max_wait
 
     def forward(self, request: S3Request[Any]) -> Answer:
-        """The remote's answer, after what is pending where the request reads or writes."""
-        if is_conditional(request):
-            return self._forward_locked(request)
-        return self._forward(request)
+        """The remote's answer, after what is pending where the request reads or writes.
 
-    def _forward(self, request: S3Request[Any]) -> Answer:
+        What is accepted meanwhile of a key that the request writes is pushed after the answer.
+        """
+        changed = changed_objects(request)
+        if changed:
+            return self._forward_write(request, changed)
         pending = self._journal.pending
         places = [place for place in places_of(request) if pending.writes(*place)]
         if places:
             return self._forward_settled(places, request)
         return self.inner.call(with_remote_etags(request, self._journal.alias))
 
-    async def settle(self, bucket: str, key: str = "", *, before_write: bool = False) -> None:
+    @asynccontextmanager
+    async def turn(
+        self, places: Iterable[Place], kind: TurnKind, *, after: Collection[Place] = ()
+    ) -> AsyncIterator[Turn]:
+        """A turn at these keys, for a request to the remote in the context.
+
+        after: what is pending of these is at the remote before the turn comes; see settle().
+        """
+        with self._journal.order.enter(places, kind) as turn:
+            try:
+                async with asyncio.timeout(self._max_wait):
+                    await self._journal.order.begin(turn)
+            except TimeoutError:
+                message = "Another write of the same key is not answered yet."
+                raise S3Error("ServiceUnavailable", message) from None
+            await self._settle_all(after, turn)
+            began = self._journal.remote_states.now()
+            try:
+                yield turn
+            finally:
+                await self._journal.follow_forwarded(turn.places, began)
+
+    async def _settle_all(self, places: Collection[Place], turn: Turn) -> None:
+        """Settle what comes before a turn. The tags of an object that is being pushed may join."""
+        left = [place for place in places if not place[1] or self._comes_before(place, turn)]
+        while left:
+            for place in left:
+                await self.settle(*place, before_write=place in turn.places, turn=turn)
+            # Of a whole bucket, what cannot be pushed is skipped.
+            left = [place for place in places if place[1] and self._comes_before(place, turn)]
+
+    def _comes_before(self, place: Place, turn: Turn) -> bool:
+        """Whether a write of this key is still to be pushed before the turn."""
+        pending, is_written = self._journal.pending, place in turn.places
+        return any(
+            turn.follows(write)
+            and (
+                write.state is not PendingState.VERIFYING or (is_written and write.key == place[1])
+            )
+            for write in (*pending.copies.of(*place), *pending.of_key(*place))
+        )
+
+    async def settle(
+        self,
+        bucket: str,
+        key: str = "",
+        *,
+        before_write: bool = False,
+        turn: Turn | None = None,
+    ) -> None:
         """Return when the remote has what is pending now: of a key, or (key "") of a bucket.
 
-        before_write: the remote is to carry out a write of this key next. Otherwise writes that
-        are verified stay so, since an older request may still arrive. Raises ServiceUnavailable
-        when that takes too long, and for a key the error with which the remote refuses it.
+        turn: of the caller, who waits only for what comes before it. before_write: the remote is to
+        carry out a write of this key next. Otherwise writes that are verified stay so, since an
+        older request may still arrive. Raises ServiceUnavailable when that takes too long, and for
+        a key the error with which the remote refuses it.
         """
         if self._journal.paused and self._journal.pending.writes(bucket, key):
             message = "This request has to wait for pending writes, and the queue is paused."
             raise S3Error("ServiceUnavailable", message)
-        await self._pusher.push_now(bucket, key, timeout=self._max_wait)
+        await self._pusher.push_now(bucket, key, timeout=self._max_wait, turn=turn)
         if before_write and key:
             await self._journal.end_verifications(bucket, key)
 
-    async def _forward_locked(self, request: S3Request[Any]) -> S3Response[Any]:
-        async with self.key_locks.hold((request.bucket, request.key)):
-            return await self._forward(request)
+    async def _forward_write(
+        self, request: S3Request[Any], changed: list[Place]
+    ) -> S3Response[Any]:
+        kind = TurnKind.CONDITIONAL if is_conditional(request) else TurnKind.SHARED
+        async with self.turn(changed, kind, after=places_of(request)):
+            return await self.write(with_remote_etags(request, self._journal.alias))
+
+    async def write(self, request: S3Request[Any]) -> S3Response[Any]:
+        """Let the remote carry out a write whose turn it is, to its end.
+
+        The remote does that even if the client goes away meanwhile; a push that did not wait for it
+        could be undone by it. A body ends with its client.
+        """
+        if request.body is not None:
+            return await self.inner.call(request)
+        call = asyncio.get_running_loop().create_task(self._call(request), name="forwarded write")
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            done, _ = await asyncio.wait([call], timeout=_MAX_LONELY)
+            if not done:
+                call.cancel()
+            elif not call.cancelled():
+                call.exception()  # marks it as retrieved
+            raise
+
+    async def _call(self, request: S3Request[Any]) -> S3Response[Any]:
+        return await self.inner.call(request)
 
     async def _forward_settled(
         self, places: list[Place], request: S3Request[Any]
@@ -119,6 +198,13 @@ def places_of(request: S3Request[Any]) -> list[Place]:
         sources = parse_rename_source(str(input["RenameSource"]), request.bucket)
         places += [(request.bucket, key) for key in sources]
     return places
+
+
+def changed_objects(request: S3Request[Any]) -> list[Place]:
+    """The objects whose state at the remote the request may change."""
+    if _is_read(request) or request.op.name in SAME_BYTES:
+        return []
+    return [place for place in written_objects(request) if place[1]]
 
 
 def places_written(request: S3Request[Any]) -> list[Place]:

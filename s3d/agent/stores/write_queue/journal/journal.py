@@ -12,8 +12,10 @@ people decide, conflicts keeps the writes that the remote has overtaken.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from s3d.agent.core.events import Events
 from s3d.agent.core.telemetry import Registry
@@ -43,6 +45,7 @@ from s3d.agent.stores.write_queue.journal.push_outcomes import PushOutcomes, Rem
 from s3d.agent.stores.write_queue.journal.queue_control import PAUSED, QueueControl
 from s3d.agent.stores.write_queue.journal.queue_metrics import QueueMetrics
 from s3d.agent.stores.write_queue.journal.remote_states import STATE_MAX_AGE, RemoteStates
+from s3d.agent.stores.write_queue.journal.write_order import Turn, WriteOrder
 
 T = TypeVar("T")
 
@@ -141,6 +144,11 @@ class Journal:
         return self._writes.paused
 
     @property
+    def order(self) -> WriteOrder:
+        """Of the forwarded writes among the pending ones."""
+        return self._writes.order
+
+    @property
     def on_change(self) -> list[Callable[[], None]]:
         """Called on the loop whenever what is pending has changed."""
         return self._writes.on_change
@@ -222,13 +230,14 @@ class Journal:
             self._writes.drop(write)
         return row
 
-    async def settled(self, bucket: str, key: str = "") -> None:
+    async def settled(self, bucket: str, key: str = "", *, turn: Turn | None = None) -> None:
         """Push what is pending now before everything else, and wait until the remote has it.
 
-        For a key: raises S3Error when the remote refuses or cannot take it. For a bucket (key ""):
-        held and parked writes, also those that are parked meanwhile, are skipped.
+        turn: of the caller, who waits only for what comes before it. For a key: raises S3Error when
+        the remote refuses or cannot take it. For a bucket (key ""): held and parked writes, also
+        those that are parked meanwhile, are skipped.
         """
-        await self._writes.settled(bucket, key)
+        await self._writes.settled(bucket, key, turn=turn)
 
     async def end_verifications(self, bucket: str, key: str) -> None:
         """The remote is to carry out a write of the key next: its result is what reads return."""
@@ -237,3 +246,25 @@ class Journal:
                 row = await self.load(write)
                 if row is not None:
                     await self.outcomes.acknowledge(write.seq, state=row.base.pushed_etag)
+
+    async def follow_forwarded(self, places: Iterable[Place], since: float) -> None:
+        """A forwarded write of these keys was answered. since: when it was sent, Unix seconds.
+
+        The writes that were accepted meanwhile replace what it has left. Their rows say so, since
+        after a crash it would be another writer's.
+        """
+        left = {
+            place: state
+            for place in places
+            if self.pending.of_key(*place)
+            and (state := self.remote_states.left_since(*place, since)) is not None
+        }
+
+        def save(tx: Transaction) -> None:
+            for place, state in left.items():
+                following = journal_rows.oldest(tx, *place)
+                if following is not None and not following[1].is_strict:
+                    journal_rows.set_base(tx, following[0], replace(following[1], etag=state.etag))
+
+        if left:
+            await self._index.write(save, frees=True)

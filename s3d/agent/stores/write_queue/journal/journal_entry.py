@@ -21,7 +21,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_CONTEXT, RequestContext
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import Stored
+from s3d.agent.storage.records import ELSEWHERE, Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.journal import journal_history, journal_rows
 from s3d.agent.stores.write_queue.journal.journal_history import UnresolvedPush
@@ -123,6 +123,8 @@ class WriteRecorder:
     def record(self, tx: Transaction, change: Change) -> None:
         """Enter a write in the commit that changes the staged object. Runs in the writer thread."""
         kind = Kind.DELETE if change.stored is None else Kind.PUT
+        if change.stored is not None and change.stored.layout == ELSEWHERE and not change.tagged:
+            raise S3Error("SlowDown", "The source is being copied by the remote; try again.")
         self.enter(tx, Kind.TAGS if change.tagged else kind, change)
         if change.stored is not None and change.stored.record.upload_id and not change.tagged:
             record = change.stored.record

@@ -21,6 +21,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PushError,
 )
 from s3d.agent.stores.write_queue.journal.push_scheduler import PushScheduler
+from s3d.agent.stores.write_queue.journal.write_order import Turn, WriteOrder
 
 
 class PushClaims:
@@ -68,7 +69,9 @@ class PendingWrites:
         self.on_change: list[Callable[[], None]] = []
         """Called whenever a pending write has changed."""
         self._clock = clock
-        self._schedule = PushScheduler(self.index)
+        self.order = WriteOrder()
+        self.order.on_end = lambda place: self._offer(*place)
+        self._schedule = PushScheduler(self.index, self.order)
         self._waiters = SettleWaiters()
         self._wakeup = asyncio.Event()
 
@@ -80,7 +83,12 @@ class PendingWrites:
             if seq not in self.claims.pushing:
                 self._forget(seq)
                 self._unblock(self.index.remove(seq))
+        if write.kind is Kind.TAGS:  # of an object that is being pushed
+            earlier = [each.seq for each in self.index.of_key(write.bucket, write.key)]
+        else:
+            earlier = replaced
         self.index.add(write)
+        self.order.add(write, earlier)
         head = self.index.of_key(write.bucket, write.key)[0]
         if head is not write and head.state is PendingState.VERIFYING:
             head.retry_at = 0.0  # its successor will be verified in its place
@@ -159,8 +167,7 @@ class PendingWrites:
             parts = removed.key.split("/")
             waiting += ["/".join(parts[:depth]) + "/" for depth in range(1, len(parts))]
         for key in waiting:
-            for write in self.index.of_key(removed.bucket, key)[:1]:
-                self._offer(write)
+            self._offer(removed.bucket, key)
 
     def _forget(self, seq: int) -> None:
         self.unresolved.forget(seq)
@@ -183,13 +190,14 @@ class PendingWrites:
                 async with asyncio.timeout(None if later is None else max(0.0, later - now)):
                     await self._wakeup.wait()
 
-    async def settled(self, bucket: str, key: str = "") -> None:
+    async def settled(self, bucket: str, key: str = "", *, turn: Turn | None = None) -> None:
         """Push what is pending now before everything else, and wait until the remote has it.
 
-        For a key: raises S3Error when the remote refuses or cannot take it. For a bucket (key ""):
-        held and parked writes, also those that are parked meanwhile, are skipped.
+        turn: of the caller, who waits only for what comes before it. For a key: raises S3Error when
+        the remote refuses or cannot take it. For a bucket (key ""): held and parked writes, also
+        those that are parked meanwhile, are skipped.
         """
-        needed = self._needed(bucket, key)
+        needed = self._needed(bucket, key, turn)
         if not needed:
             return
         places = [(bucket, name) for name in needed]
@@ -203,13 +211,15 @@ class PendingWrites:
             for place in places:
                 self._schedule.relax(place)
 
-    def _needed(self, bucket: str, key: str) -> dict[str, int]:
+    def _needed(self, bucket: str, key: str, turn: Turn | None) -> dict[str, int]:
         """Key -> seq of the last write that a settled() call has to wait for."""
         needed: dict[str, int] = {}
         copies = self.index.copies.of(bucket, key) if key else ()
         for write in (*copies, *self.index.writes(bucket, key)):
             if write.state is PendingState.VERIFYING:
                 continue  # the remote has it
+            if turn is not None and not turn.follows(write):
+                continue
             if write.state in STUCK:
                 if key:
                     raise _stuck_error(write)
@@ -226,12 +236,12 @@ class PendingWrites:
         """Let writes be retried at once."""
         for write in writes:
             write.retry_at = 0.0
-            self._offer(write)
+            self._offer(write.bucket, write.key)
         self.notify()
 
     def changed(self, write: PendingWrite) -> None:
         """The write has changed: offer its key to the schedule, and notify."""
-        self._offer(write)
+        self._offer(write.bucket, write.key)
         self.notify()
 
     def notify(self) -> None:
@@ -239,9 +249,9 @@ class PendingWrites:
         for callback in self.on_change:
             callback()
 
-    def _offer(self, write: PendingWrite) -> None:
+    def _offer(self, bucket: str, key: str) -> None:
         later = self._schedule.next_at()
-        is_due = self._schedule.offer(write.bucket, write.key, self._clock())
+        is_due = self._schedule.offer(bucket, key, self._clock())
         if is_due or self._schedule.next_at() != later:
             self._wakeup.set()
 

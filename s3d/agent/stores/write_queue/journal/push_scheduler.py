@@ -19,6 +19,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingWrite,
     Place,
 )
+from s3d.agent.stores.write_queue.journal.write_order import WriteOrder
 
 SIZE_PER_SECOND = 1 << 20
 """Bytes for which a write yields to writes that were accepted up to a second later."""
@@ -65,8 +66,9 @@ class PushScheduler:
     Belongs to the loop.
     """
 
-    def __init__(self, index: PendingIndex) -> None:
+    def __init__(self, index: PendingIndex, order: WriteOrder) -> None:
         self._index = index
+        self._order = order
         self._ready: list[Rank] = []
         self._later: list[tuple[float, int]] = []
         """Time (Unix seconds) and seq."""
@@ -137,7 +139,10 @@ class PushScheduler:
 
     def _is_pushable(self, write: PendingWrite) -> bool:
         """A parked write may have a time at which it is retried. A key that is to be copied waits
-        for its copies, and the deletion of a folder's marker for those of what is below it."""
+        for its copies, the deletion of a folder's marker for those of what is below it, and a write
+        that was accepted after a forwarded one for the answer of that one."""
+        if self._order.holds_back(write):
+            return False
         if self._index.copies.of(write.bucket, write.key) or self._has_deletion_below(write):
             return write.state is PendingState.VERIFYING
         if write.state is PendingState.FAILED:

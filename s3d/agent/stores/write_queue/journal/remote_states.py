@@ -16,7 +16,7 @@ from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.address import written_objects
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.etag import same_etag
+from s3d.agent.s3.etag import same_state
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.write_queue.journal.pending_write import NO_OBJECT
 
@@ -27,7 +27,7 @@ _KEYS = 10_000
 _READS = frozenset(("GetObject", "HeadObject"))
 _LISTINGS = frozenset(("ListObjects", "ListObjectsV2"))
 _WRITES = frozenset(("PutObject", "CopyObject", "CompleteMultipartUpload"))
-_SAME_BYTES = frozenset(
+SAME_BYTES = frozenset(
     (
         "AbortMultipartUpload",
         "CreateMultipartUpload",
@@ -65,6 +65,8 @@ class RemoteStates:
         self._clock = clock
         self._states: dict[Place, _State] = {}
         self._in_flight: Counter[Place] = Counter()
+        self._overlapping: set[Place] = set()
+        """Keys that two writes have changed at the same time: the later one is not known."""
 
     def note(
         self,
@@ -78,6 +80,8 @@ class RemoteStates:
         """Record a state. etag: the remote's, or NO_OBJECT; None: a write left an unknown ETag.
         is_ours: a write through this agent has left it."""
         place = bucket, key
+        if place in self._overlapping:
+            etag = None
         self._states.pop(place, None)
         now = self._clock() if at is None else at
         self._states[place] = _State(etag, now, now if etag is None else 0.0, is_ours)
@@ -92,14 +96,22 @@ class RemoteStates:
         """Record the state in the answer of a read.
 
         begun: when the read was sent, Unix seconds: the answer may not show a write that was
-        answered since.
+        answered since, nor one that is not answered yet.
         """
         state = self._states.get((bucket, key))
         if state is None or state.at < begun:
-            is_ours = state is not None and state.is_ours and same_etag(state.etag or "", etag)
-            self.note(bucket, key, etag, begun, is_ours=is_ours)
-            if state is not None and state.direct_write_at:
-                self._states[bucket, key] = _State(etag, begun, state.direct_write_at)
+            self.note_seen(bucket, key, etag, begun)
+
+    def note_seen(self, bucket: str, key: str, etag: str, at: float) -> None:
+        """Record the state that the remote has after all writes through this agent until now."""
+        place = bucket, key
+        if place in self._in_flight:
+            return
+        state = self._states.get(place)
+        is_ours = state is not None and state.is_ours and _is_same(state.etag, etag)
+        self.note(bucket, key, etag, at, is_ours=is_ours)
+        if state is not None and state.direct_write_at:
+            self._states[place] = _State(etag, at, state.direct_write_at)
 
     def forget(self, bucket: str, key: str) -> _State | None:
         """Forget the state, because the key is being written; returns it."""
@@ -107,7 +119,8 @@ class RemoteStates:
 
     @contextmanager
     def writing(self, places: Collection[Place]) -> Iterator[None]:
-        """Around a write of these keys at the remote, until it is answered."""
+        """Around a write of these keys at the remote, until its answer is noted."""
+        self._overlapping.update(place for place in places if place in self._in_flight)
         self._in_flight.update(places)
         try:
             yield
@@ -116,6 +129,7 @@ class RemoteStates:
             for place in places:
                 if not self._in_flight[place]:
                     del self._in_flight[place]
+                    self._overlapping.discard(place)
 
     def is_being_written(self, bucket: str, key: str) -> bool:
         """Whether the remote may carry out a write through this agent at this moment."""
@@ -138,6 +152,13 @@ class RemoteStates:
         """
         state = self._states.get((bucket, key))
         return [] if state is None or state.etag is None or not state.is_ours else [state.etag]
+
+    def left_since(self, bucket: str, key: str, since: float) -> _State | None:
+        """The state, if a write through this agent has left it since this time (Unix seconds)."""
+        state = self._states.get((bucket, key))
+        if state is None or state.at < since or not (state.is_ours or state.direct_write_at):
+            return None
+        return state
 
     def undo_unknown(self, bucket: str, key: str, before: _State | None) -> None:
         """The outcome of a push is unknown: the remote has what it had before, or what the push
@@ -178,7 +199,7 @@ class ObservedRemote(Layer):
             return self._read(request)
         if name in _LISTINGS:
             return self._list(request)
-        if request.op.access in ("read", "list") or name in _SAME_BYTES or not request.bucket:
+        if request.op.access in ("read", "list") or name in SAME_BYTES or not request.bucket:
             return self.inner.call(request)
         return self._write(request)
 
@@ -208,11 +229,19 @@ class ObservedRemote(Layer):
     async def _write(self, request: S3Request[Any]) -> S3Response[Any]:
         places = list(dict.fromkeys(place for place in written_objects(request) if place[1]))
         before = [self._states.forget(*place) for place in places]
+        with self._states.writing(places):
+            return await self._write_to(request, places, before)
+
+    async def _write_to(
+        self, request: S3Request[Any], places: list[Place], before: list[_State | None]
+    ) -> S3Response[Any]:
         try:
-            with self._states.writing(places):
-                response = await self.inner.call(request)
+            response = await self.inner.call(request)
         except S3Error as error:
             self._note_failure(places, before, may_have_happened=may_have_happened(error))
+            raise
+        except BaseException:  # nobody waits for the answer any more
+            self._note_failure(places, before, may_have_happened=True)
             raise
         if not _is_success(response):
             may_have = response.wire is not None and response.wire.status >= 500
@@ -232,6 +261,10 @@ class ObservedRemote(Layer):
                 self._states.note(*place, None)
             else:
                 self._states.restore(*place, state)
+
+
+def _is_same(known: str | None, etag: str) -> bool:
+    return known is not None and same_state(known, etag)
 
 
 def _state_left(request: S3Request[Any], response: S3Response[Any]) -> str | None:

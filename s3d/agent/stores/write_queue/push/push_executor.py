@@ -259,9 +259,8 @@ class PushExecutor:
             self._conditions.note_head_denied(write.bucket)
             return None
         remote = state_of(head)
-        ours += self._our_states(job)  # a forwarded write may have been answered meanwhile
         direct_write_at = states.direct_write_at(write.bucket, write.key)
-        states.note(write.bucket, write.key, remote.etag)
+        states.note_seen(write.bucket, write.key, remote.etag, states.now())
         if job.sent is not None and is_ours_likely and is_our_write(job.sent, head):
             raise AlreadyThere(remote.etag)
         comparison = push_plan.compare(
@@ -362,7 +361,7 @@ class PushExecutor:
 
     def _result(self, job: _Job, etag: str) -> Pushed:
         now = self._clock.now()
-        self._journal.remote_states.note(job.write.bucket, job.write.key, etag, now)
+        self._journal.remote_states.note(job.write.bucket, job.write.key, etag, now, is_ours=True)
         return self._pushed(job, etag, now)
 
     def _pushed(self, job: _Job, etag: str, now: float) -> Pushed:

@@ -28,6 +28,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     QueueTotals,
 )
 from s3d.agent.stores.write_queue.journal.push_stops import PushStopped
+from s3d.agent.stores.write_queue.journal.write_order import Turn
 from s3d.agent.stores.write_queue.push.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.push.push_attempt import HeldByFilter, Overtaken
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
@@ -151,13 +152,16 @@ class Pusher:
             self._pushing -= 1
             self._changed.set()
 
-    async def push_now(self, bucket: str, key: str = "", *, timeout: float) -> None:
+    async def push_now(
+        self, bucket: str, key: str = "", *, timeout: float, turn: Turn | None = None
+    ) -> None:
         """Return when the remote has what is pending now of a key, or (key "") of a bucket.
 
-        Raises S3Error: ServiceUnavailable when that takes longer than timeout, or the error with
-        which the remote refuses the key.
+        turn: of the caller, see Journal.settled. Raises S3Error: ServiceUnavailable when that takes
+        longer than timeout, or the error with which the remote refuses the key.
         """
-        if not self._journal.pending.writes(bucket, key):
+        pending = self._journal.pending
+        if not pending.writes(bucket, key) and not pending.copies.of(bucket, key):
             return
         self._urgent += 1
         try:
@@ -165,7 +169,7 @@ class Pusher:
                 if self._gate.blocked.is_set():
                     await self.probe_now()
                 self._changed.set()
-                await self._journal.settled(bucket, key)
+                await self._journal.settled(bucket, key, turn=turn)
         except TimeoutError:
             raise S3Error(
                 "ServiceUnavailable", "The pending writes were not pushed in time."

@@ -14,6 +14,7 @@ from s3d.agent.stores.write_queue.journal.push_scheduler import (
     rank,
     seq_of,
 )
+from s3d.agent.stores.write_queue.journal.write_order import WriteOrder
 
 MIB = 1 << 20
 
@@ -23,7 +24,7 @@ class Turns:
 
     def __init__(self):
         self.index = PendingIndex()
-        self.schedule = PushScheduler(self.index)
+        self.schedule = PushScheduler(self.index, WriteOrder())
         self.seq = 0
 
     def add(self, key, size=0, accepted=0.0, **further):

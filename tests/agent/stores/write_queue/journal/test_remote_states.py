@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from s3d.agent.core.failures import Reason, Unreachable
@@ -187,3 +189,58 @@ async def test_a_state_is_ours_until_another_one_is_seen():
     assert states.left_by_us("b", "k") == [NO_OBJECT]
     await call(states, S3Response({}), "DeleteObject", **VERSION)
     assert states.left_by_us("b", "k") == []
+
+
+async def test_an_absence_is_ours_after_it_is_seen_again():
+    states = RemoteStates(lambda: 7.0)
+    await call(states, S3Response({}), "DeleteObject")
+    states.note_read("b", "k", NO_OBJECT, 8.0)
+    assert states.left_by_us("b", "k") == [NO_OBJECT]
+
+
+async def test_what_is_read_while_a_write_is_in_flight_is_not_the_state():
+    states = RemoteStates(lambda: 7.0)
+    with states.writing([("b", "k")]):
+        states.note_read("b", "k", '"before"', 6.0)
+    assert state(states) is None
+
+
+async def test_two_writes_at_once_leave_an_unknown_state():
+    states, first, second = RemoteStates(lambda: 7.0), asyncio.Event(), asyncio.Event()
+
+    async def put(number, held):
+        class Store:
+            async def call(self, request):
+                await held.wait()
+                return S3Response({"ETag": f'"{number}"'})
+
+        await Client(ObservedRemote(Store(), states))("PutObject", Bucket="b", Key="k", Body=b"x")
+
+    async with asyncio.TaskGroup() as tasks:
+        one = tasks.create_task(put(1, first))
+        tasks.create_task(put(2, second))
+        await asyncio.sleep(0)
+        first.set()
+        await one
+        assert state(states) is None
+        second.set()
+    assert state(states) is None
+    assert states.direct_write_at("b", "k") == 7.0
+
+
+async def test_a_write_that_nobody_waits_for_any_more_may_have_happened():
+    states, reached = RemoteStates(lambda: 7.0), asyncio.Event()
+    states.note("b", "k", '"e"')
+
+    class Silent:
+        async def call(self, request):
+            reached.set()
+            await asyncio.Event().wait()
+
+    put = Client(ObservedRemote(Silent(), states))("PutObject", Bucket="b", Key="k", Body=b"x")
+    task = asyncio.get_running_loop().create_task(put)
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert states.direct_write_at("b", "k") == 7.0
