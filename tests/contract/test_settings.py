@@ -105,9 +105,10 @@ def example(name: str, bucket: str) -> Any:
         case "PutBucketInventoryConfiguration":
             value["Destination"]["S3BucketDestination"]["Bucket"] = f"arn:aws:s3:::{bucket}"
         case "PutBucketLifecycleConfiguration":
-            expiration = value["Rules"][0]["Expiration"]
-            del expiration["Date"], expiration["ExpiredObjectDeleteMarker"]
-            value["Rules"][0]["Filter"] = {"And": value["Rules"][0]["Filter"]["And"]}
+            rule = value["Rules"][0]
+            del rule["Expiration"]["Date"], rule["Expiration"]["ExpiredObjectDeleteMarker"]
+            del rule["Transitions"][0]["Date"], rule["Prefix"]
+            rule["Filter"] = {"And": rule["Filter"]["And"]}
         case "PutBucketLogging":
             value["LoggingEnabled"]["TargetBucket"] = bucket
         case "PutBucketNotificationConfiguration":

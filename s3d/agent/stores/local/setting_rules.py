@@ -1,12 +1,12 @@
 """The validation of settings: the rules that AWS checks on a Put, as pure functions.
 
 Each takes the payload of the operation and raises the S3Error that AWS answers. What the model
-requires has been checked when the document was parsed; here is what it cannot say.
+requires has been checked when the document was parsed; here is what it cannot say. The rules of
+lifecycle configurations are in lifecycle_rules.py.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,15 +15,6 @@ from s3d.agent.s3.messages import Members, S3Request
 from s3d.agent.s3.model import service
 
 MAX_CORS_RULES = 100
-MAX_LIFECYCLE_RULES = 1000
-MAX_LIFECYCLE_ID = 255
-SECONDS_A_DAY = 86_400
-_PERIODS = (
-    ("Expiration", "Days"),
-    ("NoncurrentVersionExpiration", "NoncurrentDays"),
-    ("AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
-)
-"""Action of a rule -> its member that counts days."""
 CORS_METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD"})
 
 ENCRYPTION_ALGORITHMS = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
@@ -32,16 +23,6 @@ BLOCKABLE_TYPES = frozenset({"NONE", "SSE-C"})
 _PROTOCOLS = (None, "http", "https")
 _CHECKED_BY_RULES = frozenset({"Protocol"})
 """Enumerations whose unknown values have an error of their own."""
-
-LIFECYCLE_ACTIONS = frozenset(
-    {
-        "AbortIncompleteMultipartUpload",
-        "Expiration",
-        "NoncurrentVersionExpiration",
-        "NoncurrentVersionTransitions",
-        "Transitions",
-    }
-)
 
 
 def payload_of(request: S3Request[Members]) -> Any:
@@ -115,58 +96,6 @@ def check_encryption(configuration: Mapping[str, Any]) -> None:
         message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms "
         message += "or aws:kms:dsse"
         raise S3Error("InvalidArgument", message, ArgumentName="ApplyServerSideEncryptionByDefault")
-
-
-def check_lifecycle(configuration: Mapping[str, Any]) -> None:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html"""
-    rules = configuration.get("Rules") or []
-    if not 1 <= len(rules) <= MAX_LIFECYCLE_RULES:
-        raise S3Error("MalformedXML")
-    names = Counter(rule["ID"] for rule in rules if rule.get("ID"))
-    if any(count > 1 for count in names.values()):
-        raise S3Error("InvalidArgument", "Rule ID must be unique. Found same ID for two rules")
-    if any(len(name) > MAX_LIFECYCLE_ID for name in names):
-        raise S3Error("InvalidArgument", f"ID length should not exceed limit of {MAX_LIFECYCLE_ID}")
-    for rule in rules:
-        if rule["Status"] not in ("Enabled", "Disabled") or not {"Filter", "Prefix"} & rule.keys():
-            raise S3Error("MalformedXML")
-        if not LIFECYCLE_ACTIONS & rule.keys():
-            message = "At least one action needs to be specified in a rule"
-            raise S3Error("InvalidRequest", message)
-        _check_filter(rule.get("Filter") or {})
-        _check_expiration(rule)
-
-
-def _check_filter(condition: Mapping[str, Any]) -> None:
-    """A filter has one condition, or several within And.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRuleFilter.html
-    """
-    if len(condition) > 1:
-        raise S3Error("MalformedXML")
-    names = [tag["Key"] for tag in (condition.get("And") or {}).get("Tags") or ()]
-    if len(names) > len(set(names)):
-        raise S3Error("InvalidRequest", "Duplicate Tag Keys are not allowed.")
-
-
-def _check_expiration(rule: Mapping[str, Any]) -> None:
-    """Raise InvalidArgument for days that are not positive and for dates within a day.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html
-    """
-    for action, member in _PERIODS:
-        days = (rule.get(action) or {}).get(member)
-        if days is not None and days <= 0:
-            message = f"'{member}' for {action} action must be a positive integer"
-            raise S3Error("InvalidArgument", message)
-    if rule.get("NoncurrentVersionExpiration") == {}:
-        raise S3Error("MalformedXML")
-    expiration = rule.get("Expiration") or {}
-    if len({"Date", "Days", "ExpiredObjectDeleteMarker"} & expiration.keys()) > 1:
-        raise S3Error("MalformedXML")
-    date = expiration.get("Date")
-    if date is not None and date.timestamp() % SECONDS_A_DAY:
-        raise S3Error("InvalidArgument", "'Date' must be at midnight GMT")
 
 
 def check_object_lock(configuration: Mapping[str, Any]) -> None:

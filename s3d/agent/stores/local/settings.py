@@ -27,6 +27,7 @@ from s3d.agent.storage.records import BucketRecord
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local import setting_rules as rules
 from s3d.agent.stores.local.access_settings import admit_ownership, admit_policy
+from s3d.agent.stores.local.lifecycle_rules import assign_ids, check_lifecycle
 from s3d.agent.stores.local.lookup import decode_setting, find_bucket, find_destination
 
 
@@ -45,6 +46,8 @@ class Setting:
     """Rules about the bucket; raises S3Error."""
     implied: Callable[[BucketRecord], Members | None] | None = None
     """The response of the bucket itself when the setting is not set."""
+    fill: Callable[[Any], Any] | None = None
+    """The payload with what S3 adds to it before it is stored."""
     beside: Members = field(default_factory=dict)
     """Members of the answer that are put beside the payload, with their defaults."""
 
@@ -109,7 +112,8 @@ SETTINGS: tuple[Setting, ...] = (
         "GetBucketLifecycleConfiguration",
         "DeleteBucketLifecycle",
         absent="NoSuchLifecycleConfiguration",
-        check=rules.check_lifecycle,
+        check=check_lifecycle,
+        fill=assign_ids,
         beside={"TransitionDefaultMinimumObjectSize": "all_storage_classes_128K"},
     ),
     Setting(
@@ -139,6 +143,7 @@ SETTINGS: tuple[Setting, ...] = (
         "DeleteBucketReplication",
         absent="ReplicationConfigurationNotFoundError",
         admit=_can_replicate,
+        fill=assign_ids,
     ),
     Setting(
         "PutBucketRequestPayment",
@@ -221,6 +226,8 @@ class SettingOps:
         value = rules.checked_payload_of(request)
         if setting.check is not None:
             setting.check(value)
+        if setting.fill is not None:
+            value = setting.fill(value)
         given = request.input
         beside = {name: given.get(name, default) for name, default in setting.beside.items()}
         payload = service().output_of(setting.get).payload

@@ -10,7 +10,6 @@ from s3d.agent.s3.model import operations
 from s3d.agent.stores.local import setting_rules as rules
 
 GET = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}
-EXPIRE = {"Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}
 ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
 
 
@@ -29,8 +28,6 @@ TAKEN = [
     (rules.check_encryption, sse(SSEAlgorithm="AES256")),
     (rules.check_encryption, sse(SSEAlgorithm="aws:kms", KMSMasterKeyID="key")),
     (rules.check_encryption, {"Rules": [{"BucketKeyEnabled": True}]}),
-    (rules.check_lifecycle, {"Rules": [EXPIRE] * 1000}),
-    (rules.check_lifecycle, {"Rules": [{**EXPIRE, "ID": "i" * 255}]}),
     (rules.check_object_lock, {"ObjectLockEnabled": "Enabled"}),
     (rules.check_object_lock, lock(Mode="GOVERNANCE", Years=1)),
     (rules.check_ownership, {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}),
@@ -48,12 +45,6 @@ REFUSED = [
     (rules.check_encryption, {"Rules": [{}, {}]}, "MalformedXML"),
     (rules.check_encryption, sse(SSEAlgorithm="rot13"), "MalformedXML"),
     (rules.check_encryption, sse(SSEAlgorithm="AES256", KMSMasterKeyID="k"), "InvalidArgument"),
-    (rules.check_lifecycle, {"Rules": [EXPIRE] * 1001}, "MalformedXML"),
-    (rules.check_lifecycle, {"Rules": [{**EXPIRE, "ID": "i" * 256}]}, "InvalidArgument"),
-    (rules.check_lifecycle, {"Rules": [{**EXPIRE, "ID": "i"}] * 2}, "InvalidArgument"),
-    (rules.check_lifecycle, {"Rules": [{**EXPIRE, "Status": "On"}]}, "MalformedXML"),
-    (rules.check_lifecycle, {"Rules": [{"Status": "Enabled"}]}, "MalformedXML"),
-    (rules.check_lifecycle, {"Rules": [{"Status": "Enabled", "Prefix": ""}]}, "InvalidRequest"),
     (rules.check_object_lock, {}, "MalformedXML"),
     (rules.check_object_lock, lock(), "MalformedXML"),
     (rules.check_object_lock, lock(Mode="GOVERNANCE"), "MalformedXML"),
