@@ -113,6 +113,8 @@ def rows() -> Iterator[Row]:
     versions = [name for name in ON_OBJECTS if _has(name, "VersionId")]
     yield from _each(versions, "NoSuchVersion", "no version", _of_version("{held}"))
     yield from _each(versions, "InvalidArgument", "bad version", _of_version("%20"))
+    large = _of_version("9" * 40)
+    yield from _each(versions, "InvalidArgument", "large version", large)
     yield from _each(versions, "InvalidArgument", "empty version", _of_version(""))
     for code, how, names in _BROKEN:
         yield from _each(
