@@ -217,6 +217,10 @@ MALFORMED: dict[str, str] = {
 }
 """Operation -> error for a broken body, where it is not MalformedXML."""
 
+KNOWN_ELEMENTS_ONLY = frozenset({"DeleteObjects"})
+"""Operations whose documents must have no unknown elements: without a VersionId or ETag that is
+spelt in another way, more would be deleted than the client wants."""
+
 MALFORMED_WHEN_EMPTY = frozenset(
     {
         "CompleteMultipartUpload",

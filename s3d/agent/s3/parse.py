@@ -43,6 +43,8 @@ class _Document:
     shape: str
     root: str | None
     member: str | None
+    known_only: bool = False
+    """Every element must be in the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,12 @@ def parse_input(
             code = "InvalidRequest" if field.wire.startswith("x-amz-") else "InvalidArgument"
             raise S3Error(code, f"{field.wire} is missing or empty", ArgumentName=field.wire)
     return members
+
+
+def has_unknown_elements(op: Operation, payload: bytes) -> bool:
+    """Whether parse_input ignores elements of the document, since the model lacks them."""
+    document = _input_plan(op.name).document
+    return document is not None and xml.has_unknown(payload, document.shape, document.root)
 
 
 def parse_output(
@@ -202,8 +210,10 @@ def _read_body(plan: _Plan, payload: bytes, members: Members, *, strict: bool) -
     elif plan.text is not None:
         members[plan.text] = payload.decode()
     elif plan.document is not None:
-        value = xml.read(payload, plan.document.shape, plan.document.root, strict=strict)
-        members.update(value if plan.document.member is None else {plan.document.member: value})
+        shape, root, member = plan.document.shape, plan.document.root, plan.document.member
+        known_only = plan.document.known_only
+        value = xml.read(payload, shape, root, strict=strict, known_only=known_only)
+        members.update(value if member is None else {member: value})
 
 
 def _body_error(name: str, payload: bytes) -> str:
@@ -263,7 +273,10 @@ def _input_plan(name: str) -> _Plan:
     for wire, field in plan.headers.items():
         never_empty = wire in model_overrides.NEVER_EMPTY_HEADERS
         headers[wire] = replace(field, keeps_empty=True) if never_empty else field
-    return replace(plan, headers=headers)
+    document = plan.document
+    if document is not None and name in model_overrides.KNOWN_ELEMENTS_ONLY:
+        document = replace(document, known_only=True)
+    return replace(plan, headers=headers, document=document)
 
 
 @cache

@@ -30,17 +30,31 @@ Write = Callable[[Any], str]
 # ---------------------------------------------------------------- reading
 
 
-def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
+def read(
+    data: bytes, shape: str, root: str | None, *, strict: bool, known_only: bool = False
+) -> Any:
     """The value of a document of the given shape.
 
     root: local name of the root element, None for any. strict, for documents of clients: required
-    members must be present, others at most once. Raises ValueError.
+    members must be present, others at most once. known_only: every element must be of the shape.
+    Raises ValueError.
     """
-    node = node_of(shape)
-    if not strict and is_large_and_plain(data):
+    if not (strict or known_only) and is_large_and_plain(data):
         with suppress(NotPlain):
-            return read_tree(data, node, root)
-    reader = _Reader(node, root, strict)
+            return read_tree(data, node_of(shape), root)
+    reader = _parse(data, shape, root, strict)
+    if known_only and reader.has_unknown:
+        raise ValueError("an element is unknown")
+    return reader.value
+
+
+def has_unknown(data: bytes, shape: str, root: str | None) -> bool:
+    """Whether a document, which read() takes, has elements that the shape lacks."""
+    return _parse(data, shape, root, strict=False).has_unknown
+
+
+def _parse(data: bytes, shape: str, root: str | None, strict: bool) -> _Reader:
+    reader = _Reader(node_of(shape), root, strict)
     text = data.decode()
     if "\0" in text:  # expat would treat it as UTF-16, whatever the declared encoding
         raise ValueError("not UTF-8")
@@ -54,7 +68,7 @@ def read(data: bytes, shape: str, root: str | None, *, strict: bool) -> Any:
         parser.Parse(text, True)
     except expat.ExpatError as error:
         raise ValueError(str(error)) from error
-    return reader.value
+    return reader
 
 
 class _Reader:
@@ -62,6 +76,7 @@ class _Reader:
 
     def __init__(self, node: Node, root: str | None, strict: bool) -> None:
         self.value: Any = None
+        self.has_unknown = False
         self._root = root
         self._strict = strict
         self._top = Child("", node, many=False)
@@ -81,6 +96,7 @@ class _Reader:
         child = stack[-1][0].node.children.get(local) if stack else self._root_child(local)
         if child is None:
             self._skipped = 1
+            self.has_unknown = True
             return
         node = child.node
         value: Any = [] if node.convert or node.is_list else {}

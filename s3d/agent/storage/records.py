@@ -215,6 +215,10 @@ class StoreTotals(NamedTuple):
     size: int = 0
 
 
+MAX_SEQ = (1 << 63) - 1
+"""The largest integer of SQLite."""
+
+
 def version_id_of(seq: int) -> str:
     """The version id that S3 shows; from it seq_of finds the row."""
     return f"{seq:016x}"
@@ -226,7 +230,7 @@ def seq_of(version_id: str) -> int | None:
         seq = int(version_id, 16)
     except ValueError:
         return None
-    return seq if version_id_of(seq) == version_id else None
+    return seq if seq <= MAX_SEQ and version_id_of(seq) == version_id else None
 
 
 def cut(extents: Iterable[Extent], start: int, size: int) -> tuple[Extent, ...]:

@@ -283,6 +283,8 @@ def test_a_document_without_payload_member_becomes_members() -> None:
     [
         ("DeleteObjects", "", "MissingRequestBodyError"),
         ("DeleteObjects", "<Delete/>", "MalformedXML"),
+        ("DeleteObjects", "<Delete><Object><Key>a</Key><Version>1</Version></Object></Delete>",
+         "MalformedXML"),
         ("DeleteObjects", "<Delete><Object><Key>a</Key></Object>", "MalformedXML"),
         ("DeleteObjects", b"<Delete><Object><Key>\xff</Key></Object></Delete>", "MalformedXML"),
         ("DeleteObjects", DELETE % (1001 * "<Object><Key>a</Key></Object>"), "MalformedXML"),

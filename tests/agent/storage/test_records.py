@@ -23,7 +23,18 @@ def test_a_version_id_tells_its_seq(seq):
 
 
 def test_what_was_never_a_version_id_has_no_seq():
-    for text in ("", "null", "x", "+1", "00_1", "0x00000000000001", "F" * 16, "0" * 17):
+    for text in (
+        "",
+        "null",
+        "x",
+        "+1",
+        "00_1",
+        "0x00000000000001",
+        "F" * 16,
+        "0" * 17,
+        "f" * 16,
+        "8" + "0" * 15,
+    ):
         assert seq_of(text) is None
 
 

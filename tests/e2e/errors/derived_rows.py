@@ -58,11 +58,14 @@ DOCUMENTS = [
     if valid(name).body and not operations()[name].streaming_input and name != "PutBucketPolicy"
 ]
 ACLS = ["PutBucketAcl", "PutObjectAcl"]
+STRICT = [name for name in DOCUMENTS if name.startswith("Put")] + ["DeleteObjects"]
 MEASURED = ["CompleteMultipartUpload", "PutObjectLegalHold", "PutObjectRetention"]
 """For their missing document, common suites have measured an error that is not the documented."""
 _BROKEN = (
     ("MalformedXML", "broken document", [name for name in DOCUMENTS if name not in ACLS]),
     ("MalformedACLError", "broken document", ACLS),
+    ("MalformedXML", "unknown element", [name for name in STRICT if name not in ACLS]),
+    ("MalformedACLError", "unknown element", ACLS),
     ("MalformedPolicy", "broken document", ["PutBucketPolicy"]),
     ("MalformedPolicy", "no document", ["PutBucketPolicy"]),
     ("MalformedXML", "no document", MEASURED),
@@ -113,11 +116,11 @@ def rows() -> Iterator[Row]:
     versions = [name for name in ON_OBJECTS if _has(name, "VersionId")]
     yield from _each(versions, "NoSuchVersion", "no version", _of_version("{held}"))
     yield from _each(versions, "InvalidArgument", "bad version", _of_version("%20"))
+    large = _of_version("9" * 40)
+    yield from _each(versions, "InvalidArgument", "large version", large)
     yield from _each(versions, "InvalidArgument", "empty version", _of_version(""))
     for code, how, names in _BROKEN:
-        yield from _each(
-            names, code, how, _truncated if how == "broken document" else _without_body
-        )
+        yield from _each(names, code, how, _CHANGES[how])
     digested = [name for name in SERVED if valid(name).body]
     wrong = {"Content_MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
     yield from _each(digested, "BadDigest", "digest of other bytes", lambda r: r.having(**wrong))
@@ -136,5 +139,19 @@ def _without_upload(request: Request) -> Request:
     return request._replace(path=request.path.replace("{upload}", "none"))
 
 
+def _with_unknown(request: Request) -> Request:
+    root, _, rest = request.body.partition(b">")
+    if root.endswith(b"/"):
+        return request._replace(body=root[:-1] + b"><Unknown/></" + root[1:-1] + b">")
+    return request._replace(body=root + b"><Unknown/>" + rest)
+
+
 def _without_body(request: Request) -> Request:
     return request._replace(body=b"").having(Content_MD5="1B2M2Y8AsgTpgAmY7PhCfg==")
+
+
+_CHANGES = {
+    "broken document": _truncated,
+    "no document": _without_body,
+    "unknown element": _with_unknown,
+}

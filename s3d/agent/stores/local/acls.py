@@ -27,6 +27,7 @@ from s3d.agent.stores.local.lookup import (
 )
 from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.setting_rules import check_elements
 
 
 class AclOps:
@@ -39,6 +40,8 @@ class AclOps:
 
     @operation("PutBucketAcl")
     async def put_bucket_acl(self, request: S3Request[Members]) -> S3Response[Members]:
+        check_elements(request)
+
         def put(tx: Transaction) -> None:
             bucket = find_bucket(tx, request.bucket)
             acl = self._ownership.acl_of_bucket(tx, bucket, request.input)
@@ -60,6 +63,8 @@ class AclOps:
 
     @operation("PutObjectAcl")
     async def put_object_acl(self, request: S3Request[Members]) -> S3Response[Members]:
+        check_elements(request)
+
         def put(tx: Transaction) -> None:
             bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
             record = find_changeable(tx, bucket, request.key, version_id).record

@@ -27,6 +27,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, ObjectRecord
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import decode_setting, find_bucket
+from s3d.agent.stores.local.setting_rules import check_elements
 
 NOTIFICATION = "notification"
 """Name of the setting: the query word of its operations."""
@@ -110,6 +111,7 @@ class NotificationOps:
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html
         """
+        check_elements(request)
         given = request.input.get("NotificationConfiguration")
         if given is None:
             raise S3Error("MalformedXML")

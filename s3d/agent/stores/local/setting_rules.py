@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Members, S3Request
+from s3d.agent.s3.messages import BytesBody, Members, S3Request
 from s3d.agent.s3.model import service
+from s3d.agent.s3.model_overrides import MALFORMED
+from s3d.agent.s3.parse import has_unknown_elements
 
 MAX_CORS_RULES = 100
 CORS_METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD"})
@@ -25,8 +27,19 @@ _CHECKED_BY_RULES = frozenset({"Protocol"})
 """Enumerations whose unknown values have an error of their own."""
 
 
+def check_elements(request: S3Request[Members]) -> None:
+    """Raise MalformedXML when the document has elements that nobody here reads.
+
+    In front of a remote, the document is passed on as it came.
+    """
+    body = request.body
+    if isinstance(body, BytesBody) and has_unknown_elements(request.op, body.data):
+        raise S3Error(MALFORMED.get(request.op.name, "MalformedXML"))
+
+
 def payload_of(request: S3Request[Members]) -> Any:
-    """The payload of a Put. Raises MalformedXML when it is missing."""
+    """The payload of a Put. Raises MalformedXML when it is missing or has unknown elements."""
+    check_elements(request)
     value = request.input.get(str(service().input_of(request.op.name).payload))
     if value is None:
         raise S3Error("MalformedXML")

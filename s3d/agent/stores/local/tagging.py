@@ -24,6 +24,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_bucket, find_version, shown_version, update_metadata
 from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.setting_rules import check_elements
 
 OBJECT_TAGS = 10
 BUCKET_TAGS = 50
@@ -107,6 +108,7 @@ class TagOps:
 
     @operation("PutObjectTagging")
     async def put_object_tagging(self, request: S3Request[Members]) -> S3Response[Members]:
+        check_elements(request)
         tags = parse_set(request.input.get("Tagging"), OBJECT_TAGS)
         return await self._tag_object(request, tags)
 
@@ -126,6 +128,7 @@ class TagOps:
 
     @operation("PutBucketTagging")
     async def put_bucket_tagging(self, request: S3Request[Members]) -> S3Response[Members]:
+        check_elements(request)
         tags = parse_set(request.input.get("Tagging"), BUCKET_TAGS)
         return await self._tag_bucket(request.bucket, msgspec.msgpack.encode(tags))
 

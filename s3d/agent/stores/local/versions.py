@@ -24,6 +24,7 @@ from s3d.agent.stores.local.lookup import check_version_id, find_bucket, has_obj
 from s3d.agent.stores.local.object_description import moment, row
 from s3d.agent.stores.local.ownership import Ownership, shows_owners
 from s3d.agent.stores.local.publish import ENABLED, SUSPENDED
+from s3d.agent.stores.local.setting_rules import check_elements
 
 Version = tuple[ObjectRow, bool]
 """With True for the latest of its key."""
@@ -38,6 +39,7 @@ class VersionOps:
 
     @operation("PutBucketVersioning")
     async def put_bucket_versioning(self, request: S3Request[Members]) -> S3Response[Members]:
+        check_elements(request)
         configuration = request.input.get("VersioningConfiguration") or {}
         status = configuration.get("Status")
         if status is None:
