@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingWrite
+from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingWrite, new_write
 from s3d.agent.stores.write_queue.journal.write_order import TurnKind, WriteOrder
 
 ONE, TWO = ("b", "one"), ("b", "two")
 
 
 def write(order: WriteOrder, seq: int, key: str = "one", *earlier: int) -> PendingWrite:
-    made = PendingWrite(seq, Kind.PUT, "b", key, 1, 0.0)
+    made = new_write(seq, Kind.PUT, "b", key, 1, 0.0)
     order.add(made, earlier)
     return made
 
