@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from s3d.agent.frontends.fuse.folder_memory import TTL
 from s3d.agent.frontends.fuse.fs_ops import CALL_LIMIT
 from tests.agent.frontends.fuse.kernel.mounts import child, clear, fails, needs_fuse
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
+from tests.known_load import wait_until
 from tests.peers.proxy import Partition
 
 pytestmark = needs_fuse
@@ -53,3 +56,24 @@ def test_what_is_cached_is_read_and_nothing_blocks_for_ever(folder: Path, networ
         assert process.wait(CALL_LIMIT + SLACK) == -signal.SIGTERM
     network.come_back()
     assert (folder / "other").read_bytes() == DATA
+
+
+def test_files_of_a_known_folder_get_other_names(
+    gateway: Gateway, folder: Path, network: Network, remote: Any, new_bucket: str
+) -> None:
+    assert sorted(os.listdir(folder)) == ["cached", "other"]
+    expires = time.monotonic() + TTL + 0.1
+    network.go_away()
+    wait_until(lambda: time.monotonic() > expires)
+    (folder / "cached").rename(folder / "moved")
+    with fails(errno.EIO):  # nobody knows its metadata, which the copy must keep
+        (folder / "other").rename(folder / "another")
+    (folder / "new").write_bytes(b"written")
+    (folder / "new").rename(folder / "cached")
+    assert sorted(os.listdir(folder)) == ["cached", "moved", "other"]
+    network.come_back()
+    gateway.drain()
+    assert remote.get_object(Bucket=new_bucket, Key="moved")["Body"].read() == DATA
+    assert remote.get_object(Bucket=new_bucket, Key="cached")["Body"].read() == b"written"
+    listed = remote.list_objects_v2(Bucket=new_bucket)["Contents"]
+    assert [row["Key"] for row in listed] == ["cached", "moved", "other"]

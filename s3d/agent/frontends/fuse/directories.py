@@ -153,7 +153,7 @@ class Directories:
         """The entry of a name. Raises OSError ENOENT when there is none."""
         known = self._memory.find(folder, name)
         if known is None:
-            known = Known(self._request_or_recall(folder, name))
+            known = self._request_or_recall(folder, name)
         if known.entry is None:
             raise no_entry(name)
         return known.entry
@@ -193,13 +193,14 @@ class Directories:
         if error.errno == errno.EIO:
             self._away_until = time.monotonic() + _REST
 
-    def _request_or_recall(self, folder: FolderId, name: str) -> Entry | None:
-        """The entry as a request tells it; while the remote is away, as it was known last."""
+    def _request_or_recall(self, folder: FolderId, name: str) -> Known:
+        """What a request tells of a name; while the remote is away, what was known last."""
         recalled = self._memory.recall(folder, name)
         if recalled is not None and self._is_away:
             return recalled
-        try:
-            return self._request_entry(folder, name, None if recalled is None else _PATIENCE)
+        is_there = recalled is not None and recalled.entry is not None
+        try:  # patiently, before a program is told that there is no such name
+            return Known(self._request_entry(folder, name, _PATIENCE if is_there else None))
         except OSError as error:
             self._note_failure(error)
             if error.errno != errno.EIO or recalled is None:

@@ -98,6 +98,7 @@ class _Folder:
         self.stale.clear()
         self.names.clear()
         self.entries = {}
+        self.is_complete = False
         self.until = 0.0
 
     def note(self, name: str) -> None:
@@ -158,7 +159,7 @@ class FolderMemory:
             entry = state.entries.get(name)
             return Known(entry) if entry is not None or state.is_complete else None
 
-    def recall(self, folder: FolderId, name: str) -> Entry | None:
+    def recall(self, folder: FolderId, name: str) -> Known | None:
         """What was known of a name last, for how long ever: the remote is away."""
         with self._lock:
             state = self._folders.get(folder)
@@ -166,8 +167,11 @@ class FolderMemory:
                 return None
             single = state.names.get(name)
             if single is not None:
-                return single[1]
-            return None if name in state.stale else state.entries.get(name)
+                return Known(single[1])
+            if name in state.stale:
+                return None
+            entry = state.entries.get(name)
+            return Known(entry) if entry is not None or state.is_complete else None
 
     def listing(self, folder: FolderId, *, outdated: bool = False) -> list[Entry] | None:
         """All entries of a folder; None: it has to be listed. outdated: the remote is away, so the

@@ -309,3 +309,30 @@ async def test_what_was_known_last_answers_while_the_remote_is_away(world: World
         with pytest.raises(OSError, match="unreachable") as caught:
             await asyncio.to_thread(call, "/d/unknown")
         assert caught.value.errno == errno.EIO
+
+
+async def test_a_listing_tells_what_there_is_not_while_the_remote_is_away(world: World) -> None:
+    await world.put("d/known")
+    away = Away(world.store)
+    world.client = S3Client(away)
+    mounted = Mounted(world)
+    await asyncio.to_thread(mounted.names, "/d")
+    mounted.clock.now += 1_000
+    away.is_away = True
+    assert not await asyncio.to_thread(mounted.exists, "/d/new")
+
+
+async def test_a_folder_that_was_forgotten_is_not_empty_while_the_remote_is_away(
+    world: World,
+) -> None:
+    await world.put("d/known")
+    away = Away(world.store)
+    world.client = S3Client(away)
+    mounted = Mounted(world)
+    await asyncio.to_thread(mounted.names, "/d")
+    mounted.memory.changed(BUCKET)
+    away.is_away = True
+    for call, path in ((mounted.names, "/d"), (mounted.exists, "/d/known")):
+        with pytest.raises(OSError, match="unreachable") as caught:
+            await asyncio.to_thread(call, path)
+        assert caught.value.errno == errno.EIO
