@@ -95,6 +95,49 @@ DIFFERENCES: tuple[tuple[str, str, str], ...] = (
         "(https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)",
     ),
     (
+        "the ETag of a GetObject or HeadObject with `partNumber`",
+        "that of the part",
+        "that of the object, as AWS",
+    ),
+    (
+        "`x-amz-copy-source-range` beyond the end of the source",
+        "InvalidRange",
+        "400 InvalidArgument, [as AWS](https://github.com/versity/versitygw/issues/610)",
+    ),
+    (
+        "a presigned URL of version 4 whose lifetime is negative or over a week",
+        "403",
+        "400 AuthorizationQueryParametersError, [as AWS]"
+        "(https://github.com/bryanjos/aws_auth/issues/31)",
+    ),
+    (
+        "a PutObject or UploadPart in chunks of HTTP without a length",
+        "stored",
+        "501 NotImplemented, [as AWS](https://github.com/aws/aws-sdk-js-v3/pull/3403); "
+        "within a streaming signature it is stored",
+    ),
+    (
+        "an `x-amz-` header that S3 does not know, such as `x-amz-foo`",
+        "ignored",
+        "501 NotImplemented: what it asks for would not be done",
+    ),
+    (
+        "a lifecycle filter with several conditions and without `And`",
+        "the conditions hold together",
+        "400 MalformedXML, [as AWS](https://github.com/ceph/s3-tests/issues/638)",
+    ),
+    (
+        "`Access-Control-Request-Method` on a request that is no OPTIONS",
+        "selects the CORS rule",
+        "the method of the request does, as [AWS documents]"
+        "(https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html)",
+    ),
+    (
+        "a bucket name with a hyphen beside a period",
+        "400 InvalidBucketName",
+        "[allowed](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html)",
+    ),
+    (
         "`partNumber` beyond the parts of an object",
         "400 InvalidPart",
         "416 InvalidPartNumber, as AWS",

@@ -75,7 +75,8 @@ def verify_policy(
     policy = _decode(fields["policy"])
     if now > _expiration(policy):
         raise _denied("Policy expired.")
-    smallest, largest = _check_conditions(policy, {**fields, "bucket": bucket}, set(fields))
+    values = {**fields, "bucket": bucket}
+    smallest, largest = _check_conditions(policy, values)
     return FormGrant(access_key, smallest, largest)
 
 
@@ -148,10 +149,12 @@ def _expiration(policy: Mapping[str, Any]) -> float:
     raise _bad_policy("Invalid 'expiration' value.")
 
 
-def _check_conditions(
-    policy: Mapping[str, Any], values: Mapping[str, str], sent: set[str]
-) -> tuple[int, int]:
-    """The allowed size of the file, when every condition holds and covers every field sent."""
+def _check_conditions(policy: Mapping[str, Any], values: Mapping[str, str]) -> tuple[int, int]:
+    """The allowed size of the file, when every condition holds and covers every field.
+
+    The bucket needs a condition, too, also when no field names it:
+    https://github.com/aws/aws-sdk-php/issues/3292
+    """
     conditions = policy.get("conditions")
     if not isinstance(conditions, list):
         raise _bad_policy("Policy missing conditions.")
@@ -162,7 +165,7 @@ def _check_conditions(
                 smallest, largest = max(smallest, _size(name)), min(largest, _size(operand))
                 continue
             covered.add(_check_one(operator, name, operand, values))
-    extra = {name for name in sent - covered - _EXEMPT if not name.startswith("x-ignore-")}
+    extra = {name for name in values.keys() - covered - _EXEMPT if not name.startswith("x-ignore-")}
     if extra:
         raise _denied(f"Extra input fields: {', '.join(sorted(extra))}")
     return smallest, largest

@@ -263,7 +263,7 @@ def _lifetime(text: str) -> int:
         raise _bad_query("X-Amz-Expires should be a number")
     if text.startswith("-"):
         raise _bad_query("X-Amz-Expires must be non-negative")
-    if len(text) > 20 or not 1 <= int(text) <= MAX_EXPIRES:
+    if len(text) > 20 or int(text) > MAX_EXPIRES:
         raise _bad_query(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given "
             f"X-Amz-Expires must be less than {MAX_EXPIRES} seconds"

@@ -197,7 +197,13 @@ def _payload_size(headers: Mapping[str, str], op: Operation, verified: Verified)
 
 
 def _declared_size(headers: Mapping[str, str]) -> int:
+    """S3 takes chunks of HTTP only around the chunks of a streaming signature.
+
+    https://github.com/aws/aws-sdk-js-v3/pull/3403
+    """
     if "content-length" not in headers:
+        if "transfer-encoding" in headers:
+            raise S3Error("NotImplemented", Header="Transfer-Encoding")
         raise S3Error("MissingContentLength")
     return int(headers["content-length"])
 
