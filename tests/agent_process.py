@@ -11,7 +11,7 @@ import selectors
 import signal
 import socket
 import subprocess
-import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -126,15 +126,16 @@ def launch(
     home.mkdir(mode=0o700, exist_ok=True)
     environ = environment(home, **env)
     with ExitStack() as closing:
-        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="s3d-notify-"))
         ready = closing.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-        ready.bind(f"{folder}/notify")
+        # An abstract name (unix(7)) leaves nothing behind, however this process ends.
+        name = f"s3d-notify-{uuid.uuid4().hex}"
+        ready.bind(f"\0{name}")
         log = closing.enter_context((home / "stderr").open("ab"))
         process = popen(
             module,
             "run",
             *arguments,
-            env={**environ, "NOTIFY_SOCKET": f"{folder}/notify"},
+            env={**environ, "NOTIFY_SOCKET": f"@{name}"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -112,6 +112,7 @@ class ChangeSources:
                 self.announcer.exchanges[place] = exchange
                 self._start(place, exchange)
         self.announcer.resume()
+        self._secure()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -124,6 +125,7 @@ class ChangeSources:
                     group.create_task(self.queue.run(), name="remote events")
                 early, self._early = self._early, []
                 self._look_later(self._take_events(early), "remote events")
+                self._secure()
                 for place, exchange in self.announcer.exchanges.items():
                     self._start(place, exchange)
                 await asyncio.Event().wait()
@@ -135,6 +137,10 @@ class ChangeSources:
         if self._group is not None:
             name = f"marker {place.bucket}/{place.prefix}"
             self._tasks[place] = self._group.create_task(exchange.run(), name=name)
+
+    def _secure(self) -> None:
+        if self._group is not None:
+            self._group.create_task(self.announcer.secure(), name="unannounced writes")
 
     async def finish(self) -> None:
         """Tell others of the last writes, before the agent ends."""

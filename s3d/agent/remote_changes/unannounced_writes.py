@@ -6,12 +6,13 @@
 4. The next start reads what is left, and announces it.
 
 Lines are appended without a sync of the disk: a kill loses none of them. The first line names the
-boot, and is synced once: after a power cut the newest lines may be missing, so that anything may
-have changed. The file is removed at the end of an agent that leaves nothing behind.
+boot, and sync() makes it durable once: after a power cut the newest lines may be missing, so that
+anything may have changed. The file is removed at the end of an agent that leaves nothing behind.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections import Counter
@@ -23,7 +24,7 @@ import msgspec
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.remote_changes.marker_format import ANYTHING
 from s3d.agent.remote_changes.marker_object import Place
-from s3d.shared.atomic_file import write_atomically
+from s3d.shared.atomic_file import sync_file, sync_folder, write_atomically
 
 logger = logging.getLogger(__name__)
 _limited = LimitedLogger(logger)
@@ -48,7 +49,7 @@ class _Line(msgspec.Struct, array_like=True):
 
 
 class UnannouncedWrites:
-    """The file. Belongs to the loop; only open() and close() wait for the disk."""
+    """The file. Belongs to the loop; sync() alone waits for the disk, in a thread."""
 
     def __init__(self, file: Path, boot_id: str) -> None:
         """boot_id: changes when the computer starts; "" where there is none."""
@@ -59,6 +60,8 @@ class UnannouncedWrites:
         self._size, self._rewrite_size = 0, REWRITE_SIZE
         self._sent: Counter[Write] = Counter()
         """Writes whose answer has not come yet."""
+        self.needs_sync = False
+        """A power cut may lose the file: sync() has not been called."""
 
     @property
     def is_open(self) -> bool:
@@ -69,10 +72,23 @@ class UnannouncedWrites:
         and the log says so."""
         left = self._read(places)
         try:
-            self._replace(left, durable=True)
+            self._replace(left)
+            self.needs_sync = True
         except OSError as error:
             logger.warning("a crash may delay what other agents see: %s path=%s", error, self._file)
         return left
+
+    async def sync(self) -> None:
+        """Make the file durable, after open()."""
+        if not self.is_open:
+            return
+        self.needs_sync, fd = False, os.dup(self._fd)
+        try:
+            await asyncio.to_thread(_sync, fd, self._file)
+        except OSError as error:
+            logger.warning("a power cut may delay what other agents see: %s", error)
+        finally:
+            os.close(fd)
 
     def begin(self, writes: Sequence[Write]) -> None:
         """Note writes before they are sent."""
@@ -102,7 +118,7 @@ class UnannouncedWrites:
                 os.ftruncate(self._fd, len(self._head))
                 self._size = len(self._head)
             elif self._size >= self._rewrite_size:
-                self._replace(left, durable=False)
+                self._replace(left)
         except OSError as error:
             _limited.warning("cannot shorten %s: %s", self._file, error)
 
@@ -128,14 +144,19 @@ class UnannouncedWrites:
             logger.warning("cannot read the unannounced writes: %s path=%s", error, self._file)
         return [(place, ANYTHING) for place in places]
 
-    def _replace(self, writes: Iterable[Write], *, durable: bool) -> None:
+    def _replace(self, writes: Iterable[Write]) -> None:
         data = self._head + b"".join(map(_encode, writes))
-        write_atomically(self._file, data, durable=durable)
+        write_atomically(self._file, data, durable=False)
         fd = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         if self.is_open:
             os.close(self._fd)
         self._fd, self._size = fd, len(data)
         self._rewrite_size = max(REWRITE_SIZE, 2 * self._size)
+
+
+def _sync(fd: int, path: Path) -> None:
+    sync_file(fd)
+    sync_folder(path.parent)
 
 
 def _encode(write: Write) -> bytes:

@@ -32,6 +32,16 @@ class WriteAnnouncer:
         if unannounced is not None and self.exchanges and not unannounced.is_open:
             self._announce(unannounced.open(self.exchanges))
 
+    @property
+    def is_secured(self) -> bool:
+        """Whether secure() need not be called."""
+        return self._unannounced is None or not self._unannounced.needs_sync
+
+    async def secure(self) -> None:
+        """Have a power cut noticed by the next agent, too; once after resume()."""
+        if self._unannounced is not None and not self.is_secured:
+            await self._unannounced.sync()
+
     def begin(self, keys: Keys) -> None:
         """Note that this agent is about to write these objects."""
         if self._unannounced is not None and (writes := self._writes_of(keys)):

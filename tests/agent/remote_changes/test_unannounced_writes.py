@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from s3d.agent.remote_changes import unannounced_writes
@@ -110,3 +112,23 @@ def test_a_full_disk_is_no_error(tmp_path):
     writes.end([X])
     writes.settle([X])
     writes.close()
+
+
+async def test_the_loop_does_not_wait_for_the_disk(opened, monkeypatch):
+    threads = []
+    monkeypatch.setattr(
+        unannounced_writes, "sync_file", lambda _: threads.append(threading.current_thread())
+    )
+    writes = opened()
+    writes.begin([X])
+    assert (writes.needs_sync, threads) == (True, [])
+    await writes.sync()
+    assert not writes.needs_sync
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_a_file_that_is_closed_needs_no_sync(opened):
+    writes = opened()
+    writes.close()
+    await writes.sync()

@@ -42,6 +42,7 @@ async def test_what_a_killed_agent_had_written_is_announced_by_the_next(
     following = Device(remote, clock, announcer=announcer(tmp_path))
     async with running(reader, following):
         await until_hint(reader, clock)
+        assert following.sources.announcer.is_secured
     assert reader.listener.hints == [Hint(BUCKET, "p/x")]
     assert len((tmp_path / "file").read_bytes().splitlines()) == 1
 

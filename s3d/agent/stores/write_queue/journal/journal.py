@@ -115,7 +115,7 @@ class Journal:
         for write in await index.read_in_thread(journal_rows.load):
             writes.add(write, [])
             if is_unclean:
-                writes.unresolved.of_write[write.seq] = unresolved
+                writes.unresolved.of_write.assume(write.seq, unresolved)
         writes.index.put_in_order()
 
         def is_pending(place: Place) -> bool:
@@ -135,7 +135,8 @@ class Journal:
 
     async def close(self) -> None:
         """If no push is in flight or unresolved, record that: the next run need not check."""
-        if not self._writes.claims.pushing and not self._writes.unresolved.of_write:
+        oldest = next((write.seq for write in self._writes.index), None)
+        if not self._writes.claims.pushing and not self._writes.unresolved.of_write.has_any(oldest):
             await self._index.write(lambda tx: tx.put_setting(*_RUNNING, None))
 
     @property

@@ -6,7 +6,7 @@ in the writer thread and decide by the rows that the commit meets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from sys import intern
@@ -205,7 +205,7 @@ class WriteRecorder:
             keeps_one_version=change.bucket in self._unversioned,
             remote_etag=remote_etag,
             is_strict=replaces is not None,
-            unresolved=self._writes.unresolved.of_write,
+            unresolved=self._writes.unresolved.of_write.get,
         )
         failpoint.hit("queue.recorded")
         tx.on_commit(partial(self._accepted, write, entered, change.context))
@@ -259,6 +259,9 @@ class WriteRecorder:
             self.replace_held(second)
 
 
+UnresolvedOf = Callable[[int], UnresolvedPush | None]
+
+
 class Entered(NamedTuple):
     """The consequences of an insert()."""
 
@@ -279,7 +282,7 @@ def insert(
     keeps_one_version: bool = False,
     remote_etag: str | None = None,
     is_strict: bool = False,
-    unresolved: Mapping[int, UnresolvedPush] = {},
+    unresolved: UnresolvedOf = lambda _: None,
 ) -> Entered:
     """Give the write its row and seq, and remove the rows that it replaces. source: of a copy.
 
@@ -287,7 +290,7 @@ def insert(
     bucket certainly keeps no versions; elsewhere each write makes a version, so only writes that
     the filter holds are replaced.
     remote_etag: what the remote shows of the key: an ETag or NO_OBJECT; None: unknown. is_strict:
-    see Base. unresolved: by seq, pushes whose outcome is unknown.
+    see Base. unresolved: the push of a seq whose outcome is unknown.
     """
     known = journal_rows.of_key(tx, write.bucket, write.key)
     claims = claims or PushClaims()
@@ -330,7 +333,7 @@ def _inherit(
     base: Base,
     head: PendingWrite,
     replaced: Sequence[PendingWrite],
-    unresolved: Mapping[int, UnresolvedPush],
+    unresolved: UnresolvedOf,
 ) -> tuple[Base, list[tuple[str, UnresolvedPush]]]:
     """The base of a write that replaces others, and their pushes that may still arrive.
 
@@ -339,7 +342,7 @@ def _inherit(
     """
     state, is_strict, inherited = None, False, []
     for each in replaced:
-        push = unresolved.get(each.seq)
+        push = unresolved(each.seq)
         if each is not head and push is None:
             continue
         row = journal_rows.find(tx, each.seq)

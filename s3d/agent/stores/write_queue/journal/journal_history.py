@@ -186,18 +186,50 @@ class UnresolvedPush(NamedTuple):
         return self.states is None or not is_conditional or unquoted(state) in self.states
 
 
+class UnresolvedOfWrites:
+    """The unresolved pushes of pending writes, by seq. The writer thread may read it.
+
+    After a run that was killed, every write that it left is assumed to have one; to note each would
+    take 5 MB for 100,000 of them.
+    """
+
+    def __init__(self) -> None:
+        self._noted: dict[int, UnresolvedPush] = {}
+        self._assumed: UnresolvedPush | None = None
+        self._last_assumed = 0
+
+    def assume(self, last: int, push: UnresolvedPush) -> None:
+        """Each write with a seq up to the last may have this push."""
+        self._last_assumed, self._assumed = last, push
+
+    def __setitem__(self, seq: int, push: UnresolvedPush) -> None:
+        self._noted[seq] = push
+
+    def get(self, seq: int) -> UnresolvedPush | None:
+        return self._noted.get(seq) or (self._assumed if seq <= self._last_assumed else None)
+
+    def forget(self, seq: int) -> None:
+        """The write is not pending any more, so nothing asks for it again."""
+        self._noted.pop(seq, None)
+
+    def has_any(self, oldest: int | None) -> bool:
+        """oldest: the least seq of the pending writes; None: there are none."""
+        return bool(self._noted) or (oldest is not None and oldest <= self._last_assumed)
+
+
 class UnresolvedPushes:
     """All unresolved pushes. Belongs to the loop; the writer thread reads of_write."""
 
     def __init__(self) -> None:
-        self.of_write: dict[int, UnresolvedPush] = {}
-        """By seq, of writes that are pending."""
+        self.of_write = UnresolvedOfWrites()
         self._of_key: dict[Place, dict[str, UnresolvedPush]] = {}
         """By ETag, of writes that are not pending any more or were replaced."""
 
     def is_unresolved(self, write: PendingWrite) -> bool:
         """Whether an earlier push of this key may have succeeded without an answer."""
-        return write.seq in self.of_write or bool(self.etags((write.bucket, write.key)))
+        return self.of_write.get(write.seq) is not None or bool(
+            self.etags((write.bucket, write.key))
+        )
 
     def mark(self, write: PendingWrite, expected: str | None, until: float) -> UnresolvedPush:
         """A push of a pending write is unresolved. expected: its condition; None: it had none."""
@@ -210,7 +242,7 @@ class UnresolvedPushes:
 
     def forget(self, seq: int) -> None:
         """The write is not pending any more."""
-        self.of_write.pop(seq, None)
+        self.of_write.forget(seq)
 
     def note_state(self, write: PendingWrite, state: str) -> None:
         """The remote shows this state: an unresolved push of the key may have it as condition."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +20,7 @@ class PendingIndex:
     """Everybody may query it; only the journal adds, removes and changes writes."""
 
     def __init__(self) -> None:
-        self._by_seq: dict[int, PendingWrite] = {}
+        self._by_seq = _BySeq()
         self._buckets: dict[str, _Keys] = {}
         self._is_in_order = False
         self._counters = _Counters()
@@ -32,7 +33,7 @@ class PendingIndex:
 
     def __iter__(self) -> Iterator[PendingWrite]:
         """All, oldest first."""
-        return iter(tuple(self._by_seq.values()))
+        return iter(tuple(self._by_seq))
 
     @property
     def size(self) -> int:
@@ -54,7 +55,7 @@ class PendingIndex:
         self.staged -= keys.newest_size(write.key)
         keys.add(write)
         self.staged += keys.newest_size(write.key)
-        self._by_seq[write.seq] = write
+        self._by_seq.add(write)
         self.copies.add(write)
         self._counters.add(write, 1)
         blocked = self._counters.blocked_of.get((write.bucket, write.key))
@@ -66,7 +67,7 @@ class PendingIndex:
 
     def remove(self, seq: int) -> PendingWrite | None:
         """The write, if it was there."""
-        write = self._by_seq.pop(seq, None)
+        write = self._by_seq.pop(seq)
         if write is None:
             return None
         keys = self._buckets[write.bucket]
@@ -147,7 +148,7 @@ class PendingIndex:
         moving = (PendingState.WAITING, PendingState.PUSHING)
         if not any(self._counters.files[state] for state in moving):
             return None
-        return next(w.first_accepted for w in self._by_seq.values() if w.state in moving)
+        return next(w.first_accepted for w in self._by_seq if w.state in moving)
 
     def _recount_blocked(self, write: PendingWrite) -> None:
         """Count again what is blocked of the key of a changed write, and of its source."""
@@ -159,6 +160,58 @@ class PendingIndex:
                 self._counters.block(place, Usage(len(sizes), sum(sizes)))
             elif place in self._counters.blocked_of:
                 self._counters.block(place, None)
+
+
+class _BySeq:
+    """Writes in the order of their seqs: 16 bytes for each, a third of what a dict takes."""
+
+    def __init__(self) -> None:
+        self._seqs = array("q")
+        self._writes: list[PendingWrite | None] = []
+        """None: it was removed. Those at the start are skipped, the others bounded."""
+        self._start = 0
+        self._len = 0
+
+    def __len__(self) -> int:
+        return self._len
+
+    def __iter__(self) -> Iterator[PendingWrite]:
+        """The oldest first."""
+        for place in range(self._start, len(self._writes)):
+            write = self._writes[place]
+            if write is not None:
+                yield write
+
+    def add(self, write: PendingWrite) -> None:
+        """At the end, as a rule: seqs grow."""
+        place = bisect_right(self._seqs, write.seq)
+        self._seqs.insert(place, write.seq)
+        self._writes.insert(place, write)
+        self._start = min(self._start, place)
+        self._len += 1
+
+    def get(self, seq: int) -> PendingWrite | None:
+        place = bisect_left(self._seqs, seq)
+        found = place < len(self._seqs) and self._seqs[place] == seq
+        return self._writes[place] if found else None
+
+    def pop(self, seq: int) -> PendingWrite | None:
+        write = self.get(seq)
+        if write is None:
+            return None
+        self._writes[bisect_left(self._seqs, seq)] = None
+        self._len -= 1
+        while self._start < len(self._writes) and self._writes[self._start] is None:
+            self._start += 1
+        if len(self._writes) > 2 * self._len + _FEW:
+            self._writes = list(self)
+            self._seqs = array("q", [write.seq for write in self])
+            self._start = 0
+        return write
+
+
+_FEW = 1000
+"""Removed writes that need not be cleared away."""
 
 
 class PendingCopies:

@@ -19,6 +19,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingWrite,
     Place,
 )
+from s3d.agent.stores.write_queue.journal.rank_heap import LOW_BITS, RankHeap
 from s3d.agent.stores.write_queue.journal.write_order import WriteOrder
 
 SIZE_PER_SECOND = 1 << 20
@@ -27,8 +28,10 @@ MAX_DELAY = 60.0
 """Seconds that even the largest write yields to others."""
 
 Rank = int
-"""Sorts; the least goes first. One number: 100,000 tuples would take 9 MB."""
-_SEQ_BITS, _TIME_BITS = 48, 64
+"""Sorts; the least goes first. One number, which a RankHeap takes: 11 bits of priority, 52 of time,
+48 of seq."""
+_TIME_BITS = 52
+_MAX_PRIORITY = (1 << 10) - 1
 _MICROSECONDS = 1_000_000
 
 
@@ -52,12 +55,14 @@ class Ranked(Protocol):
 def rank(write: Ranked) -> Rank:
     """By priority, then by age and size, then in the order of acceptance."""
     delay = min(MAX_DELAY, write.size / SIZE_PER_SECOND)
-    at = max(0, int((write.first_accepted + delay) * _MICROSECONDS))
-    return (((-write.priority << _TIME_BITS) + at) << _SEQ_BITS) + write.seq
+    at = int((write.first_accepted + delay) * _MICROSECONDS)
+    at = min(max(0, at), (1 << _TIME_BITS) - 1)
+    priority = min(max(-_MAX_PRIORITY, write.priority), _MAX_PRIORITY)
+    return (((-priority << _TIME_BITS) + at) << LOW_BITS) + write.seq
 
 
 def seq_of(rank: Rank) -> int:
-    return rank & ((1 << _SEQ_BITS) - 1)
+    return rank & ((1 << LOW_BITS) - 1)
 
 
 class PushScheduler:
@@ -69,7 +74,7 @@ class PushScheduler:
     def __init__(self, index: PendingIndex, order: WriteOrder) -> None:
         self._index = index
         self._order = order
-        self._ready: list[Rank] = []
+        self._ready = RankHeap()
         self._later: list[tuple[float, int]] = []
         """Time (Unix seconds) and seq."""
         self._urgent: deque[int] = deque()
@@ -88,7 +93,7 @@ class PushScheduler:
             heapq.heappush(self._later, (write.retry_at, write.seq))
             return False
         else:
-            heapq.heappush(self._ready, rank(write))
+            self._ready.push(rank(write))
         return True
 
     def next(self, now: float) -> PendingWrite | None:
@@ -100,9 +105,9 @@ class PushScheduler:
         while self._later and self._later[0][0] <= now:
             write = self._due(heapq.heappop(self._later)[1], now)
             if write is not None:
-                heapq.heappush(self._ready, rank(write))
+                self._ready.push(rank(write))
         while self._ready:
-            entry = heapq.heappop(self._ready)
+            entry = self._ready.pop()
             write = self._due(seq_of(entry), now)
             if write is not None and rank(write) == entry:
                 return write
