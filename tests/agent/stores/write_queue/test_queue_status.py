@@ -5,8 +5,8 @@ from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
     PendingState,
-    PendingWrite,
     PushError,
+    new_write,
 )
 from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.queue_status import (
@@ -20,7 +20,7 @@ from tests.agent.stores.write_queue.rig import open_rig
 
 
 def test_a_write_tells_all_that_a_person_wants_to_know():
-    write = PendingWrite(7, Kind.PUT, "b", "k", 5, 1.0, state=PendingState.FAILED, attempts=2)
+    write = new_write(7, Kind.PUT, "b", "k", 5, 1.0, state=PendingState.FAILED, attempts=2)
     write.error = PushError("AccessDenied", "no", "R1", 403, 9.0)
     told = transfer_of(write)
     assert (told.id, told.kind, told.operation, told.state) == ("7", "push", "put", "failed")
@@ -28,7 +28,7 @@ def test_a_write_tells_all_that_a_person_wants_to_know():
 
 
 def test_a_write_that_is_being_pushed_runs():
-    write = PendingWrite(7, Kind.TAGS, "b", "k", 5, 1.0, state=PendingState.PUSHING)
+    write = new_write(7, Kind.TAGS, "b", "k", 5, 1.0, state=PendingState.PUSHING)
     assert transfer_of(write).state == "running"
 
 

@@ -35,6 +35,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingState,
     PendingWrite,
     Place,
+    new_write,
 )
 from s3d.agent.stores.write_queue.journal.pending_writes import PendingWrites, PushClaims
 from s3d.agent.stores.write_queue.journal.queue_metrics import QueueMetrics
@@ -189,7 +190,7 @@ class WriteRecorder:
             remote_etag = journal_history.check_replaced(tx, change.bucket, change.key, replaces)
         elif remote_etag is None:
             remote_etag = self._remote_states.shown(change.bucket, change.key, now)
-        write = PendingWrite(0, kind, intern(change.bucket), change.key, size, now)
+        write = new_write(0, kind, intern(change.bucket), change.key, size, now)
         write.priority = self.priorities.of(change.bucket, change.key)
         if replaces is not None:
             write.retry_at = now + MOUNT_DELAY

@@ -29,6 +29,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PushError,
     RemoteUpload,
     StagedWrite,
+    new_write,
 )
 
 _ALIASES = """
@@ -353,7 +354,7 @@ def pending_write(
     source: bytes | None = None,
 ) -> PendingWrite:
     """A row of the queue, without what only its push needs. error, source: encoded."""
-    return PendingWrite(
+    return new_write(
         seq=seq,
         kind=Kind(kind),
         bucket=intern(bucket),  # one string for all writes of a bucket

@@ -27,6 +27,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingWrite,
     PushError,
     Usage,
+    new_write,
 )
 from s3d.agent.stores.write_queue.journal.pending_writes import PendingWrites
 
@@ -156,7 +157,7 @@ class ParkedConflicts:
         stored = row.stored if last is None else last.stored
         etag = NO_OBJECT if stored is None else stored.record.etag
         message = explain(etag, remote_etag, row.base.etag)
-        parked = PendingWrite(
+        parked = new_write(
             seq=write.seq,
             kind=Kind.DELETE if stored is None else Kind.PUT,
             bucket=write.bucket,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from struct import Struct
 from typing import NamedTuple, Self
 
 import msgspec
@@ -143,31 +144,118 @@ class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
 NO_ORIGIN = Origin()
 
 
-class PendingWrite(msgspec.Struct, gc=False):
-    """An accepted write that the remote does not have yet. Small: there may be 100,000 of them.
+class _Trouble(msgspec.Struct, gc=False):
+    """What few of the pending writes have."""
 
-    Owned by the journal: everybody may read it, only methods of the journal change it.
+    attempts: int = 0
+    retry_at: float = 0.0
+    error: PushError | None = None
+    source: str = ""
+
+
+_NO_TROUBLE = _Trouble()
+_BITS = 48
+_MASK = (1 << _BITS) - 1
+_PRIORITY_BITS, _NO_PRIORITY = 12, 1 << 11
+_DOUBLE, _LONG = Struct("<d"), Struct("<q")
+
+
+class PendingWrite(msgspec.Struct, gc=False):
+    """An accepted write that the remote does not have yet. new_write() makes it.
+
+    Owned by the journal: everybody may read it, only methods of the journal change it. There may be
+    100,000 of them, so its numbers share one integer, which takes half of what they do.
     """
 
-    seq: int
-    """Order of acceptance. The writes of one key are pushed in this order."""
     kind: Kind
     bucket: str
     key: str
-    size: int
-    """Bytes of the object after this write; 0 for a delete and for a copy, which takes no room."""
-    first_accepted: float
-    """Unix seconds. When it replaced earlier writes: the time of the first of them."""
-    state: PendingState = PendingState.WAITING
-    attempts: int = 0
-    """Failed pushes since the agent started."""
-    retry_at: float = 0.0
-    """Unix seconds; it is not pushed before."""
-    error: PushError | None = None
-    priority: int = 0
-    """Greater goes first; 0 by default."""
-    source: str = ""
-    """The other key from which the remote copies the object; its writes wait for that."""
+    state: PendingState
+    _numbers: int
+    """From the top: first_accepted as the bits of a double, priority, size and seq."""
+    _trouble: _Trouble
+
+    @property
+    def seq(self) -> int:
+        """Order of acceptance. The writes of one key are pushed in this order."""
+        return self._numbers & _MASK
+
+    @seq.setter
+    def seq(self, seq: int) -> None:
+        self._numbers += seq - self.seq
+
+    @property
+    def size(self) -> int:
+        """Bytes of the object after this write; 0 for a delete and for a copy, which takes no
+        room."""
+        return self._numbers >> _BITS & _MASK
+
+    @size.setter
+    def size(self, size: int) -> None:
+        self._numbers += (size - self.size) << _BITS
+
+    @property
+    def priority(self) -> int:
+        """Greater goes first; 0 by default."""
+        return (self._numbers >> 2 * _BITS & (1 << _PRIORITY_BITS) - 1) - _NO_PRIORITY
+
+    @priority.setter
+    def priority(self, priority: int) -> None:
+        self._numbers += (priority - self.priority) << 2 * _BITS
+
+    @property
+    def first_accepted(self) -> float:
+        """Unix seconds. When it replaced earlier writes: the time of the first of them."""
+        found: float = _DOUBLE.unpack(_LONG.pack(self._numbers >> 2 * _BITS + _PRIORITY_BITS))[0]
+        return found
+
+    @first_accepted.setter
+    def first_accepted(self, at: float) -> None:
+        self._numbers = _packed(self.seq, self.size, at, self.priority)
+
+    @property
+    def attempts(self) -> int:
+        """Failed pushes since the agent started."""
+        return self._trouble.attempts
+
+    @attempts.setter
+    def attempts(self, attempts: int) -> None:
+        self._own_trouble().attempts = attempts
+
+    @property
+    def retry_at(self) -> float:
+        """Unix seconds; it is not pushed before."""
+        return self._trouble.retry_at
+
+    @retry_at.setter
+    def retry_at(self, at: float) -> None:
+        if at != self._trouble.retry_at:
+            self._own_trouble().retry_at = at
+
+    @property
+    def error(self) -> PushError | None:
+        """Of the last push."""
+        return self._trouble.error
+
+    @error.setter
+    def error(self, error: PushError | None) -> None:
+        if error is not self._trouble.error:
+            self._own_trouble().error = error
+
+    @property
+    def source(self) -> str:
+        """The other key from which the remote copies the object; its writes wait for that."""
+        return self._trouble.source
+
+    @source.setter
+    def source(self, key: str) -> None:
+        if key != self._trouble.source:
+            self._own_trouble().source = key
+
+    def _own_trouble(self) -> _Trouble:
+        if self._trouble is _NO_TROUBLE:
+            self._trouble = _Trouble()
+        return self._trouble
 
     def log_fields(self) -> RequestFields:
         """For the lines of the log that concern this write."""
@@ -183,6 +271,25 @@ class PendingWrite(msgspec.Struct, gc=False):
     def subject(self) -> str:
         """For events and messages."""
         return f"{self.bucket}/{self.key}"
+
+
+def _packed(seq: int, size: int, accepted: float, priority: int) -> int:
+    bits: int = _LONG.unpack(_DOUBLE.pack(accepted))[0]
+    high = (bits << _PRIORITY_BITS) + priority + _NO_PRIORITY
+    return (((high << _BITS) + size) << _BITS) + seq
+
+
+def new_write(
+    seq: int, kind: Kind, bucket: str, key: str, size: int, first_accepted: float,
+    state: PendingState = PendingState.WAITING, *, attempts: int = 0, retry_at: float = 0.0,
+    error: PushError | None = None, priority: int = 0, source: str = "",
+) -> PendingWrite:  # fmt: skip
+    """A pending write of these attributes. seq, size: below 2**48; priority: within +-2047."""
+    trouble = _NO_TROUBLE
+    if attempts or retry_at or error is not None or source:
+        trouble = _Trouble(attempts, retry_at, error, source)
+    numbers = _packed(seq, size, first_accepted, priority)
+    return PendingWrite(kind, bucket, key, state, numbers, trouble)
 
 
 class StagedWrite(NamedTuple):

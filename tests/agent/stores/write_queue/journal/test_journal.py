@@ -20,7 +20,7 @@ from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.stores.write_queue.journal.pending_write import (
     Base,
     Kind,
-    PendingWrite,
+    new_write,
 )
 from tests.agent.stores.write_queue.desk import ERROR, MANY, ONE, open_desk
 
@@ -256,7 +256,7 @@ async def test_a_hundred_thousand_writes_are_loaded_quickly_and_are_slim(tmp_pat
     def fill(tx):
         for number in range(100_000):
             key = f"folder/of/some/depth/{number:08d}.jpeg"
-            write = PendingWrite(0, Kind.PUT, MANY, key, 4096, 1.7e9)
+            write = new_write(0, Kind.PUT, MANY, key, 4096, 1.7e9)
             journal_rows.insert(tx, write, object, Base())
 
     await index.write(fill)

@@ -6,7 +6,11 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Layout, ObjectRecord, Stored
 from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.stores.write_queue.journal.journal_entry import insert
-from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    Kind,
+    PendingState,
+    new_write,
+)
 from s3d.agent.stores.write_queue.journal.pending_writes import PushClaims
 
 PUT, DELETE, TAGS = Kind.PUT, Kind.DELETE, Kind.TAGS
@@ -20,7 +24,7 @@ async def index(tmp_path):
 
 
 async def enter(index, kind, *, pushing=(), one_version=True, accepted=9.0, **further):
-    write = PendingWrite(0, kind, "bbb", "k", 0, accepted, **further)
+    write = new_write(0, kind, "bbb", "k", 0, accepted, **further)
     stored = None if kind is DELETE else Stored(ObjectRecord("k"), Layout())
     await index.write(
         lambda tx: insert(

@@ -12,7 +12,11 @@ from s3d.agent.storage.records import Checksum, Description, Layout, ObjectRecor
 from s3d.agent.stores.write_queue.journal import journal_history, journal_rows
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.journal_history import UnresolvedPush, UnresolvedPushes
-from s3d.agent.stores.write_queue.journal.pending_write import NO_OBJECT, Kind, PendingWrite
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    NO_OBJECT,
+    Kind,
+    new_write,
+)
 from tests.agent.stores.write_queue.first_layout import LAYOUT_1
 from tests.agent.stores.write_queue.rig import open_rig
 
@@ -105,7 +109,7 @@ def test_when_a_late_request_is_taken(states, state, is_judged, may):
 
 
 def test_what_the_remote_shows_may_be_the_condition_of_a_request_in_doubt():
-    known, write = UnresolvedPushes(), PendingWrite(1, Kind.PUT, *PLACE, 0, 0.0)
+    known, write = UnresolvedPushes(), new_write(1, Kind.PUT, *PLACE, 0, 0.0)
     known.note_state(write, '"seen"')
     assert not known.etags(PLACE)
     known.add(PLACE, '"late"', UnresolvedPush(50.0))

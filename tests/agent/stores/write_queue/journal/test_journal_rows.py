@@ -13,9 +13,9 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
     Orphan,
     PendingState,
-    PendingWrite,
     PushError,
     RemoteUpload,
+    new_write,
 )
 from s3d.shared.errors import UsageError
 from tests.agent.stores.write_queue.first_layout import LAYOUT_1
@@ -29,7 +29,7 @@ async def index(tmp_path):
 
 
 def write(kind=Kind.PUT, key="k"):
-    return PendingWrite(0, kind, "bbb", key, 4, 1.0)
+    return new_write(0, kind, "bbb", key, 4, 1.0)
 
 
 def stored(key="k", blob=1):

@@ -24,8 +24,8 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
     NewerWritePending,
     PendingState,
-    PendingWrite,
     PushError,
+    new_write,
 )
 from s3d.agent.stores.write_queue.push.maintenance import INTERVAL
 from s3d.agent.stores.write_queue.push.push_plan import plan
@@ -496,7 +496,7 @@ async def test_a_lost_push_whose_place_was_taken_meanwhile_is_ours(rig: Rig) -> 
 
 
 def conflict(seq, kind=Kind.PUT):
-    write = PendingWrite(seq, kind, "b", f"k{seq}", 5, 9.0, PendingState.CONFLICT)
+    write = new_write(seq, kind, "b", f"k{seq}", 5, 9.0, PendingState.CONFLICT)
     write.error = PushError("Conflict", "why", at=1.0)
     return Conflict(write, '"ours"', '"theirs"', None)
 

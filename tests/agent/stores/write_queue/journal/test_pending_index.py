@@ -9,8 +9,8 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     STUCK,
     Kind,
     PendingState,
-    PendingWrite,
     Usage,
+    new_write,
 )
 
 KEYS = st.text("ab\u00e9\U0001f600", min_size=1, max_size=3)
@@ -24,7 +24,7 @@ def filled(places, listed=0):
     for seq, (bucket, key, size) in enumerate(places, 1):
         if seq == listed:
             list(index.under("one", b"", b""))
-        writes.append(PendingWrite(seq, Kind.PUT, bucket, key, size, float(seq)))
+        writes.append(new_write(seq, Kind.PUT, bucket, key, size, float(seq)))
         index.add(writes[-1])
     return index, writes
 
@@ -89,7 +89,7 @@ def test_what_waits_behind_a_stuck_write_is_counted(places, data):
             index.set_state(write, state)
         if data.draw(st.booleans()):
             key = data.draw(KEYS)
-            index.add(PendingWrite(100 + later, Kind.PUT, "one", key, 2, 0.0))
+            index.add(new_write(100 + later, Kind.PUT, "one", key, 2, 0.0))
     lines = {(write.bucket, write.key): [] for write in index}
     for write in index:
         lines[write.bucket, write.key].append(write)
@@ -113,7 +113,7 @@ def test_keys_whose_newest_write_is_a_delete_are_in_order(given_writes, data):
     for seq, (key, kind) in enumerate(given_writes, 1):
         if seq == ordered:
             index.put_in_order()
-        left.append(PendingWrite(seq, kind, "one", key, 0, float(seq)))
+        left.append(new_write(seq, kind, "one", key, 0, float(seq)))
         index.add(left[-1])
     for seq in data.draw(st.sets(st.integers(1, len(given_writes)))) if given_writes else ():
         index.remove(seq)

@@ -9,8 +9,8 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
     PendingState,
-    PendingWrite,
     PushError,
+    new_write,
 )
 from s3d.agent.stores.write_queue.journal.pending_writes import (
     PendingWrites,
@@ -20,7 +20,7 @@ from s3d.agent.stores.write_queue.journal.pending_writes import (
 
 
 def put(seq, key="k"):
-    return PendingWrite(seq, Kind.PUT, "bbb", key, 0, float(seq))
+    return new_write(seq, Kind.PUT, "bbb", key, 0, float(seq))
 
 
 async def test_a_write_that_was_taken_as_it_was_replaced_keeps_its_key_busy():
@@ -96,7 +96,7 @@ async def test_a_write_accepted_while_its_predecessor_is_noted_as_unverified_doe
 
 
 def write(seq, key="k", bucket="bbb"):
-    return PendingWrite(seq, Kind.PUT, bucket, key, 0, 0.0)
+    return new_write(seq, Kind.PUT, bucket, key, 0, 0.0)
 
 
 def denied():

@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3d.agent.stores.write_queue.journal.pending_index import PendingIndex
-from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    Kind,
+    PendingState,
+    new_write,
+)
 from s3d.agent.stores.write_queue.journal.push_scheduler import (
     MAX_DELAY,
     PushScheduler,
@@ -29,7 +33,7 @@ class Turns:
 
     def add(self, key, size=0, accepted=0.0, **further):
         self.seq += 1
-        write = PendingWrite(self.seq, Kind.PUT, "bbb", key, size, accepted, **further)
+        write = new_write(self.seq, Kind.PUT, "bbb", key, size, accepted, **further)
         self.index.add(write)
         self.schedule.offer("bbb", key, 0.0)
         return write

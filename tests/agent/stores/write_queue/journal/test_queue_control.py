@@ -10,7 +10,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
     NewerWritePending,
     PendingState,
-    PendingWrite,
+    new_write,
 )
 from tests.agent.stores.write_queue.desk import ERROR, MANY, ONE, reopened
 
@@ -112,7 +112,7 @@ async def test_a_pause_outlives_a_restart(desk, tmp_path):
 async def delayed(desk, count):
     """So many writes in memory that have failed and wait for their next try."""
     for seq in range(1, count + 1):
-        write = PendingWrite(seq, Kind.PUT, ONE, f"k{seq}", 0, 1000.0, retry_at=2000.0)
+        write = new_write(seq, Kind.PUT, ONE, f"k{seq}", 0, 1000.0, retry_at=2000.0)
         desk.journal._writes.add(write, [])
 
 

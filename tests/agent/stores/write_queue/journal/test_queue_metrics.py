@@ -4,7 +4,11 @@ from s3d.agent.core import metric_names as names
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    Kind,
+    PendingState,
+    new_write,
+)
 from s3d.agent.stores.write_queue.journal.queue_metrics import QueueMetrics
 
 
@@ -19,7 +23,7 @@ class Queue:
 
 
 def write(state=PendingState.PUSHING):
-    return PendingWrite(1, Kind.PUT, "bbb", "k", 10, 1_000.0, state=state)
+    return new_write(1, Kind.PUT, "bbb", "k", 10, 1_000.0, state=state)
 
 
 def unreachable():

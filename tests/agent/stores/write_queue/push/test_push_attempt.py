@@ -8,7 +8,12 @@ from s3d.agent.core.object_history import ObjectHistory
 from s3d.agent.core.spans import SpanKind, Tracer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.trace_context import TraceContext
-from s3d.agent.stores.write_queue.journal.pending_write import NO_ORIGIN, Kind, Origin, PendingWrite
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    NO_ORIGIN,
+    Kind,
+    Origin,
+    new_write,
+)
 from s3d.agent.stores.write_queue.push.push_attempt import (
     NAME,
     HeldByFilter,
@@ -46,7 +51,7 @@ def own_context():
 
 
 def write():
-    return PendingWrite(7, Kind.PUT, "b", "k", 5, 1.0, attempts=1)
+    return new_write(7, Kind.PUT, "b", "k", 5, 1.0, attempts=1)
 
 
 def test_a_push_begins_a_trace_that_is_linked_to_the_request(tracer, sink):

@@ -23,7 +23,12 @@ from s3d.agent.stores.remote.http_transport import Settings, Timeouts
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.write_queue.journal.journal import Journal
-from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    Kind,
+    PendingState,
+    PendingWrite,
+    new_write,
+)
 from s3d.agent.stores.write_queue.push.maintenance import INTERVAL
 from s3d.agent.stores.write_queue.push.pusher import PushTraffic
 from s3d.agent.stores.write_queue.push.remote_gate import AWAY, NEEDS_CREDENTIALS, RemoteGate
@@ -618,7 +623,7 @@ async def test_a_later_write_takes_the_place_of_one_that_is_just_being_held(
 
 
 def write(size: int) -> PendingWrite:
-    return PendingWrite(7, Kind.PUT, "bbb", "k", size, 0.0)
+    return new_write(7, Kind.PUT, "bbb", "k", size, 0.0)
 
 
 async def test_a_large_push_tells_how_far_it_is_twice_a_second() -> None:
