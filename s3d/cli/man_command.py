@@ -10,16 +10,10 @@ import click
 
 from s3d import __version__
 from s3d.cli.output import report
-from s3d.shared.errors import UsageError
+from s3d.shared.errors import EXIT_CODES, UsageError
 from s3d.shared.text import count
 
 _EXAMPLES = re.compile(r"Examples?:")
-EXIT_CODES = (
-    ("0", "Success."), ("1", "The command failed."), ("2", "Bad usage or configuration."),
-    ("3", "A bucket, object or file does not exist."), ("4", "Permission denied."),
-    ("5", "No agent runs."), ("6", "Writes are pending, or something is not in sync."),
-    ("7", "A quota or a disk is full."), ("75", "Another agent runs already."),
-)  # fmt: skip
 
 
 @click.command("man")
@@ -62,7 +56,7 @@ def page(context: click.Context) -> str:
     ]  # fmt: skip
     if examples:
         lines += [".SH EXAMPLES", ".nf", *map(_roff, examples), ".fi"]
-    lines += _section("EXIT STATUS", iter(EXIT_CODES))
+    lines += _section("EXIT STATUS", ((str(code), text) for code, text in EXIT_CODES.items()))
     return "\n".join(lines) + "\n"
 
 

@@ -5,13 +5,27 @@ S3dError                     1  the command failed
 |-- NotFoundError            3
 |-- DeniedError              4
 |-- NotRunningError          5  no agent answers on the socket
-|-- PendingError             6  writes are pending, or a sync folder is not in sync
+|-- PendingError             6  writes or transfers are pending, or a folder is not in sync
 |-- FullError                7  quota or disk full
-|-- UnavailableError         1  the remote cannot be reached
+|-- UnavailableError         1  the remote cannot be reached, and nothing is left to the agent
 `-- AlreadyRunningError     75  another agent has the lock
 """
 
 from __future__ import annotations
+
+EXIT_CODES = {
+    0: "Success.",
+    1: "The command failed; also: the remote cannot be reached, and nothing goes on by itself.",
+    2: "Wrong usage or configuration; or a question that needs a terminal.",
+    3: "A bucket, key or file does not exist.",
+    4: "Permission denied.",
+    5: "No agent runs.",
+    6: "Writes or transfers are pending, with which the agent goes on, or a folder is not in sync.",
+    7: "The disk or a quota is full.",
+    75: "Another agent runs already.",
+    130: "Interrupted.",
+}
+"""Of all commands, for people."""
 
 
 class S3dError(Exception):
@@ -51,7 +65,8 @@ class NotRunningError(S3dError):
 
 
 class PendingError(S3dError):
-    """Writes are pending, or a sync folder is not in sync."""
+    """Writes or transfers are pending, with which the agent goes on by itself, or a sync folder is
+    not in sync."""
 
     exit_code = 6
 

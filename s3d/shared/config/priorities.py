@@ -1,11 +1,14 @@
 """The setting write_queue.priorities: which pending writes are pushed first, by bucket and prefix.
 
 "photos/thumbnails/=10, logs/=-5" is BUCKET/PREFIX=PRIORITY; the longest matching name decides, and
-everything else has priority 0, or that of an entry without a name. The numbers are those of
-`s3d queue priority`: greater ones are pushed first.
+everything else has priority 0, or that of an entry without a name. The tag s3d.priority of an
+object has precedence. The numbers are those of `s3d queue priority`: greater ones go first.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -13,6 +16,8 @@ from s3d.shared.config.named_policies import parse_policies, policies_text, poli
 
 MAX_PRIORITY = 1000
 """Its negative is the lowest."""
+TAG = "s3d.priority"
+"""A tag whose value is the priority of its object."""
 
 
 class Priorities(msgspec.Struct, frozen=True):
@@ -32,6 +37,14 @@ class Priorities(msgspec.Struct, frozen=True):
         if not self.entries:
             return self.default
         return policy_of(bucket, key, self.entries, self.default)
+
+    def of_object(self, bucket: str, key: str, tags: Mapping[str, str]) -> int:
+        """The priority of a write of an object with these tags. A tag whose value is no priority
+        does not count: clients set it, and a typing error must not refuse their writes."""
+        if TAG in tags:
+            with suppress(ValueError):
+                return _priority(tags[TAG])
+        return self.of(bucket, key)
 
     def __str__(self) -> str:
         """The setting as it is written."""

@@ -30,3 +30,12 @@ def test_without_the_setting_all_writes_are_alike() -> None:
 def test_a_wrong_value_says_what_is_expected(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse_priorities(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("7", 7), ("-1000", -1000), ("1001", 3), ("high", 3), ("", 3)]
+)
+def test_the_tag_of_an_object_has_precedence_if_it_is_a_priority(value, expected):
+    priorities = parse_priorities("photos/=3")
+    assert priorities.of_object("photos", "a", {"s3d.priority": value}) == expected
+    assert priorities.of_object("photos", "a", {"other": "9"}) == 3

@@ -62,6 +62,16 @@ async def test_the_setting_decides_which_writes_are_pushed_first(rig: Rig) -> No
     assert [key.partition("/")[0] for key in pushed] == ["alarms"] * 2 + ["other"] + ["raw"] * 2
 
 
+async def test_a_tag_decides_before_the_setting(rig: Rig) -> None:
+    rig.journal.recorder.priorities = parse_priorities("bbb/=5")
+    for key, priority in (("late", "-1"), ("plain", ""), ("first", "9"), ("typo", "x")):
+        await rig.staged.put("bbb", key, b"value", Tagging=f"s3d.priority={priority}")
+    rig.start()
+    await rig.pushed()
+    pushed = [each["Key"] for each in rig.remote.of("PutObject")]
+    assert pushed == ["first", "plain", "typo", "late"]
+
+
 async def test_a_write_reaches_the_remote_as_it_was_made(rig: Rig) -> None:
     rig.start()
     put = await rig.staged.put(
