@@ -86,12 +86,13 @@ def verify_query(
         raise S3Error("AccessDenied", "Request has expired", Expires=expires)
     _refuse_ambiguous(parameters)
     headers = _headers(wire, parameters)
-    resource = _resource(wire.raw_path, parameters, virtual_bucket)
-    to_sign = _string_to_sign(wire.method, headers, expires, resource)
     secret = secret_of(access_key)
     # An unknown key costs the same work, so that the timing does not reveal which keys exist.
-    right = sign(_NOBODY if secret is None else secret, to_bytes(to_sign))
-    same = hmac.compare_digest(right, to_bytes(signature))
+    key, to_sign, same = _NOBODY if secret is None else secret, "", False
+    for path in _signed_paths(wire.raw_path, virtual_bucket):
+        resource = path + _signed_words(parameters)
+        to_sign = _string_to_sign(wire.method, headers, expires, resource)
+        same |= hmac.compare_digest(sign(key, to_bytes(to_sign)), to_bytes(signature))
     if secret is None:
         raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=access_key)
     if not same:
@@ -158,10 +159,17 @@ def _headers(wire: WireRequest, parameters: Iterable[Parameter]) -> dict[str, st
     return headers
 
 
-def _resource(raw_path: str, parameters: Iterable[Parameter], virtual_bucket: str) -> str:
-    path = f"/{virtual_bucket}{raw_path}" if virtual_bucket else raw_path
+def _signed_paths(raw_path: str, virtual_bucket: str) -> tuple[str, ...]:
+    """The paths that the signature may cover: botocore signs /bucket/ for a request of /bucket."""
+    if virtual_bucket:
+        return (f"/{virtual_bucket}{raw_path}",)
+    names_bucket = len(raw_path) > 1 and "/" not in raw_path[1:]
+    return (f"{raw_path}/", raw_path) if names_bucket else (raw_path,)
+
+
+def _signed_words(parameters: Iterable[Parameter]) -> str:
     words = sorted(p for p in parameters if p[0] in SIGNED_WORDS)
-    return path + ("?" + "&".join(map("".join, words)) if words else "")
+    return "?" + "&".join(map("".join, words)) if words else ""
 
 
 def _string_to_sign(method: str, headers: Mapping[str, str], expires: str, resource: str) -> str:

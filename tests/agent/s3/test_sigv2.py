@@ -57,6 +57,15 @@ def test_the_bucket_of_a_virtual_host_is_signed() -> None:
             verify_query(request, secret_of, 0, other)
 
 
+def test_the_path_of_a_bucket_is_signed_with_or_without_a_slash_at_its_end() -> None:
+    for path in ("/bucket", "/bucket/"):
+        request = presigned_v2_by_botocore("GET", "/bucket?list-type=2&cors", auth_path=path)
+        assert verify_query(request, secret_of, 0) == ACCESS_KEY
+    for path in ("/key", "/bucket/key/"):
+        request = presigned_v2_by_botocore("GET", "/bucket/key", auth_path=path)
+        assert refused(request).code == "SignatureDoesNotMatch"
+
+
 def test_headers_are_signed_whether_they_are_sent_or_stand_in_the_query() -> None:
     headers = [("x-amz-acl", "private"), ("content-type", "text/plain"), ("content-md5", "abc=")]
     request = presigned_v2_by_botocore("PUT", "/b/k", headers)

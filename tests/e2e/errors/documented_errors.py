@@ -72,8 +72,9 @@ _REASONS: Mapping[str, str] = {
     "NoSuchAsyncRequest NoSuchMultiRegionAccessPoint PermanentRedirectControlError "
     "TooManyMultiRegionAccessPoints TooManyMultiRegionAccessPointregionsError",
     "there is one endpoint, which has all buckets": "EndpointNotFound IncorrectEndpoint "
-    "IllegalLocationConstraintException InvalidLocationConstraint PermanentRedirect Redirect "
-    "TemporaryRedirect",
+    "PermanentRedirect Redirect TemporaryRedirect",
+    "every name of a region is taken, since there is no list of them": "InvalidLocationConstraint "
+    "IllegalLocationConstraintException",
     "all buckets are in one location": "CrossLocationLoggingProhibited",
     "keys belong to owners that are declared here, not to accounts with bills or contracts": (
         "AccountProblem AllAccessDisabled InvalidPayer NotSignedUp TooManyBuckets "
