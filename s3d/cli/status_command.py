@@ -294,6 +294,10 @@ def _remote_state(info: ObjectStatus) -> Iterator[Row]:
         yield "remote etag", info.remote_etag or "no such object there"
     if info.cache is not None:
         yield "cache", _cached(info.cache)
+    for number, receipt in enumerate(info.receipts):
+        version = "" if info.is_of_this_version(receipt) else ", of an earlier version"
+        text = f"{moment(receipt.verified)}, {receipt.algorithm}{version}"
+        yield "" if number else "receipt", text
 
 
 def _cached(state: CacheState) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from s3d.shared.caching import CacheState, CacheStatus
 from s3d.shared.mounting import MountStatus
+from s3d.shared.receipts import Receipt
 from s3d.shared.syncing import FolderStatus
 from s3d.shared.transfers import QueueStatus, RemoteStatus, Transfer, WaitingRemote
 
@@ -212,6 +213,14 @@ class ObjectStatus(ObjectInfo, frozen=True):
     """Why the tags are not known."""
     cache: CacheState | None = None
     """What of it is cached."""
+    receipts: list[Receipt] = []
+    """The newest receipts of the key, the newest first: also of versions before this one."""
+
+    def is_of_this_version(self, receipt: Receipt) -> bool:
+        """Whether a receipt is of what clients read. The remote may have given it another ETag."""
+        if self.pending:
+            return receipt.etag == self.etag
+        return receipt.etag in (self.etag, self.remote_etag)
 
 
 class Listing(Struct, frozen=True):

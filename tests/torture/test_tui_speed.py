@@ -241,7 +241,7 @@ def test_cpu_during_an_upload(gateway: AgentProcess, tmp_path: Path, tab: str, t
         if tab != "1":  # which is shown first
             app.press(tab, title)
         with upload_at_full_speed(gateway, tmp_path):
-            app.until("piece-0" if tab == "3" else "running", time.monotonic())
+            app.until("piece-0" if tab == "3" else " MiB/s", time.monotonic())
             cpu = app.watch(UPLOADING)
     load = os.getloadavg()[0]
     print(f"{title} during an upload: {100 * cpu / UPLOADING:.1f} % of a core, load {load:.1f}")

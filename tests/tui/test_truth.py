@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from tests.tui.conftest import loaded
 from tests.tui.truth.agent_json import AgentJson
 from tests.tui.truth.checker import falsehoods
 from tests.tui.truth.rules import RULES
-from tests.tui.truth.scenes import ACTS
+from tests.tui.truth.scenes import ACTS, STORE_SCENES
 from tests.tui.truth.screen_parts import Cells, Part, parts_of
 from tests.tui.truth.table_rules import TABLES
 from tests.tui.truth.world import world
@@ -31,8 +31,8 @@ GROUPS = ("listing", "inspect", "preview", "check", "fill", "conflicts", "diff",
 class Stage:
     """The app, whose clock stands still during a scene."""
 
-    def __init__(self, world_, pilot):
-        self.world, self.pilot, self.app = world_, pilot, pilot.app
+    def __init__(self, agent, pilot):
+        self.agent, self.pilot, self.app = agent, pilot, pilot.app
         self.now = time.time()
         self.app.clock = lambda: self.now
 
@@ -41,10 +41,10 @@ class Stage:
         sources, end = set(), time.monotonic() + PATIENCE
         await self._enter(scene)
         while True:
-            before = AgentJson(self.world.agent.places.socket, self.now, sources)
+            before = AgentJson(self.agent.places.socket, self.now, sources)
             await self._draw(scene)
             parts, outside = parts_of(self.app)
-            after = AgentJson(self.world.agent.places.socket, self.now)
+            after = AgentJson(self.agent.places.socket, self.now)
             wrong = falsehoods(parts, RULES, TABLES, (before, after))
             wrong += [f"in no part: {outside!r}"] if outside else []
             sources |= set(after.read)
@@ -78,26 +78,37 @@ class Stage:
             await self.pilot.pause()
 
 
+@asynccontextmanager
+async def stage_of(agent, monkeypatch):
+    """The app before an agent, which reads its state only when a scene is drawn."""
+    for name, value in agent.env.items():
+        monkeypatch.setenv(name, value)
+    app = S3dApp(SocketAgent(agent.places.socket))
+    async with app.run_test(size=SIZE) as pilot:
+        while not app.state.connection.is_live:
+            await pilot.pause()
+        for worker in app.workers.cancel_group(app, "feed"):
+            with suppress(WorkerCancelled, WorkerFailed):
+                await worker.wait()
+        yield Stage(agent, pilot)
+
+
+async def play_all(stage, scenes):
+    """What is false in scenes."""
+    return [f"{scene.name}: {each}" for scene in scenes for each in await stage.play(scene)]
+
+
 async def test_no_text_on_any_screen_is_false(monkeypatch):
-    app, wrong, number = None, [], 0
+    wrong = []
     with world() as world_:
-        for name, value in world_.agent.env.items():
-            monkeypatch.setenv(name, value)
-        app = S3dApp(SocketAgent(world_.agent.places.socket))
-        async with app.run_test(size=SIZE) as pilot:
-            while not app.state.connection.is_live:
-                await pilot.pause()
-            for worker in app.workers.cancel_group(app, "feed"):
-                with suppress(WorkerCancelled, WorkerFailed):
-                    await worker.wait()
-            stage = Stage(world_, pilot)
+        async with stage_of(world_.agent, monkeypatch) as stage:
             for act in ACTS:
                 await asyncio.to_thread(act.begin, world_)
-                for scene in act.scenes:
-                    wrong += [f"{scene.name}: {each}" for each in await stage.play(scene)]
-                    number += 1
+                wrong += await play_all(stage, act.scenes)
+        async with stage_of(world_.store, monkeypatch) as stage:
+            wrong += await play_all(stage, STORE_SCENES)
     assert not wrong, "\n".join(wrong)
-    assert number >= 30
+    assert sum(len(act.scenes) for act in ACTS) >= 30
 
 
 NOW = 1_000_000.0

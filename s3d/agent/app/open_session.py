@@ -262,8 +262,9 @@ def control_routes(
     key_status = None
     if gateway is not None:
         key_status = KeyStatus(
-            stack.bounded_client(gateway.remote), queue, partial(cache_state, cache)
-        )
+            stack.bounded_client(gateway.remote), queue, partial(cache_state, cache),
+            gateway.uploads.writer.folder.newest,
+        )  # fmt: skip
     sources = StatusSources(
         agent=session.status,
         usage=stack.usage,

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from s3d.agent.core import failpoint
 from s3d.agent.storage.sqlite_file import layout_of, transaction, upgrade
-from s3d.shared.receipts import SignedReceipt
+from s3d.shared.receipts import Receipt, SignedReceipt
 
 NAME = "receipts.sqlite"
 LAYOUT = 1
@@ -177,6 +177,16 @@ class ReceiptFile:
             rows = self._db.execute(query, (bucket, len(prefix), prefix))
         for payload, signature in rows:
             yield SignedReceipt(payload, signature)
+
+    def newest(self, bucket: str, key: str, limit: int) -> list[Receipt]:
+        """The newest receipts of an object, whatever its version, the newest first."""
+        query = (
+            "SELECT CAST(payload AS BLOB) FROM receipt WHERE bucket = ? AND key = ? "
+            "ORDER BY sequence DESC LIMIT ?"
+        )
+        with self._lock:
+            rows = self._db.execute(query, (bucket, key, limit)).fetchall()
+        return [SignedReceipt(payload, b"").receipt() for (payload,) in rows]
 
     def count(self) -> int:
         with self._lock:

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from s3d.agent.core.path_names import host_name
 from s3d.agent.receipts.device_key import DeviceKey, load_or_create
-from s3d.agent.receipts.receipt_file import NAME, ReceiptFile
+from s3d.agent.receipts.receipt_file import FAILURE, NAME, ReceiptFile
+from s3d.shared.errors import S3dError
+from s3d.shared.receipts import Receipt
+
+NEWEST = 3
+"""Receipts that the status of an object has."""
 
 
 class ReceiptFolder:
@@ -51,6 +56,16 @@ class ReceiptFolder:
     def has_receipts(self) -> bool:
         """Whether there is a file of an earlier run or of this one."""
         return (self._path / NAME).exists()
+
+    def newest(self, bucket: str, key: str) -> list[Receipt]:
+        """The newest receipts of an object, the newest first; none where they cannot be read: the
+        warnings of the status say why."""
+        if not self.has_receipts:
+            return []
+        try:
+            return self.file.newest(bucket, key, NEWEST)
+        except (FAILURE, OSError, S3dError, ValueError):
+            return []
 
     def close(self) -> None:
         """Close the file; it is opened again when it is needed again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from s3d.shared.control import BucketInfo, ObjectInfo, ObjectStatus
+from s3d.shared.receipts import Receipt
 from s3d.shared.text import moment, safe, size
 
 SECTIONS = ("Info", "Meta", "Tags", "Versions")
@@ -36,9 +37,15 @@ def info_lines(status: ObjectStatus) -> list[str]:
     if cache is not None:
         share = f"{cache.held / cache.size:.0%}" if cache.size else "-"
         lines.append(f"cache {size(cache.held)} ({share}){', pinned' if cache.pinned else ''}")
+    lines += [_receipt_line(status, each) for each in status.receipts]
     if status.tags:
         lines.append("tags " + ", ".join(pair.strip() for pair in _pairs(status.tags)))
     return lines
+
+
+def _receipt_line(status: ObjectStatus, receipt: Receipt) -> str:
+    version = "" if status.is_of_this_version(receipt) else ", of an earlier version"
+    return safe(f"receipt {moment(receipt.verified)}, {receipt.algorithm}{version}")
 
 
 def meta_lines(status: ObjectStatus) -> list[str]:

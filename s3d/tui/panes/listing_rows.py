@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from s3d.shared.control import BucketInfo
 from s3d.shared.text import count, safe
-from s3d.tui.directory_listing import UP, DirectoryListing, Item
+from s3d.tui.directory_listing import UP, DirectoryListing
 from s3d.tui.match import NameFilter
 from s3d.tui.name_elision import difference, shorten
 from s3d.tui.panes.listing_columns import Layout, ago
@@ -73,7 +73,7 @@ class ObjectRows(Sequence[Row]):
             return label, tuple(hits)
         shown = self._listing.shown
         beside = [
-            safe(self._listing.label(shown[m])) for m in (n - 1, n + 1) if 0 <= m < len(shown)
+            safe(self._listing.label(shown.id_at(m))) for m in (n - 1, n + 1) if 0 <= m < len(shown)
         ]
         at = hits[0][0] if hits else difference(label, *beside)
         short = shorten(label, self._layout.name_width, at, more)
@@ -82,8 +82,8 @@ class ObjectRows(Sequence[Row]):
 
 def longest_name(listing: DirectoryListing) -> int:
     """Cells of the longest of the first names."""
-    some: list[Item] = [listing.shown[n] for n in range(min(len(listing.shown), MEASURED))]
-    return max((cell_len(listing.label(item)) for item in some), default=0)
+    some = (listing.shown.id_at(n) for n in range(min(len(listing.shown), MEASURED)))
+    return max((cell_len(listing.label(id)) for id in some), default=0)
 
 
 def bucket_rows(buckets: Iterable[BucketInfo], listing: DirectoryListing, now: float) -> list[Row]:

@@ -27,7 +27,7 @@ DRAW_INTERVAL = 0.25
 """Seconds between two looks at the state of the app, which is read once a second."""
 _KEYS = ("n mount", "u unmount", "y copy path", "esc closes")
 _KEYS_READONLY = ("y copy path", "esc closes")
-_EMPTY = "No mounts. s3d mount shows all buckets as folders, in ~/S3"
+_EMPTY, _EMPTY_READONLY = "No mounts yet: press n to show buckets as a folder", "No mounts."
 _ACCESS = ("read and write", "read-only")
 
 
@@ -50,7 +50,8 @@ class MountsScreen(ModalScreen[None]):
         return host_of(self)
 
     def compose(self) -> ComposeResult:
-        keys = _KEYS_READONLY if self._host.actions.is_readonly else _KEYS
+        is_readonly = self._host.actions.is_readonly
+        keys = _KEYS_READONLY if is_readonly else _KEYS
         box = Vertical(classes="dialog tall")
         box.border_title = Content("Mounts")
         box.border_subtitle = frame_keys(keys, self._host.size.width)
@@ -58,7 +59,8 @@ class MountsScreen(ModalScreen[None]):
             yield Table(
                 [Column("Folder"), Column("Shows", 20), Column("Access", 10, shown_from=80),
                  Column("State", 10)],
-                glyphs=self._host.glyphs, empty=_EMPTY, opens=False, id="mounts",
+                glyphs=self._host.glyphs, empty=_EMPTY_READONLY if is_readonly else _EMPTY,
+                opens=False, id="mounts",
             )  # fmt: skip
             yield Static("", id="mount-details", markup=False)
 

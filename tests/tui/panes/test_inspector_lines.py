@@ -2,6 +2,8 @@ import pytest
 
 from s3d.shared.caching import CacheState
 from s3d.shared.control import BucketInfo, ObjectInfo, ObjectStatus
+from s3d.shared.receipts import Receipt
+from s3d.shared.text import moment
 from s3d.shared.transfers import Transfer, TransferError
 from s3d.tui.panes.inspector_lines import (
     SECTIONS,
@@ -35,6 +37,17 @@ def test_all_that_is_known_is_told_as_text():
                    "write 7 put failed: AccessDenied"):  # fmt: skip
         assert wanted in text
     assert "\x1b" not in text
+
+
+def test_receipts_say_of_which_version_they_are():
+    values = {"previous": "", "device": "d", "remote": "r", "bucket": "b", "key": "k", "size": 1,
+              "algorithm": "MD5", "checksum": "c", "operation": "HeadObject"}  # fmt: skip
+    receipts = [Receipt(sequence=2, etag='"e"', verified=60.0, **values),
+                Receipt(sequence=1, etag='"old"', verified=0.0, **values)]  # fmt: skip
+    lines = info_lines(status(receipts=receipts))
+    assert [line for line in lines if line.startswith("receipt")] == [
+        f"receipt {moment(60.0)}, MD5", f"receipt {moment(0.0)}, MD5, of an earlier version",
+    ]  # fmt: skip
 
 
 def test_metadata_headers_and_tags():

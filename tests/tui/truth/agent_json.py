@@ -21,6 +21,7 @@ COMMANDS = {
     "entries": ("cache", "ls"),
     "pins": ("pin",),
     "folders": ("sync", "ls"),
+    "mounts": ("mount", "ls"),
     "buckets": ("ls",),
     "logs": ("logs", "--lines", "5000"),
     "settings": ("config", "show", "--origin"),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from tests.tui.truth.agent_json import AgentJson
 
 Json = dict[str, Any]
 
-INSPECTED = ("photos/2024/day-1.jpg", "photos/large.bin", "photos/notes.txt", "website/page-0.html")
+INSPECTED = (
+    "photos/2024/day-1.jpg", "photos/large.bin", "photos/notes.txt", "website/page-0.html",
+    "website/sent.html",
+)  # fmt: skip
 """The objects that the scenes show in detail."""
 _ENDED = ("done", "cancelled")
 _PENDING = ("waiting", "running", "held", "failed", "verifying")
@@ -27,8 +31,10 @@ def source(look: AgentJson, name: str) -> Any:
     return look.computed[name]
 
 
-def _pending(look: AgentJson) -> Json:
-    """All pending writes: conflicts are not pending."""
+def _pending(look: AgentJson) -> Json | None:
+    """All pending writes: conflicts are not pending. The embedded store has no queue."""
+    if look.source("status")["queue"] is None:
+        return None
     shares = [look.source("status")["queue"][state] for state in _PENDING]
     return {each: sum(share[each] for share in shares) for each in ("files", "size")}
 
@@ -71,7 +77,9 @@ def _rates(look: AgentJson) -> Json:
     }  # fmt: skip
 
 
-def _cache_sums(look: AgentJson) -> Json:
+def _cache_sums(look: AgentJson) -> Json | None:
+    if look.source("cache") is None:
+        return None
     cache, pins = look.source("cache"), look.source("pins")
     pinned = sum(pin["kept"]["size"] for pin in pins)
     reads = cache["hits"] + cache["misses"]
@@ -232,6 +240,24 @@ def _log_lines(look: AgentJson) -> list[Json]:
     ]  # fmt: skip
 
 
+def _mounts(look: AgentJson) -> list[Json]:
+    """Each with what it shows."""
+    return [
+        {**each, "shown": f"{each['bucket']}/{each['prefix']}".rstrip("/") or "all buckets"}
+        for each in look.source("mounts")
+    ]
+
+
+def _local(look: AgentJson) -> list[Json]:
+    """The files of the home folder, of which the app shows this machine's."""
+    found = [(each, each.stat()) for each in Path.home().iterdir()]
+    return [
+        {"name": f"{each.name}/" if each.is_dir() else each.name, "size": status.st_size,
+         "modified": status.st_mtime, "is_folder": each.is_dir()}
+        for each, status in found
+    ]  # fmt: skip
+
+
 def _settings(look: AgentJson) -> list[Json]:
     """As text; the agent shows the port that it has got."""
     texts = {"null": ""}
@@ -269,6 +295,9 @@ _COMPUTED: dict[str, Callable[[AgentJson], Any]] = {
     "=plan counts": _plan_counts,
     "=log lines": _log_lines,
     "=settings": _settings,
+    "=mounts": _mounts,
+    "=local": _local,
+    "=home": lambda look: {"path": str(Path.home())},
     "=counts": lambda look: {
         "buckets": len(look.source("buckets")),
         "log": len(look.source("logs")),

@@ -19,7 +19,7 @@ def has(name: str) -> Any:
 
 
 def is_offline(status: Any) -> bool:
-    return status["remote"]["ok"] is False
+    return bool(status["remote"]) and status["remote"]["ok"] is False
 
 
 def is_online(status: Any) -> bool:
@@ -27,7 +27,8 @@ def is_online(status: Any) -> bool:
 
 
 def is_paused(status: Any) -> bool:
-    return bool(status["queue"]["paused"]) and not status["queue"]["running"]["files"]
+    queue = status["queue"]
+    return bool(queue) and bool(queue["paused"]) and not queue["running"]["files"]
 
 
 _FRAME = (
@@ -84,6 +85,31 @@ _FOLDERS_THERE = tuple(
         ("!", "offline: {.reason}", has_values(state="offline")),
     )
 )  # fmt: skip
+_MOUNTS = (
+    Rule("folders", "mount {.dir} {.shown}", "=mounts"),
+    Rule("folders", "{.open_files} open", "=mounts", has("open_files")),
+    Rule("mount-details", "{.open_files} open", "=mounts", has("open_files")),
+    Rule("mount-details", "mounted again at the next start of the agent, until it is unmounted",
+         "=mounts", has("from_file")),
+    *(Rule("MountsScreen.dialog", key) for key in ("n mount", "u unmount")),
+)  # fmt: skip
+_SECOND_PANE = (
+    Rule("second-place", "{=home.path}"),
+    Rule("foot", "{=home.path}"),
+)
+_STORE = (
+    Rule("foot", "embedded store", "status", lambda each: each["remote"] is None),
+    Rule("cache-box", "Embedded store {.store.objects|count object}, {.store.size|size} "
+         "{.store.buckets|count bucket}, {.store.free|size} free {.store.path}", "status",
+         lambda each: bool(each["store"])),
+    *(Rule("details", "{.objects|n} objects, {.size|size}", f"bucket {bucket}",
+           lambda each: each["objects"] is not None) for bucket in ("photos", "backup")),
+    Rule("details", "version {.version_id}", "=inspected"),
+    Rule("queue", "write to {status.endpoint}"),
+    Rule("entries", "Bucket/key Cached Size"),
+    Rule("endpoint", "{.endpoint} serves the embedded store", "status",
+         lambda each: each["remote"] is None),
+)  # fmt: skip
 _BUCKETS = (
     Rule("place", "all buckets: {=counts.buckets|count bucket}"),
     Rule("place", "{.name}: {.rows|count row}", "=places"),
@@ -103,7 +129,11 @@ _BUCKETS = (
          has("pending")),
     Rule("details", "version {.version_id} state {.state}", "=inspected"),
     Rule("details", "state {.state} cache {.cache.held|size}", "=inspected"),
+    Rule("details", "state {.state} cache {.cache.held|size} ({.cache.share|percent})",
+         "=inspected"),
     Rule("details", "cache {.cache.held|size} ({.cache.share|percent})", "=inspected"),
+    Rule("details", "receipt {.receipts.0.verified|time}, {.receipts.0.algorithm}", "=inspected",
+         has("receipts")),
     Rule("details", "pinned", "=inspected", lambda each: each["cache"].get("pinned")),
     Rule("details", "{.key} content-type = {.content_type} etag = {.etag}", "=inspected"),
     Rule("details", "{.name} = {.value}", "=pairs"),
@@ -221,6 +251,6 @@ _OTHERS = (
     Rule("foot", "{.text}", "=log lines"),
 )
 RULES = (
-    *_FRAME, *_DASHBOARD, *_FOLDERS_THERE, *_BUCKETS, *_CACHE, *_TRANSFERS, *_TRANSFER, *_SYNC,
-    *_OTHERS,
+    *_FRAME, *_DASHBOARD, *_FOLDERS_THERE, *_MOUNTS, *_SECOND_PANE, *_STORE, *_BUCKETS, *_CACHE,
+    *_TRANSFERS, *_TRANSFER, *_SYNC, *_OTHERS,
 )  # fmt: skip

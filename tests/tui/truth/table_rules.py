@@ -139,6 +139,16 @@ _SYNC_TABLES = (
 )  # fmt: skip
 
 _OTHER_TABLES = (
+    TableRule("mounts", "=mounts", {
+        "Folder": ["{.dir}"], "Shows": ["{.shown}"], "Access": ["read/write"],
+        "State": ["{.state}"],
+    }, has_values(read_only=False)),
+    TableRule("second-folder", "", {"Name": ["../"]}),
+    TableRule("second-folder", "=local", {"Name": ["{.name}"], "Modified": ["{.modified|ago}"]},
+              has("is_folder")),
+    TableRule("second-folder", "=local", {
+        "Name": ["{.name}"], "Size": ["{.size|size}"], "Modified": ["{.modified|ago}"],
+    }, lambda each: not each["is_folder"]),
     TableRule("log", "=log lines", {
         "Time": ["{.at|clock}"], "Level": ["{.level}"], "Source": ["{.source}"],
         "What": ["{.text}"],

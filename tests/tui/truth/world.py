@@ -3,20 +3,25 @@ sync folders in several states. Its remote is another s3d, behind a network that
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from shutil import which
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from s3d.cli.client.cache_client import CacheClient
+from s3d.cli.client.mount_client import MountClient
 from s3d.cli.client.queue_client import QueueClient
 from s3d.cli.client.sync_client import SyncClient
 from s3d.cli.client.transfer_client import TransferClient
 from s3d.shared.caching import CachePlace
+from s3d.shared.control import ObjectStatus
 from s3d.shared.errors import S3dError
+from s3d.shared.mounting import MountSpec
 from s3d.shared.syncing import FolderSpec
 from s3d.shared.transfers import TransferRequest
 from tests.agent_process import AgentProcess, launch
@@ -26,15 +31,20 @@ from tests.peers.servers import Peer
 PATIENCE = 30.0
 """Seconds within which the agent reaches a state."""
 LARGE = 6 << 20
+CAN_MOUNT = which("fusermount3") is not None and os.access("/dev/fuse", os.W_OK)
 
 
 class World:
-    """agent: the gateway. there: a boto3 client of the remote, past the network."""
+    """agent: the gateway. store: its remote. there: a boto3 client of that, past the network."""
 
-    def __init__(self, agent: AgentProcess, remote: Any, network: Network, folder: Path) -> None:
-        self.agent, self.there, self.network, self.folder = agent, remote, network, folder
+    def __init__(
+        self, agent: AgentProcess, store: AgentProcess, there: Any, network: Network, folder: Path
+    ) -> None:
+        self.agent, self.store, self.there = agent, store, there
+        self.network, self.folder = network, folder
         self.queue, self.cache = QueueClient(agent.client), CacheClient(agent.client)
         self.sync, self.transfers = SyncClient(agent.client), TransferClient(agent.client)
+        self.mounts, self._opened = MountClient(agent.client), ExitStack()
         self.here = agent.s3()
 
     def until(self, test: Callable[[], bool], what: str) -> None:
@@ -85,6 +95,9 @@ class World:
         self.here.get_object(Bucket="photos", Key="notes.txt")["Body"].read()
         self.here.get_object(Bucket="photos", Key="notes.txt")["Body"].read()
         self.here.get_object(Bucket="photos", Key="large.bin", Range="bytes=0-99")["Body"].read()
+        self.here.put_object(Bucket="website", Key="sent.html", Body=b"<p>sent</p>")
+        self.drain()
+        self.until(lambda: self.receipts("website", "sent.html"), "a receipt")
         self.cache.pin(CachePlace("photos", prefix="2024/"))
         self.until(lambda: self.cache.pins()[0].cached.files == 4, "the pinned objects")
 
@@ -153,6 +166,24 @@ class World:
         self.until(lambda: all(each.state == "done" for each in self.transfers.all("download")),
                    "the download")  # fmt: skip
 
+    def receipts(self, bucket: str, key: str) -> list[Any]:
+        path = f"/v1/status?bucket={bucket}&key={key}"
+        return self.agent.client.request("GET", path, ObjectStatus).receipts
+
+    def mount(self) -> None:
+        """One of all buckets, and one of a bucket with an open file; none without FUSE."""
+        if not CAN_MOUNT:
+            return
+        for name, bucket in (("photos", "photos"), ("all", "")):
+            self.mounts.mount(MountSpec(str(self.folder / name), bucket))
+        self._opened.enter_context((self.folder / "photos" / "notes.txt").open("rb"))
+        self.until(lambda: any(each.open_files for each in self.mounts.list()), "an open file")
+
+    def unmount(self) -> None:
+        self._opened.close()
+        self.mounts.unmount(force=True)
+        self.until(lambda: not self.status.mounts, "no mounts")
+
     def cut(self) -> None:
         """The remote is unreachable, and the agent knows it."""
         self.network.go_away()
@@ -179,13 +210,18 @@ def _world(folder: Path) -> Iterator[World]:
     try:
         with Network(peer) as network, closing(remote.s3()) as there:
             env = {
-                "S3D_WRITE_QUEUE_FILTER": "!*/*.tmp",
+                "S3D_WRITE_QUEUE_FILTER": "!*/*.tmp", "S3D_RECEIPTS": "true",
                 "S3D_REMOTE": network.peer.endpoint, "AWS_ACCESS_KEY_ID": peer.access_key,
                 "AWS_SECRET_ACCESS_KEY": peer.secret_key, "AWS_REGION": peer.region,
             }  # fmt: skip
             agent = launch(folder / "home", env=env)
             agents.append(agent)
-            yield World(agent, there, network, folder)
+            made = World(agent, remote, there, network, folder)
+            try:
+                yield made
+            finally:
+                with suppress(S3dError):
+                    made.unmount()
     finally:
         for each in agents:
             each.kill()

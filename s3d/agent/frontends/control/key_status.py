@@ -14,6 +14,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingStat
 from s3d.agent.stores.write_queue.queue_status import QueueParts, transfer_of
 from s3d.shared.caching import CacheState
 from s3d.shared.control import ObjectInfo, ObjectStatus
+from s3d.shared.receipts import Receipt
 
 REMOTE_TIMEOUT = 4.0
 """Seconds to wait for the ETag of the remote."""
@@ -31,6 +32,8 @@ class KeyStatus:
     queue: QueueParts | None
     cached: Callable[[str, str], CacheState | None] = lambda bucket, key: None
     """The state of (bucket, key) in the read cache."""
+    receipts: Callable[[str, str], list[Receipt]] = lambda bucket, key: []
+    """The newest receipts of (bucket, key). It blocks."""
 
     async def object_status(
         self, bucket: str, key: str, info: ObjectInfo | None
@@ -52,6 +55,7 @@ class KeyStatus:
             remote_etag=etag,
             remote_error=error,
             cache=self.cached(bucket, key),
+            receipts=await asyncio.to_thread(self.receipts, bucket, key),
         )
 
     def key_states(self, bucket: str, keys: Iterable[str]) -> dict[str, str]:
