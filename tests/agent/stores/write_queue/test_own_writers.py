@@ -11,6 +11,7 @@ import pytest
 
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.messages import S3Request, S3Response
+from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import Kind
 from s3d.agent.stores.write_queue.journal.remote_states import ObservedRemote, RemoteStates
 from tests.contract.client import Client
@@ -294,3 +295,40 @@ async def test_an_object_that_the_remote_is_to_copy_is_not_read_or_copied_here(
     copy = {"Bucket": "bbb", "Key": "copy", "CopySource": "bbb/k"}
     assert await stage.code("CopyObject", **copy) == "SlowDown"
     assert {write.kind for write in queue.journal.pending} == {Kind.COPY, Kind.DELETE}
+
+
+async def test_a_forwarded_write_with_an_unknown_result_is_dated_in_the_row_of_the_next(
+    queue, s3, there
+):
+    await there.put("bbb", "k", b"old")
+    await s3("DeleteObject", **AT, VersionId="null")
+    queue.gate.open.clear()  # no push comes through
+    await s3.put("bbb", "k", b"new")
+    (write,) = queue.journal.pending.of_key("bbb", "k")
+    row = await queue.journal.load(write)
+    assert row is not None
+    assert row.base.etag is None
+    assert 0 < row.base.direct_write_at <= row.base.accepted
+    queue.gate.open.set()
+    await pushed(queue)
+
+
+async def test_after_a_crash_what_a_forwarded_write_has_left_is_ours(queue, s3, there):
+    await there.put("bbb", "source", b"data")
+    queue.gate.open.clear()  # no push comes through
+    await s3("CopyObject", **AT, CopySource="bbb/source")
+    queue.journal.remote_states.note("bbb", "k", None)  # as for an answer that is not read
+    await s3.put("bbb", "k", b"new")
+    queue.journal.remote_states.forget("bbb", "k")  # as in a crash
+    queue.gate.open.set()
+    await pushed(queue)
+    assert await body(s3) == await body(there) == b"new"
+
+
+async def test_after_a_start_what_a_push_has_left_is_ours_and_no_base(queue, s3, there):
+    etag = (await s3.put("bbb", "k", b"old"))["ETag"]
+    await pushed(queue)
+    await s3("DeleteObject", **AT, VersionId="null")
+    again = await Journal.open(queue.index, queue.events)
+    assert again.remote_states.left_by_us("bbb", "k") == [etag]
+    assert again.remote_states.shown("bbb", "k", again.remote_states.now()) is None

@@ -125,10 +125,11 @@ class Journal:
             lambda reader: journal_history.load_unresolved(reader, now, is_pending)
         ):
             writes.unresolved.add(place, etag, push)
-        for bucket, key, etag, at in await index.read_in_thread(
+        for bucket, key, etag, _ in await index.read_in_thread(
             lambda reader: journal_history.load_landings(reader, now - STATE_MAX_AGE)
         ):
-            journal.remote_states.note(bucket, key, etag, min(at, now))
+            # A forwarded write may have changed the key since: what is ours is no base.
+            journal.remote_states.note(bucket, key, etag, 0.0, is_ours=True)
         await journal.conflicts.load()
         await index.write(lambda tx: tx.put_setting(*_RUNNING, b"1"))
         return journal
@@ -265,7 +266,13 @@ class Journal:
             for place, state in left.items():
                 following = journal_rows.oldest(tx, *place)
                 if following is not None and not following[1].is_strict:
-                    journal_rows.set_base(tx, following[0], replace(following[1], etag=state.etag))
+                    journal_rows.set_base(
+                        tx,
+                        following[0],
+                        replace(
+                            following[1], etag=state.etag, direct_write_at=state.direct_write_at
+                        ),
+                    )
 
         if left:
             await self._index.write(save, frees=True)

@@ -207,6 +207,7 @@ class WriteRecorder:
             keeps_one_version=change.bucket in self._unversioned,
             remote_etag=remote_etag,
             is_strict=replaces is not None,
+            direct_write_at=self._remote_states.written_at(change.bucket, change.key, now),
             unresolved=self._writes.unresolved.of_write.get,
         )
         failpoint.hit("queue.recorded")
@@ -284,6 +285,7 @@ def insert(
     keeps_one_version: bool = False,
     remote_etag: str | None = None,
     is_strict: bool = False,
+    direct_write_at: float = 0.0,
     unresolved: UnresolvedOf = lambda _: None,
 ) -> Entered:
     """Give the write its row and seq, and remove the rows that it replaces. source: of a copy.
@@ -291,6 +293,7 @@ def insert(
     claims: of the writes that are being pushed, which are not replaced. keeps_one_version: the
     bucket certainly keeps no versions; elsewhere each write makes a version, so only writes that
     the filter holds are replaced.
+    direct_write_at: see Base. unresolved: by seq, pushes whose outcome is unknown.
     remote_etag: what the remote shows of the key: an ETag or NO_OBJECT; None: unknown. is_strict:
     see Base. unresolved: the push of a seq whose outcome is unknown.
     """
@@ -310,7 +313,9 @@ def insert(
     for each in idle:
         if each not in replaced:
             claims.end_replacing(each.seq)
-    base = Base(write.first_accepted, None if known else remote_etag, is_strict=is_strict)
+    base = Base(write.first_accepted, None, None, is_strict)
+    if not known:  # otherwise what is in flight may be a push
+        base = replace(base, etag=remote_etag, direct_write_at=direct_write_at)
     inherited: list[tuple[str, UnresolvedPush]] = []
     if replaced:
         base, inherited = _inherit(tx, base, known[0], replaced, unresolved)
@@ -342,7 +347,7 @@ def _inherit(
     A write that followed S3's rules would have replaced any older version, and so does the write
     that replaces it.
     """
-    state, is_strict, inherited = None, False, []
+    state, is_strict, direct_write_at, inherited = None, False, base.direct_write_at, []
     for each in replaced:
         push = unresolved(each.seq)
         if each is not head and push is None:
@@ -353,6 +358,7 @@ def _inherit(
         if each is head:
             state = row.base.etag if row.base.pushed_etag is None else row.base.pushed_etag
             is_strict = base.is_strict and row.base.is_strict
+            direct_write_at = max(direct_write_at, row.base.direct_write_at)
         if push is not None:
             if each.kind is Kind.DELETE or row.upload is not None:
                 # Some remotes support a condition for PutObject only.
@@ -360,7 +366,7 @@ def _inherit(
             if row.base.etag is not None:
                 push = push.with_state(row.base.etag)
             inherited.append((row.etag, push))
-    return Base(base.accepted, state, is_strict=is_strict), inherited
+    return Base(base.accepted, state, None, is_strict, direct_write_at), inherited
 
 
 def replace_held(tx: Transaction, bucket: str, key: str) -> tuple[int, int, Kind] | None:

@@ -83,6 +83,9 @@ class Base(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_strict: bool = False
     """Another version than this base is never replaced, however old it is: the write becomes a
     conflict copy. For a file of the mount, which was changed as the base had it."""
+    direct_write_at: float = 0.0
+    """When a forwarded write with an unknown result was answered before this one was accepted, or
+    was not answered yet; Unix seconds; 0: there was none."""
 
 
 class CopySource(msgspec.Struct, frozen=True, array_like=True, gc=False):

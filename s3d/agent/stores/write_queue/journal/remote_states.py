@@ -131,10 +131,6 @@ class RemoteStates:
                     del self._in_flight[place]
                     self._overlapping.discard(place)
 
-    def is_being_written(self, bucket: str, key: str) -> bool:
-        """Whether the remote may carry out a write through this agent at this moment."""
-        return (bucket, key) in self._in_flight
-
     def restore(self, bucket: str, key: str, state: _State | None) -> None:
         """Undo forget(), because the write was refused."""
         if state is not None:
@@ -176,6 +172,10 @@ class RemoteStates:
         """The last state, if the remote has shown it before this time (Unix seconds)."""
         state = self._states.get((bucket, key))
         return state.etag if state is not None and state.at <= before else None
+
+    def written_at(self, bucket: str, key: str, now: float) -> float:
+        """As direct_write_at; now, if a write of the key is not answered yet."""
+        return now if (bucket, key) in self._in_flight else self.direct_write_at(bucket, key)
 
     def direct_write_at(self, bucket: str, key: str) -> float:
         """When a write through this agent with an unknown ETag was answered; 0: there was none.

@@ -259,7 +259,9 @@ class PushExecutor:
             self._conditions.note_head_denied(write.bucket)
             return None
         remote = state_of(head)
-        direct_write_at = states.direct_write_at(write.bucket, write.key)
+        direct_write_at = max(
+            states.direct_write_at(write.bucket, write.key), job.base.direct_write_at
+        )
         states.note_seen(write.bucket, write.key, remote.etag, states.now())
         if job.sent is not None and is_ours_likely and is_our_write(job.sent, head):
             raise AlreadyThere(remote.etag)
@@ -276,9 +278,6 @@ class PushExecutor:
         if resolution not in (Resolution.PUSH, Resolution.DONE):
             if await self._has_our_bytes(job, head):
                 return remote.etag
-            if states.is_being_written(write.bucket, write.key):
-                message = "a write of the same key that was forwarded to the remote is not answered"
-                raise S3Error("OperationAborted", message)
             raise Overtaken(remote.etag, resolution)
         if resolution is Resolution.DONE and not self._may_need_delete_marker(job, is_ours_likely):
             raise AlreadyThere(NO_OBJECT)
