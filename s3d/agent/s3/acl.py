@@ -157,6 +157,8 @@ def _of_policy(policy: Mapping[str, Any], owner: Mapping[str, str], find_user: F
     if given["ID"] != owner["ID"]:
         raise S3Error("AccessDenied")
     checked = [_checked(grant, owner, find_user) for grant in grants]
+    # As in the canned lists. The order of grants has no meaning.
+    checked.sort(key=lambda grant: grant["Grantee"]["Type"] != "Group")
     return {"Owner": dict(owner), "Grants": checked}
 
 

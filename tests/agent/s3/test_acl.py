@@ -55,6 +55,14 @@ ASKED = [
     (policy(), []),
     (policy(grant("WRITE", Type="CanonicalUser", ID=OTHER)), [(OTHER, "WRITE")]),
     (policy(grant("READ_ACP", Type="Group", URI=ALL_USERS)), [(ALL_USERS, "READ_ACP")]),
+    (
+        policy(
+            grant("FULL_CONTROL", Type="CanonicalUser", ID=ME),
+            grant("WRITE", Type="CanonicalUser", ID=OTHER),
+            grant("READ", Type="Group", URI=ALL_USERS),
+        ),
+        [(ALL_USERS, "READ"), FULL, (OTHER, "WRITE")],
+    ),
 ]
 
 REFUSED = [
