@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import boto3
 from botocore import xform_name
@@ -16,6 +16,8 @@ from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response, Wir
 from s3d.agent.s3.model import Operation
 from s3d.agent.stores.remote.boto_call import for_boto
 from s3d.agent.stores.remote.direct_call import settled
+from s3d.agent.stores.remote.direct_request import direct_request
+from s3d.agent.stores.remote.loop_detection import HOPS
 from tests.contract.client import read
 
 
@@ -48,7 +50,10 @@ class Forwarding:
         members = dict(request.input)
         if request.body is not None:
             members["Body"] = await read(request.body)
-        wire, document = self._wire(request.op, members)
+        if hasattr(self._client, xform_name(request.op.name)):
+            wire, document = self._wire(request.op, members)
+        else:
+            wire, document = _own_wire(request, members.get("Body") or b"")
         body = BytesBody(document) if document or request.body else None
         sent = S3Request(request.op, request.input, body, wire)
         return await settled(request.op, await self._inner.call(sent))
@@ -62,6 +67,16 @@ class Forwarding:
         headers = tuple((name.lower(), _text(value)) for name, value in sent.headers.items())
         body = sent.body.read() if hasattr(sent.body, "read") else sent.body or b""
         return WireRequest(sent.method, url.path, url.query, headers), body
+
+
+def _own_wire(request: S3Request[Any], body: bytes) -> tuple[WireRequest, bytes]:
+    """The wire of an operation that is newer than boto3."""
+    given = request.replace(body=BytesBody(body) if body else None)
+    sent = direct_request(given, "", trailers=False)
+    document = sent.body if isinstance(sent.body, bytes) else body
+    headers = tuple(each for each in sent.headers if each[0] != HOPS)
+    path = quote(f"/{request.bucket}/{request.key}" if request.key else f"/{request.bucket}")
+    return WireRequest(sent.method, path, sent.raw_query, headers), document
 
 
 class _Captured(Exception):
