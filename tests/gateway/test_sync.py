@@ -7,6 +7,8 @@ import os
 import random
 import signal
 import subprocess
+import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 
 from s3d.shared.errors import S3dError
 from tests.gateway.devices import NAME, Device, objects, settle, until
-from tests.peers.policy import PolicyServer, in_a_thread
+from tests.peers.policy import POLICY, PolicyServer, in_a_thread
 from tests.peers.proxy import Drop, Fault, Head
 
 
@@ -238,23 +240,26 @@ def test_what_was_replaced_can_be_had_again(devices, remote, sync_bucket):
     assert a.tree() == b.tree() == {"doc": b"first"}
 
 
+def actions(device: Device, folder: str) -> set[str]:
+    """What was done with the files of a folder, whichever pass did it."""
+    rows = device.sync.history(NAME, 1_000)
+    return {row.action for row in rows if row.path.startswith(f"{folder}/")}
+
+
 def test_a_renamed_folder_is_not_uploaded_again(devices, remote, sync_bucket):
     a, b = devices
     for number in range(40):
         a.write(f"old/{number}", f"content {number}")
     settle(a, b)
     (a.root / "old").rename(a.root / "new")
-    report = a.now()
-    assert (report.moved, report.uploaded) == (40, 0)
-    assert b.now().moved == 40
-    assert a.tree() == b.tree() == objects(remote, sync_bucket)
+    settle(a, b)
+    assert (actions(a, "new"), actions(b, "new")) == ({"renamed in the bucket"}, {"renamed here"})
     assert not (b.root / "old").exists()
     a.agent.stop()
     (a.root / "new").rename(a.root / "while away")
     a.start()
     settle(a, b)
-    done = [row.action for row in a.sync.history(NAME, 1_000) if row.path.startswith("while away/")]
-    assert done == ["renamed in the bucket"] * 40
+    assert actions(a, "while away") == {"renamed in the bucket"}
     assert set(b.tree()) == {f"while away/{number}" for number in range(40)}
     assert a.tree() == b.tree() == objects(remote, sync_bucket)
 
@@ -272,6 +277,17 @@ def test_what_is_excluded_is_left_alone(make_device, remote, sync_bucket):
     assert set(a.tree()) == {"a.txt", "b.tmp", "build/c.txt", ".s3dignore"}
 
 
+def settle_by_policy(device: Device, holds: Callable[[], bool]) -> None:
+    """A busy machine may let the 250 ms of a decision pass; it is asked for again."""
+    end = time.monotonic() + 60
+    while True:
+        with suppress(S3dError):
+            settle(device)
+        if holds():
+            return
+        assert time.monotonic() < end, device.status()
+
+
 def test_a_policy_decides_what_is_synced_in_both_directions(make_device, remote, sync_bucket):
     with in_a_thread(PolicyServer()) as server:
         a = make_device("a").start(S3D_OPA_URL=server.url, S3D_SYNC_FOLDER_FILTER="!*.tmp")
@@ -280,7 +296,9 @@ def test_a_policy_decides_what_is_synced_in_both_directions(make_device, remote,
         a.write("b.tmp", "3")
         for key, tags in (("draft.txt", "draft=1"), ("from.txt", ""), ("c.tmp", "")):
             remote.put_object(Bucket=sync_bucket, Key=key, Body=b"4", Tagging=tags)
-        settle(a)
+        settle_by_policy(
+            a, lambda: "from.txt" in a.tree() and "a.txt" in objects(remote, sync_bucket)
+        )
         assert set(objects(remote, sync_bucket)) == {"a.txt", "draft.txt", "from.txt", "c.tmp"}
         assert set(a.tree()) == {"a.txt", "large.bin", "b.tmp", "from.txt"}
 
@@ -288,10 +306,11 @@ def test_a_policy_decides_what_is_synced_in_both_directions(make_device, remote,
 def test_without_a_decision_of_the_policy_nothing_moves_and_nothing_is_forgotten(
     make_device, remote, sync_bucket
 ):
-    with in_a_thread(PolicyServer()) as server:
+    not_cached = POLICY.replace('"include": true', '"include": true, "ttl": 0')
+    with in_a_thread(PolicyServer(not_cached)) as server:
         a = make_device("a").start(S3D_OPA_URL=server.url)
         a.write("a.txt", "1")
-        settle(a)
+        settle_by_policy(a, lambda: "a.txt" in objects(remote, sync_bucket))
         server.failure = "500"
         a.write("a.txt", "22")
         remote.put_object(Bucket=sync_bucket, Key="b.txt", Body=b"4")
@@ -299,8 +318,9 @@ def test_without_a_decision_of_the_policy_nothing_moves_and_nothing_is_forgotten
             a.now()
         assert objects(remote, sync_bucket) == {"a.txt": b"1", "b.txt": b"4"}
         server.failure = ""
-        until(lambda: "b.txt" in a.tree(), a.root)
-        settle(a)
+        settle_by_policy(
+            a, lambda: objects(remote, sync_bucket) == a.tree() and a.tree()["a.txt"] == b"22"
+        )
         assert objects(remote, sync_bucket) == a.tree() == {"a.txt": b"22", "b.txt": b"4"}
 
 

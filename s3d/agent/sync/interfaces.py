@@ -28,6 +28,10 @@ class Unavailable(Exception):
     """The remote is unavailable now, or denies access. str(): why."""
 
 
+class Undecided(Unavailable):
+    """A policy has made no decision about one path. The plan goes on; its step waits."""
+
+
 class RootGone(Exception):
     """The folder is missing, or was replaced by another one."""
 

@@ -15,7 +15,7 @@ from s3d.agent.selection.decision import PolicyUnavailable
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.disk import Disk
 from s3d.agent.sync.ignore_files import IGNORE_FILE, Ignore
-from s3d.agent.sync.interfaces import Unavailable
+from s3d.agent.sync.interfaces import Undecided
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, is_folder
 from s3d.agent.sync.reasons import translate_errors
 from s3d.shared.control import ObjectInfo
@@ -83,7 +83,7 @@ class Selection:
     ) -> str:
         """Why the policy excludes it. Not remembered: a policy changes without a trace here.
 
-        Raises Unavailable when there is no decision: an exclusion would drop what is known of the
+        Raises Undecided when there is no decision: an exclusion would drop what is known of the
         path, and a later pass would take an old file for a new one.
         """
         try:
@@ -91,7 +91,7 @@ class Selection:
                 subject = await self._all_of(subject, _ALL_OF_OBJECT, remote)
                 return await policy.policy_reason(subject)
         except PolicyUnavailable as error:
-            raise Unavailable(f"the policy cannot be evaluated: {error}") from error
+            raise Undecided(f"the policy cannot be evaluated: {error}") from error
 
     def _subject(
         self, path: str, local: LocalEntry | None, remote: RemoteEntry | None

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from s3d.agent.sync.decide import Action, DecisionInputs, Step, decide
 from s3d.agent.sync.execute import Executor
-from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked
+from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked, Undecided
 from s3d.agent.sync.pass_scope import SLICE
 from s3d.agent.sync.path_state import BaselineEntry, Difference, LocalEntry, RemoteEntry
 
@@ -71,7 +71,10 @@ async def plan(
     steps = []
     async for difference in in_slices(differences):
         local, remote = difference.local, difference.remote
-        excluded = await executor.policy.excluded(difference.path, local, remote)
+        try:
+            excluded = await executor.policy.excluded(difference.path, local, remote)
+        except Undecided:
+            excluded = ""  # the step asks again, and waits without a decision
         may_be_same = reads or (difference.base is not None and difference.base.is_racy)
         same = may_be_same and not excluded and await _is_same(executor, difference)
         inputs = DecisionInputs(excluded=excluded, trouble=difference.trouble, same_local=same)

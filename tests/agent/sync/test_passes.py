@@ -3,7 +3,7 @@ import pytest
 from s3d.agent.core.path_names import new_probe_key
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.sync.decide import Action
-from s3d.agent.sync.interfaces import RootGone, Unavailable
+from s3d.agent.sync.interfaces import RootGone, Unavailable, Undecided
 from s3d.agent.sync.pass_scope import Scope
 from s3d.agent.sync.passes import PassInterrupted
 from tests.agent.sync.conftest import BUCKET
@@ -103,3 +103,22 @@ async def test_what_is_of_s3d_stays_where_it_is_at_every_level(passes, root, obj
         "team/plan.txt",
     }
     assert await planned(passes, Scope(touched=set(own), bucket=True)) == {}
+
+
+async def test_a_path_without_a_decision_of_the_policy_holds_up_no_other(passes, root, objects):
+    async def excluded(path, local, remote):
+        if path in undecided:
+            raise Undecided("the policy cannot be evaluated: no answer")
+        return ""
+
+    undecided = {"3"}
+    passes.executor.policy = passes.executor.policy.__class__(excluded)
+    for number in range(6):
+        write(root, f"{number}")
+    outcome = await passes.run(Scope(everything_here=True))
+    (waiting,) = [done for done in outcome.done if done.action is Action.WAIT]
+    assert (waiting.path, "policy" in waiting.detail) == ("3", True)
+    assert await keys(objects) == ["0", "1", "2", "4", "5"]
+    undecided.clear()
+    await passes.run(Scope(everything_here=True))
+    assert len(await keys(objects)) == 6

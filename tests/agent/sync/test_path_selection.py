@@ -5,7 +5,7 @@ from s3d.agent.s3.messages import BytesBody
 from s3d.agent.selection.decision import Decision, PolicyUnavailable
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.sync.ignore_files import Ignore
-from s3d.agent.sync.interfaces import Unavailable
+from s3d.agent.sync.interfaces import Undecided
 from s3d.agent.sync.path_selection import LARGE, Room, Selection, is_quiet
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 from s3d.shared.filters.expression import EVERYTHING, Filter
@@ -145,5 +145,5 @@ async def test_a_policy_is_asked_about_what_the_filter_includes(objects, tmp_pat
     assert (first["op"], first["bucket_tags"], first["etag"]) == ("sync", {"team": "a"}, info.etag)
     assert (last["tags"], last["size"]) == ({}, 7)
     engine.is_away = True
-    with pytest.raises(Unavailable, match="the policy cannot be evaluated: no answer"):
+    with pytest.raises(Undecided, match="the policy cannot be evaluated: no answer"):
         await selection.excluded("new", local("new"), None)
