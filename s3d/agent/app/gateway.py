@@ -24,7 +24,7 @@ from s3d.agent.app.tracing import (
     span_of_queue,
     span_of_requests,
 )
-from s3d.agent.app.waiting_writes import WaitingWrites, has_pending, waiting_writes
+from s3d.agent.app.waiting_writes import WaitingWrites, has_pending, target_of_moves, waiting_writes
 from s3d.agent.app.write_queue import build_queue, lock_queue, open_queue_files
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
@@ -50,7 +50,6 @@ from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.write_observers import ChangeEvents, ForwardedWrites, RemoteWrites
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.remote_states import ObservedRemote, RemoteStates
-from s3d.agent.stores.write_queue.move_writes import Target
 from s3d.agent.stores.write_queue.push.push_attempt import PushSpans
 from s3d.agent.stores.write_queue.push.remote_gate import probe
 from s3d.agent.stores.write_queue.push.retry_policy import is_unreachable
@@ -234,7 +233,7 @@ async def open_gateway(
         queue, cache = layers.queue, layers.cache
         # The one cycle: the pusher calls the remote, and is woken by the remote's answers.
         remote.health.on_answer = partial(_note_answer, queue, state.account)
-        target = _target(constructed["loop_detection"], remote, queue)
+        target = target_of_moves(constructed["loop_detection"], remote, queue)
         report_queue(registry, queue)
         report_cache(registry, cache)
         report_remote(registry, remote.health)
@@ -355,14 +354,6 @@ class _Layers:
             uploads=self.uploads,
         )
         return layer
-
-
-def _target(top: ObjectStore, remote: RemoteBackend, queue: QueueParts | None) -> Target:
-    """The target of moves of writes that wait for other remotes."""
-    target = Target(top, clock_offset=lambda: remote.health.clock_offset)
-    if queue is None:
-        return target
-    return target._replace(journal=queue.journal, is_too_large=queue.admission.is_too_large)
 
 
 def _note_answer(queue: QueueParts | None, account: RemoteAccount, status: int) -> None:

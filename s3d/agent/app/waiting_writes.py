@@ -17,14 +17,17 @@ from s3d.agent.app.embedded import open_index, open_store
 from s3d.agent.app.remote_folders import RemoteFolder, folders_of, read_identity, write_identity
 from s3d.agent.app.remote_state import RemoteState
 from s3d.agent.core.events import Events
+from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
+from s3d.agent.stores.remote.backend import RemoteBackend
 from s3d.agent.stores.remote.identity import RemoteIdentity, is_name_of
 from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.parked_conflicts import load_conflicts
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState, PendingWrite
 from s3d.agent.stores.write_queue.move_writes import Mover, OpenQueue, Target, Unmoved
+from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import NotFoundError, S3dError
 from s3d.shared.logs import log_fields
@@ -202,6 +205,14 @@ async def take_over(state: RemoteState, waiting: WaitingWrites) -> None:
     identity = read_identity(folder)
     if identity is not None:
         write_identity(folder, msgspec.structs.replace(identity, take_over=None))
+
+
+def target_of_moves(top: ObjectStore, remote: RemoteBackend, queue: QueueParts | None) -> Target:
+    """The target of moves of writes that wait for other remotes."""
+    target = Target(top, clock_offset=lambda: remote.health.clock_offset)
+    if queue is None:
+        return target
+    return target._replace(journal=queue.journal, is_too_large=queue.admission.is_too_large)
 
 
 def waiting_writes(

@@ -6,7 +6,7 @@ in the writer thread and decide by the rows that the commit meets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from sys import intern
@@ -24,7 +24,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ELSEWHERE, Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.journal import journal_history, journal_rows
-from s3d.agent.stores.write_queue.journal.journal_history import UnresolvedPush
+from s3d.agent.stores.write_queue.journal.journal_history import UnresolvedOf, UnresolvedPush
 from s3d.agent.stores.write_queue.journal.pending_write import (
     NO_OBJECT,
     NO_ORIGIN,
@@ -262,9 +262,6 @@ class WriteRecorder:
             self.replace_held(second)
 
 
-UnresolvedOf = Callable[[int], UnresolvedPush | None]
-
-
 class Entered(NamedTuple):
     """The consequences of an insert()."""
 
@@ -318,7 +315,7 @@ def insert(
         base = replace(base, etag=remote_etag, direct_write_at=direct_write_at)
     inherited: list[tuple[str, UnresolvedPush]] = []
     if replaced:
-        base, inherited = _inherit(tx, base, known[0], replaced, unresolved)
+        base, inherited = journal_history.inherit(tx, base, known[0], replaced, unresolved)
         for etag, push in inherited:
             journal_history.put_unresolved(tx, (write.bucket, write.key), etag, push)
     for each in replaced:
@@ -333,40 +330,6 @@ def insert(
     for each in replaced:
         journal_rows.drop(tx, each.seq, pushed=False)
     return Entered([each.seq for each in replaced], inherited)
-
-
-def _inherit(
-    tx: Transaction,
-    base: Base,
-    head: PendingWrite,
-    replaced: Sequence[PendingWrite],
-    unresolved: UnresolvedOf,
-) -> tuple[Base, list[tuple[str, UnresolvedPush]]]:
-    """The base of a write that replaces others, and their pushes that may still arrive.
-
-    A write that followed S3's rules would have replaced any older version, and so does the write
-    that replaces it.
-    """
-    state, is_strict, direct_write_at, inherited = None, False, base.direct_write_at, []
-    for each in replaced:
-        push = unresolved(each.seq)
-        if each is not head and push is None:
-            continue
-        row = journal_rows.find(tx, each.seq)
-        if row is None:
-            continue
-        if each is head:
-            state = row.base.etag if row.base.pushed_etag is None else row.base.pushed_etag
-            is_strict = base.is_strict and row.base.is_strict
-            direct_write_at = max(direct_write_at, row.base.direct_write_at)
-        if push is not None:
-            if each.kind is Kind.DELETE or row.upload is not None:
-                # Some remotes support a condition for PutObject only.
-                push = push.with_support(is_conditional=False)
-            if row.base.etag is not None:
-                push = push.with_state(row.base.etag)
-            inherited.append((row.etag, push))
-    return Base(base.accepted, state, None, is_strict, direct_write_at), inherited
 
 
 def replace_held(tx: Transaction, bucket: str, key: str) -> tuple[int, int, Kind] | None:

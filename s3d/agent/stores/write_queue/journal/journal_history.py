@@ -17,7 +17,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -32,7 +32,13 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord, Stored, decode_object, encode
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.journal import journal_rows
-from s3d.agent.stores.write_queue.journal.pending_write import NO_OBJECT, PendingWrite, Place
+from s3d.agent.stores.write_queue.journal.pending_write import (
+    NO_OBJECT,
+    Base,
+    Kind,
+    PendingWrite,
+    Place,
+)
 from s3d.agent.stores.write_queue.journal.remote_states import STATE_MAX_AGE
 
 COMPLETION_LIFE = 2 * 86_400.0
@@ -217,6 +223,9 @@ class UnresolvedOfWrites:
         return bool(self._noted) or (oldest is not None and oldest <= self._last_assumed)
 
 
+UnresolvedOf = Callable[[int], UnresolvedPush | None]
+
+
 class UnresolvedPushes:
     """All unresolved pushes. Belongs to the loop; the writer thread reads of_write."""
 
@@ -320,6 +329,40 @@ def load_unresolved(
             known = None if states is None else frozenset(_decode_states(states))
             found.append((place, etag, UnresolvedPush(until, known)))
     return found
+
+
+def inherit(
+    tx: Transaction,
+    base: Base,
+    head: PendingWrite,
+    replaced: Sequence[PendingWrite],
+    unresolved: UnresolvedOf,
+) -> tuple[Base, list[tuple[str, UnresolvedPush]]]:
+    """The base of a write that replaces others, and their pushes that may still arrive.
+
+    A write that followed S3's rules would have replaced any older version, and so does the write
+    that replaces it.
+    """
+    state, is_strict, direct_write_at, inherited = None, False, base.direct_write_at, []
+    for each in replaced:
+        push = unresolved(each.seq)
+        if each is not head and push is None:
+            continue
+        row = journal_rows.find(tx, each.seq)
+        if row is None:
+            continue
+        if each is head:
+            state = row.base.etag if row.base.pushed_etag is None else row.base.pushed_etag
+            is_strict = base.is_strict and row.base.is_strict
+            direct_write_at = max(direct_write_at, row.base.direct_write_at)
+        if push is not None:
+            if each.kind is Kind.DELETE or row.upload is not None:
+                # Some remotes support a condition for PutObject only.
+                push = push.with_support(is_conditional=False)
+            if row.base.etag is not None:
+                push = push.with_state(row.base.etag)
+            inherited.append((row.etag, push))
+    return Base(base.accepted, state, None, is_strict, direct_write_at), inherited
 
 
 def check_replaced(reader: Reader, bucket: str, key: str, expected: str) -> str:
