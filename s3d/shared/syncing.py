@@ -62,7 +62,7 @@ class FolderStatus(msgspec.Struct, frozen=True):
     """Those of them that cannot be synced, until the user does something."""
     skipped: int = 0
     """Those for which there is no room here."""
-    kept: int = 0
+    left_as_is: int = 0
     """Those that differ and stay as they are in the mode backup or mirror, which is no failure."""
     left_out: int = 0
     """The number of links and devices, which a bucket cannot hold."""
@@ -95,7 +95,7 @@ class FolderStatus(msgspec.Struct, frozen=True):
     @property
     def failed(self) -> int:
         """The number of paths that should be in sync and are not."""
-        return self.trouble_count - self.kept
+        return self.trouble_count - self.left_as_is
 
 
 class RestoreRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
@@ -38,6 +38,38 @@ _WRITES = {
 """Action that changes the bucket -> operation of the store.changed event."""
 
 
+class Troubles:
+    """The paths that are not in sync, counted by their state."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, PathStatus] = {}
+        self._counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[PathStatus]:
+        return iter(self._paths.values())
+
+    def add(self, status: PathStatus) -> None:
+        """status: of a path that is not among them."""
+        self._paths[status.path] = status
+        self._counts[status.state] += 1
+
+    def drop(self, path: str) -> None:
+        status = self._paths.pop(path, None)
+        if status is not None:
+            self._counts[status.state] -= 1
+
+    def count(self, state: str) -> int:
+        """How many have this PathStatus.state."""
+        return self._counts[state]
+
+    def clear(self) -> None:
+        self._paths.clear()
+        self._counts.clear()
+
+
 class FolderState:
     """Belongs to the event loop. No call costs more than the paths that a status lists."""
 
@@ -53,12 +85,10 @@ class FolderState:
         """Unix seconds."""
         self.reports: Callable[[], ReportedChanges] | None = None
         """How changes of the bucket are noticed; None: by listings only."""
-        self.troubles: dict[str, PathStatus] = {}
+        self.troubles = Troubles()
         """Paths that are not in sync."""
         self.unsupported: dict[str, PathStatus] = {}
         """Links and devices, which no bucket can hold: left out, which is no failure."""
-        self.counts: Counter[str] = Counter()
-        """State of a PathStatus -> how many of the troubles have it."""
         self._name, self._path, self._events = name, path, events
 
     def set(self, state: str, reason: str = "") -> None:
@@ -93,19 +123,19 @@ class FolderState:
         """Reset before the results of a complete pass are recorded."""
         self.troubles.clear()
         self.unsupported.clear()
-        self.counts.clear()
 
     def record(self, result: StepResult) -> None:
         """Record whether a path is in sync after a step."""
-        before = self.troubles.pop(result.path, None)
-        if before is not None:
-            self.counts[before.state] -= 1
+        self.troubles.drop(result.path)
         self.unsupported.pop(result.path, None)
         state = _STATES.get(result.action)
-        if state is not None:
-            paths = self.unsupported if result.action is Action.LEAVE else self.troubles
-            paths[result.path] = PathStatus(result.path, state, result.detail)
-            self.counts[state] += paths is self.troubles
+        if state is None:
+            return
+        status = PathStatus(result.path, state, result.detail)
+        if result.action is Action.LEAVE:
+            self.unsupported[result.path] = status
+        else:
+            self.troubles.add(status)
 
     def publish(self, result: StepResult, config: SyncFolderConfig) -> None:
         """Publish a step that has changed the bucket, or has created a conflict copy."""
@@ -118,4 +148,4 @@ class FolderState:
 
     def shown(self) -> list[PathStatus]:
         """The first paths that are not in sync; unsupported ones last."""
-        return list(islice(chain(self.troubles.values(), self.unsupported.values()), SHOWN))
+        return list(islice(chain(self.troubles, self.unsupported.values()), SHOWN))

@@ -112,8 +112,8 @@ def folder_fields(status: FolderStatus) -> list[tuple[str, str]]:
         rows.append(("decide", f"s3d sync approve {status.name}, or s3d sync restore"))
     if status.failed:
         rows.append(("not in sync", f"{count(status.failed, 'path')}{_kinds(status)}"))
-    if status.kept:
-        rows.append(("kept", f"{count(status.kept, 'path')}: differ, as the mode allows"))
+    if status.left_as_is:
+        rows.append(("kept", f"{count(status.left_as_is, 'path')}: differ, as the mode allows"))
     if status.left_out:
         rows.append(("left out", f"{count(status.left_out, 'path')}: links and devices"))
     return [(name, safe(value)) for name, value in rows]

@@ -51,10 +51,10 @@ class Folders:
 
 
 def test_what_has_failed_is_separate_from_what_is_skipped_or_kept():
-    shown = dict(folder_fields(folder(trouble_count=7, blocked=1, skipped=2, kept=3)))
+    shown = dict(folder_fields(folder(trouble_count=7, blocked=1, skipped=2, left_as_is=3)))
     assert shown["not in sync"] == "4 paths: 1 failed, 2 skipped: no room"
     assert shown["kept"] == "3 paths: differ, as the mode allows"
-    assert "not in sync" not in dict(folder_fields(folder(trouble_count=3, kept=3)))
+    assert "not in sync" not in dict(folder_fields(folder(trouble_count=3, left_as_is=3)))
 
 
 @pytest.mark.parametrize(
