@@ -310,9 +310,9 @@ def insert(
     for each in idle:
         if each not in replaced:
             claims.end_replacing(each.seq)
-    base = Base(write.first_accepted, None, None, is_strict)
-    if not known:  # otherwise what is in flight may be a push
-        base = replace(base, etag=remote_etag, direct_write_at=direct_write_at)
+    # Behind other writes, the base is what they leave, and what is in flight may be a push.
+    etag, written_at = (None, 0.0) if known else (remote_etag, direct_write_at)
+    base = Base(write.first_accepted, etag, None, is_strict, written_at)
     inherited: list[tuple[str, UnresolvedPush]] = []
     if replaced:
         base, inherited = journal_history.inherit(tx, base, known[0], replaced, unresolved)

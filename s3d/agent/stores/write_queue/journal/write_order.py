@@ -119,5 +119,7 @@ class WriteOrder:
 
     def holds_back(self, write: PendingWrite) -> bool:
         """Whether the write has to wait for a turn of its key."""
+        if not self._turns:
+            return False
         turns = self._turns.get((write.bucket, write.key), ())
         return any(not turn.follows(write) for turn in turns)
