@@ -87,9 +87,6 @@ class HintedRemoteTree(FakeRemoteTree):
 class QuickFile(UnannouncedWrites):
     """What is noted in it outlives the agent; this machine does not stop."""
 
-    def _replace(self, writes, *, durable):
-        super()._replace(writes, durable=False)
-
     def die(self):
         """The system closes the file of a killed agent."""
         if self.is_open:

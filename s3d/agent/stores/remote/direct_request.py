@@ -25,6 +25,7 @@ from s3d.agent.stores.remote.remote_messages import RemoteRequest
 from s3d.agent.stores.remote.request_body import HashedBody
 from s3d.agent.stores.remote.static_credentials import DEFAULT_REGION
 
+_COPIES = frozenset({"CopyObject", "UploadPartCopy"})
 OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
 """Members about the document as the client wrote it; ours is another one."""
 
@@ -38,8 +39,8 @@ def direct_request(request: S3Request[Any], hops: str, *, trailers: bool) -> Rem
     has_document = not is_header_only(op.name)
     if has_document:
         members = {k: v for k, v in members.items() if k not in OF_THE_DOCUMENT}
-    if members.get("CopySource"):
-        members = {**members, "CopySource": copy_source(members["CopySource"])}
+    if op.name in _COPIES:  # without a source it would be another operation
+        members = {**members, "CopySource": copy_source(members.get("CopySource") or "")}
     try:
         query, headers = serialize_input(op.name, members)
     except ValueError as error:

@@ -44,9 +44,11 @@ class RankHeap:
         return rank
 
     def _relieve(self) -> None:
-        entries = sorted(self._heap)
+        entries = sorted(set(self._heap))
         moved = [rank for rank in entries[_KEPT:] if rank not in self._runs]
-        self._heap = [rank for rank in entries if rank in self._runs or rank < moved[0]]
+        if moved:
+            entries = [rank for rank in entries if rank in self._runs or rank < moved[0]]
+        self._heap = entries
         self._bring_up(_Run(moved))
         self._limit = len(self._heap) + FULL
 
