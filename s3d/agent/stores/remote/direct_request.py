@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -25,7 +26,6 @@ from s3d.agent.stores.remote.remote_messages import RemoteRequest
 from s3d.agent.stores.remote.request_body import HashedBody
 from s3d.agent.stores.remote.static_credentials import DEFAULT_REGION
 
-_COPIES = frozenset({"CopyObject", "UploadPartCopy"})
 OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
 """Members about the document as the client wrote it; ours is another one."""
 
@@ -39,8 +39,11 @@ def direct_request(request: S3Request[Any], hops: str, *, trailers: bool) -> Rem
     has_document = not is_header_only(op.name)
     if has_document:
         members = {k: v for k, v in members.items() if k not in OF_THE_DOCUMENT}
-    if op.name in _COPIES:  # without a source it would be another operation
-        members = {**members, "CopySource": copy_source(members.get("CopySource") or "")}
+    for name in _required(op.name):
+        if members.get(name) in (None, ""):
+            raise S3Error("InvalidArgument", f"{name} is missing", ArgumentName=name)
+    if members.get("CopySource"):
+        members = {**members, "CopySource": copy_source(members["CopySource"])}
     try:
         query, headers = serialize_input(op.name, members)
     except ValueError as error:
@@ -56,6 +59,15 @@ def direct_request(request: S3Request[Any], hops: str, *, trailers: bool) -> Rem
     elif op.streaming_input and request.body is not None:
         _attach(result, request.body, members, trailers=trailers)
     return result
+
+
+@cache
+def _required(name: str) -> tuple[str, ...]:
+    """Members in the headers and the query without which the request is that of another operation:
+    AbortMultipartUpload without UploadId deletes the object."""
+    given = service().input_of(name)
+    places = ("header", "querystring")
+    return tuple(each for each in given.required if given.members[each].location in places)
 
 
 def copy_source(value: str) -> str:

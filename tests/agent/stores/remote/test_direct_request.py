@@ -85,6 +85,24 @@ def test_members_that_cannot_be_sent_are_refused(
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("empty", [None, ""])
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [
+        ("AbortMultipartUpload", "UploadId"),  # else it would be DeleteObject
+        ("CopyObject", "CopySource"),  # PutObject
+        ("DeleteObjectAnnotation", "AnnotationName"),
+        ("DeleteBucketMetricsConfiguration", "Id"),
+    ],
+)
+def test_a_request_never_becomes_that_of_another_operation(
+    name: str, member: str, empty: str | None
+) -> None:
+    with pytest.raises(S3Error) as caught:
+        made(name, Bucket="b", Key="k", **{member: empty})
+    assert (caught.value.code, caught.value.detail["ArgumentName"]) == ("InvalidArgument", member)
+
+
 # ------------------------------------------------------------------ with a real remote
 
 
