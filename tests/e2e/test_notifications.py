@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.agent.stores.notifications.receiver import receiving
+from tests.agent.stores.notifications.receiver import receiving, reserved, url_of
 from tests.agent_process import AgentProcess
 
 ARN = "arn:s3d:webhook:::hook"
@@ -33,9 +33,8 @@ async def test_events_survive_a_kill(
 ) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
-    async with receiving() as receiver:
-        url = receiver.url
-    write_config(home, url)
+    place = reserved()
+    write_config(home, url_of(place))
     agent = await asyncio.to_thread(start_agent, home=home)
 
     def use() -> None:
@@ -53,8 +52,7 @@ async def test_events_survive_a_kill(
 
     await asyncio.to_thread(use)
     await asyncio.to_thread(agent.kill)
-    port = int(url.split(":")[2].split("/")[0])
-    async with receiving(port) as receiver:
+    async with receiving(place) as receiver:
         await asyncio.to_thread(start_agent, home=home)
         await receiver.until(lambda receiver: len(receiver.bodies) >= 4)
     assert receiver.events == [("s3:TestEvent", ""), *[("ObjectCreated:Put", "k")] * 3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from aiohttp import web
 class Receiver:
     """The requests that were accepted, in order."""
 
-    url: str = ""
+    url: str
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     refuse: Callable[[dict[str, Any]], int] = lambda message: 200
@@ -54,17 +55,27 @@ def kind_of(message: dict[str, Any]) -> tuple[str, str]:
     return record["eventName"], record["s3"]["object"]["key"]
 
 
+def reserved() -> socket.socket:
+    """A port that refuses connections until receiving() has it, and that nobody else gets: the
+    receiver of another test would accept what is sent to a free port."""
+    place = socket.socket()
+    place.bind(("127.0.0.1", 0))
+    return place
+
+
+def url_of(place: socket.socket) -> str:
+    return f"http://127.0.0.1:{place.getsockname()[1]}/hook"
+
+
 @asynccontextmanager
-async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
-    """A running receiver; port 0: a free one."""
-    receiver = Receiver()
+async def receiving(place: socket.socket | None = None) -> AsyncIterator[Receiver]:
+    """A running receiver at a reserved port, which it closes at its end; None: at any port."""
+    place = place or reserved()
+    receiver = Receiver(url_of(place))
     app = web.Application()
     app.router.add_post("/hook", receiver.handle)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
-    await site.start()
-    bound = runner.addresses[0][1]
-    receiver.url = f"http://127.0.0.1:{bound}/hook"
+    await web.SockSite(runner, place).start()
     yield receiver
     await runner.cleanup()

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from s3d.shared.config.notification_settings import NotificationTargetConfig
-from tests.agent.stores.notifications.receiver import kind_of, receiving
+from tests.agent.stores.notifications.receiver import kind_of, receiving, reserved, url_of
 
 ALL = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*", "s3:ObjectAcl:Put")
 
@@ -55,9 +55,8 @@ async def test_what_happens_to_an_object_is_reported_in_order(opened, receiver):
 
 @pytest.mark.rule("EVENT-4")
 async def test_a_target_that_is_away_costs_no_request_and_loses_no_event(opened):
-    async with receiving() as receiver:
-        url = receiver.url
-    async with opened(hook(url)) as world:
+    place = reserved()
+    async with opened(hook(url_of(place))) as world:
         await world.notify("s3:ObjectCreated:*")
         for number in range(5):
             await world.s3("PutObject", Bucket="bucket", Key="k", Body=b"%d" % number)
@@ -66,10 +65,7 @@ async def test_a_target_that_is_away_costs_no_request_and_loses_no_event(opened)
                 pass
         assert status.waiting == 6
     # The process ends; the events are delivered by the next one.
-    async with (
-        receiving(int(url.split(":")[2].split("/")[0])) as receiver,
-        opened(hook(url)) as world,
-    ):
+    async with receiving(place) as receiver, opened(hook(receiver.url)) as world:
         await receiver.until(lambda receiver: len(receiver.bodies) == 6)
     assert [json.loads(body)["Records"][0]["s3"]["object"]["size"] for body in receiver.bodies[1:]]
     etags = [json.loads(body)["Records"][0]["s3"]["object"]["eTag"] for body in receiver.bodies[1:]]
@@ -106,10 +102,9 @@ async def test_a_refused_event_holds_back_its_own_key_only(opened, receiver):
 
 @pytest.mark.rule("EVENT-6")
 async def test_events_of_a_target_that_was_taken_out_are_shown(opened, receiver):
-    async with receiving() as gone:
-        url = gone.url
-    async with opened(hook(url)) as world:
-        await world.notify("s3:ObjectCreated:*")
+    with reserved() as gone:
+        async with opened(hook(url_of(gone))) as world:
+            await world.notify("s3:ObjectCreated:*")
     other = NotificationTargetConfig(name="other", url=receiver.url)
     async with opened(other) as world:
         rows = {row.name: row for row in await world.notifications.status()}
