@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import quote_etags
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response
@@ -19,7 +20,7 @@ from s3d.agent.stores.remote.direct_request import direct_request, placed
 from s3d.agent.stores.remote.encoded_listing import LISTINGS, decode
 from s3d.agent.stores.remote.error_mapping import error_elements, is_refusal, read_refusal, refused
 from s3d.agent.stores.remote.remote_connection import RemoteConnection
-from s3d.agent.stores.remote.remote_messages import Headers, read_document
+from s3d.agent.stores.remote.remote_messages import Headers, RemoteResponse, read_document
 from s3d.agent.stores.remote.response_proof import root_of
 from s3d.agent.stores.remote.spooled_body import with_size
 
@@ -62,6 +63,24 @@ async def send(connection: RemoteConnection, request: S3Request[Any], hops: str)
         request = request.replace(input={**request.input, "EncodingType": "url"})
     if request.body is not None and request.body.size is None:
         request = request.replace(body=await with_size(request.body, connection.settings.spool))
+    response = await _respond(connection, request, hops)
+    try:
+        answer = await _in_members(request.op, response.status, response.headers, response.body)
+    except S3Error as error:
+        if not isinstance(error.failure, Unreachable) or request.op.access not in ("read", "list"):
+            raise
+        # The document broke off. What only reads is asked once more, as without any response.
+        response = await _respond(connection, request, hops)
+        answer = await _in_members(request.op, response.status, response.headers, response.body)
+    if is_encoded_here:
+        decode(request.op.name, answer.output)
+    return answer
+
+
+async def _respond(
+    connection: RemoteConnection, request: S3Request[Any], hops: str
+) -> RemoteResponse:
+    """The response, if it is no refusal; the body of the request is closed."""
     try:
         if request.op.name == "CreateBucket":
             request = await _placed(connection, request)
@@ -72,10 +91,7 @@ async def send(connection: RemoteConnection, request: S3Request[Any], hops: str)
             await request.body.aclose()
     if response.refusal is not None:
         raise refused(request.op, response.refusal, error_elements(response.document))
-    answer = await _in_members(request.op, response.status, response.headers, response.body)
-    if is_encoded_here:
-        decode(request.op.name, answer.output)
-    return answer
+    return response
 
 
 async def _placed(connection: RemoteConnection, request: S3Request[Any]) -> S3Request[Any]:

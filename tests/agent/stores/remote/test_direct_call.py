@@ -9,6 +9,7 @@ import sys
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -112,6 +113,24 @@ async def test_a_checksum_that_is_only_asked_for_is_made_on_the_way(
     assert put["ChecksumCRC32"] == crc
     assert faulty_seaweedfs.seen[-1].head["x-amz-trailer"] == "x-amz-checksum-crc32"
     assert await Client(faulty).read(new_bucket, "k") == data
+
+
+@pytest.mark.parametrize(
+    ("name", "members"), [("ListObjectsV2", {"Prefix": "k"}), ("GetObjectTagging", {"Key": "k"})]
+)
+async def test_a_document_that_breaks_off_is_asked_for_once_more(
+    faulty: RemoteStore, faulty_seaweedfs: FaultyProxy, new_bucket: str, name: str, members: Any
+) -> None:
+    s3 = Client(faulty)
+    await s3.put(new_bucket, "k")
+    expected = (await s3(name, Bucket=new_bucket, **members)).output
+    faulty_seaweedfs.inject(Fault(truncate=50))
+    faulty_seaweedfs.seen.clear()
+    assert (await s3(name, Bucket=new_bucket, **members)).output == expected
+    assert len(faulty_seaweedfs.seen) == 2
+    faulty_seaweedfs.inject(Fault(truncate=50))
+    faulty_seaweedfs.inject(Fault(truncate=50))
+    await s3.refused("ServiceUnavailable", name, Bucket=new_bucket, **members)
 
 
 @pytest.mark.parametrize("size", [0, 10, 3_000_000])
