@@ -204,9 +204,8 @@ class _BySeq:
         while self._start < len(self._writes) and self._writes[self._start] is None:
             self._start += 1
         if len(self._writes) > 2 * self._len + _FEW:
-            self._writes = list(self)
+            self._writes, self._start = list(self), 0
             self._seqs = array("q", [write.seq for write in self])
-            self._start = 0
         return write
 
 

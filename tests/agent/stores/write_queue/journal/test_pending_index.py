@@ -128,3 +128,13 @@ def test_keys_whose_newest_write_is_a_delete_are_in_order(given_writes, data):
     found = index.deleted("one", prefix.encode(), after.encode(), limit)
     assert found == sorted(doomed, key=str.encode)[:limit]
     assert index.deleted("two", b"", b"", limit) == []
+
+
+def test_a_write_is_found_after_thousands_were_removed() -> None:
+    index = PendingIndex()
+    for seq in range(1, 3_000):
+        index.add(new_write(seq, Kind.PUT, "b", f"k{seq}", 1, 0.0))
+        if seq > 1:
+            assert index.remove(seq - 1) is not None
+        assert index.get(seq) is not None
+    assert len(index) == 1
