@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s3d.agent.stores.write_queue.journal import pending_index
 from s3d.agent.stores.write_queue.journal.pending_index import PendingIndex
 from s3d.agent.stores.write_queue.journal.pending_write import (
     STUCK,
@@ -128,6 +129,25 @@ def test_keys_whose_newest_write_is_a_delete_are_in_order(given_writes, data):
     found = index.deleted("one", prefix.encode(), after.encode(), limit)
     assert found == sorted(doomed, key=str.encode)[:limit]
     assert index.deleted("two", b"", b"", limit) == []
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 30)), max_size=60))
+def test_what_is_left_is_found_whenever_removed_writes_are_cleared_away(steps):
+    """None adds a write; a number removes one of those that are left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pending_index, "_FEW", 1)
+        index, left, seq = PendingIndex(), {}, 0
+        for step in steps:
+            if step is None:
+                seq += 1
+                left[seq] = new_write(seq, Kind.PUT, "b", f"k{seq}", 1, 0.0)
+                index.add(left[seq])
+            elif left:
+                gone = list(left)[step % len(left)]
+                assert index.remove(gone) is left.pop(gone)
+            assert list(index) == list(left.values())
+            assert all(index.get(each) is write for each, write in left.items())
+            assert len(index) == len(left)
 
 
 def test_a_write_is_found_after_thousands_were_removed() -> None:

@@ -103,6 +103,16 @@ async def test_writes_of_one_key_go_in_order_and_a_delete_ends_it(rig: Rig) -> N
     assert await rig.there.keys("bbb") == []
 
 
+async def test_thousands_of_writes_that_are_pushed_meanwhile_all_arrive(rig: Rig) -> None:
+    rig.start()
+    keys = [f"k{number:04}" for number in range(2_500)]
+    for key in keys:
+        await rig.staged.put("bbb", key, b"value")
+    async with asyncio.timeout(60):
+        await rig.pushed()
+    assert sorted(each["Key"] for each in rig.remote.of("PutObject")) == keys
+
+
 async def test_new_tags_are_pushed(rig: Rig) -> None:
     rig.start()
     await rig.staged.put("bbb", "k", b"1")
