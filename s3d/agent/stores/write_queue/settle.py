@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from s3d.agent.core.store import Answer, ObjectStore
+from s3d.agent.core.supervise import consume_exception
 from s3d.agent.s3.address import parse_copy_source, parse_rename_source, written_objects
 from s3d.agent.s3.authority import is_conditional_write
 from s3d.agent.s3.errors import S3Error
@@ -25,7 +26,7 @@ from s3d.agent.stores.write_queue.push.pusher import Pusher
 
 MAX_WAIT = 20.0
 """Seconds that a request waits for pending writes to reach the remote."""
-_MAX_LONELY = 5.0
+_WITHOUT_CLIENT = 5.0
 """Seconds that a forwarded write keeps its turn after its client has gone away."""
 
 _OF_OBJECTS = frozenset({"ListObjectVersions", "ListObjects", "ListObjectsV2"})
@@ -148,14 +149,13 @@ class Settler:
         if request.body is not None:
             return await self.inner.call(request)
         call = asyncio.get_running_loop().create_task(self._call(request), name="forwarded write")
+        call.add_done_callback(consume_exception)
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
-            done, _ = await asyncio.wait([call], timeout=_MAX_LONELY)
-            if not done:
+            _, unanswered = await asyncio.wait([call], timeout=_WITHOUT_CLIENT)
+            if unanswered:
                 call.cancel()
-            elif not call.cancelled():
-                call.exception()  # marks it as retrieved
             raise
 
     async def _call(self, request: S3Request[Any]) -> S3Response[Any]:
