@@ -63,10 +63,11 @@ def direct_request(request: S3Request[Any], hops: str, *, trailers: bool) -> Rem
 
 @cache
 def _required(name: str) -> tuple[str, ...]:
-    """Members in the headers and the query without which the request is that of another operation:
-    AbortMultipartUpload without UploadId deletes the object."""
+    """Members outside the document without which the request is that of another operation:
+    AbortMultipartUpload without UploadId deletes the object, and DeleteObject without Key the
+    bucket."""
     given = service().input_of(name)
-    places = ("header", "querystring")
+    places = ("header", "querystring", "uri")
     return tuple(each for each in given.required if given.members[each].location in places)
 
 

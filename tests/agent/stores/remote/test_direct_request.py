@@ -91,6 +91,8 @@ def test_members_that_cannot_be_sent_are_refused(
     [
         ("AbortMultipartUpload", "UploadId"),  # else it would be DeleteObject
         ("CopyObject", "CopySource"),  # PutObject
+        ("DeleteObject", "Key"),  # DeleteBucket
+        ("ListObjectsV2", "Bucket"),  # ListBuckets
         ("DeleteObjectAnnotation", "AnnotationName"),
         ("DeleteBucketMetricsConfiguration", "Id"),
     ],
@@ -98,8 +100,9 @@ def test_members_that_cannot_be_sent_are_refused(
 def test_a_request_never_becomes_that_of_another_operation(
     name: str, member: str, empty: str | None
 ) -> None:
+    given = {"Bucket": "b", "Key": "k", "CopySource": "b/s", member: empty}
     with pytest.raises(S3Error) as caught:
-        made(name, Bucket="b", Key="k", **{member: empty})
+        made(name, **given)
     assert (caught.value.code, caught.value.detail["ArgumentName"]) == ("InvalidArgument", member)
 
 

@@ -1,8 +1,8 @@
 """A priority queue of ranks that takes 16 bytes for each of 100,000, where a heap takes 52.
 
 New entries go into a heap of Python integers. When that is full, all but its first entries are
-moved, sorted, into a run of two arrays. The heap has the first entry of each run; whoever takes it
-out brings up the next one. So no step takes longer than to sort a full heap.
+moved, sorted, into a run of two arrays. The heap has the first entry of each run; pop() replaces it
+by the next one of that run. So no step takes longer than to sort a full heap.
 """
 
 from __future__ import annotations
