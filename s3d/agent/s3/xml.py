@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import groupby
 from typing import Any, cast
 from xml.parsers import expat
 
@@ -25,6 +26,7 @@ MAX_DEPTH = 16
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 Write = Callable[[Any], str]
+_WriteAll = Callable[[Iterable[Mapping[str, Any]]], str]
 
 
 # ---------------------------------------------------------------- reading
@@ -200,6 +202,7 @@ class StructureWriter:
     """Writes structures by a function compiled for each set of members that occurs.
 
     Such a function is one f-string; a page of 1,000 keys costs half of what walking the shape does.
+    It writes a run of structures with the same members, as the rows of a page have, at once.
     """
 
     def __init__(
@@ -208,10 +211,17 @@ class StructureWriter:
         self._tag = tag
         self._namespace = f' xmlns="{namespace}"' if namespace else ""
         self._members = dict(_in_order(shape) if lists_last else shape.members.items())
-        self._compiled: dict[tuple[str, ...], Write] = {}
+        self._compiled: dict[tuple[str, ...], _WriteAll] = {}
 
     def __call__(self, value: Mapping[str, Any]) -> str:
-        names = tuple(value)
+        return self._write_run(tuple(value), (value,))
+
+    def write_all(self, values: Iterable[Mapping[str, Any]]) -> str:
+        """The elements of several structures, one behind the other."""
+        return "".join([self._write_run(names, list(run)) for names, run in groupby(values, tuple)])
+
+    def _write_run(self, names: tuple[str, ...], run: Sequence[Mapping[str, Any]]) -> str:
+        """The elements of structures that have the members `names`."""
         if names in self._compiled:
             write = self._compiled[names]
         else:
@@ -219,15 +229,15 @@ class StructureWriter:
                 self._compiled.clear()
             write = self._compiled[names] = self._compile(names)
         try:
-            return write(value)
+            return write(run)
         except (AttributeError, KeyError, TypeError):
             # A member that is None, which no writer takes. To look for one before costs a tenth.
-            if None not in value.values():
+            if not any(None in value.values() for value in run):
                 raise
-        return self({name: inner for name, inner in value.items() if inner is not None})
+        return self.write_all([_without_none(value) for value in run])
 
-    def _compile(self, names: Container[str]) -> Write:
-        """The function for a value of just these members; names and tags are the model's."""
+    def _compile(self, names: Container[str]) -> _WriteAll:
+        """The function for values of just these members; names and tags are the model's."""
         attributes, inside = self._namespace, ""
         writers: dict[str, Any] = {}
         for name, member in self._members.items():
@@ -242,8 +252,12 @@ class StructureWriter:
             else:
                 inside += f"<{tag}>{call}</{tag}>" if text else call
         end = f">{inside}</{self._tag}>" if inside else "/>"
-        source = f"lambda v: f'''<{self._tag}{attributes}{end}'''"
-        return cast(Write, eval(source, writers))
+        source = f"lambda run: ''.join([f'''<{self._tag}{attributes}{end}''' for v in run])"
+        return cast(_WriteAll, eval(source, writers))
+
+
+def _without_none(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: inner for name, inner in value.items() if inner is not None}
 
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -283,6 +297,9 @@ class _Text:
 
 
 def _flat_list(write: Write) -> Write:
+    if isinstance(write, StructureWriter):
+        return write.write_all
+
     def write_each(value: Any) -> str:
         return write(value[0]) if len(value) == 1 else "".join(map(write, value))
 

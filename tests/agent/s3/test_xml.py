@@ -217,6 +217,27 @@ def test_shapes_are_written(shape: str, value: Any, text: str) -> None:
     assert xml.read(text.encode(), shape, "R", strict=False) == value
 
 
+def test_rows_of_one_list_may_have_different_members() -> None:
+    rows = [
+        {"Key": "a", "Size": 1},
+        {"Key": "b", "Size": 2, "ETag": None},
+        {"Key": "c", "Size": None},
+        {"Key": "d", "Size": 4},
+        {},
+    ]
+    document = xml.writer("ListObjectsV2Output", "R")({"Contents": rows})
+    assert document == (
+        "<R><Contents><Key>a</Key><Size>1</Size></Contents>"
+        "<Contents><Key>b</Key><Size>2</Size></Contents><Contents><Key>c</Key></Contents>"
+        "<Contents><Key>d</Key><Size>4</Size></Contents><Contents/></R>"
+    )
+
+
+def test_a_value_of_a_wrong_type_is_an_error_of_ours() -> None:
+    with pytest.raises(TypeError):
+        xml.writer("ListObjectsV2Output", "R")({"Contents": [{"Key": "a", "Size": "1"}]})
+
+
 def test_many_sets_of_members_do_not_fill_the_memory() -> None:
     write = xml.StructureWriter(xml.service().shapes["HeadObjectOutput"], "R")
     for number in range(2_000):
