@@ -87,7 +87,9 @@ ONLY_IN = {
     "cachetools": ("s3d.agent.core", "s3d.agent.storage", "s3d.tui.packed_objects"),
     "click": ("s3d.cli",),
     "http": ("s3d.agent.frontends.http",),
-    "httptools": ("s3d.agent.frontends.http.request_parser",),
+    "aiohappyeyeballs": ("s3d.agent.stores.remote.http1_pool",),
+    "httptools": ("s3d.agent.frontends.http.request_parser",
+                  "s3d.agent.stores.remote.http1_connection"),
     "python_multipart": ("s3d.agent.s3.post_form",),
     "mfusepy": ("s3d.agent.frontends.fuse",),
 }  # fmt: skip

@@ -121,6 +121,31 @@ def as_unreachable(error: Exception) -> Unreachable:
     raise error
 
 
+class AiohttpBody:
+    """The body of a response of aiohttp, see BodySource."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def take(self, _limit: int | None) -> bytes | None:
+        return None
+
+    async def read(self, limit: int | None) -> bytes:
+        content = self._response.content
+        try:
+            return await (content.readany() if limit is None else content.read(limit))
+        except TimeoutError:
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise as_unreachable(error) from error
+
+    def close(self) -> None:
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
 async def _once_only(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:

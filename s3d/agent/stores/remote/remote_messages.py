@@ -7,17 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
-import aiohttp
-
-from s3d.agent.core.failures import Refusal
+from s3d.agent.core.failures import Reason, Refusal, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import NO_TRAILERS, Body
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.signature_elements import EMPTY_SHA256
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.error_mapping import unreachable
-from s3d.agent.stores.remote.http_transport import as_unreachable
 from s3d.agent.stores.remote.traffic_limit import TrafficLimit
 
 Headers = tuple[tuple[str, str], ...]
@@ -67,24 +65,43 @@ class RemoteResponse:
         return dict(self.headers)
 
 
+class BodySource(Protocol):
+    """The bytes of a response's body on its connection."""
+
+    def take(self, limit: int | None) -> bytes | None:
+        """What has arrived, at most limit bytes; b"" at the end; None: read() has to wait for it.
+
+        Raises Unreachable.
+        """
+
+    async def read(self, limit: int | None) -> bytes:
+        """The next bytes, at most limit; b"" at the end. Raises Unreachable."""
+
+    def close(self) -> None:
+        """Return the connection to its pool, or close it when bytes are left to arrive."""
+
+
 class ResponseBody:
     """The body of a response."""
 
-    __slots__ = ("_ahead", "_remote", "_response", "_silence", "_traffic", "size", "trailers")
+    __slots__ = ("_ahead", "_remote", "_silence", "_source", "_traffic", "size", "trailers")
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        source: BodySource,
+        size: int | None,
+        *,
         remote: str,
         silence: float,
         traffic: TrafficLimit,
     ) -> None:
-        self._response = response
+        """silence: seconds to wait for the next byte."""
+        self._source = source
         self._remote = remote
         self._silence = silence
         self._traffic = traffic
         self._ahead = b""
-        self.size = _size(response)
+        self.size = size
         self.trailers = NO_TRAILERS
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -101,15 +118,18 @@ class ResponseBody:
 
     async def _next(self) -> bytes:
         """The next chunk; b"" at the end. Raises S3Error ServiceUnavailable."""
+        limit = self._traffic.received_slice() if self._traffic.is_active else None
         try:
-            async with asyncio.timeout(self._silence):
-                size = self._traffic.received_slice() if self._traffic.is_active else None
-                if size is None:
-                    return await self._response.content.readany()
-                return await self._response.content.read(size)
-        except (aiohttp.ClientError, OSError) as error:
-            cause = as_unreachable(error)
+            chunk = self._source.take(limit)
+            if chunk is None:
+                async with asyncio.timeout(self._silence):
+                    chunk = await self._source.read(limit)
+        except TimeoutError as error:
+            cause = Unreachable(Reason.TIMEOUT, "TimeoutError", sent=True)
+            raise unreachable(self._remote, cause) from error
+        except Unreachable as cause:
             raise unreachable(self._remote, cause) from cause
+        return chunk
 
     async def peek(self, is_enough: Callable[[bytes], bool]) -> bytes:
         """The first bytes, until is_enough; they stay part of the body. Fewer if it breaks off."""
@@ -130,17 +150,7 @@ class ResponseBody:
 
     async def aclose(self) -> None:
         """Return the connection to the pool, or close it when bytes are left to read."""
-        if self._response.content.at_eof():
-            self._response.release()
-        else:
-            self._response.close()
-
-
-def _size(response: aiohttp.ClientResponse) -> int | None:
-    if response.method == "HEAD" or response.status in (204, 304):
-        return 0
-    text = response.headers.get("content-length", "")
-    return int(text) if text.isdigit() else None
+        self._source.close()
 
 
 async def read_document(body: Body, limit: int) -> bytes:

@@ -1,0 +1,162 @@
+"""Responses as a server may send them, on both loops that the agent may have."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from s3d.agent.core.failures import Reason, Unreachable
+from s3d.agent.stores.remote.http1_connection import BUFFER_SIZE, HEAD_SIZE
+from tests.agent.stores.remote.http1_network import OK, Network, on_both_loops, whole
+
+
+@on_both_loops
+async def test_a_connection_serves_many_requests(net: Network) -> None:
+    net.server.script = [OK, OK, OK]
+    for _ in range(3):
+        response = await net.ask()
+        assert (response.status, response.headers) == (200, [("content-length", "2")])
+        assert await whole(response) == b"ok"
+    assert net.server.requests == [(1, b"GET /x HTTP/1.1\r\nhost: h\r\n\r\n")] * 3
+
+
+@pytest.mark.parametrize(
+    ("method", "response"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n"),
+        ("DELETE", b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"),
+        ("GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: trailer\r\n\r\n"),
+        ("PUT", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        ("GET", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n"
+                b"Content-Length: 0\r\n\r\n"),
+    ],
+)  # fmt: skip
+@on_both_loops
+async def test_after_a_response_without_a_body_the_connection_is_used_again(
+    net: Network, method: str, response: bytes
+) -> None:
+    net.server.script = [response, OK]
+    first = await net.ask(method)
+    assert await whole(first) == b""
+    assert "link" not in dict(first.headers)
+    assert "x" not in dict(first.headers)
+    assert await whole(await net.ask()) == b"ok"
+    assert net.connections_used == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\n\r\nok",
+        OK + b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad",
+    ],
+    ids=["close", "HTTP/1.0", "until the end", "a second response"],
+)
+@on_both_loops
+async def test_a_connection_that_cannot_be_used_again_is_closed(
+    net: Network, response: bytes
+) -> None:
+    net.server.script = [response, OK]
+    for _ in range(2):
+        assert await whole(await net.ask()) == b"ok"
+    assert net.connections_used == [1, 2]
+
+
+@on_both_loops
+async def test_a_body_behind_a_head_response_is_not_taken_for_the_next_one(net: Network) -> None:
+    net.server.script = [b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad", OK]
+    assert await whole(await net.ask("HEAD")) == b""
+    assert await whole(await net.ask()) == b"ok"
+    assert net.connections_used == [1, 2]
+
+
+@on_both_loops
+async def test_a_chunked_body_is_read_in_the_pieces_that_are_asked_for(net: Network) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    net.server.script = [head + b"3\r\nabc\r\n5\r\ndefgh\r\n0\r\n\r\n"]
+    response = await net.ask()
+    pieces = []
+    while piece := await response.read(2):
+        pieces.append(piece)
+    assert b"".join(pieces) == b"abcdefgh"
+    assert max(map(len, pieces)) == 2
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+    ],
+)
+@on_both_loops
+async def test_a_body_that_breaks_off_is_an_error(net: Network, response: bytes) -> None:
+    net.server.script = [response]
+    arriving = await net.ask()
+    assert await arriving.read(None) == b"ok"
+    net.server.connections[0].close()
+    with pytest.raises(Unreachable) as caught:
+        await arriving.read(None)
+    assert (caught.value.reason, caught.value.sent) == (Reason.LOST, True)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"",
+        b"HTTP/1.1 20",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2 * HEAD_SIZE,
+        b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * (HEAD_SIZE // 3),
+    ],
+    ids=["closed", "cut", "ssh", "length", "lengths", "upgrade", "line", "lines"],
+)
+@on_both_loops
+async def test_what_is_no_response_is_an_error(net: Network, response: bytes) -> None:
+    net.server.script = [response]
+    with pytest.raises(Unreachable) as caught:
+        await net.ask()
+    assert (caught.value.reason, caught.value.sent) == (Reason.LOST, True)
+
+
+@on_both_loops
+async def test_a_server_waits_for_a_reader_that_does_not_take_its_bytes(net: Network) -> None:
+    size = 32 * BUFFER_SIZE
+    net.server.script = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size]
+    response = await net.ask()
+    (writer,) = net.server.connections
+    writer.write(bytes(size))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(writer.drain(), 0.2)
+    assert response._buffered < 4 * BUFFER_SIZE
+    assert len(await whole(response)) == size
+
+
+@on_both_loops
+async def test_a_response_that_is_left_closes_its_connection(net: Network) -> None:
+    net.server.script = [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", OK]
+    response = await net.ask()
+    response.close()
+    await asyncio.wait_for(net.server.ended.wait(), 10)
+    with pytest.raises(Unreachable):
+        await response.read(None)
+
+
+@on_both_loops
+async def test_a_cancelled_request_closes_its_connection(net: Network) -> None:
+    net.server.script = [b"HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n", OK]
+    async with asyncio.TaskGroup() as tasks:
+        request = tasks.create_task(net.ask())
+        await net.server.asked.wait()
+        request.cancel()
+    await asyncio.wait_for(net.server.ended.wait(), 10)
+    assert await whole(await net.ask()) == b"ok"
