@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from s3d.agent.core.client import IF_ABSENT, S3Client
@@ -85,7 +84,7 @@ class ObjectWriter:
                     raise
             current = await S3Client(self._store, self._context(file.size)).head(*place)
             if current is not None:
-                if same_etag(current.etag, await asyncio.to_thread(_md5_of, file.path)):
+                if same_etag(current.etag, await asyncio.to_thread(_md5_of, file)):
                     return Written(place.key, current.etag)  # it was stored before a crash
                 break
         copy = place._replace(key=self._new_conflict_key(place.key))
@@ -140,9 +139,10 @@ async def _upload_parts(
         raise
 
 
-def _md5_of(file: Path) -> str:
-    md5 = hashlib.md5(usedforsecurity=False)
-    with file.open("rb", buffering=0) as opened:
-        while data := opened.read(_READ):
-            md5.update(data)
+def _md5_of(file: AdoptableFile) -> str:
+    md5 = hashlib.md5(file.data or b"", usedforsecurity=False)
+    if file.data is None:
+        with file.path.open("rb", buffering=0) as opened:
+            while data := opened.read(_READ):
+                md5.update(data)
     return md5.hexdigest()

@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path
 
 from s3d.agent.frontends.fuse.folder_entries import inode_of
@@ -38,17 +39,18 @@ class LocalFolder:
         """folder: for the local files of this mount. patterns: of names, as in a shell."""
         self._inner = inner
         self._folder = folder
-        self._patterns = patterns
+        self._pattern = re.compile("|".join(map(translate, patterns)) or r"(?!)")
+        """Of all names that are local: each call on a path compares all of its names."""
         self._next_handle = itertools.count(_FIRST_HANDLE).__next__
         self._descriptors: dict[int, int] = {}
 
     def is_local_name(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self._patterns)
+        return self._pattern.match(name) is not None
 
     def place_of(self, path: str) -> Path | None:
         """Where a path lies on the local disk; None: it is not local."""
         parts = [part for part in path.split("/") if part]
-        is_local = any(self.is_local_name(part) for part in parts)
+        is_local = any(map(self._pattern.match, parts))
         return self._folder.joinpath(*parts) if is_local else None
 
     def beside(self, path: str) -> Path:

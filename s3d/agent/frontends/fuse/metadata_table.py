@@ -4,8 +4,8 @@ Listings have no metadata. Without this file, every file that a program has writ
 another time after a restart, until it is opened: rsync would copy all of them again.
 
 A row names the ETag that it is of, so a row that is outdated is harmless. So is the loss of the
-newest ones, which a thread of this table writes a moment later, and does not sync. If the file
-cannot be used, the mount goes on without it.
+newest ones, which a thread of this table writes a tenth of a second later, and does not sync. If
+the file cannot be used, the mount goes on without it.
 
 Layout number: PRAGMA user_version. A file with a higher number than ours is left alone.
 """
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 MOST = 200_000
 """Rows; those that were written first are removed first."""
+_DELAY = 0.1
+"""Seconds for which rows are gathered, so that many files share a transaction."""
 _TRIMMED_AFTER = 1_000
 """Rows by which the table may be larger for a while."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -88,13 +90,15 @@ class MetadataTable:
         with self._changed:
             if self._is_closed:
                 return
+            is_first = not self._waiting
             self._waiting[bucket, key] = metadata
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="s3d mount metadata", daemon=True
                 )
                 self._thread.start()
-            self._changed.notify()
+            elif is_first:
+                self._changed.notify()
 
     def close(self) -> None:
         """Write what is waiting."""
@@ -110,8 +114,8 @@ class MetadataTable:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._waiting and not self._is_closed:
-                    self._changed.wait()
+                self._changed.wait_for(lambda: bool(self._waiting) or self._is_closed)
+                self._changed.wait_for(lambda: self._is_closed, _DELAY)
                 rows, self._waiting = self._waiting, {}
             if not rows:
                 return

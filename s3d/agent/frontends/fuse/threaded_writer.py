@@ -44,7 +44,7 @@ class ThreadedWriter:
     ) -> Written:
         """As ObjectWriter.write_object. Raises OSError."""
         # Bytes that get into the index are read here, and not by visits of the loop to threads.
-        data = file.path.read_bytes() if file.size <= INLINE else None
+        data = file.read_bytes() if file.size <= INLINE else None
         body = AdoptableFile(file.path, file.size, data=data)
         work = partial(self._writer.write_object, place, body, attributes, replaces)
         future = self._bridge.start(work)

@@ -38,7 +38,7 @@ class FakeStore:
         self.meanwhile()
         if self.error is not None:
             raise self.error
-        self.stored.append(file.path.read_bytes())
+        self.stored.append(file.read_bytes())
         return Written(place.key, f'"{len(self.stored)}"')
 
     def may_patch(self, place: Place, tags: Mapping[str, str]) -> bool:
