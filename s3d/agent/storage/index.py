@@ -22,6 +22,7 @@ from s3d.agent.core.telemetry import Histogram
 from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
 from s3d.agent.storage.index_writer import IndexUnreadable, IndexWriter, QueuedAction, damage_of
+from s3d.agent.storage.log_sync import LogSync, is_logged
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.record_cache import RecordCache
 from s3d.agent.storage.tables import LAYOUT as LAYOUT
@@ -86,11 +87,17 @@ class Index:
         self._reader = Reader(self._connect_reader().execute, self._cache)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="index-read")
+        self._log_sync = LogSync(
+            self._writer.execute,
+            path.with_name(f"{path.name}-wal"),
+            is_durable=self._sync == "FULL" and is_logged(self._writer),
+        )
         self._write_thread = IndexWriter(
             self._writer,
             path,
             disk=self.disk,
             generation=self.generation,
+            log_sync=self._log_sync,
             has_ballast=has_ballast,
             on_committed=self._finish,
             commits=commits,
@@ -188,6 +195,7 @@ class Index:
         undo: Callable[[], None] | None = None,
         *,
         frees: bool = False,
+        syncs_later: bool = False,
     ) -> T:
         """Run an action and return its result once it is durable; what it raises is raised here.
 
@@ -195,9 +203,21 @@ class Index:
         may be run more than once. Cancelling the caller does not cancel the action. undo: called on
         the loop when it is certain that the action did not happen, even if the caller was
         cancelled. frees: the action frees space, or records a step towards that (a delete, a push):
-        on a full disk it may use the space of the ballast, which no other action may.
+        on a full disk it may use the space of the ballast, which no other action may. syncs_later:
+        return when a kill of the process cannot undo the action any more; a power cut can for
+        log_sync.DELAY seconds, or until another write or sync() has returned.
         """
-        return await self.post(action, undo, frees=frees)
+        return await self.post(action, undo, frees=frees, syncs_later=syncs_later)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a power cut could undo what was written with syncs_later. In any thread."""
+        return self._log_sync.is_behind
+
+    async def sync(self) -> None:
+        """Return when a power cut can undo nothing that was written."""
+        if self.is_behind:
+            await self.write(lambda tx: None)
 
     def post(
         self,
@@ -205,11 +225,12 @@ class Index:
         undo: Callable[[], None] | None = None,
         *,
         frees: bool = False,
+        syncs_later: bool = False,
     ) -> asyncio.Future[T]:
         """Like write(), for a caller that does not wait. Actions run in the order of their
         calls."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._write_thread.put(QueuedAction(action, undo, future, frees))
+        self._write_thread.put(QueuedAction(action, undo, future, frees, syncs_later))
         return future
 
     def _read(self, query: Callable[[Reader], T]) -> T:

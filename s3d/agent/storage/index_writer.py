@@ -26,6 +26,7 @@ from s3d.agent.core.telemetry import Histogram
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
+from s3d.agent.storage.log_sync import LogSync
 from s3d.agent.storage.transaction import Effects, Transaction
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class QueuedAction(Generic[T]):
     undo: Callable[[], None] | None
     future: asyncio.Future[T]
     frees: bool = False
+    syncs_later: bool = False
+    """Nobody minds if a power cut within log_sync.DELAY undoes it."""
     result: T | None = None
     error: BaseException | None = None
     in_doubt: bool = False
@@ -71,6 +74,7 @@ class IndexWriter:
         *,
         disk: Disk,
         generation: Generation | None,
+        log_sync: LogSync,
         has_ballast: bool,
         on_committed: Callable[[Effects, list[QueuedAction[Any]]], None],
         commits: Histogram | None = None,
@@ -81,6 +85,7 @@ class IndexWriter:
         self._path = path
         self._disk = disk
         self._generation = generation
+        self._log_sync = log_sync
         self.has_ballast = has_ballast
         self._on_committed = on_committed
         self._commits = commits
@@ -108,7 +113,7 @@ class IndexWriter:
             self._has_stopped = True
 
     def _commit_groups(self, tx: Transaction) -> None:
-        while (first := self._queue.get()) is not None:
+        while (first := self._next()) is not None:
             group = [first]
             stop = False
             while len(group) < _GROUP and not stop:
@@ -123,6 +128,25 @@ class IndexWriter:
             self._run(tx, group)
             if stop:
                 break
+        if self._log_sync.is_behind:
+            self._sync_log()
+
+    def _next(self) -> QueuedAction[Any] | None:
+        """The next action; until it comes, what was committed gets to the disk."""
+        while True:
+            try:
+                return self._queue.get(timeout=self._log_sync.timeout)
+            except Empty:
+                self._sync_log()
+
+    def _sync_log(self) -> None:
+        try:
+            self._log_sync.run()
+        except S3Error as error:
+            logger.error("%s path=%s", error.message, self._path)
+        else:
+            if self._generation is not None:
+                self._generation.synced()
 
     def _run(self, tx: Transaction, group: list[QueuedAction[Any]]) -> None:
         """Commit a group; if one action makes it fail, commit its actions one by one."""
@@ -152,8 +176,9 @@ class IndexWriter:
     def _attempt(self, tx: Transaction, group: list[QueuedAction[Any]]) -> bool:
         """True: the group is committed and delivered. False: rolled back, errors are noted."""
         failed: BaseException | None = None
-        generation, wrote = self._generation, False
+        generation, wrote, is_durable = self._generation, False, True
         try:
+            self._log_sync.prepare(syncs_later=all(queued.syncs_later for queued in group))
             self._connection.execute("BEGIN IMMEDIATE")
             for queued in group:
                 tx.wrote = False
@@ -171,11 +196,16 @@ class IndexWriter:
                 self._connection.execute("COMMIT")
                 if self._commits is not None:
                     self._commits.observe(perf_counter() - started)
+                is_durable = self._log_sync.committed(wrote=wrote)
         except sqlite3.Error as error:
             failed = error
+        except S3Error as error:  # of the sync, for those who wait for it: nothing was written
+            failed = error
+            for queued in group:
+                queued.error = error
         if failed is None:
             if wrote and generation is not None:
-                generation.committed(names_files=tx.effects.names_files)
+                generation.committed(names_files=tx.effects.names_files, is_durable=is_durable)
             effects, tx.effects = tx.effects, Effects()
             self._deliver(effects, group)
             return True
