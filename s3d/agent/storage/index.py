@@ -22,7 +22,6 @@ from s3d.agent.core.telemetry import Histogram
 from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
 from s3d.agent.storage.index_writer import IndexUnreadable, IndexWriter, QueuedAction, damage_of
-from s3d.agent.storage.log_sync import LogSync, is_logged
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.record_cache import RecordCache
 from s3d.agent.storage.tables import LAYOUT as LAYOUT
@@ -78,8 +77,8 @@ class Index:
         """None: nothing says whether the index is the newest one of its files."""
         if blobs is not None and self._sync == "FULL":
             self.generation = Generation(self._writer.execute, blobs, is_new=is_new)
-        has_ballast = self._sync == "FULL"
-        if has_ballast:
+        is_durable = self._sync == "FULL"
+        if is_durable:
             sync_folder(path.parent)
             self.disk.lay_ballast()
         self._cache = RecordCache()
@@ -87,18 +86,12 @@ class Index:
         self._reader = Reader(self._connect_reader().execute, self._cache)
         self._local = threading.local()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="index-read")
-        self._log_sync = LogSync(
-            self._writer.execute,
-            path.with_name(f"{path.name}-wal"),
-            is_durable=self._sync == "FULL" and is_logged(self._writer),
-        )
         self._write_thread = IndexWriter(
             self._writer,
             path,
             disk=self.disk,
             generation=self.generation,
-            log_sync=self._log_sync,
-            has_ballast=has_ballast,
+            is_durable=is_durable,
             on_committed=self._finish,
             commits=commits,
         )
@@ -212,7 +205,7 @@ class Index:
     @property
     def is_behind(self) -> bool:
         """Whether a power cut could undo what was written with syncs_later. In any thread."""
-        return self._log_sync.is_behind
+        return self._write_thread.is_behind
 
     async def sync(self) -> None:
         """Return when a power cut can undo nothing that was written."""

@@ -74,19 +74,19 @@ class IndexWriter:
         *,
         disk: Disk,
         generation: Generation | None,
-        log_sync: LogSync,
-        has_ballast: bool,
+        is_durable: bool,
         on_committed: Callable[[Effects, list[QueuedAction[Any]]], None],
         commits: Histogram | None = None,
     ) -> None:
         """on_committed: called on the loop with what a group has changed, and with its actions.
-        commits: gets the time of each commit, in the thread."""
+        is_durable: commits are synced, and the disk has a ballast. commits: gets the time of each
+        commit, in the thread."""
         self._connection = connection
         self._path = path
         self._disk = disk
         self._generation = generation
-        self._log_sync = log_sync
-        self.has_ballast = has_ballast
+        self._log_sync = LogSync(connection.execute, path, is_durable=is_durable)
+        self.has_ballast = is_durable
         self._on_committed = on_committed
         self._commits = commits
         self._ballast_is_gone = False
@@ -100,6 +100,11 @@ class IndexWriter:
         if self._has_stopped:
             raise S3Error("ServiceUnavailable", "the store is closed")
         self._queue.put(queued)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a power cut now could undo a commit. In any thread."""
+        return self._log_sync.is_behind
 
     def close(self) -> None:
         """Commit what is queued, then stop."""

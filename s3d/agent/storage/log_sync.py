@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any
 
 from s3d.agent.s3.errors import S3Error
@@ -24,28 +23,23 @@ DELAY = 0.3
 """Seconds after which a commit is on the disk, at the latest."""
 
 
-def is_logged(connection: Connection) -> bool:
-    """Whether commits go into a -wal file: SQLite has none where the file system lacks shared
-    memory."""
-    return bool(connection.execute("PRAGMA journal_mode").fetchone() == ("wal",))
-
-
 class LogSync:
     """Belongs to the writer thread, but for is_behind."""
 
     def __init__(
         self,
         execute: Callable[[str], Any],
-        log: Path,
+        index: Path,
         *,
         is_durable: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """execute: of the connection that writes. log: its -wal file. is_durable: whether commits
-        are synced at all."""
+        """execute: of the connection that writes. is_durable: whether commits are synced at all."""
         self._execute = execute
-        self._log = log
-        self._is_durable = is_durable
+        self._log = index.with_name(f"{index.name}-wal")
+        # SQLite has no such file where the file system lacks shared memory.
+        is_logged = execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        self._is_durable = is_durable and is_logged
         self._clock = clock
         self._syncs = True
         """Whether the next commit syncs the log."""

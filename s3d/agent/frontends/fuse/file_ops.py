@@ -98,6 +98,11 @@ class FileOps:
         opened = self._handles.get(handle)
         if isinstance(opened, WriteHandle):
             opened.file.fsync()
+        else:
+            self._written.sync_store()
+
+    def sync_directory(self, path: str) -> None:
+        self._written.sync_store()
 
     def release(self, handle: int) -> None:
         opened = self._handles.remove(handle)

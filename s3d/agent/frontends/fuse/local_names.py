@@ -26,6 +26,7 @@ from s3d.agent.frontends.fuse.fs_ops import (
     FsOps,
     OpenFile,
 )
+from s3d.shared.atomic_file import sync_folder
 
 _FIRST_HANDLE = 1 << 62
 """Greater than the handles of any other FsOps."""
@@ -120,6 +121,13 @@ class LocalFileCalls(LocalFolder):
             self._inner.fsync(handle)
         else:
             os.fsync(descriptor)
+
+    def sync_directory(self, path: str) -> None:
+        place = self.place_of(path)
+        if place is None:
+            self._inner.sync_directory(path)
+        else:
+            sync_folder(place)
 
     def release(self, handle: int) -> None:
         descriptor = self._descriptors.pop(handle, None)

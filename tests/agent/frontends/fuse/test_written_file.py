@@ -32,8 +32,17 @@ class FakeStore:
         self.patches = True
         self.patched: list[list[Range]] = []
 
+    def sync(self) -> None:
+        return None
+
     def write_object(
-        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+        self,
+        place: Place,
+        file: FrozenFile,
+        attributes: ObjectAttributes,
+        replaces: str,
+        *,
+        syncs_later: bool,
     ) -> Written:
         self.meanwhile()
         if self.error is not None:
