@@ -17,7 +17,6 @@ from contextlib import suppress
 from fnmatch import translate
 from pathlib import Path
 
-from s3d.agent.frontends.fuse.folder_entries import inode_of
 from s3d.agent.frontends.fuse.fs_ops import (
     RENAME_NOREPLACE,
     Attributes,
@@ -26,6 +25,7 @@ from s3d.agent.frontends.fuse.fs_ops import (
     FsOps,
     OpenFile,
 )
+from s3d.agent.frontends.fuse.inode_numbers import hashed_number
 from s3d.shared.atomic_file import sync_folder
 
 _FIRST_HANDLE = 1 << 62
@@ -144,7 +144,7 @@ class LocalNameCalls(LocalFileCalls):
         place = self.descriptor(handle) or self.place_of(path)
         if place is None:
             return self._inner.get_attributes(path, handle)
-        return _attributes(path, os.stat(place, follow_symlinks=isinstance(place, int)))
+        return _attributes(os.stat(place, follow_symlinks=isinstance(place, int)))
 
     def read_directory(self, path: str) -> Iterator[DirectoryEntry]:
         place = self.place_of(path)
@@ -155,11 +155,8 @@ class LocalNameCalls(LocalFileCalls):
                 return
         above = path.rstrip("/")
         for entry in os.scandir(place):
-            whole = f"{above}/{entry.name}"
-            if self.place_of(whole) is not None:
-                yield DirectoryEntry(
-                    entry.name, _attributes(whole, entry.stat(follow_symlinks=False))
-                )
+            if self.place_of(f"{above}/{entry.name}") is not None:
+                yield DirectoryEntry(entry.name, _attributes(entry.stat(follow_symlinks=False)))
 
     def make_directory(self, path: str, mode: int) -> None:
         place = self.place_of(path)
@@ -292,11 +289,13 @@ class LocalNames(LocalNameCalls):
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
 
 
-def _attributes(path: str, stat_result: os.stat_result) -> Attributes:
+def _attributes(stat_result: os.stat_result) -> Attributes:
+    # As unlike the numbers of objects as these are among themselves.
+    on_disk = f"local {stat_result.st_dev} {stat_result.st_ino}"
     return Attributes(
         stat_result.st_mode,
         stat_result.st_size,
         stat_result.st_mtime_ns,
-        inode_of(path),
+        hashed_number(on_disk.encode()),
         stat_result.st_nlink,
     )

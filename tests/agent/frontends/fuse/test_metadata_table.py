@@ -56,7 +56,7 @@ def test_rows_that_come_together_share_a_transaction(
     monkeypatch.setattr(
         MetadataTable,
         "_write",
-        lambda self, db, rows: (written.append(len(rows)), write(self, db, rows)),
+        lambda self, db, rows, *more: (written.append(len(rows)), write(self, db, rows, *more)),
     )
     save(path, {f"{number}": ONE for number in range(500)})
     assert written == [500]
