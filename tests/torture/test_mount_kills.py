@@ -27,7 +27,7 @@ from tests.gateway.conftest import Gateway
 
 pytestmark = [pytest.mark.torture, needs_fuse]
 
-KILLS = 50
+KILLS = int(os.environ.get("S3D_TORTURE_KILLS", "50"))
 WRITERS = 3
 FILES = 8
 """Of each writer, written again and again."""

@@ -24,6 +24,7 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize, FsOps
 from s3d.agent.frontends.fuse.mounts import Mounts
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.index import Index
 from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState
 from s3d.agent.sync.folders import Folders
@@ -182,10 +183,18 @@ class MountedBuckets:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         bridge = LoopBridge(asyncio.get_running_loop())
         written = WrittenFiles(
-            self._folder, bridge, self._stack.top, free=self._free, may_patch=self._may_patch
-        )
+            self._folder, bridge, self._stack.top,
+            free=self._free, may_patch=self._may_patch, log=self._log,
+        )  # fmt: skip
         written.start(Renames(S3Client(self._stack.top), bridge, written).resume)
         return written
+
+    @property
+    def _log(self) -> Index | None:
+        """Where small files are committed; None: at the remote, without a queue."""
+        gateway = self._stack.gateway
+        store = self._stack.embedded if gateway is None else gateway.staging
+        return None if store is None else store.index
 
     def _is_local(self, bucket: str, key: str, size: int) -> bool:
         gateway = self._stack.gateway

@@ -180,6 +180,9 @@ class RequestContext:
     replaces: str | None = None
     """For a write of the mount: the ETag of the only object that it may replace, "" for none. The
     write queue accepts it at once, and the push has the condition. None: the rules of S3."""
+    syncs_later: bool = False
+    """For a small write of the mount: when it is answered, it has to survive a kill of the agent; a
+    power cut only a moment later."""
     trace: TraceContext | None = None
     """The span that makes the request; without tracing the client's, unless it has sent none."""
 

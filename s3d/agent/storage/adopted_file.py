@@ -41,12 +41,12 @@ class AdoptableFile:
         self.path = path
         self.size = size
         self.start = start
-        self._data = data
+        self.data = data
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises OSError, and EOFError for a file that is too short."""
-        if self._data is not None:
-            yield self._data
+        if self.data is not None:
+            yield self.data
             return
         fd = await asyncio.to_thread(os.open, self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -105,6 +105,8 @@ class Generation:
         self.doubt = find_doubt(index, mark, has_files=has_files(folder))
         self._number = max(index.number, mark.number if mark is not None else 0)
         self._due = 0.0
+        self._is_urgent = False
+        """Whether a commit names a file, and the folder has not got its number."""
         self.id = index.id or secrets.token_hex(8)
         if not index.id:
             execute("REPLACE INTO settings VALUES (?, ?, ?)", (*_ID, self.id.encode()))
@@ -122,12 +124,20 @@ class Generation:
         """The generation of the next commit that changes rows."""
         return self._number + 1
 
-    def committed(self, *, names_files: bool) -> None:
-        """The commit is durable. names_files: the loss of this one would make files nameless."""
+    def committed(self, *, names_files: bool, is_durable: bool) -> None:
+        """A commit has changed rows. names_files: its loss would make files nameless. is_durable:
+        it is on the disk; else synced() says so later, since the folder must not have a higher
+        number than the index has after a power cut."""
         self._number += 1
+        self._is_urgent |= names_files
+        if is_durable:
+            self.synced()
+
+    def synced(self) -> None:
+        """All commits are durable."""
         now = time.monotonic()
-        if names_files or now >= self._due:
-            self._due = now + EVERY
+        if self._is_urgent or now >= self._due:
+            self._due, self._is_urgent = now + EVERY, False
             self._write_number()
 
     def _write_number(self) -> None:

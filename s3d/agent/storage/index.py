@@ -77,8 +77,8 @@ class Index:
         """None: nothing says whether the index is the newest one of its files."""
         if blobs is not None and self._sync == "FULL":
             self.generation = Generation(self._writer.execute, blobs, is_new=is_new)
-        has_ballast = self._sync == "FULL"
-        if has_ballast:
+        is_durable = self._sync == "FULL"
+        if is_durable:
             sync_folder(path.parent)
             self.disk.lay_ballast()
         self._cache = RecordCache()
@@ -91,7 +91,7 @@ class Index:
             path,
             disk=self.disk,
             generation=self.generation,
-            has_ballast=has_ballast,
+            is_durable=is_durable,
             on_committed=self._finish,
             commits=commits,
         )
@@ -188,6 +188,7 @@ class Index:
         undo: Callable[[], None] | None = None,
         *,
         frees: bool = False,
+        syncs_later: bool = False,
     ) -> T:
         """Run an action and return its result once it is durable; what it raises is raised here.
 
@@ -195,9 +196,21 @@ class Index:
         may be run more than once. Cancelling the caller does not cancel the action. undo: called on
         the loop when it is certain that the action did not happen, even if the caller was
         cancelled. frees: the action frees space, or records a step towards that (a delete, a push):
-        on a full disk it may use the space of the ballast, which no other action may.
+        on a full disk it may use the space of the ballast, which no other action may. syncs_later:
+        return when a kill of the process cannot undo the action any more; a power cut can for
+        log_sync.DELAY seconds, or until another write or sync() has returned.
         """
-        return await self.post(action, undo, frees=frees)
+        return await self.post(action, undo, frees=frees, syncs_later=syncs_later)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a power cut could undo what was written with syncs_later. In any thread."""
+        return self._write_thread.is_behind
+
+    async def sync(self) -> None:
+        """Return when a power cut can undo nothing that was written."""
+        if self.is_behind:
+            await self.write(lambda tx: None)
 
     def post(
         self,
@@ -205,11 +218,12 @@ class Index:
         undo: Callable[[], None] | None = None,
         *,
         frees: bool = False,
+        syncs_later: bool = False,
     ) -> asyncio.Future[T]:
         """Like write(), for a caller that does not wait. Actions run in the order of their
         calls."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._write_thread.put(QueuedAction(action, undo, future, frees))
+        self._write_thread.put(QueuedAction(action, undo, future, frees, syncs_later))
         return future
 
     def _read(self, query: Callable[[Reader], T]) -> T:

@@ -26,6 +26,7 @@ from s3d.agent.core.telemetry import Histogram
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
+from s3d.agent.storage.log_sync import LogSync
 from s3d.agent.storage.transaction import Effects, Transaction
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class QueuedAction(Generic[T]):
     undo: Callable[[], None] | None
     future: asyncio.Future[T]
     frees: bool = False
+    syncs_later: bool = False
+    """Nobody minds if a power cut within log_sync.DELAY undoes it."""
     result: T | None = None
     error: BaseException | None = None
     in_doubt: bool = False
@@ -71,17 +74,19 @@ class IndexWriter:
         *,
         disk: Disk,
         generation: Generation | None,
-        has_ballast: bool,
+        is_durable: bool,
         on_committed: Callable[[Effects, list[QueuedAction[Any]]], None],
         commits: Histogram | None = None,
     ) -> None:
         """on_committed: called on the loop with what a group has changed, and with its actions.
-        commits: gets the time of each commit, in the thread."""
+        is_durable: commits are synced, and the disk has a ballast. commits: gets the time of each
+        commit, in the thread."""
         self._connection = connection
         self._path = path
         self._disk = disk
         self._generation = generation
-        self.has_ballast = has_ballast
+        self._log_sync = LogSync(connection.execute, path, is_durable=is_durable)
+        self.has_ballast = is_durable
         self._on_committed = on_committed
         self._commits = commits
         self._ballast_is_gone = False
@@ -96,6 +101,11 @@ class IndexWriter:
             raise S3Error("ServiceUnavailable", "the store is closed")
         self._queue.put(queued)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether a power cut now could undo a commit. In any thread."""
+        return self._log_sync.is_behind
+
     def close(self) -> None:
         """Commit what is queued, then stop."""
         self._queue.put(None)
@@ -108,7 +118,7 @@ class IndexWriter:
             self._has_stopped = True
 
     def _commit_groups(self, tx: Transaction) -> None:
-        while (first := self._queue.get()) is not None:
+        while (first := self._next()) is not None:
             group = [first]
             stop = False
             while len(group) < _GROUP and not stop:
@@ -123,6 +133,25 @@ class IndexWriter:
             self._run(tx, group)
             if stop:
                 break
+        if self._log_sync.is_behind:
+            self._sync_log()
+
+    def _next(self) -> QueuedAction[Any] | None:
+        """The next action; until it comes, what was committed gets to the disk."""
+        while True:
+            try:
+                return self._queue.get(timeout=self._log_sync.timeout)
+            except Empty:
+                self._sync_log()
+
+    def _sync_log(self) -> None:
+        try:
+            self._log_sync.run()
+        except S3Error as error:
+            logger.error("%s path=%s", error.message, self._path)
+        else:
+            if self._generation is not None:
+                self._generation.synced()
 
     def _run(self, tx: Transaction, group: list[QueuedAction[Any]]) -> None:
         """Commit a group; if one action makes it fail, commit its actions one by one."""
@@ -152,8 +181,9 @@ class IndexWriter:
     def _attempt(self, tx: Transaction, group: list[QueuedAction[Any]]) -> bool:
         """True: the group is committed and delivered. False: rolled back, errors are noted."""
         failed: BaseException | None = None
-        generation, wrote = self._generation, False
+        generation, wrote, is_durable = self._generation, False, True
         try:
+            self._log_sync.prepare(syncs_later=all(queued.syncs_later for queued in group))
             self._connection.execute("BEGIN IMMEDIATE")
             for queued in group:
                 tx.wrote = False
@@ -171,11 +201,16 @@ class IndexWriter:
                 self._connection.execute("COMMIT")
                 if self._commits is not None:
                     self._commits.observe(perf_counter() - started)
+                is_durable = self._log_sync.committed(wrote=wrote)
         except sqlite3.Error as error:
             failed = error
+        except S3Error as error:  # of the sync, for those who wait for it: nothing was written
+            failed = error
+            for queued in group:
+                queued.error = error
         if failed is None:
             if wrote and generation is not None:
-                generation.committed(names_files=tx.effects.names_files)
+                generation.committed(names_files=tx.effects.names_files, is_durable=is_durable)
             effects, tx.effects = tx.effects, Effects()
             self._deliver(effects, group)
             return True

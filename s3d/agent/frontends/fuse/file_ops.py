@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, inode_of
+from s3d.agent.frontends.fuse.folder_entries import FILE_MODE
 from s3d.agent.frontends.fuse.fs_ops import Attributes, OpenFile
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
@@ -37,6 +37,8 @@ class FileOps:
         self._readers = readers
         self._written = written
         self._handles: HandleTable[Reader | WriteHandle] = HandleTable()
+        self._inodes: dict[int, int] = {}
+        """Handle -> inode number, for files without a name."""
 
     def open(self, path: str, flags: int) -> OpenFile:
         file = self._names.resolve(path)
@@ -47,8 +49,8 @@ class FileOps:
         is_written = flags & os.O_ACCMODE != os.O_RDONLY or truncates
         if is_written or self._written.find(place) is not None:
             return self._open_written(self._written.open(place, truncate=truncates), flags)
-        handle, cache = self._readers.open(file)
-        return OpenFile(self._handles.add(handle), *cache)
+        reader, cache = self._readers.open(file)
+        return OpenFile(self._add(reader, place), *cache)
 
     def create(self, path: str, flags: int, mode: int) -> OpenFile:
         place = Place(*self._names.key_for(path))
@@ -56,6 +58,7 @@ class FileOps:
             if flags & os.O_EXCL:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
             return self.open(path, flags)
+        self._names.inodes.created(*place)
         return self._open_written(self._written.create(place, mode), flags)
 
     def read(self, handle: int, size: int, offset: int) -> bytes:
@@ -98,9 +101,15 @@ class FileOps:
         opened = self._handles.get(handle)
         if isinstance(opened, WriteHandle):
             opened.file.fsync()
+        else:
+            self._written.sync_store()
+
+    def sync_directory(self, path: str) -> None:
+        self._written.sync_store()
 
     def release(self, handle: int) -> None:
         opened = self._handles.remove(handle)
+        self._inodes.pop(handle, None)
         if isinstance(opened, WriteHandle):
             self._written.release(opened.file)
         else:
@@ -111,12 +120,10 @@ class FileOps:
         opened = self._handles.get(handle)
         if isinstance(opened, WriteHandle):
             size, mtime_ns, mode = opened.file.status
-            place = tuple(opened.file.place)
         else:
             size, mtime_ns, mode = opened.size, int(opened.info.last_modified * 1e9), None
-            place = opened.info.bucket, opened.info.key
         permissions = FILE_MODE if mode is None else stat.S_IFREG | mode
-        return Attributes(permissions, size, mtime_ns, inode_of("/".join(place)), links=0)
+        return Attributes(permissions, size, mtime_ns, self._inodes[handle], links=0)
 
     def close_files(self) -> None:
         """Release what is still open."""
@@ -126,7 +133,12 @@ class FileOps:
     def _open_written(self, file: WrittenFile, flags: int) -> OpenFile:
         # The page cache has what programs of this machine have written and read of the file.
         self._readers.versions.forget(file.place)
-        return OpenFile(self._handles.add(WriteHandle(file, bool(flags & os.O_APPEND))))
+        return OpenFile(self._add(WriteHandle(file, bool(flags & os.O_APPEND)), file.place))
+
+    def _add(self, opened: Reader | WriteHandle, place: Place) -> int:
+        handle = self._handles.add(opened)
+        self._inodes[handle] = self._names.inodes.of(*place)
+        return handle
 
     def _writer(self, handle: int) -> WriteHandle:
         opened = self._handles.get(handle)

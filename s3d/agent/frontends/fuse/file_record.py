@@ -33,6 +33,12 @@ class FileRecord:
         self._recorded: StagingRecord | None = None
         self._lock = threading.Lock()
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether fsync() has confirmed bytes: the record must not go before a store has them
+        durably."""
+        return self._recorded is not None
+
     def sync(self, place: Place, replaces: str, attributes: WrittenAttributes) -> None:
         """Make the staging file durable, and a record of it."""
         with self._lock:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import NamedTuple
 
 from s3d.agent.core.path_names import RESERVED
@@ -58,13 +57,6 @@ def file_entry(component: str, info: ObjectInfo, *, hidden: bool = False) -> Ent
 def to_nanoseconds(seconds: float) -> int:
     """Nanoseconds, without the error of a float below a microsecond."""
     return round(seconds * 1_000_000) * 1_000
-
-
-def inode_of(path: str) -> int:
-    """The same for the same path, also after a restart: git reads a file again when its number has
-    changed. Never 0."""
-    digest = blake2b(path.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(digest, "little") & 0x7FFF_FFFF_FFFF_FFFF or 1
 
 
 class PageMerger:

@@ -90,6 +90,10 @@ class FsOps(Protocol):
     def fsync(self, handle: int) -> None:
         """What was written survives a power cut when this returns."""
 
+    def sync_directory(self, path: str) -> None:
+        """The names in a folder, with the files that were closed, survive a power cut when this
+        returns."""
+
     def release(self, handle: int) -> None:
         """The last descriptor of the handle was closed."""
 

@@ -1,4 +1,4 @@
-"""How a file that was written in the mount becomes an object: durable when write_object() returns.
+"""How a file that was written in the mount becomes an object: safe when write_object() returns.
 
 The store takes the file by a hard link, so nothing may change it from then on. It was written on
 top of one version of its object, and replaces no other one: S3's If-Match says so to the
@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
 from s3d.agent.core.client import IF_ABSENT, S3Client
@@ -71,21 +71,25 @@ class ObjectWriter:
         file: AdoptableFile,
         attributes: ObjectAttributes,
         replaces: str,
+        *,
+        syncs_later: bool = False,
     ) -> Written:
         """Store the file, which must not change any more. It may be removed afterwards.
 
-        replaces: the ETag of the object that the file was made from; "" for a new file. Raises
-        S3Error, TimeoutError; the file may have been linked even then.
+        replaces: the ETag of the object that the file was made from; "" for a new file.
+        syncs_later: see RequestContext. Raises S3Error, TimeoutError; the file may have been linked
+        even then.
         """
+        put = partial(self._put, file=file, attributes=attributes, syncs_later=syncs_later)
         for state in (replaces, ""):
             try:
-                return Written(place.key, await self._put(place, file, attributes, state))
+                return Written(place.key, await put(place, replaces=state))
             except S3Error as error:
                 if error.code not in _REPLACED and not (error.code == "NoSuchKey" and state):
                     raise
             current = await S3Client(self._store, self._context(file.size)).head(*place)
             if current is not None:
-                if same_etag(current.etag, await asyncio.to_thread(_md5_of, file.path)):
+                if same_etag(current.etag, await asyncio.to_thread(_md5_of, file)):
                     return Written(place.key, current.etag)  # it was stored before a crash
                 break
         copy = place._replace(key=self._new_conflict_key(place.key))
@@ -93,12 +97,19 @@ class ObjectWriter:
             "another writer has changed this object meanwhile; what the mount wrote is now %s",
             copy.key, extra=log_fields(bucket=place.bucket, key=place.key),
         )  # fmt: skip
-        return Written(copy.key, await self._put(copy, file, attributes, ""))
+        return Written(copy.key, await put(copy, replaces=""))
 
     async def _put(
-        self, place: Place, file: AdoptableFile, attributes: ObjectAttributes, replaces: str
+        self,
+        place: Place,
+        *,
+        file: AdoptableFile,
+        attributes: ObjectAttributes,
+        replaces: str,
+        syncs_later: bool,
     ) -> str:
-        client = S3Client(self._store, self._context(file.size).derive(replaces=replaces))
+        context = self._context(file.size).derive(replaces=replaces, syncs_later=syncs_later)
+        client = S3Client(self._store, context)
         if file.size > MAX_PUT:
             return await _upload_parts(client, place, file, attributes, replaces)
         body: Body = file if file.size else BytesBody(b"")
@@ -140,9 +151,10 @@ async def _upload_parts(
         raise
 
 
-def _md5_of(file: Path) -> str:
-    md5 = hashlib.md5(usedforsecurity=False)
-    with file.open("rb", buffering=0) as opened:
-        while data := opened.read(_READ):
-            md5.update(data)
+def _md5_of(file: AdoptableFile) -> str:
+    md5 = hashlib.md5(file.data or b"", usedforsecurity=False)
+    if file.data is None:
+        with file.path.open("rb", buffering=0) as opened:
+            while data := opened.read(_READ):
+                md5.update(data)
     return md5.hexdigest()

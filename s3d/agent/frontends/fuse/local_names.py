@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path
 
-from s3d.agent.frontends.fuse.folder_entries import inode_of
 from s3d.agent.frontends.fuse.fs_ops import (
     RENAME_NOREPLACE,
     Attributes,
@@ -25,6 +25,8 @@ from s3d.agent.frontends.fuse.fs_ops import (
     FsOps,
     OpenFile,
 )
+from s3d.agent.frontends.fuse.inode_numbers import hashed_number
+from s3d.shared.atomic_file import sync_folder
 
 _FIRST_HANDLE = 1 << 62
 """Greater than the handles of any other FsOps."""
@@ -38,17 +40,18 @@ class LocalFolder:
         """folder: for the local files of this mount. patterns: of names, as in a shell."""
         self._inner = inner
         self._folder = folder
-        self._patterns = patterns
+        self._pattern = re.compile("|".join(map(translate, patterns)) or r"(?!)")
+        """Of all names that are local: each call on a path compares all of its names."""
         self._next_handle = itertools.count(_FIRST_HANDLE).__next__
         self._descriptors: dict[int, int] = {}
 
     def is_local_name(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self._patterns)
+        return self._pattern.match(name) is not None
 
     def place_of(self, path: str) -> Path | None:
         """Where a path lies on the local disk; None: it is not local."""
         parts = [part for part in path.split("/") if part]
-        is_local = any(self.is_local_name(part) for part in parts)
+        is_local = any(map(self._pattern.match, parts))
         return self._folder.joinpath(*parts) if is_local else None
 
     def beside(self, path: str) -> Path:
@@ -119,6 +122,13 @@ class LocalFileCalls(LocalFolder):
         else:
             os.fsync(descriptor)
 
+    def sync_directory(self, path: str) -> None:
+        place = self.place_of(path)
+        if place is None:
+            self._inner.sync_directory(path)
+        else:
+            sync_folder(place)
+
     def release(self, handle: int) -> None:
         descriptor = self._descriptors.pop(handle, None)
         if descriptor is None:
@@ -134,7 +144,7 @@ class LocalNameCalls(LocalFileCalls):
         place = self.descriptor(handle) or self.place_of(path)
         if place is None:
             return self._inner.get_attributes(path, handle)
-        return _attributes(path, os.stat(place, follow_symlinks=isinstance(place, int)))
+        return _attributes(os.stat(place, follow_symlinks=isinstance(place, int)))
 
     def read_directory(self, path: str) -> Iterator[DirectoryEntry]:
         place = self.place_of(path)
@@ -145,11 +155,8 @@ class LocalNameCalls(LocalFileCalls):
                 return
         above = path.rstrip("/")
         for entry in os.scandir(place):
-            whole = f"{above}/{entry.name}"
-            if self.place_of(whole) is not None:
-                yield DirectoryEntry(
-                    entry.name, _attributes(whole, entry.stat(follow_symlinks=False))
-                )
+            if self.place_of(f"{above}/{entry.name}") is not None:
+                yield DirectoryEntry(entry.name, _attributes(entry.stat(follow_symlinks=False)))
 
     def make_directory(self, path: str, mode: int) -> None:
         place = self.place_of(path)
@@ -282,11 +289,13 @@ class LocalNames(LocalNameCalls):
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
 
 
-def _attributes(path: str, stat_result: os.stat_result) -> Attributes:
+def _attributes(stat_result: os.stat_result) -> Attributes:
+    # As unlike the numbers of objects as these are among themselves.
+    on_disk = f"local {stat_result.st_dev} {stat_result.st_ino}"
     return Attributes(
         stat_result.st_mode,
         stat_result.st_size,
         stat_result.st_mtime_ns,
-        inode_of(path),
+        hashed_number(on_disk.encode()),
         stat_result.st_nlink,
     )

@@ -15,6 +15,7 @@ from types import EllipsisType
 
 from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.folder_memory import FolderId
+from s3d.agent.frontends.fuse.inode_numbers import InodeNumbers
 from s3d.agent.frontends.fuse.metadata_table import FileMetadata, MetadataTable, above
 from s3d.agent.frontends.fuse.written_attributes import read_link
 from s3d.agent.s3.etag import same_etag
@@ -36,6 +37,7 @@ class MetadataMemory:
         """table: what earlier runs have seen; None: nothing. links: whether objects that are
         symbolic links are shown as such."""
         self.links = links
+        self.inodes = InodeNumbers(table)
         self._table = table
         self._read: LRUCache[FolderId, bool] = LRUCache(_MOST_FOLDERS, lambda _: 1)
         """The folders whose rows of the table are known."""

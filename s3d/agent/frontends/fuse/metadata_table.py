@@ -1,11 +1,11 @@
-"""The times, modes and link targets of files, in a file, so that they survive a restart.
+"""Times, modes and link targets of files, and inode numbers, in a file, to survive a restart.
 
 Listings have no metadata. Without this file, every file that a program has written would show
 another time after a restart, until it is opened: rsync would copy all of them again.
 
 A row names the ETag that it is of, so a row that is outdated is harmless. So is the loss of the
-newest ones, which a thread of this table writes a moment later, and does not sync. If the file
-cannot be used, the mount goes on without it.
+newest ones, which a thread of this table writes a tenth of a second later, and does not sync. If
+the file cannot be used, the mount goes on without it.
 
 Layout number: PRAGMA user_version. A file with a higher number than ours is left alone.
 """
@@ -27,12 +27,18 @@ logger = logging.getLogger(__name__)
 
 MOST = 200_000
 """Rows; those that were written first are removed first."""
+_DELAY = 0.1
+"""Seconds for which rows are gathered, so that many files share a transaction."""
 _TRIMMED_AFTER = 1_000
 """Rows by which the table may be larger for a while."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _TABLES = """
 CREATE TABLE files(id INTEGER PRIMARY KEY, folder BLOB NOT NULL, name BLOB NOT NULL,
     etag TEXT NOT NULL, mtime_ns INTEGER, mode INTEGER, link BLOB, UNIQUE(folder, name));
+"""
+_INODES = """
+CREATE TABLE inodes(id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NULL,
+    number INTEGER NOT NULL, UNIQUE(bucket, key));
 """
 
 
@@ -62,6 +68,7 @@ class MetadataTable:
         """Held while the file is read or written."""
         self._changed = threading.Condition()
         self._waiting: dict[_Place, FileMetadata | None] = {}
+        self._waiting_numbers: dict[_Place, int | None] = {}
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._is_useless = False
@@ -83,17 +90,39 @@ class MetadataTable:
                 return {}
         return {prefix + name.decode(): _metadata(*values) for name, *values in rows}
 
+    def numbers(self) -> Mapping[_Place, int]:
+        """The inode numbers that were put, the newest ones at the end."""
+        query = "SELECT bucket, key, number FROM inodes ORDER BY id"
+        with self._using:
+            try:
+                db = self._open()
+                rows = [] if db is None else db.execute(query).fetchall()
+            except (sqlite3.Error, OSError) as error:
+                self._give_up(error)
+                return {}
+        return {(bucket, key.decode()): number for bucket, key, number in rows}
+
     def put(self, bucket: str, key: str, metadata: FileMetadata | None) -> None:
         """Remember the metadata of a file; None: nothing is to be remembered."""
         with self._changed:
-            if self._is_closed:
-                return
             self._waiting[bucket, key] = metadata
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="s3d mount metadata", daemon=True
-                )
-                self._thread.start()
+            self._wake()
+
+    def put_number(self, bucket: str, key: str, number: int | None) -> None:
+        """Remember the inode number of a file or folder; None: none is to be remembered."""
+        with self._changed:
+            self._waiting_numbers[bucket, key] = number
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._is_closed:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name="s3d mount metadata", daemon=True
+            )
+            self._thread.start()
+        elif len(self._waiting) + len(self._waiting_numbers) == 1:
             self._changed.notify()
 
     def close(self) -> None:
@@ -110,20 +139,30 @@ class MetadataTable:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._waiting and not self._is_closed:
-                    self._changed.wait()
+                self._changed.wait_for(lambda: self._has_work or self._is_closed)
+                self._changed.wait_for(lambda: self._is_closed, _DELAY)
                 rows, self._waiting = self._waiting, {}
-            if not rows:
+                numbers, self._waiting_numbers = self._waiting_numbers, {}
+            if not rows and not numbers:
                 return
             with self._using:
                 try:
                     db = self._open()
                     if db is not None:
-                        self._write(db, rows)
+                        self._write(db, rows, numbers)
                 except (sqlite3.Error, OSError) as error:
                     self._give_up(error)
 
-    def _write(self, db: sqlite3.Connection, rows: Mapping[_Place, FileMetadata | None]) -> None:
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._waiting_numbers)
+
+    def _write(
+        self,
+        db: sqlite3.Connection,
+        rows: Mapping[_Place, FileMetadata | None],
+        numbers: Mapping[_Place, int | None],
+    ) -> None:
         gone = [_name(*row) for row, metadata in rows.items() if metadata is None]
         noted = [(*_name(*row), *_values(each)) for row, each in rows.items() if each is not None]
         self._written += len(noted)
@@ -135,6 +174,7 @@ class MetadataTable:
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 noted,
             )
+            _write_numbers(db, numbers)
             if self._written >= _TRIMMED_AFTER:
                 self._written = 0
                 db.execute("DELETE FROM files WHERE id <= (SELECT max(id) FROM files) - ?", (MOST,))
@@ -170,7 +210,7 @@ def _connect(path: Path) -> sqlite3.Connection | None:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        upgrade(db, path, "the metadata table", (_TABLES,))
+        upgrade(db, path, "the metadata table", (_TABLES, _INODES))
     except UsageError as error:
         db.close()
         logger.warning("times and modes of files will not survive a restart error=%s", error)
@@ -179,6 +219,13 @@ def _connect(path: Path) -> sqlite3.Connection | None:
         db.close()
         raise
     return db
+
+
+def _write_numbers(db: sqlite3.Connection, numbers: Mapping[_Place, int | None]) -> None:
+    keys = [(bucket, key.encode()) for bucket, key in numbers]
+    db.executemany("DELETE FROM inodes WHERE bucket = ? AND key = ?", keys)
+    put = [(b, key.encode(), number) for (b, key), number in numbers.items() if number is not None]
+    db.executemany("INSERT INTO inodes(bucket, key, number) VALUES (?, ?, ?)", put)
 
 
 def _folder(bucket: str, prefix: str) -> bytes:

@@ -38,6 +38,7 @@ class MountedNames:
         self.key_for = directories.key_for
         self.folder_for = directories.folder_for
         self.has_links = metadata.links
+        self.inodes = metadata.inodes
 
     def resolve(self, path: str) -> Resolved:
         """What a path stands for. Raises OSError ENOENT when there is nothing."""
@@ -108,6 +109,7 @@ class MountedNames:
     def note_removed(self, path: str, was: Resolved) -> None:
         """The mount has removed a name, or has moved it away."""
         folder, name = self._directories.locate(path)
+        self.inodes.removed(was.bucket, was.key)
         if was.entry.is_folder:
             self._kept.drop((was.bucket, was.key))  # it may have hidden an object
         else:
@@ -116,11 +118,12 @@ class MountedNames:
             self._kept.keep(folder)
 
     def note_moved(
-        self, old: str, was: Resolved, new: str, keys: Sequence[tuple[str, str]]
+        self, old: str, was: Resolved, new: str, key: str, keys: Sequence[tuple[str, str]]
     ) -> None:
-        """The mount has moved an object or a folder within its bucket. keys: old and new ones, of
-        all objects."""
+        """The mount has moved an object or a folder within its bucket. key: the new one. keys: old
+        and new ones, of all objects."""
         self._metadata.move(was.bucket, keys)
+        self.inodes.moved(was.bucket, was.key, key)
         if was.entry.is_folder:
             self._memory.changed(was.bucket)  # all that is below has other keys
         self.note_removed(old, was)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from s3d.agent.frontends.fuse.directories import Resolved
-from s3d.agent.frontends.fuse.folder_entries import Entry, inode_of
+from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.fs_ops import Attributes, DirectoryEntry, FileSystemSize
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.metadata_table import FileMetadata
@@ -31,18 +31,23 @@ class NameOps:
         """Shown as the time of folders that have none."""
 
     def get_attributes(self, path: str, handle: int | None) -> Attributes:
-        return self._attributes(path, self._names.resolve(path).entry)
+        found = self._names.resolve(path)
+        return self._attributes(self._names.inodes.of(found.bucket, found.key), found.entry)
 
     def read_directory(self, path: str) -> Iterator[DirectoryEntry]:
-        above = path.rstrip("/")
+        folder = self._names.resolve(path)
+        number_of = self._names.inodes.numbering(folder.bucket, folder.key)
         for entry in self._names.entries(path):
-            yield DirectoryEntry(entry.name, self._attributes(f"{above}/{entry.name}", entry))
+            slash = "/" if entry.is_folder and folder.bucket else ""
+            number = number_of(entry.component + slash)
+            yield DirectoryEntry(entry.name, self._attributes(number, entry))
 
     def make_directory(self, path: str, mode: int) -> None:
         if self._names.exists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         folder = self._names.folder_for(path)
         self._changes.make_folder(*folder)
+        self._names.inodes.created(*folder)
         self._names.note_folder(path)
 
     def remove_directory(self, path: str) -> None:
@@ -80,7 +85,8 @@ class NameOps:
         rename = Rename(bucket, source.key, key)
         moved = self._changes.rename(rename, flags, replaces=target is not None)
         self._readers.move(bucket, source.key, key)
-        self._names.note_moved(old, source, new, moved)
+        if moved:
+            self._names.note_moved(old, source, new, key, moved)
 
     def symlink(self, path: str, target: str) -> None:
         if not self._names.has_links:
@@ -88,6 +94,7 @@ class NameOps:
         place = Place(*self._names.key_for(path))
         mtime_ns = time.time_ns()
         etag = self._changes.symlink(place, target, mtime_ns)
+        self._names.inodes.created(*place)
         self._names.note_link(path, place, FileMetadata(etag, mtime_ns, link=target))
 
     def read_link(self, path: str) -> str:
@@ -102,10 +109,10 @@ class NameOps:
         except FileNotFoundError:
             return None
 
-    def _attributes(self, path: str, entry: Entry) -> Attributes:
+    def _attributes(self, inode: int, entry: Entry) -> Attributes:
         links = 2 if stat.S_ISDIR(entry.mode) else 1
         mtime_ns = entry.mtime_ns or self._started_ns
-        return Attributes(entry.mode, entry.size, mtime_ns, inode_of(path), links)
+        return Attributes(entry.mode, entry.size, mtime_ns, inode, links)
 
 
 class AttributeOps:

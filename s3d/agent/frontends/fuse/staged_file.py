@@ -14,25 +14,20 @@ the store copies most from the old version keeps its holes.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes, Range
 from s3d.agent.frontends.fuse.hand_over import Place
-from s3d.agent.large_objects.sparse_file import next_data
+from s3d.agent.frontends.fuse.staged_content import StagedContent
 from s3d.shared.atomic_file import sync_file, sync_folder
 
 FETCH = 8 << 20
 """Bytes that are fetched at once."""
-_COPY = 64 << 20
-_FICLONE = 0x40049409
-"""ioctl of Linux: share the blocks of another file. https://man7.org/linux/man-pages/man2/ioctl_ficlone.2.html"""
 
 NewId = Callable[[], int]
 """A number that no staging file of the folder has had."""
@@ -61,10 +56,16 @@ class FrozenFile(NamedTuple):
     mtime_ns: int
     missing: Sequence[Range] = ()
     """What is still to be had from the old version."""
+    data: bytes | None = None
+    """All bytes of a small file, which may have no name on the disk; None: the file has them."""
 
     @property
     def id(self) -> int:
         return int(self.path.name)
+
+    def read_bytes(self) -> bytes:
+        """All bytes of a file of which nothing is missing. Raises OSError."""
+        return self.path.read_bytes() if self.data is None else self.data
 
 
 class SyncedFile(NamedTuple):
@@ -93,7 +94,7 @@ class StagedFile:
         self._old_bytes = OldBytes(old_size)
         self._is_frozen = False
         self._lock = threading.RLock()
-        self._content = _Content.create(folder, new_id(), old_size)
+        self._content = StagedContent.create(folder, new_id(), old_size)
 
     @classmethod
     def recover(
@@ -104,7 +105,7 @@ class StagedFile:
         file.revision, file._folder, file._new_id = 1, folder, new_id
         file.old, file._old_bytes = old, old_bytes
         file._is_frozen, file._lock = False, threading.RLock()
-        file._content = _Content.open(folder, id)
+        file._content = StagedContent.open(folder, id)
         return file
 
     @property
@@ -142,6 +143,7 @@ class StagedFile:
         with self._lock:
             content = self._thaw(self.size)
             start = content.size if offset is None else offset
+            content.make_room(start + len(data))
             view, place = memoryview(data), start
             while view:
                 written = os.pwrite(content.fd, view, place)
@@ -155,6 +157,7 @@ class StagedFile:
         """Cut, or extend with zeros. Raises OSError."""
         with self._lock:
             content = self._thaw(size)
+            content.make_room(size)
             os.ftruncate(content.fd, size)
             content.size = size
             self._old_bytes.cut(size)
@@ -189,8 +192,9 @@ class StagedFile:
                     if not missing:
                         self._old_bytes.complete()
                     return FrozenFile(
-                        content.path, content.size, self.revision, content.mtime_ns, missing
-                    )
+                        content.path, content.size, self.revision, content.mtime_ns, missing,
+                        content.all_bytes(),
+                    )  # fmt: skip
             self._fetch(gaps)
 
     def sync(self) -> SyncedFile:
@@ -200,6 +204,7 @@ class StagedFile:
         """
         with self._lock:
             content, old = self._content, self._old_bytes
+            content.save()
             synced = SyncedFile(content.id, self.revision, old.end, old.take_unrecorded())
             fd = os.dup(content.fd)  # a write may go on in another file meanwhile
         try:
@@ -223,7 +228,9 @@ class StagedFile:
 
     def remove(self, id: int) -> None:
         """Remove a file that this one has been frozen as."""
-        (self._folder / str(id)).unlink(missing_ok=True)
+        content = self._content
+        if id != content.id or content.is_saved:
+            (self._folder / str(id)).unlink(missing_ok=True)
 
     def close(self, *, remove: bool = True) -> None:
         """Nothing can be read any more. remove: nobody needs the file."""
@@ -252,81 +259,13 @@ class StagedFile:
                 os.pwrite(self._content.fd, data[first - start : end - start], first)
                 self._old_bytes.add(first, end)
 
-    def _thaw(self, keep: int) -> _Content:
+    def _thaw(self, keep: int) -> StagedContent:
         """The file to write to: another one when the store has this one. keep: bytes of it that are
         still needed."""
         if self._is_frozen:
             frozen = self._content
-            content = _Content.create(self._folder, self._new_id(), 0)
-            try:
-                copy_file(frozen.fd, content.fd, min(keep, frozen.size))
-            except BaseException:
-                content.close()
-                content.path.unlink()
-                raise
-            content.size, content.mtime_ns = min(keep, frozen.size), frozen.mtime_ns
+            self._content = frozen.copy(self._new_id(), min(keep, frozen.size))
+            self._is_frozen = False
             frozen.close()
-            self._content, self._is_frozen = content, False
             self._old_bytes.record_again()
         return self._content
-
-
-class _Content:
-    """One file of the folder, open."""
-
-    def __init__(self, path: Path, fd: int) -> None:
-        stat_result = os.fstat(fd)
-        self.path = path
-        self.fd = fd
-        self.size = stat_result.st_size
-        self.mtime_ns = stat_result.st_mtime_ns
-        self.is_name_durable = False
-
-    @classmethod
-    def create(cls, folder: Path, id: int, size: int) -> _Content:
-        path = folder / str(id)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        fd = os.open(path, flags, 0o600)
-        os.ftruncate(fd, size)
-        return cls(path, fd)
-
-    @classmethod
-    def open(cls, folder: Path, id: int) -> _Content:
-        path = folder / str(id)
-        return cls(path, os.open(path, os.O_RDWR | os.O_CLOEXEC))
-
-    @property
-    def id(self) -> int:
-        return int(self.path.name)
-
-    def close(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-
-def copy_file(source: int, target: int, size: int) -> None:
-    """Copy the first bytes of an open file, or share their blocks; holes stay holes. Raises
-    OSError."""
-    if size and size == os.fstat(source).st_size:
-        with suppress(OSError):
-            fcntl.ioctl(target, _FICLONE, source)
-            return
-    if size > os.fstat(source).st_size:
-        raise OSError(errno.EIO, "the staging file is shorter than it was")
-    os.ftruncate(target, size)
-    done = next_data(source, 0, size)
-    while done < size:
-        hole = _next_hole(source, done, size)
-        copied = os.copy_file_range(source, target, min(_COPY, hole - done), done, done)
-        if not copied:
-            raise OSError(errno.EIO, "the staging file is shorter than it was")
-        done = next_data(source, done + copied, size)
-
-
-def _next_hole(fd: int, at: int, stop: int) -> int:
-    """Where the data from an offset on end; stop where the file system does not know."""
-    try:
-        return min(os.lseek(fd, at, os.SEEK_HOLE), stop)
-    except OSError:
-        return stop

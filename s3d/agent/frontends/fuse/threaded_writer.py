@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
+from typing import Protocol
 
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place, Written, time_limit
@@ -20,10 +21,29 @@ _PATCH_LIMIT = 120.0
 """Seconds of one attempt to patch; the next one continues."""
 
 
+class StoreLog(Protocol):
+    """Where a store commits small writes: an Index."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a power cut could undo a write that was answered."""
+
+    async def sync(self) -> None:
+        """Return when it cannot. Raises S3Error."""
+
+
 class ThreadedWriter:
     """Called by several threads at once."""
 
-    def __init__(self, bridge: LoopBridge, writer: ObjectWriter, patcher: ObjectPatcher) -> None:
+    def __init__(
+        self,
+        bridge: LoopBridge,
+        writer: ObjectWriter,
+        patcher: ObjectPatcher,
+        log: StoreLog | None = None,
+    ) -> None:
+        """log: None where every write is durable when it is answered."""
+        self._log = log
         self._bridge = bridge
         self._writer = writer
         self._patcher = patcher
@@ -40,19 +60,33 @@ class ThreadedWriter:
         return self._bridge.call(ask)
 
     def write_object(
-        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+        self,
+        place: Place,
+        file: FrozenFile,
+        attributes: ObjectAttributes,
+        replaces: str,
+        *,
+        syncs_later: bool = False,
     ) -> Written:
         """As ObjectWriter.write_object. Raises OSError."""
         # Bytes that get into the index are read here, and not by visits of the loop to threads.
-        data = file.path.read_bytes() if file.size <= INLINE else None
+        data = file.read_bytes() if file.size <= INLINE else None
         body = AdoptableFile(file.path, file.size, data=data)
-        work = partial(self._writer.write_object, place, body, attributes, replaces)
+        work = partial(
+            self._writer.write_object, place, body, attributes, replaces,
+            syncs_later=syncs_later and data is not None and self._log is not None,
+        )  # fmt: skip
         future = self._bridge.start(work)
         try:
             # It has a time limit of its own. The store may have taken the file even if this fails.
             return self._bridge.wait(future, time_limit(file.size) + 1)
         finally:
             future.cancel()
+
+    def sync(self) -> None:
+        """Return when a power cut can undo no write that was answered. Raises OSError."""
+        if self._log is not None and self._log.is_behind:
+            self._bridge.call(self._log.sync)
 
     def patch_object(
         self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str

@@ -3,8 +3,10 @@
 1. write(), truncate(): into the staging file.
 2. fsync(): the staging file and its record in the journal are durable. Nothing is copied or pushed.
 3. flush(): the missing bytes of the old version are fetched, this version is frozen, and the store
-   takes its file over by a hard link. When that returns, the object survives a power cut, and the
-   record is removed. The next write goes to a copy of the file.
+   takes its file over by a hard link, or its bytes into its index. When that returns, the object
+   survives a kill of the agent. It survives a power cut, too, if it is large or fsync() was called:
+   then the record is removed. Else it does a moment later (storage.log_sync). The next write goes
+   to a copy of the file.
 4. What would take too long for a close(), as many bytes to fetch or to hash, is only recorded by
    flush(), and handed over in the background. When much is missing there, the store copies that
    from the old version where it can (object_patcher.py), and only the rest is fetched and sent.
@@ -42,9 +44,18 @@ class Store(Protocol):
     """Takes files over. Called in threads."""
 
     def write_object(
-        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+        self,
+        place: Place,
+        file: FrozenFile,
+        attributes: ObjectAttributes,
+        replaces: str,
+        *,
+        syncs_later: bool,
     ) -> Written:
         """As ObjectWriter.write_object; raises OSError."""
+
+    def sync(self) -> None:
+        """As ThreadedWriter.sync; raises OSError."""
 
     def may_patch(self, place: Place, tags: Mapping[str, str]) -> bool:
         """As ObjectPatcher.may_patch."""
@@ -160,6 +171,7 @@ class WrittenFile:
         """What was written survives a power cut when this returns. Raises OSError."""
         if self.is_dirty and self._record.synced_revision != self.staged.revision:
             self._record.sync(self.place, self._replaces, self.attributes)
+        self._store.sync()  # an earlier close() of the file may have had it written without
         failpoint.hit("mount.fsynced")
 
     def flush(self, *, may_defer: bool = True) -> bool:
@@ -236,7 +248,10 @@ class WrittenFile:
             if self._is_unlinked:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.place.key)
             if not frozen.missing:
-                return self._store.write_object(self.place, frozen, described, self._replaces)
+                return self._store.write_object(
+                    self.place, frozen, described, self._replaces,
+                    syncs_later=not self._record.is_saved,
+                )  # fmt: skip
             self._record.sync(self.place, self._replaces, attributes)  # with what was fetched
             return self._store.patch_object(self.place, frozen, described, self._replaces)
         except OSError as error:

@@ -21,7 +21,7 @@ from s3d.agent.frontends.fuse.object_patcher import MayPatch, ObjectPatcher
 from s3d.agent.frontends.fuse.old_version import StoredVersion, describe
 from s3d.agent.frontends.fuse.staged_file import StagedFile
 from s3d.agent.frontends.fuse.staging_journal import StagingJournal, StagingRecord
-from s3d.agent.frontends.fuse.threaded_writer import ThreadedWriter
+from s3d.agent.frontends.fuse.threaded_writer import StoreLog, ThreadedWriter
 from s3d.agent.frontends.fuse.written_attributes import (
     WrittenAttributes,
     attributes_of_new,
@@ -47,9 +47,11 @@ class WrittenFiles:
         *,
         free: Callable[[], int] = lambda: 1 << 62,
         may_patch: MayPatch = lambda *_: True,
+        log: StoreLog | None = None,
     ) -> None:
         """folder: of the staging files, on the file system of the store's blobs. store: the top of
         the stack. free: bytes that the store can take now. may_patch: see ObjectPatcher.
+        log: of the store; see ThreadedWriter.
 
         Raises UsageError for files of a newer s3d, OSError.
         """
@@ -57,7 +59,9 @@ class WrittenFiles:
         self._bridge = bridge
         self._client = S3Client(store)
         patcher = ObjectPatcher(store, folder, may_patch)
-        self._store = ThreadedWriter(bridge, ObjectWriter(store), patcher)
+        self._store = ThreadedWriter(bridge, ObjectWriter(store), patcher, log)
+        self.sync_store = self._store.sync
+        """Return when a power cut can undo nothing that close() has handed over. Raises OSError."""
         self._free = free
         self.journal = StagingJournal(folder)
         self._new_id = partial(next, itertools.count(max(_ids_in(folder), default=0) + 1))

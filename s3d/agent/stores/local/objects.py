@@ -137,7 +137,9 @@ class ObjectOps:
             encryption=received.encryption,
         )
         publish = partial(self._publish, request, record, received)
-        output = await self._index.write(publish, received.draft.discard)
+        output = await self._index.write(
+            publish, received.draft.discard, syncs_later=request.context.syncs_later
+        )
         output |= self._expiration.members_of(request.bucket, request.key)
         return S3Response(output if chosen is None else output | chosen.response_members())
 

@@ -17,6 +17,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.agent.storage.index import Index
 from s3d.agent.stores.write_observers import ChangeEvents
 from s3d.shared.control import Event
 from tests.contract.client import Client
@@ -36,6 +37,8 @@ class StoreThread:
         self.bridge = LoopBridge(loop)
         self.events = Events()
         """What changes in the store."""
+        self.log: Index | None = None
+        """Of the embedded store."""
         self.queue: Queue | None = None
         """The write queue before the remote; None: the store is an embedded one."""
         self.remote = Client(store)
@@ -82,17 +85,17 @@ class StoreThread:
 
 
 @asynccontextmanager
-async def embedded_store(folder: Path) -> AsyncIterator[tuple[ObjectStore, Queue | None]]:
+async def embedded_store(folder: Path) -> AsyncIterator[tuple[ObjectStore, Index | Queue]]:
     """The embedded store, which survives the process."""
     embedded = open_embedded(folder / "store")
     try:
-        yield embedded.local, None
+        yield embedded.local, embedded.index
     finally:
         embedded.close()
 
 
 @asynccontextmanager
-async def queued_store(folder: Path) -> AsyncIterator[tuple[ObjectStore, Queue | None]]:
+async def queued_store(folder: Path) -> AsyncIterator[tuple[ObjectStore, Index | Queue]]:
     """A queue that pushes only on demand, before an embedded store as the remote."""
     async with (
         embedded_store(folder) as (remote, _),
@@ -113,12 +116,14 @@ def running_store(folder: Path, *, queued: bool = False) -> Iterator[StoreThread
 
     opening = (queued_store if queued else embedded_store)(folder)
     try:
-        store, queue = run(opening.__aenter__())
+        store, part = run(opening.__aenter__())
         events = Events()
         made = StoreThread(loop, ChangeEvents(store, events), folder)
         made.events = events
-        if queue is not None:
-            made.queue, made.remote = queue, Client(queue.inner)
+        if isinstance(part, Queue):
+            made.queue, made.remote = part, Client(part.inner)
+        else:
+            made.log = part
         made.run(lambda: S3Client(store).create_bucket(BUCKET))
         yield made
         made.bridge.close()

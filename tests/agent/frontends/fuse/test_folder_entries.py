@@ -12,7 +12,6 @@ from s3d.agent.frontends.fuse.folder_entries import (
     PageMerger,
     file_entry,
     folder_entry,
-    inode_of,
     to_nanoseconds,
 )
 from s3d.shared.control import Listing, ObjectInfo
@@ -65,10 +64,3 @@ def test_what_a_listing_says() -> None:
 
 def test_times_are_exact_to_the_microsecond() -> None:
     assert to_nanoseconds(1_700_000_000.000001) == 1_700_000_000_000_001_000
-
-
-def test_inodes_are_the_same_for_the_same_path() -> None:
-    inodes = [inode_of(f"/b/{n}") for n in range(1_000)]
-    assert len(set(inodes)) == 1_000
-    assert inodes == [inode_of(f"/b/{n}") for n in range(1_000)]
-    assert all(0 < inode < 2**63 for inode in [*inodes, inode_of("")])

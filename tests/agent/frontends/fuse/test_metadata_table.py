@@ -47,6 +47,22 @@ def test_a_row_is_replaced_and_removed(path: Path) -> None:
     assert load(path) == {"a": ONE._replace(etag="e2")}
 
 
+def test_rows_that_come_together_share_a_transaction(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata_table, "_DELAY", 60.0)  # but for close()
+    written: list[int] = []
+    write = MetadataTable._write
+    monkeypatch.setattr(
+        MetadataTable,
+        "_write",
+        lambda self, db, rows, *more: (written.append(len(rows)), write(self, db, rows, *more)),
+    )
+    save(path, {f"{number}": ONE for number in range(500)})
+    assert written == [500]
+    assert len(load(path)) == 500
+
+
 def test_the_oldest_rows_make_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata_table, "MOST", 3)
     monkeypatch.setattr(metadata_table, "_TRIMMED_AFTER", 1)

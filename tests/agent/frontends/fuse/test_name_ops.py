@@ -292,3 +292,46 @@ async def test_a_symbolic_link_costs_one_request(world: World, written: WrittenF
     fs.changed(BUCKET, "", is_removal=False)
     assert await asyncio.to_thread(fs.get_attributes, f"{ROOT}/link", None) == made
     await asyncio.to_thread(fs.close)
+
+
+def inode(fs: FileSystem, path: str) -> int:
+    number = fs.get_attributes(f"{ROOT}{path}", None).inode
+    above, _, name = path.rpartition("/")
+    listed = {each.name: each.attributes.inode for each in fs.read_directory(f"{ROOT}{above}")}
+    assert listed[name] == number
+    return number
+
+
+@pytest.mark.finding("mount-inode-over-rename")
+@pytest.mark.rule("MOUNT-11")
+async def test_a_file_keeps_its_inode_number_over_a_rename(fs: FileSystem) -> None:
+    def check() -> None:
+        make_file(fs, "/draft")
+        make_file(fs, "/final")
+        opened = fs.open(f"{ROOT}/draft", os.O_RDONLY)
+        number, replaced = inode(fs, "/draft"), inode(fs, "/final")
+        fs.rename(f"{ROOT}/draft", f"{ROOT}/final", 0)
+        assert inode(fs, "/final") == number
+        make_file(fs, "/draft")
+        assert inode(fs, "/draft") not in (number, replaced)
+        fs.unlink(f"{ROOT}/final")
+        assert fs.get_attributes("", opened.handle).inode == number
+        fs.release(opened.handle)
+
+    await asyncio.to_thread(check)
+
+
+@pytest.mark.finding("mount-inode-over-rename")
+@pytest.mark.rule("MOUNT-11")
+async def test_what_is_in_a_renamed_folder_keeps_its_inode_number(fs: FileSystem) -> None:
+    def check() -> None:
+        fs.make_directory(f"{ROOT}/d", 0o755)
+        make_file(fs, "/d/file")
+        numbers = [inode(fs, path) for path in ("/d", "/d/file")]
+        fs.rename(f"{ROOT}/d", f"{ROOT}/e", 0)
+        assert [inode(fs, path) for path in ("/e", "/e/file")] == numbers
+        fs.make_directory(f"{ROOT}/d", 0o755)
+        make_file(fs, "/d/file")
+        assert not {inode(fs, "/d"), inode(fs, "/d/file")} & set(numbers)
+
+    await asyncio.to_thread(check)

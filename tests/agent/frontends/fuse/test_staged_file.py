@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.frontends.fuse import staged_file
+from s3d.agent.frontends.fuse import staged_content
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes
-from s3d.agent.frontends.fuse.staged_file import StagedFile, copy_file
+from s3d.agent.frontends.fuse.staged_file import StagedFile
 
 OLD = bytes(range(251)) * 40
 
@@ -86,8 +86,8 @@ def test_a_frozen_version_does_not_change(folder):
     assert file.read(0, 100) == b"first version"
     assert file.id == 1
     file.write(b"SECOND", 0)
-    assert frozen.path.read_bytes() == b"first version"
-    assert (folder / "2").exists()
+    assert frozen.read_bytes() == b"first version"
+    assert file.id == 2
     assert file.read(0, 100) == b"SECOND" + b"first version"[6:]
     assert file.revision > frozen.revision
 
@@ -97,7 +97,7 @@ def test_an_emptied_file_copies_nothing_of_the_frozen_version(folder, monkeypatc
     file.write(b"first version", 0)
     file.freeze()
     sizes: list[int] = []
-    monkeypatch.setattr(staged_file, "copy_file", lambda *call: sizes.append(call[2]))
+    monkeypatch.setattr(staged_content, "copy_file", lambda *call: sizes.append(call[2]))
     file.truncate(0)
     assert sizes == [0]
 
@@ -105,6 +105,7 @@ def test_an_emptied_file_copies_nothing_of_the_frozen_version(folder, monkeypatc
 def test_a_frozen_version_without_a_name_can_still_be_read_and_written(folder):
     file = make(folder)
     file.write(b"content", 0)
+    file.sync()
     file.freeze().path.unlink()
     assert file.read(0, 100) == b"content"
     file.write(b"C", 0)
@@ -167,15 +168,6 @@ def test_a_closed_file_leaves_nothing(folder):
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("size", [0, 5, 3 << 20])
-def test_the_first_bytes_of_a_file_are_copied(tmp_path, size):
-    data = os.urandom(3 << 20)
-    (tmp_path / "a").write_bytes(data)
-    with (tmp_path / "a").open("rb") as source, (tmp_path / "b").open("wb") as target:
-        copy_file(source.fileno(), target.fileno(), size)
-    assert (tmp_path / "b").read_bytes() == data[:size]
-
-
 OPERATIONS = ("read", "write", "append", "truncate", "fill", "freeze", "reopen")
 
 
@@ -199,7 +191,7 @@ def operate(file: StagedFile, model: Path, random: random.Random, recorded: list
         file.fill()
     if name == "freeze":
         frozen = file.freeze()
-        assert frozen.path.read_bytes() == model.read_bytes()
+        assert frozen.read_bytes() == model.read_bytes()
     if name == "reopen":
         synced = file.sync()
         recorded += synced.ranges
@@ -223,7 +215,9 @@ def check_random_operations(folder: Path, model: Path, seed: int, count: int) ->
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_random_operations_are_equal_to_a_local_file(folder, tmp_path, seed):
+def test_random_operations_are_equal_to_a_local_file(folder, tmp_path, seed, monkeypatch):
+    if seed % 2:  # files begin in memory, and grow out of it
+        monkeypatch.setattr(staged_content, "SMALL", 8_000)
     check_random_operations(folder, tmp_path / "file", seed, 400)
 
 

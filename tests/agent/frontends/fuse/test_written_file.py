@@ -32,13 +32,22 @@ class FakeStore:
         self.patches = True
         self.patched: list[list[Range]] = []
 
+    def sync(self) -> None:
+        return None
+
     def write_object(
-        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+        self,
+        place: Place,
+        file: FrozenFile,
+        attributes: ObjectAttributes,
+        replaces: str,
+        *,
+        syncs_later: bool,
     ) -> Written:
         self.meanwhile()
         if self.error is not None:
             raise self.error
-        self.stored.append(file.path.read_bytes())
+        self.stored.append(file.read_bytes())
         return Written(place.key, f'"{len(self.stored)}"')
 
     def may_patch(self, place: Place, tags: Mapping[str, str]) -> bool:

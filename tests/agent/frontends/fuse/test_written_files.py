@@ -239,7 +239,7 @@ def test_a_store_without_room_is_no_space_left_at_the_flush_and_it_is_tried_agai
     file = files.create(place(key))
     files.write(file, b"data", 0)
 
-    async def refuse(*_: object) -> None:
+    async def refuse(*_: object, **__: object) -> None:
         raise S3Error("SlowDown", "The write queue of s3d is full.")
 
     with monkeypatch.context() as patched:

@@ -11,6 +11,7 @@ import itertools
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from s3d.agent.frontends.fuse.fs_ops import Attributes, DirectoryEntry, FsOps
 from s3d.agent.frontends.fuse.kernel.name_calls import Handler
@@ -140,7 +141,8 @@ class DirectoryCalls:
         return b""
 
     def _fsync(self, request: KernelRequest) -> bytes:
-        """What changes names is durable when it returns."""
+        with suppress(FileNotFoundError):  # it was removed, and that is durable already
+            self._operations.sync_directory(self._nodes.path(request.node))
         return b""
 
 

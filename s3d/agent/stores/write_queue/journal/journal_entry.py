@@ -6,6 +6,7 @@ in the writer thread and decide by the rows that the commit meets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -45,6 +46,9 @@ from s3d.shared.config.priorities import Priorities
 MOUNT_DELAY = 1.0
 """Seconds before a file of the mount is pushed: programs remove, rename or describe many of them
 just after they have closed them."""
+_MOUNT_TICK = 1.0
+"""Seconds of writes of the mount that are pushed together: a program that unpacks an archive closes
+one file after the other, and pushes that share commits cost half the CPU."""
 
 
 class Change(Protocol):
@@ -92,6 +96,11 @@ class MovedWrite(NamedTuple):
             row = journal_rows.find(reader, each.seq)
             if row is not None and row.base.accepted > self.accepted:
                 raise S3Error("OperationAborted", "A newer write of the key waits there.")
+
+
+def push_time_of_mount(now: float) -> float:
+    """When a write of the mount that is accepted now is pushed first. Unix seconds."""
+    return math.ceil((now + MOUNT_DELAY) / _MOUNT_TICK) * _MOUNT_TICK
 
 
 class WriteRecorder:
@@ -194,7 +203,7 @@ class WriteRecorder:
         tags = stored.record.description.tags if stored is not None else {}
         write.priority = self.priorities.of_object(change.bucket, change.key, tags)
         if replaces is not None:
-            write.retry_at = now + MOUNT_DELAY
+            write.retry_at = push_time_of_mount(now)
         write.source = "" if source is None or source.key == change.key else source.key
         origin = Origin.of(change.context)
         entered = insert(

@@ -176,6 +176,9 @@ class MemoryFs:
     def fsync(self, handle: int) -> None:
         self.calls["fsync"] += 1
 
+    def sync_directory(self, path: str) -> None:
+        self.calls["sync_directory"] += 1
+
     def release(self, handle: int) -> None:
         self.calls["release"] += 1
         del self.open_files[handle]

@@ -36,3 +36,10 @@ def test_rewinddir_begins_again(folder):
     (folder / "d").touch()
     assert sorted(os.listdir(descriptor)) == ["a", "b", "c", "d"]
     os.close(descriptor)
+
+
+def test_fsync_of_a_folder_waits_for_the_names_in_it(folder, files):
+    descriptor = os.open(folder, os.O_DIRECTORY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+    assert files.calls["sync_directory"] == 1

@@ -5,7 +5,7 @@ import pytest
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Layout, ObjectRecord, Stored
 from s3d.agent.stores.write_queue.journal import journal_rows
-from s3d.agent.stores.write_queue.journal.journal_entry import insert
+from s3d.agent.stores.write_queue.journal.journal_entry import insert, push_time_of_mount
 from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
     PendingState,
@@ -88,3 +88,9 @@ async def test_other_tags_do_not_release_what_is_held(index):
     await index.write(lambda tx: journal_rows.set_state(tx, held.seq, PendingState.HELD, None))
     assert (await enter(index, TAGS)).state is PendingState.HELD
     assert (await enter(index, PUT)).state is PendingState.WAITING
+
+
+def test_files_of_a_mount_that_are_closed_one_by_one_are_pushed_together():
+    times = [push_time_of_mount(1_000.0 + step / 100) for step in range(1, 301)]
+    assert sorted(set(times)) == [1_002.0, 1_003.0, 1_004.0]
+    assert all(1.0 <= at - (1_000.0 + step / 100) < 2.0 for step, at in enumerate(times, 1))
