@@ -180,6 +180,10 @@ class Transfer(msgspec.Struct, frozen=True):
     """Of files_done: those that a sync has deleted at its target."""
     files_skipped: int = 0
     """Of an upload with links=note: links and devices, which are no files."""
+    files_existing: int = 0
+    """Of files_done: those that were not moved, because the target has them (existing=skip)."""
+    size_existing: int = 0
+    """Of done: the bytes of these."""
     counting: bool = False
     """It runs, and size and files still grow, because not all objects were found yet."""
     pending: Totals | None = None
