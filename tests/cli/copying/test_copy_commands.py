@@ -75,6 +75,8 @@ def test_detached_it_says_what_to_look_at(s3d, bucket, store):
     ("words", "why"),
     [
         (["a", "b"], "neither a nor b is in S3"),
+        (["s3:b/k", "b"], "begins with s3://: s3://b/k"),
+        (["s3:/b/k", "b"], "begins with s3://: s3://b/k"),
         (["s3://", "b"], "names no bucket"),
         (["s3://bucket/p/", "d"], "add -r"),
         (["s3://bucket", "d"], "add -r"),
