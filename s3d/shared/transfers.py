@@ -256,6 +256,12 @@ class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of an upload, download or copy: only transfer what is different."""
 
 
+class DeletionResult(msgspec.Struct, frozen=True):
+    """POST /v1/buckets/{bucket}/objects:delete: what was not deleted, by its place in the list."""
+
+    failures: dict[int, TransferError]
+
+
 class TransferList(msgspec.Struct, frozen=True):
     """GET /v1/transfers: one page, the oldest first; the last page has an empty cursor."""
 
