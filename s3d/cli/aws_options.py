@@ -34,6 +34,7 @@ AWS_OPTIONS = (
     AwsOption("checksum-mode", COPIES, "every download is verified"),
     AwsOption("ignore-glacier-warnings", COPIES, "an archived object fails by itself", 0),
     AwsOption("force-glacier-transfer", COPIES, "every object is tried", 0),
+    AwsOption("case-conflict", COPIES, "a name that the folder cannot hold fails by itself"),
     AwsOption("validate-same-s3-paths", ("mv",), "a move onto itself is always refused", 0),
     AwsOption("request-payer", ("ls", "rm", *COPIES),
               "s3d never offers to pay for requests", is_refused=True),
@@ -41,6 +42,8 @@ AWS_OPTIONS = (
               "region; s3d migrate copies from another one", is_refused=True),
     AwsOption("checksum-algorithm", COPIES, "s3d chooses the checksum; for another one use "
               "aws s3 with the agent as its endpoint: eval \"$(s3d env)\"", is_refused=True),
+    AwsOption("copy-props", COPIES, "a copy has the metadata and tags of its source; "
+              "--metadata-directive and --tag give it others", is_refused=True),
     AwsOption("grants", COPIES, "use --acl", is_refused=True),
     AwsOption("website-redirect", COPIES, "use aws s3api put-object "
               "--website-redirect-location with the agent as its endpoint", is_refused=True),

@@ -40,7 +40,7 @@ def cache_command(ctx: click.Context, /, *, as_json: bool) -> None:
         ctx.invoke(stat_command, as_json=as_json)
 
 
-@cache_command.command("stat")
+@cache_command.command("stat", short_help="Show what the cache has, and its statistics.")
 @json_option
 @socket_option
 @pass_session
@@ -67,7 +67,7 @@ def ls_command(session: Session, /, target: Target | None, *, as_json: bool) -> 
             click.echo(_row(entry))
 
 
-@cache_command.command("evict")
+@cache_command.command("evict", short_help="Evict one key, or all objects of a prefix.")
 @target_argument(Names.PREFIX, many=True)
 @socket_option
 @pass_session

@@ -41,7 +41,7 @@ def config_command() -> None:
     """
 
 
-@config_command.command("init")
+@config_command.command("init", short_help="Write a configuration file with every setting.")
 @pass_session
 def init_command(session: Session, /) -> None:
     """Write a configuration file that explains every setting, and changes none.

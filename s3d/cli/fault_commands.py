@@ -25,7 +25,7 @@ def fault_command() -> None:
     """
 
 
-@fault_command.command("add")
+@fault_command.command("add", short_help="Let requests fail.")
 @click.option("--operation", metavar="NAME", default="", help="Such as PutObject; unset: all.")
 @click.option("--bucket", "place", metavar="BUCKET[/PREFIX]", default="", help="Unset: all.")
 @click.option("--rate", type=float, default=1.0, show_default=True, help="Share that fails.")

@@ -113,7 +113,7 @@ def test_command(
     return 0 if decision.verdict is Verdict.INCLUDE else 1
 
 
-@filter_command.command("preview")
+@filter_command.command("preview", short_help="List the objects that a filter includes.")
 @_expression
 @target_argument(Names.PREFIX)
 @click.option(

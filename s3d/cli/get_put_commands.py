@@ -23,7 +23,7 @@ from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.tag_commands import pairs
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
-from s3d.shared.errors import S3dError, UnavailableError, UsageError
+from s3d.shared.errors import UnavailableError, UsageError
 from s3d.shared.text import safe, size
 
 STDIO = "-"
@@ -51,16 +51,18 @@ def get_command(
     """Write the data of an object to stdout or FILE, and its metadata and tags to stderr.
 
     FILE appears only when it is complete. If FILE is a folder, the file in it is named after the
-    key. - means stdout.
+    key; a missing folder is written with / at the end, and is made. - means stdout.
 
     \b
     Examples:
       s3d get photos/cat.jpg cat.jpg
       s3d get logs/today.gz | zcat
     """
-    path = None if file in (None, STDIO) else _file_for(Path(file), target)
+    path = None if file in (None, STDIO) else _file_for(file, target)
     info, source = session.objects().get(*target, version=version)
     progress = Progress(str(target), info.size)
+    if path is not None and file is not None and file.endswith(os.sep):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with source:
         first = source.read(BLOCK)
         if path is None and file is None and sys.stdout.isatty() and _is_binary(first or b""):
@@ -91,9 +93,10 @@ def _with_tags(client: ObjectClient, info: ObjectInfo) -> ObjectInfo:
     return msgspec.structs.replace(info, tags=tags)
 
 
-def _file_for(path: Path, target: Target) -> Path:
+def _file_for(file: str, target: Target) -> Path:
     """The file to write; in a folder, it is named by the last part of the key."""
-    if not path.is_dir():
+    path = Path(file)
+    if not path.is_dir() and not file.endswith(os.sep):
         return path
     name = target.key.rpartition("/")[2]
     if name in ("", ".", ".."):
@@ -286,7 +289,7 @@ def _source(path: Path | None) -> Iterator[IO[bytes]]:
         return
     if path.is_dir():
         hint = f"for a folder: s3d cp -r {path} s3://BUCKET/"
-        raise S3dError("not a file", f"{path} is a folder", hint)
+        raise UsageError("bad usage", f"{path} is a folder", hint)
     with path.open("rb") as file:
         yield file
 

@@ -126,7 +126,7 @@ def rotate_command(
     _show_new(_keys(session).rotate(name, request), as_json=as_json)
 
 
-@key_command.command("revoke")
+@key_command.command("revoke", short_help="End a key and its temporary credentials at once.")
 @click.argument("name", shell_complete=complete_access_key)
 @json_option
 @socket_option

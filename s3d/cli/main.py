@@ -138,7 +138,8 @@ class LazyGroup(click.Group):
     no_args_is_help=False,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start the agent with: s3d run. You can write BUCKET/KEY as s3://BUCKET/KEY.",
+    epilog="Start the agent with: s3d start; or in the foreground: s3d run. "
+    "You can write BUCKET/KEY as s3://BUCKET/KEY.",
 )
 @click.version_option(__version__, prog_name="s3d", message="%(prog)s %(version)s")
 @socket_option

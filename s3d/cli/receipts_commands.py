@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from s3d.cli.output import json_line, report
+from s3d.cli.output import json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.errors import S3dError
@@ -47,6 +47,7 @@ def ls_command(session: Session, /, target: Target | None, *, as_json: bool) -> 
 
     places = session.load()[1]
     bucket, prefix = (target.bucket, target.key) if target is not None else ("", "")
+    receipt = None
     for signed in receipts_of(places, bucket, prefix):
         receipt = signed.receipt()
         if as_json:
@@ -56,9 +57,13 @@ def ls_command(session: Session, /, target: Target | None, *, as_json: bool) -> 
             f"{moment(receipt.verified)}  {size(receipt.size):>10}  {receipt.algorithm:9} "
             f"{safe(f'{receipt.bucket}/{receipt.key}')}"
         )
+    if receipt is None:
+        note_empty((), "no receipts", as_json=as_json)
 
 
-@receipts_command.command("export")
+@receipts_command.command(
+    "export", short_help="Write all receipts to a file, with their signatures."
+)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @pass_session
 def export_command(session: Session, /, file: Path) -> None:
@@ -79,7 +84,7 @@ def export_command(session: Session, /, file: Path) -> None:
         report(f"wrote {count(number, 'receipt')} to {file}")
 
 
-@receipts_command.command("key")
+@receipts_command.command("key", short_help="Print the public key of this device.")
 @pass_session
 def key_command(session: Session, /) -> None:
     """Print the public key of this device, with which others verify its receipts.
@@ -93,7 +98,7 @@ def key_command(session: Session, /) -> None:
     click.echo(public_key(session.load()[1]).pem, nl=False)
 
 
-@receipts_command.command("verify")
+@receipts_command.command("verify", short_help="Verify signatures, and that none is missing.")
 @click.argument(
     "file", type=click.Path(path_type=Path, dir_okay=False, exists=True), required=False
 )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import NamedTuple
 
 import click
 
 from s3d.cli.aws_options import aws_options
+from s3d.cli.client.control_client import ERRORS
 from s3d.cli.client.object_client import ObjectClient
+from s3d.cli.copying.transfer_progress import SHOWN_FAILURES, failure_text
 from s3d.cli.key_selection import (
     ALL,
     Conditions,
@@ -25,7 +29,12 @@ from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import S3dError, UnavailableError, UsageError
 from s3d.shared.key_patterns import PathRule
-from s3d.shared.text import count, size
+from s3d.shared.text import count, safe, size
+from s3d.shared.transfers import TransferError
+
+BATCH = 500
+"""Objects that are deleted with one request. A remote without such requests gets one for each,
+which must end before the client loses patience."""
 
 
 class Deletion(NamedTuple):
@@ -150,18 +159,40 @@ def delete_selected(
         return total
     if not plan.yes and not confirmed(f"delete {what}?"):
         raise S3dError("nothing deleted", what)
-    progress = Progress(f"deleting from {target}", space)
-    try:
-        for item in selected(client, selection, conditions, versions=plan.versions):
-            client.delete(item.bucket, item.key, _version(item, plan))
-            progress.add(item.size)
-            if plan.as_json:
-                _report(item.bucket, item.key, _version(item, plan), plan)
-    finally:
-        progress.close()
+    items = selected(client, selection, conditions, versions=plan.versions)
+    _delete_all(client, target, items, Progress(f"deleting from {target}", space), plan)
     if not plan.as_json and not plan.quiet:
         report(f"deleted {what}")
     return total
+
+
+def _delete_all(
+    client: ObjectClient, target: Target, items: Iterator[ObjectInfo], progress: Progress,
+    plan: Deletion,
+) -> None:  # fmt: skip
+    """Delete in batches, and go on after failures. Raises S3dError for the first of them."""
+    failed: list[tuple[ObjectInfo, TransferError]] = []
+    try:
+        while batch := [*islice(items, BATCH)]:
+            pairs = [(item.key, _version(item, plan)) for item in batch]
+            failures = client.delete_many(target.bucket, pairs)
+            for number, item in enumerate(batch):
+                if number in failures:
+                    failed.append((item, failures[number]))
+                    continue
+                progress.add(item.size)
+                if plan.as_json:
+                    _report(item.bucket, item.key, _version(item, plan), plan)
+    finally:
+        progress.close()
+    if not failed:
+        return
+    for item, error in failed[1:SHOWN_FAILURES]:
+        click.echo(f"  {safe(f'{item.bucket}/{item.key}: {failure_text(error)}')}", err=True)
+    (item, error), kind = failed[0], ERRORS.get(failed[0][1].code, S3dError)
+    what = count(len(failed), "version" if plan.versions else "object")
+    raise kind(f"{what} of {target} {'was' if len(failed) == 1 else 'were'} not deleted",
+               f"{item.bucket}/{item.key}: {failure_text(error)}")  # fmt: skip
 
 
 def _version(item: ObjectInfo, plan: Deletion) -> str:

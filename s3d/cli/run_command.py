@@ -26,7 +26,7 @@ READY = """\
 s3d {version} serves S3 on {endpoint}
 {store}
 
-In another terminal:
+{next}:
 {socket}  eval "$(s3d env)"
   aws s3 mb s3://demo
 """
@@ -124,7 +124,7 @@ def run_agent(
         home = other_home(session.flags)
         if status.socket != str(places.socket):
             home["S3D_SOCKET"] = status.socket
-        _announce(home, status)
+        _announce(home, status, "To use it" if detached else "In another terminal")
         if detached is not None:
             logs.end_stream()
             detached()
@@ -147,13 +147,15 @@ def other_home(flags: Mapping[str, str]) -> dict[str, str]:
     return {name: os.path.abspath(os.path.expanduser(path)) for name, path in paths.items()}
 
 
-def _announce(home: Mapping[str, str], status: AgentStatus) -> None:
-    """Print that the agent is ready. home: the variables with which other commands find it."""
+def _announce(home: Mapping[str, str], status: AgentStatus, next: str) -> None:
+    """Print that the agent is ready. home: the variables with which other commands find it.
+    next: the line before the commands that come next."""
     lead = "".join(f"  export {name}={quote(value)}\n" for name, value in home.items())
     ready = READY.format(
         version=status.version,
         endpoint=status.endpoint,
         store="\n".join(_store(status)),
+        next=next,
         socket=lead,
     )
     click.echo(ready)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import click
 
+from s3d.cli.client.control_client import path_of
 from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import Scalar
-from s3d.shared.diagnostics import ObjectEvent
+from s3d.shared.diagnostics import ObjectEvent, ObjectLife
 from s3d.shared.errors import NotFoundError, NotRunningError
 from s3d.shared.text import moment, safe, size
 
@@ -35,7 +38,8 @@ def trace_command(session: Session, /, target: Target, *, as_json: bool) -> None
       s3d trace photos/2026/a.jpg --json
     """
     try:
-        events = session.objects().trace(target.bucket, target.key).events
+        path = path_of(f"/v1/buckets/{quote(target.bucket, '')}/object:trace", key=target.key)
+        events = session.client().request("GET", path, ObjectLife).events
     except NotRunningError as error:
         events = _events_at_rest(session, target, error)
     if not events:

@@ -67,7 +67,7 @@ def show_command(session: Session, /, id: str, *, as_json: bool) -> None:
         ("state", transfer.state),
         ("moved", f"{size(transfer.done)} of {size(transfer.size)}"),
         ("objects", f"{transfer.files_done:,} of {transfer.files:,} done, "
-                    f"{transfer.files_failed:,} failed"),
+                    f"{transfer.files_failed:,} failed" + _left(transfer)),
         ("started", moment(transfer.accepted)),
     ]  # fmt: skip
     failures = list(transfer.failures)
@@ -132,9 +132,13 @@ def _each(ids: tuple[str, ...], act: Callable[[str], Transfer], done: str) -> in
     return for_each(ids, one)
 
 
+def _left(transfer: Transfer) -> str:
+    return f", {transfer.files_existing:,} skipped" if transfer.files_existing else ""
+
+
 def _row(transfer: Transfer) -> str:
     line = f"{transfer.id:>6}  {transfer.state:9}  {size(transfer.done):>9}  {named(transfer)}"
     if transfer.state == "running":
-        line += f"  {progress([transfer])}"
+        return f"{line}  {safe(progress([transfer]))}"
     error = transfer.error
     return line if error is None else line + f"  ({safe(failure_text(error))})"

@@ -39,7 +39,7 @@ def watch_command(session: Session, /, target: Target | None, *, as_json: bool) 
             json_line(event)
         else:
             click.echo(line(event))
-    raise NotRunningError("the agent has stopped", remedy="start it with: s3d run")
+    raise NotRunningError("the agent has stopped", remedy="start it with: s3d start")
 
 
 def concerns(event: Event, target: Target | None) -> bool:

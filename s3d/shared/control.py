@@ -256,6 +256,12 @@ class TagChanges(Struct, frozen=True, forbid_unknown_fields=True):
     unset: list[str] = []
 
 
+class Deletions(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/buckets/{bucket}/objects:delete: key and version id ("": the object) of each."""
+
+    objects: list[tuple[str, str]]
+
+
 class Versioning(Struct, frozen=True, forbid_unknown_fields=True):
     """PUT /v1/buckets/{bucket}/versioning."""
 

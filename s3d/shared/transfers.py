@@ -180,6 +180,10 @@ class Transfer(msgspec.Struct, frozen=True):
     """Of files_done: those that a sync has deleted at its target."""
     files_skipped: int = 0
     """Of an upload with links=note: links and devices, which are no files."""
+    files_existing: int = 0
+    """Of files_done: those that were not moved, because the target has them (existing=skip)."""
+    size_existing: int = 0
+    """Of done: the bytes of these."""
     counting: bool = False
     """It runs, and size and files still grow, because not all objects were found yet."""
     pending: Totals | None = None
@@ -250,6 +254,12 @@ class TransferRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices, and count them in files_skipped and notes."""
     sync: SyncRules | None = None
     """Of an upload, download or copy: only transfer what is different."""
+
+
+class DeletionResult(msgspec.Struct, frozen=True):
+    """POST /v1/buckets/{bucket}/objects:delete: what was not deleted, by its place in the list."""
+
+    failures: dict[int, TransferError]
 
 
 class TransferList(msgspec.Struct, frozen=True):

@@ -11,6 +11,10 @@ from s3d.shared.errors import UsageError
 
 COMMANDS = ("ls", "cp", "mv", "sync", "rm", "mb", "rb", "presign")
 
+OF_VERSION_2 = {"copy-props", "case-conflict"}
+"""Options that version 1 of the AWS CLI, which is installed here, does not have:
+https://awscli.amazonaws.com/v2/documentation/api/latest/reference/s3/cp.html"""
+
 
 @pytest.fixture(scope="module")
 def options_of_aws():
@@ -37,7 +41,8 @@ def test_every_option_of_aws_is_taken_or_refused_with_a_reason(options_of_aws):
 
 
 def test_the_table_names_options_of_aws_alone(options_of_aws):
-    assert {(name, each.name) for each in AWS_OPTIONS for name in each.commands} <= options_of_aws
+    ours = {(name, each.name) for each in AWS_OPTIONS for name in each.commands}
+    assert {row for row in ours if row[1] not in OF_VERSION_2} <= options_of_aws
 
 
 def test_a_refusal_names_what_to_use():

@@ -27,6 +27,7 @@ def test_start_stop_and_restart(background):
     started = s3d("start", "--bucket", "photos")
     assert (started.code, started.err) == (0, "")
     assert started.out.startswith("s3d ")
+    assert "\nTo use it:\n  eval" in started.out, "it is this terminal"
     first = pid_of(s3d)
     assert os.getsid(first) == first, "it is not in the session of this terminal"
     assert s3d("ls").out.endswith("photos/\n")

@@ -17,6 +17,20 @@ def test_put_and_get_a_file(s3d):
     assert (s3d.home / "out.bin").read_bytes() == data
 
 
+def test_a_folder_that_is_missing_is_made_where_it_is_written_as_one(s3d, store):
+    target = store("p/k.txt", b"data")
+    assert s3d("get", "-q", target, "made/inner/").code == 0
+    assert (s3d.home / "made/inner/k.txt").read_text() == "data"
+    assert s3d("get", "-q", f"{target}.none", "third/").code == 3
+    assert not (s3d.home / "third").exists()
+
+
+def test_a_folder_is_not_put(s3d, bucket):
+    (s3d.home / "some").mkdir()
+    done = s3d("put", f"{bucket}/k", "some")
+    assert (done.code, "some is a folder" in done.err, "cp -r some" in done.err) == (2, True, True)
+
+
 def test_data_goes_to_stdout_and_the_rest_to_stderr(s3d, store):
     target = store(
         "k.txt",
@@ -158,7 +172,7 @@ def test_what_is_binary(data, binary):
     ("arguments", "code"),
     [
         (["put", "b/k", "no-such-file"], 3),
-        (["put", "b/k", "."], 1),
+        (["put", "b/k", "."], 2),
         (["put", "b/k", "--tag", "x"], 2),
         (["put", "b/k", "--metadata", "a=é"], 2),
         (["put", "b/k", "--metadata", "a b=1"], 2),

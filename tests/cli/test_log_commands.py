@@ -118,7 +118,7 @@ def test_a_connection_that_a_dying_agent_closes_means_that_no_agent_runs(killed)
 def test_without_any_log_the_agent_is_missed(alone):
     result = alone("logs")
     assert result.code == 5
-    assert "s3d run" in result.err
+    assert "s3d start" in result.err
     assert alone("logs", "--file").code == 3
 
 

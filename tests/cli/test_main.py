@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import click
 import pytest
 
 from s3d import __version__
@@ -118,6 +119,14 @@ def test_each_command_has_a_help_with_an_example(name):
     text = command.get_help(click.Context(command, info_name=name, parent=click.Context(cli)))
     assert "Example" in text
     assert f"s3d {name}" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_summaries_of_a_group_are_whole_sentences(name):
+    command = cli.get_command(None, name)
+    if isinstance(command, click.Group):
+        listed = command.get_help(click.Context(command, info_name=name)).partition("Commands:")[2]
+        assert "..." not in listed
 
 
 @pytest.mark.parametrize("option", ["--profile", "--region", "--endpoint-url"])

@@ -60,6 +60,19 @@ def test_odd_keys_are_keys(s3d, bucket, store, key):
     assert s3d("ls", "-r", bucket).out == ""
 
 
+def test_what_cannot_be_deleted_is_named_and_the_rest_goes(s3d, serving):
+    s3 = serving.s3()
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    for key in ("p/a", "p/held", "p/kept", "p/z"):
+        hold = {"ObjectLockLegalHoldStatus": "ON"} if key in ("p/held", "p/kept") else {}
+        s3.put_object(Bucket="locked", Key=key, Body=b"x", **hold)
+    done = s3d("rm", "-r", "-y", "locked/p", "--all-versions")
+    assert (done.code, done.out) == (4, "")
+    assert "2 versions of locked/p were not deleted: locked/p/held: AccessDenied" in done.err
+    assert "  locked/p/kept: AccessDenied" in done.err
+    assert keys(s3d, "locked") == ["p/held", "p/kept"]
+
+
 def test_a_folder_is_not_its_neighbours(s3d, bucket, store):
     for key in ("photos/2025/a", "photos/2025-backup/b", "photos/2025.txt"):
         store(key)

@@ -89,7 +89,7 @@ def test_what_is_not_there_is_3(s3d, bucket):
 def test_no_agent_is_5_with_the_way_out(alone):
     result = alone("status")
     assert result.code == 5
-    assert result.err.splitlines()[1] == "  hint: start it with: s3d run"
+    assert result.err.splitlines()[1] == "  hint: start it with: s3d start"
 
 
 def test_stat_is_the_status_of_objects(s3d, store):

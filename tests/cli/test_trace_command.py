@@ -63,7 +63,7 @@ def test_without_an_agent_and_a_history_the_command_says_how_to_start_one(s3d, t
     result = s3d("trace", "bucket/key", S3D_LOCAL_DIR=str(tmp_path))
     assert result.code != 0
     assert "the agent is not running" in result.err
-    assert "s3d run" in result.err
+    assert "s3d start" in result.err
 
 
 def test_without_an_agent_the_lines_are_those_of_the_remote_used_last(s3d, tmp_path):

@@ -43,7 +43,7 @@ def test_a_verb_that_does_not_fit_is_told(s3d, bucket, store):
         assert done.code != 0
         assert f"cannot {verb}" in done.err
     done = s3d("transfers", "cancel", "t99999")
-    assert (done.code, "no such transfer" in done.err) == (3, True)
+    assert (done.code, "no such transfer: " in done.err) == (3, True)
 
 
 def test_an_unknown_id_and_an_empty_list_are_explained(s3d):

@@ -45,6 +45,16 @@ class JobFailure(NamedTuple):
 R = TypeVar("R")
 
 
+class Existing(NamedTuple):
+    """Objects that are done, because the target has them, and were not moved."""
+
+    items: int = 0
+    size: int = 0
+
+
+NONE_EXIST = Existing()
+
+
 @dataclass(slots=True)
 class Progress:
     """How far one attempt of a job is. Sizes are bytes."""
@@ -58,6 +68,7 @@ class Progress:
     items_skipped: int = 0
     items_deleted: int = 0
     """Of items_done: those that were deleted at the target, because the source lacks them."""
+    existing: Existing = NONE_EXIST
     items_ahead: int = 0
     """Objects that were counted ahead of the work; 0: none were."""
     size_ahead: int = 0
@@ -77,6 +88,8 @@ class ItemProgress:
         self._progress, self._steady = progress, steady
         self.size = 0
         """Bytes that were moved."""
+        self.is_existing = False
+        """The target has the object, and it was not moved."""
 
     def add(self, size: int) -> None:
         """Count bytes that were moved just now."""
@@ -89,9 +102,25 @@ class ItemProgress:
         self._progress.size_done += size - self.size
         self.size = size
 
+    def leave(self, size: int) -> None:
+        """Count the object in full, as one that the target has and that was not moved."""
+        self.complete(size)
+        self.is_existing = True
+
     def undo(self) -> None:
         """Count nothing for an object that failed: the next attempt moves it from the beginning."""
         self.complete(0)
+        self.is_existing = False
+
+    def end(self) -> int:
+        """Count the object as done. Returns the bytes that were moved for it."""
+        progress = self._progress
+        progress.items_done += 1
+        if not self.is_existing:
+            return self.size
+        items, size = progress.existing
+        progress.existing = Existing(items + 1, size + self.size)
+        return 0
 
 
 @dataclass(eq=False, slots=True)

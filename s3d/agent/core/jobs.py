@@ -290,8 +290,7 @@ class JobEngine(Generic[R]):
         moved = ItemProgress(job.progress)
         try:
             await self.retry_temporary(lambda: perform(item, moved))
-            job.progress.items_done += 1
-            self._metrics.moved(moved.size)
+            self._metrics.moved(moved.end())
         except self._policy.expected as error:
             moved.undo()
             if self._policy.interrupts(error):

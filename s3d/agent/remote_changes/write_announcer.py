@@ -8,7 +8,9 @@ resume(), before the writes of this one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+from s3d.agent.core.context import report_write
 from s3d.agent.core.path_names import is_reserved
 from s3d.agent.remote_changes.marker_exchange import MarkerExchange
 from s3d.agent.remote_changes.marker_object import Place
@@ -48,7 +50,11 @@ class WriteAnnouncer:
             self._unannounced.begin(writes)
 
     def end(self, keys: Keys, *, may_have_changed: bool) -> None:
-        """Note that these writes have ended. may_have_changed: they may be at the remote."""
+        """Note that these writes have ended, together with the others of their group.
+        may_have_changed: they may be at the remote."""
+        report_write(partial(self._ended, keys, may_have_changed))
+
+    def _ended(self, keys: Keys, may_have_changed: bool) -> None:
         writes = self._writes_of(keys)
         if may_have_changed:
             self._announce(writes)

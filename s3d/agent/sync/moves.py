@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple
 
+from s3d.agent.core.context import write_group
 from s3d.agent.sync.baseline import Intent
 from s3d.agent.sync.decide import Action, Step
 from s3d.agent.sync.execute import Executor
@@ -165,17 +166,18 @@ async def _copy(executor: Executor, move: Move) -> StepResult:
     )  # a copy that has arrived is as good as an upload
     executor.baseline.intend(new.path, intent)
     await executor.baseline.flush()
-    try:
-        remote = await executor.remote_tree.copy(gone.path, base.etag, base.size, new.path)
-    except ConcurrentChange:
-        await recover(executor, new.path)
-        raise
-    agreed = base._replace(
-        path=new.path, signature=local.signature, mode=local.mode,
-        etag=remote.etag, size=remote.size,
-    )  # fmt: skip
-    executor.baseline.agree(agreed)
-    await executor.remote_tree.delete(gone.path, base.etag)
+    with write_group():
+        try:
+            remote = await executor.remote_tree.copy(gone.path, base.etag, base.size, new.path)
+        except ConcurrentChange:
+            await recover(executor, new.path)
+            raise
+        agreed = base._replace(
+            path=new.path, signature=local.signature, mode=local.mode,
+            etag=remote.etag, size=remote.size,
+        )  # fmt: skip
+        executor.baseline.agree(agreed)
+        await executor.remote_tree.delete(gone.path, base.etag)
     executor.baseline.drop(gone.path)
     executor.note("renamed in the bucket", new.path, f"was {base.path}")
     return StepResult(new.path, Action.MOVE, f"was {gone.path}")

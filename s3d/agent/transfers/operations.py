@@ -69,9 +69,11 @@ class Operations:
         _, key = target_of(request, item.key)
         if len(key.encode()) > 1024:
             raise NotTransferable("the key would have more than 1,024 bytes")
-        if not await self._is_uploaded(job, item, key):
+        if await self._is_uploaded(job, item, key):
+            _leave(job, item, moved)
+        else:
             await self._send_unchanged(job, item, key, moved)
-        elif request.delete_source and request.existing == "skip":
+        if moved.is_existing and request.delete_source:
             raise NotTransferable(f"{key} exists: the file is not deleted")
         moved.complete(item.size)
         if request.delete_source and not await asyncio.to_thread(remove_unchanged, item):
@@ -146,8 +148,8 @@ class Operations:
         """Have the object as a file. Returns its ETag."""
         request = job.request
         if self._is_kept(job, tree, path, item):
-            moved.complete(item.size)
-            if request.delete_source and request.existing == "skip":
+            _leave(job, item, moved)
+            if moved.is_existing and request.delete_source:
                 raise NotTransferable(f"{path} exists: the object is not deleted")
             return item.etag
         mode = 0o666 & ~self._umask
@@ -175,7 +177,7 @@ class Operations:
             if there is not None and (
                 job.request.existing == "skip" or _same(item, there.size, there.etag)
             ):
-                moved.complete(item.size)
+                _leave(job, item, moved)
                 return
         with _skip_existing(job, item, moved):
             attributes = await copied_attributes(self._objects, job.request, item)
@@ -228,6 +230,15 @@ def _skip_existing(job: TransferJob, item: Item, moved: ItemProgress) -> Iterato
     except S3Error as error:
         if job.request.existing != "skip" or error.code != "PreconditionFailed":
             raise
+        moved.leave(item.size)
+
+
+def _leave(job: TransferJob, item: Item, moved: ItemProgress) -> None:
+    """Count an object that is at the target already: an earlier attempt has moved it, or it is not
+    to be replaced."""
+    if job.request.existing == "skip":
+        moved.leave(item.size)
+    else:
         moved.complete(item.size)
 
 

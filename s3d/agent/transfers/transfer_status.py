@@ -67,6 +67,8 @@ def transfer_of(
         files_failed=progress.items_failed,
         files_deleted=progress.items_deleted,
         files_skipped=progress.items_skipped,
+        files_existing=progress.existing.items,
+        size_existing=progress.existing.size,
         counting=is_counting,
         rate=rate,
         remaining=left / rate if rate and not is_counting else None,

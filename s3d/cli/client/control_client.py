@@ -261,7 +261,7 @@ def _refusal(answer: Answer, content: bytes) -> S3dError:
 
 def _connection_error(socket: Path, error: OSError) -> S3dError:
     if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
-        return NotRunningError("the agent is not running", str(socket), "start it with: s3d run")
+        return NotRunningError("the agent is not running", str(socket), "start it with: s3d start")
     if isinstance(error, PermissionError):
         return DeniedError("the agent's socket belongs to another user", str(socket))
     if isinstance(error, TimeoutError):

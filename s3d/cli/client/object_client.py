@@ -13,6 +13,7 @@ from s3d.shared import control
 from s3d.shared.control import (
     BucketInfo,
     BucketList,
+    Deletions,
     Listing,
     ObjectInfo,
     ObjectStatus,
@@ -22,8 +23,8 @@ from s3d.shared.control import (
     Tags,
     Versioning,
 )
-from s3d.shared.diagnostics import ObjectLife
 from s3d.shared.errors import S3dError
+from s3d.shared.transfers import DeletionResult, TransferError
 
 
 class ObjectClient:
@@ -44,11 +45,6 @@ class ObjectClient:
         """The object with its metadata and tags, and whether the remote has it yet."""
         path = path_of("/v1/status", bucket=bucket, key=key)
         return self._client.request("GET", path, ObjectStatus)
-
-    def trace(self, bucket: str, key: str) -> ObjectLife:
-        """What has happened to the object here, oldest first."""
-        path = path_of(f"{_bucket(bucket)}/object:trace", key=key)
-        return self._client.request("GET", path, ObjectLife)
 
     def buckets(self) -> list[BucketInfo]:
         return self._client.request("GET", "/v1/buckets", BucketList).buckets
@@ -128,6 +124,15 @@ class ObjectClient:
     def delete(self, bucket: str, key: str, version: str = "") -> None:
         """As in S3, deleting an object that does not exist succeeds."""
         self._client.send("DELETE", _object(bucket, key, version)).close()
+
+    def delete_many(
+        self, bucket: str, objects: Sequence[tuple[str, str]]
+    ) -> Mapping[int, TransferError]:
+        """Delete up to 1,000 keys or versions: (key, version id or ""). Returns those that failed,
+        by their place in objects."""
+        path = f"{_bucket(bucket)}/objects:delete"
+        body = Deletions([*objects])
+        return self._client.request("POST", path, DeletionResult, body).failures
 
     def tags(self, bucket: str, key: str = "") -> dict[str, str]:
         """The tags of an object, or of the bucket when key is empty."""

@@ -75,8 +75,9 @@ def shared_options(command: F) -> F:
         click.option("--detach", is_flag=True,
                      help="Do not wait for the end; s3d transfers shows the progress."),
         wait_option,
-        click.option("-q", "--quiet", "--only-show-errors", "--no-progress", "quiet", is_flag=True,
+        click.option("-q", "--quiet", "--only-show-errors", "quiet", is_flag=True,
                      help="Print errors only."),
+        click.option("--no-progress", is_flag=True, help="Print only how it has ended."),
         json_option,
         socket_option,
     ]  # fmt: skip
@@ -163,7 +164,11 @@ def http_date(text: str) -> str:
 
 def carrying(values: dict[str, Any]) -> Carrying:
     """How to carry out the transfers. Takes the options out of values."""
-    output = Output(as_json=values.pop("as_json"), quiet=values.pop("quiet"))
+    output = Output(
+        as_json=values.pop("as_json"),
+        quiet=values.pop("quiet"),
+        with_progress=not values.pop("no_progress"),
+    )
     flags = {name: values.pop(name) for name in ("dry_run", "detach", "wait")}
     if flags["wait"] and flags["detach"]:
         raise UsageError("bad usage", "--wait and --detach exclude each other")
@@ -174,7 +179,7 @@ def carry_out(
     session: Session, requests: Iterable[TransferRequest], how: Carrying
 ) -> tuple[int, list[Transfer]]:
     """Start transfers and wait for them. Returns the exit code, and the transfers."""
-    client = session.transfers()
+    client, requests = session.transfers(), list(requests)
     if how.dry_run:
         return show_plan(session, requests, how.output), []
     started = [each for request in requests for each in client.start(request)]
@@ -192,7 +197,8 @@ def carry_out(
             "the agent continues: s3d transfers shows the progress, s3d transfers cancel ends it"
         )
         raise
-    after_writes(session, wait=how.wait, quiet=how.output.quiet or how.output.as_json)
+    if any(request.kind != "download" or request.delete_source for request in requests):
+        after_writes(session, wait=how.wait, quiet=how.output.quiet or how.output.as_json)
     return code, ended
 
 

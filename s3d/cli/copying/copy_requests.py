@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,9 @@ from s3d.shared.transfers import TransferRequest
 UPLOAD, DOWNLOAD, COPY, MOVE = "upload", "download", "copy", "move"
 MAX_SOURCES = 500
 """Keys or files of one request."""
+
+_LIKE_S3 = re.compile(r"s3:|[^/]+/")
+"""A path that somebody wrote who meant a place in S3: s3:b/k, s3:/b/k or b/k."""
 
 
 class CopyOptions(NamedTuple):
@@ -66,8 +70,8 @@ def check_places(sources: Sequence[Place], to: Place) -> None:
     for source in sources:
         if not source.bucket and not to.bucket:
             meant = to if source.exists() else source  # the hint is about what does not exist
-            is_like_one = "/" in meant.key and not meant.key.startswith("/")
-            example = meant if is_like_one else "BUCKET/KEY"
+            name = meant.key.removeprefix("s3:").lstrip("/") if _LIKE_S3.match(meant.key) else ""
+            example = name or "BUCKET/KEY"
             raise UsageError("bad usage", f"neither {source} nor {to} is in S3",
                              f"a place in S3 begins with {SCHEME}: {SCHEME}{example}")  # fmt: skip
 

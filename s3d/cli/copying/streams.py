@@ -35,21 +35,22 @@ def copy_stream(
         report(f"would copy {source} to {to}")
         return 0
     if to.is_stream:
-        _to_stdout(session, source, options.version)
+        _to_stdout(session, source, options.version, how.output)
         return 0
     _from_stdin(session, to, options, how.output)
     after_writes(session, wait=how.wait, quiet=how.output.quiet or how.output.as_json)
     return 0
 
 
-def _to_stdout(session: Session, source: Place, version: str) -> None:
+def _to_stdout(session: Session, source: Place, version: str, output: Output) -> None:
     info, body = session.objects().get(*source.target, version=version)
     progress = Progress(str(source), info.size)
     with body:
         try:
             while block := body.read(BLOCK):
                 sys.stdout.buffer.write(block)
-                progress.add(len(block))
+                if output.with_progress:
+                    progress.add(len(block))
         finally:
             progress.close()
         sys.stdout.buffer.flush()
@@ -65,7 +66,9 @@ def _from_stdin(session: Session, to: Place, options: CopyOptions, output: Outpu
         headers["If-Match"] = options.if_match
     progress = Progress(str(to))
     try:
-        source = cast(IO[bytes], Counted(sys.stdin.buffer, progress))
+        source = sys.stdin.buffer
+        if output.with_progress:
+            source = cast(IO[bytes], Counted(source, progress))
         info = session.objects().put(*to.target, source, None, headers)
     finally:
         progress.close()

@@ -22,11 +22,24 @@ SHOWN_FAILURES = 20
 """Failures that are listed at the end; s3d transfers show lists up to 1,000."""
 
 
-class Output:
-    """What a command prints of its transfers. quiet: errors only."""
+REMEDIES = {
+    "NoSuchBucket": "list the buckets with: s3d ls",
+    "NoSuchVersion": "list the versions with: s3d versions BUCKET/KEY",
+    "PreconditionFailed": "the object is another one now: s3d stat BUCKET/KEY shows its ETag",
+    "KeyTooLongError": "a key has at most 1,024 bytes of UTF-8",
+}
+"""Code of a failure that another attempt does not mend -> what to do."""
 
-    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+
+class Output:
+    """What a command prints of its transfers. quiet: errors only. with_progress: also while they
+    run, on a terminal."""
+
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, with_progress: bool = True
+    ) -> None:
         self.as_json, self.quiet = as_json, quiet
+        self.with_progress = with_progress and not quiet
 
 
 def wait_for_end(
@@ -50,7 +63,7 @@ def wait_for_end(
                 left.remove(each.id)
             if why := _why_stuck(current.values()):
                 raise _left_to_the_agent(left, why)
-            if left and not output.quiet:
+            if left and output.with_progress:
                 line.show(progress(list(current.values())))
     finally:
         line.close()
@@ -97,10 +110,7 @@ def report_end(transfer: Transfer, output: Output) -> int:
             what = named(transfer)
         elif failed:
             why = f"{count(failed, 'object')} failed" + (f"; {why}" if failed == 1 else "")
-        hint = f"s3d transfers retry {transfer.id} moves the failed objects again"
-        if kind in (NotFoundError, UsageError) and failed <= 1:
-            hint = ""  # another attempt fails, too
-        complain(kind(safe(what), safe(why), hint))
+        complain(kind(safe(what), safe(why), _remedy(transfer, kind)))
         for failure in transfer.failures[:SHOWN_FAILURES] if failed > 1 else ():
             click.echo(f"  {safe(failure_text(failure))}", err=True)
         if failed > SHOWN_FAILURES:
@@ -108,18 +118,33 @@ def report_end(transfer: Transfer, output: Output) -> int:
     return kind.exit_code
 
 
+def _remedy(transfer: Transfer, kind: type[S3dError]) -> str:
+    """What to do about a transfer that has failed, wholly or in part."""
+    code = "" if transfer.error is None else transfer.error.code
+    if transfer.files_failed > 1:
+        code = ""  # the others may have failed for other reasons
+    if code == "NoSuchKey":
+        return f"s3d ls shows which keys there are; to {transfer.kind} all below a prefix, add -r"
+    if code in REMEDIES or (code and kind in (NotFoundError, UsageError)):
+        return REMEDIES.get(code, "")  # another attempt fails, too
+    return f"s3d transfers retry {transfer.id} moves the failed objects again"
+
+
 def _amount(transfer: Transfer) -> str:
-    """What was moved, and what a sync has deleted at its target."""
-    moved = transfer.files_done - transfer.files_deleted
-    text = f"{count(moved, 'object')}, {size(transfer.done)}"
-    if not transfer.files_deleted:
-        return text
-    return f"{text}; {count(transfer.files_deleted, 'object')} deleted at the target"
+    """What was moved, what was left at the target, and what a sync has deleted there."""
+    moved = transfer.files_done - transfer.files_deleted - transfer.files_existing
+    parts = [f"{count(moved, 'object')}, {size(transfer.done - transfer.size_existing)}"]
+    if transfer.files_existing:
+        parts.append(f"{count(transfer.files_existing, 'object')} skipped, which the target has")
+    if transfer.files_deleted:
+        parts.append(f"{count(transfer.files_deleted, 'object')} deleted at the target")
+    return "; ".join(parts)
 
 
 def failure_text(error: TransferError) -> str:
     """Why an object was not moved, with the code if it is one of S3's."""
-    return error.message if error.code in LOCAL_CODES else f"{error.code}: {error.message}"
+    message = error.message.rstrip(".")
+    return message if error.code in LOCAL_CODES else f"{error.code}: {message}"
 
 
 def named(transfer: Transfer) -> str:

@@ -89,7 +89,7 @@ def ls_command(
         click.echo(summary(client.status()))
 
 
-@queue_command.command("show")
+@queue_command.command("show", short_help="Show a write, and why it is still pending.")
 @click.argument("write", metavar=WRITE, shell_complete=complete_write)
 @remote_option
 @json_option
@@ -111,7 +111,7 @@ def show_command(session: Session, /, write: str, *, remote: str | None, as_json
         fields(_details(transfer))
 
 
-@queue_command.command("pause")
+@queue_command.command("pause", short_help="Pause the queue, or hold single writes.")
 @click.argument("writes", metavar=f"[{WRITE}]...", nargs=-1, shell_complete=complete_write)
 @socket_option
 @pass_session
@@ -231,7 +231,7 @@ def discard_command(
     return for_each(writes, discard_named)
 
 
-@queue_command.command("export")
+@queue_command.command("export", short_help="Save the data of a write to a file or stdout.")
 @click.argument("write", metavar=WRITE, shell_complete=complete_write)
 @click.argument("file", type=click.Path())
 @remote_option

@@ -121,9 +121,10 @@ def remotes_command(session: Session, /, *, as_json: bool) -> None:
     """List the remotes that are not in use and have pending writes."""
     import time
 
-    from s3d.cli.output import json_line
+    from s3d.cli.output import json_line, note_empty
 
     remotes = session.former_remotes().remotes()
+    note_empty(remotes, "no other remotes have pending writes", as_json=as_json)
     for line in remotes if as_json else remote_rows(remotes, time.time()):
         if as_json:
             json_line(line)

@@ -74,7 +74,7 @@ def uninstall_command(session: Session, /) -> None:
     report("it is not installed" if file is None else f"removed {file}")
 
 
-@service_command.command("status")
+@service_command.command("status", short_help="Show whether it is installed and runs.")
 @json_option
 @pass_session
 def status_command(session: Session, /, *, as_json: bool) -> None:

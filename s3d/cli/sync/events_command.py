@@ -19,7 +19,7 @@ _QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*")
 
 
-@click.command("events")
+@click.command("events", short_help="Show how changes at the remote are noticed.")
 @click.argument("folder", required=False, shell_complete=complete_folder)
 @click.option("--print", "prints", is_flag=True, help="Print the AWS commands that set up a queue.")
 @click.option("--region", default="us-east-1", show_default=True, help="Region of the bucket.")

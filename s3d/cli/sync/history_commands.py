@@ -51,7 +51,7 @@ def resolve_command(session: Session, /, copy: Path, *, keep: str) -> None:
     report(f"resolved {copy}")
 
 
-@click.command("diff")
+@click.command("diff", short_help="Show how a conflict copy differs from its original.")
 @click.argument("copy", type=click.Path(path_type=Path))
 @json_option
 @socket_option

@@ -113,7 +113,7 @@ def _offer_to_ignore(path: Path, *, yes: bool, dry_run: bool) -> None:
         click.echo(f"  leaving out {shown}: see {safe(str(path / IGNORE_FILE))}", err=True)
 
 
-@click.command("check")
+@click.command("check", short_help="Check a folder before it is added.")
 @click.argument("path", type=click.Path(path_type=Path))
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from s3d.cli.completers import complete_folder
@@ -24,7 +26,8 @@ from s3d.cli.sync.history_commands import (
     undo_command,
 )
 from s3d.cli.sync.setup_commands import add_command, check_command
-from s3d.shared.errors import PendingError, S3dError
+from s3d.cli.target import SCHEME
+from s3d.shared.errors import PendingError, S3dError, UsageError
 from s3d.shared.text import count, safe
 
 _ONE_SHOT = "\0"
@@ -43,9 +46,20 @@ class SyncGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] != _ONE_SHOT:
             return super().resolve_command(ctx, args)
-        from s3d.cli.copying.one_shot_sync import one_shot_command
+        from s3d.cli.copying.one_shot_sync import FORMS, one_shot_command
 
+        if meant := self._meant(args[1:]):
+            hint = f"did you mean s3d sync {meant}? {FORMS}"
+            raise UsageError("bad usage", f"no such command: {safe(args[1])}", hint)
         return "", one_shot_command, args[1:]
+
+    def _meant(self, args: list[str]) -> str:
+        """The command that the first word is nearly; "" if there is none, or a place among them."""
+        from difflib import get_close_matches  # slow to import
+
+        if any(word.startswith(SCHEME) for word in args) or os.path.lexists(args[0]):
+            return ""
+        return "".join(get_close_matches(args[0], self.commands, n=1))
 
     def _is_one_shot(self, args: list[str]) -> bool:
         """Whether the first word that is no option of the group is no command."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,7 +12,13 @@ import pytest
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.access_keys import principal_of
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.context import background_context, internal_request, with_timeout
+from s3d.agent.core.context import (
+    background_context,
+    internal_request,
+    report_write,
+    with_timeout,
+    write_group,
+)
 from s3d.agent.core.store import Answer, Layer
 from s3d.agent.s3.messages import BytesBody, RequestContext, S3Request
 from s3d.agent.stores.remote.capability_prober import CapabilityProber
@@ -100,3 +107,39 @@ async def test_a_deadline_ends_a_call_and_is_never_moved_back():
     assert with_timeout(soon, 60).deadline == soon.deadline
     with pytest.raises(TimeoutError):
         await S3Client(Silent(), soon).buckets()
+
+
+async def test_what_is_reported_of_a_group_comes_at_its_end():
+    seen: list[str] = []
+
+    async def write(name: str) -> None:
+        report_write(lambda: seen.append(name))
+
+    async with asyncio.TaskGroup() as tasks:
+        with write_group():
+            await write("copy")
+            within = tasks.create_task(write("task"))
+            await within
+            assert seen == []
+            await tasks.create_task(write("delete"))
+        assert seen == ["copy", "task", "delete"]
+    await write("alone")
+    assert seen[-1] == "alone"
+
+
+async def test_an_error_and_a_task_that_outlives_the_group_lose_no_report():
+    seen: list[str] = []
+    ended = asyncio.Event()
+
+    async def late() -> None:
+        await ended.wait()
+        report_write(lambda: seen.append("late"))
+
+    async with asyncio.TaskGroup() as tasks:
+        with suppress(OSError), write_group():
+            tasks.create_task(late())
+            report_write(lambda: seen.append("copy"))
+            raise OSError
+        assert seen == ["copy"]
+        ended.set()
+    assert seen == ["copy", "late"]

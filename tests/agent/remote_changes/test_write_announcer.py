@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from s3d.agent.core.context import write_group
 from s3d.agent.remote_changes.message_forms import Hint
 from s3d.agent.remote_changes.unannounced_writes import UnannouncedWrites
 from s3d.agent.remote_changes.write_announcer import WriteAnnouncer
@@ -80,3 +81,21 @@ async def test_a_refused_write_is_not_announced(remote, clock, tmp_path):
         device.sources.announcer.end([(BUCKET, path)], may_have_changed=not is_refused)
     (exchange,) = device.sources.announcer.exchanges.values()
     assert exchange.unannounced == ["x"]
+
+
+async def test_a_group_of_writes_is_announced_at_its_end_and_survives_a_kill(
+    remote, clock, tmp_path
+):
+    """What was not announced yet counts as not ended, so the next agent announces it."""
+    device = Device(remote, clock, announcer=announcer(tmp_path))
+    announces = device.sources.announcer
+    announces.resume()
+    (exchange,) = announces.exchanges.values()
+    with write_group():
+        for key in ("p/new", "p/old"):
+            announces.begin([(BUCKET, key)])
+            announces.end([(BUCKET, key)], may_have_changed=True)
+            announces.settle()
+        assert exchange.unannounced == []
+        assert len((tmp_path / "file").read_bytes().splitlines()) == 3
+    assert exchange.unannounced == ["new", "old"]

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from s3d.agent.core.context import report_write
 from s3d.agent.core.path_names import original_of
 from s3d.agent.sync.decide import Action, Step
 from s3d.agent.sync.moves import Move, carry_out, find_copies, find_moves
@@ -159,6 +160,26 @@ def test_other_bytes_of_the_same_size_are_no_rename(world):
     assert rest == []
     assert drive(carry_out(device.executor(), move), lambda name: None) is None
     assert list(world.objects) == ["old"]
+
+
+def test_copy_and_deletion_of_a_rename_are_reported_together():
+    """Another device that sees one without the other downloads the file again."""
+    world = World()
+    world.write(0, "old")
+    world.check()
+    world.rename(0, "old", "new")
+    reported: list[str] = []
+    held: list[str] = []
+
+    def at(name):
+        before = len(reported)
+        report_write(lambda: reported.append(name))
+        if len(reported) == before:
+            held.append(name)
+
+    world.run(0, at)
+    assert [name for name in held if name in ("copy", "delete")] == ["copy", "delete"]
+    assert set(held) <= set(reported)
 
 
 # While a rename of the bucket is carried out in the folder

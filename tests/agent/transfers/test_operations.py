@@ -20,6 +20,20 @@ async def test_a_file_that_is_there_is_replaced_or_left(world):
     assert (world.folder / "k").read_bytes() == b"theirs"
 
 
+async def test_what_was_left_at_the_target_is_counted_as_such(world):
+    world.folder.mkdir()
+    for key in ("a", "b"):
+        await world.put(key, b"data")
+    (world.folder / "a").write_bytes(b"mine")
+    path = str(world.folder)
+    down = await world.do("download", keys=["a", "b"], to_path=path, existing="skip", as_one=True)
+    up = await world.do("upload", paths=[path], base="folder/", existing="skip")
+    copy = await world.do("copy", keys=["a"], to_bucket="one", as_key="b", existing="skip")
+    shown = [transfer_of(job) for job in (down, up, copy)]
+    assert [(each.files_done, each.files_existing) for each in shown] == [(2, 1), (2, 2), (1, 1)]
+    assert [(each.done, each.size_existing) for each in shown] == [(8, 4), (8, 8), (4, 4)]
+
+
 async def test_no_link_leads_out_of_the_folder(world, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()

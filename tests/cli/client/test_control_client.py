@@ -46,7 +46,7 @@ def test_no_agent_says_how_to_start_one(tmp_path, name):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotRunningError) as caught:
         ControlClient(tmp_path / name).status()
-    assert (caught.value.exit_code, caught.value.remedy) == (5, "start it with: s3d run")
+    assert (caught.value.exit_code, caught.value.remedy) == (5, "start it with: s3d start")
 
 
 def test_a_socket_without_an_agent_says_the_same(tmp_path):

@@ -44,7 +44,9 @@ def test_objects_are_copied_and_moved_at_the_remote(s3d, bucket, store):
 def test_what_exists_is_left_alone_when_that_is_said(s3d, bucket, store, tmp_path):
     store("k", b"theirs")
     tree(tmp_path, d__k="mine")
-    assert s3d("cp", "--skip-existing", f"s3://{bucket}/k", "d").code == 0
+    skipped = s3d("cp", "--skip-existing", f"s3://{bucket}/k", "d")
+    assert skipped.code == 0
+    assert "0 objects, 0 B; 1 object skipped, which the target has" in skipped.out
     assert (tmp_path / "d/k").read_text() == "mine"
     assert s3d("cp", f"s3://{bucket}/k", "d").code == 0
     assert (tmp_path / "d/k").read_text() == "theirs"
@@ -73,6 +75,8 @@ def test_detached_it_says_what_to_look_at(s3d, bucket, store):
     ("words", "why"),
     [
         (["a", "b"], "neither a nor b is in S3"),
+        (["s3:b/k", "b"], "begins with s3://: s3://b/k"),
+        (["s3:/b/k", "b"], "begins with s3://: s3://b/k"),
         (["s3://", "b"], "names no bucket"),
         (["s3://bucket/p/", "d"], "add -r"),
         (["s3://bucket", "d"], "add -r"),
@@ -271,7 +275,7 @@ def test_folders_are_made_with_the_umask_of_the_user(s3d, bucket, store, tmp_pat
 
 def test_one_object_that_is_missing_needs_no_retry(s3d, bucket):
     done = s3d("mv", f"s3://{bucket}/none", f"s3://{bucket}/other")
-    assert (done.code, "hint" in done.err) == (3, False)
+    assert (done.code, "transfers retry" in done.err, "add -r" in done.err) == (3, False, True)
     assert done.err.startswith(f"s3d: move {bucket}/none to {bucket}/other: NoSuchKey: ")
 
 

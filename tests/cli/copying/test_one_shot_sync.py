@@ -84,6 +84,13 @@ def test_anything_else_shows_both_forms(alone, words):
     assert "s3d sync add PATH" in done.err
 
 
+def test_a_misspelt_command_is_no_place(alone):
+    for words in (["statsu"], ["ad", "notes", "bucket/notes"]):
+        done = alone("sync", *words)
+        assert (done.code, f"no such command: {words[0]}\n" in done.err) == (2, True)
+    assert "did you mean s3d sync add" in done.err
+
+
 def test_a_folder_named_like_a_command_is_written_with_a_dot(s3d, bucket, tmp_path):
     tree(tmp_path, status__a="1")
     assert s3d("sync", "./status", f"s3://{bucket}").code == 0

@@ -1,3 +1,5 @@
+import pytest
+
 from s3d.cli.copying.transfer_progress import Output, progress, report_end
 from s3d.shared.transfers import Transfer, TransferError
 
@@ -37,6 +39,29 @@ def test_the_end_lists_each_failure(capsys):
     assert "s3d transfers show t1 lists all" in shown
     assert report_end(transfer(state="done", files_done=1), Output(quiet=True)) == 0
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("NoSuchKey", "to copy all below a prefix, add -r"),
+        ("NoSuchBucket", "list the buckets with: s3d ls"),
+        ("PreconditionFailed", "s3d stat BUCKET/KEY shows its ETag"),
+        ("InternalError", "s3d transfers retry t1 moves"),
+    ],
+)
+def test_what_to_do_depends_on_why_it_failed(capsys, code, hint):
+    ended = transfer(state="failed", error=TransferError(code, "Why."), files_failed=1)
+    report_end(ended, Output())
+    shown = capsys.readouterr().err
+    assert f"copy b/k to c/k: {code}: Why\n" in shown
+    assert hint in shown
+
+
+def test_what_the_target_has_is_not_counted_as_moved(capsys):
+    ended = transfer(state="done", done=9, files=3, files_done=3, files_existing=2, size_existing=8)
+    report_end(ended, Output())
+    assert "1 object, 1 B; 2 objects skipped, which the target has" in capsys.readouterr().out
 
 
 def test_the_end_has_the_notes(capsys):

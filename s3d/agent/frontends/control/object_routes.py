@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from email.utils import formatdate
 from urllib.parse import parse_qsl
@@ -23,6 +23,7 @@ from s3d.agent.s3.object_headers import ATTRIBUTES
 from s3d.shared import control
 from s3d.shared.control import (
     BucketList,
+    Deletions,
     ObjectInfo,
     Presigned,
     PresignRequest,
@@ -30,10 +31,13 @@ from s3d.shared.control import (
     Tags,
     Versioning,
 )
+from s3d.shared.transfers import DeletionResult, TransferError
 
 logger = logging.getLogger(__name__)
 
 METADATA = "x-amz-meta-"
+NOT_OFFERED = ("NotImplemented", "MethodNotAllowed")
+"""Codes of a remote that lacks an operation."""
 METHODS = ("GET", "HEAD", "PUT", "DELETE")
 """Methods of a presigned URL."""
 VERSIONING = ("Enabled", "Suspended")
@@ -68,6 +72,7 @@ class ObjectRoutes:
             Route("GET", f"{bucket}/tags", self.tags, KEY),
             Route("PATCH", f"{bucket}/tags", self.change_tags, KEY),
             Route("GET", f"{bucket}/objects", self.list, PAGE | {"standing"}),
+            Route("POST", f"{bucket}/objects:delete", self.delete_many),
             Route("GET", f"{bucket}/versions", self.versions, PAGE - {"delimiter"} | KEY),
             Route("GET", f"{bucket}/object", self.get, VERSION),
             Route("HEAD", f"{bucket}/object", self.head, VERSION),
@@ -192,6 +197,20 @@ class ObjectRoutes:
         )
         return web.Response(status=204)
 
+    async def delete_many(self, call: Call) -> web.Response:
+        """Delete objects and versions; those that fail are in the answer."""
+        objects = (await call.body(Deletions)).objects
+        if not 1 <= len(objects) <= control.MAX_PAGE or not all(key for key, _ in objects):
+            raise S3Error(
+                "InvalidArgument", f"objects must be 1 to {control.MAX_PAGE} pairs with a key."
+            )
+        errors = await delete_many(self._objects, call.bucket, objects)
+        failures = {
+            number: TransferError(error.code, error.message, status=error.status)
+            for number, error in errors.items()
+        }
+        return answer(DeletionResult(failures))
+
     async def restore(self, call: Call) -> web.Response:
         """Copy an older version over the current one."""
         version = call.required("version")
@@ -262,3 +281,36 @@ def _headers(info: ObjectInfo) -> dict[str, str]:
         "Last-Modified": formatdate(info.last_modified, usegmt=True),
         "Accept-Ranges": "bytes",
     }
+
+
+async def delete_many(
+    objects: S3Client, bucket: str, places: Sequence[tuple[str, str]]
+) -> Mapping[int, S3Error]:
+    """Delete up to 1,000 keys or versions (key, version id) with one request. Returns the errors by
+    the place in the list. A remote without DeleteObjects gets a request for each."""
+    rows = [{"Key": key, **({"VersionId": id} if id else {})} for key, id in places]
+    members = {"Bucket": bucket, "Delete": {"Objects": rows, "Quiet": True}}
+    try:
+        output = await objects.output("DeleteObjects", members)
+    except S3Error as error:
+        if error.code not in NOT_OFFERED:
+            raise
+        return await _delete_each(objects, bucket, places)
+    errors: dict[int, S3Error] = {}
+    for row in output.get("Errors") or ():
+        refusal = S3Error(row["Code"], row.get("Message", ""), Key=row["Key"])
+        fits = ((row["Key"], row.get("VersionId", "")), (row["Key"], ""))
+        errors |= {number: refusal for number, place in enumerate(places) if place in fits}
+    return errors
+
+
+async def _delete_each(
+    objects: S3Client, bucket: str, places: Sequence[tuple[str, str]]
+) -> Mapping[int, S3Error]:
+    errors = {}
+    for number, (key, version) in enumerate(places):
+        try:
+            await objects.delete(bucket, key, version=version)
+        except S3Error as error:
+            errors[number] = error
+    return errors

@@ -160,7 +160,7 @@ class TransferRoutes:
             return journal.conflicts.find(write.seq)
         row = await journal.load(write)
         if row is None:
-            raise _gone()
+            raise _gone(str(write.seq))
         return row.stored
 
     async def priority(self, call: Call, write: PendingWrite) -> web.Response:
@@ -199,16 +199,17 @@ class TransferRoutes:
         return handler
 
     def _find(self, call: Call) -> PendingWrite:
-        seq = sequence_of(call.segment("id"))
+        id = call.segment("id")
+        seq = sequence_of(id)
         if seq is None:  # the id of a job, which may be given where there is no queue
-            raise _gone("s3d transfers lists them; the oldest that have ended are forgotten")
+            raise _gone(id, "s3d transfers lists them; the oldest that have ended are forgotten")
         journal = self._queue.journal
         write = journal.pending.get(seq)
         conflict = journal.conflicts.get(seq)
         if conflict is not None:
             return conflict.write
         if write is None:
-            raise _gone()
+            raise _gone(id)
         return write
 
     def _shown(self, write: PendingWrite) -> Transfer:
@@ -272,8 +273,8 @@ _ONE_REQUEST = "it is a single request to the remote; only multipart uploads can
 _PUSHED = "it may have been pushed already; s3d queue ls lists the pending writes"
 
 
-def _gone(hint: str = _PUSHED) -> ControlError:
-    return ControlError(404, control.NO_SUCH_TRANSFER, "no such transfer", hint)
+def _gone(name: str, hint: str = _PUSHED) -> ControlError:
+    return ControlError(404, control.NO_SUCH_TRANSFER, f"no such transfer: {name}", hint)
 
 
 def _not_allowed(verb: str, write: PendingWrite) -> ControlError:

@@ -6,9 +6,14 @@ import json
 import pytest
 import yarl
 
+from s3d.agent.core.client import S3Client
+from s3d.agent.core.store import Layer
+from s3d.agent.frontends.control.object_routes import delete_many
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request
 from s3d.agent.s3.model import operations
 
+JSON = {"Content-Type": "application/json"}
 OBJECT = "/v1/buckets/bucket/object"
 
 
@@ -97,6 +102,45 @@ async def test_versions_are_read_and_removed_by_their_id(control, http, bucket):
     assert (await ask(http, "DELETE", OBJECT, query=old))[0].status == 204
     assert (await ask(http, "GET", OBJECT, query=old))[0].status == 404
     assert (await ask(http, "GET", OBJECT, query={"key": "k"}))[1] == b"2"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"objects": []}', b'{"objects": [["", ""]]}', b'{"objects": [["k"]]}', b"{}"]
+)
+async def test_deletions_are_read_strictly(http, bucket, body):
+    path = "/v1/buckets/bucket/objects:delete"
+    response, _ = await ask(http, "POST", path, data=body, headers=JSON)
+    assert response.status == 400
+
+
+async def test_many_objects_are_deleted_by_one_request(control, http, bucket):
+    for key in ("a", "b"):
+        await ask(http, "PUT", OBJECT, query={"key": key}, data=b"1")
+    body = json.dumps({"objects": [["a", ""], ["b", "nonsense"], ["none", ""]]})
+    path = "/v1/buckets/bucket/objects:delete"
+    response, answer = await ask(http, "POST", path, data=body, headers=JSON)
+    assert (response.status, [*json.loads(answer)["failures"]]) == (200, ["1"])
+    assert [row.key for row in (await control.objects.page("bucket", limit=9)).objects] == ["b"]
+
+
+class WithoutDeleteObjects(Layer):
+    """A remote that has only DeleteObject."""
+
+    async def call(self, request):
+        if request.op.name == "DeleteObjects":
+            raise S3Error("NotImplemented")
+        return await self.inner.call(request)
+
+
+async def test_a_remote_without_such_requests_gets_one_for_each_key(control, bucket):
+    for key in ("a", "b", "c"):
+        await control.objects.put(bucket, key, BytesBody(b"1"))
+    remote = S3Client(WithoutDeleteObjects(control.stack.top))
+    errors = await delete_many(remote, bucket, [("a", ""), ("b", "nonsense"), ("c", "")])
+    assert [*errors] == [1]
+    assert [row.key for row in (await control.objects.page(bucket, limit=9)).objects] == ["b"]
+    with pytest.raises(S3Error, match="NoSuchBucket"):
+        await delete_many(control.objects, "none", [("a", "")])
 
 
 def versioning(bucket):
