@@ -102,3 +102,13 @@ async def test_a_certificate_of_another_name_is_named(
         failed = texts(await diagnose(f"https://localhost:{port}"), Level.FAIL)
     assert "localhost" in failed
     assert "use the name that its certificate has" in failed
+
+
+async def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it, the host of the remote would seem to be what cannot be reached."""
+    monkeypatch.setenv("http_proxy", "http://me:secret@127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    (found,) = await diagnose("http://behind-a-proxy.example.org")
+    assert found.level is Level.FAIL
+    assert found.text.endswith(", through the proxy http://***@127.0.0.1:9")
+    assert "NO_PROXY" in found.remedy
