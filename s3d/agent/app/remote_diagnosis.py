@@ -7,7 +7,7 @@ correction of the clock are those of the agent. Nothing is written.
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
@@ -32,6 +32,10 @@ MAX_CLOCK_OFFSET = 60.0
 TIME_LIMIT = 3.0
 """Seconds for the whole diagnosis."""
 
+_NO_FILE = Path(os.devnull, "capabilities.json")
+"""Cannot be read or written, so nothing is: there may be no folder for temporary files, as in a
+container with a read-only root."""
+
 _REMEDIES: Mapping[Reason, str] = {
     Reason.NAME: "check the name in S3D_REMOTE, and the DNS and network of this machine",
     Reason.CONNECT: "check host and port in S3D_REMOTE, that the service runs, and the firewall",
@@ -55,35 +59,32 @@ def diagnose_remote(config: Config) -> list[Finding]:
 
 
 async def _diagnose(config: Config) -> list[Finding]:
-    with tempfile.TemporaryDirectory(prefix="s3d-doctor-") as folder:
-        try:
-            remote = _open(config, Path(folder))
-        except S3dError as error:
-            return [fail("remote", str(error), error.remedy)]
-        url = remote.url
-        try:
-            async with asyncio.timeout(TIME_LIMIT):
-                buckets = await S3Client(remote).buckets()
-            findings = [ok("remote", f"{url} answers, with {count(len(buckets), 'bucket')}")]
-        except S3Error as error:
-            findings = [finding_of(error, url, _proxy(config))]
-        except TimeoutError:
-            silent = S3Error(
-                "ServiceUnavailable", f"{url} did not answer within {TIME_LIMIT:.0f} s"
-            )
-            silent.failure = Unreachable(Reason.TIMEOUT, "", sent=True)
-            findings = [finding_of(silent, url, _proxy(config))]
-        finally:
-            await remote.close()
-        return [*findings, *_clock(remote)]
+    try:
+        remote = _open(config)
+    except S3dError as error:
+        return [fail("remote", str(error), error.remedy)]
+    url = remote.url
+    try:
+        async with asyncio.timeout(TIME_LIMIT):
+            buckets = await S3Client(remote).buckets()
+        findings = [ok("remote", f"{url} answers, with {count(len(buckets), 'bucket')}")]
+    except S3Error as error:
+        findings = [finding_of(error, url, _proxy(config))]
+    except TimeoutError:
+        silent = S3Error("ServiceUnavailable", f"{url} did not answer within {TIME_LIMIT:.0f} s")
+        silent.failure = Unreachable(Reason.TIMEOUT, "", sent=True)
+        findings = [finding_of(silent, url, _proxy(config))]
+    finally:
+        await remote.close()
+    return [*findings, *_clock(remote)]
 
 
-def _open(config: Config, folder: Path) -> RemoteBackend:
+def _open(config: Config) -> RemoteBackend:
     """Raises UsageError."""
     addressing = cast("Addressing", config.remote_addressing)
     settings = Settings(config.remote, addressing, ca_bundle=ca_bundle(config.remote))
     keys = CredentialProvider(profile=config.remote_profile, region=config.remote_region)
-    files = BackendFiles(config.remote, folder / "capabilities.json")
+    files = BackendFiles(config.remote, _NO_FILE)
     return open_backend(settings, keys, files, may_probe=False)
 
 

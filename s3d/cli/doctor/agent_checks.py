@@ -65,7 +65,7 @@ def _remote(remote: RemoteStatus) -> Finding:
         return ok("remote", f"the agent has not contacted {remote.url} yet")
     if remote.ok:
         return ok("remote", f"{remote.url} answers the agent")
-    return fail("remote", f"{remote.url}: {remote.error}", "s3d logs shows more")
+    return fail("remote", remote.error.removesuffix("."), "s3d logs shows more")
 
 
 def _queue(queue: QueueStatus) -> Iterator[Finding]:

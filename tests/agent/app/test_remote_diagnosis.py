@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -112,3 +113,10 @@ async def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyP
     assert found.level is Level.FAIL
     assert found.text.endswith(", through the proxy http://***@127.0.0.1:9")
     assert "NO_PROXY" in found.remedy
+
+
+async def test_it_needs_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container with a read-only root has none."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    (found,) = await diagnose("http://127.0.0.1:9")
+    assert "connection refused" in found.text
