@@ -33,7 +33,7 @@ async def test_async_as_well(s3d_server):
 
 
 IN_THE_WAY = """
-import boto3, pytest
+import asyncio, boto3, pytest
 
 @pytest.fixture(autouse=True)
 def of_the_user(monkeypatch):
@@ -44,6 +44,15 @@ def test_before(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "other")
     assert boto3.Session().get_credentials().access_key == "other"
     boto3.client("sts", region_name="eu-west-1")
+
+def test_clients_of_a_session_server(s3d_session_server):
+    s3d_session_server.client().create_bucket(Bucket="direct")
+
+    async def names():
+        async with s3d_session_server.async_client() as s3:
+            return [each["Name"] for each in (await s3.list_buckets())["Buckets"]]
+
+    assert asyncio.run(names()) == ["direct"]
 
 def test_it(s3d_bucket):
     boto3.client("s3").put_object(Bucket=s3d_bucket, Key="k", Body=b"data")
@@ -85,7 +94,7 @@ def test_nothing_of_the_user_is_in_the_way(tmp_path: Path) -> None:
     ignored = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
     proxy = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     done = run(tmp_path, "-p", "no:xdist", **ignored, **proxy, NO_PROXY="example.org")
-    assert "3 passed" in done.stdout, done.stdout
+    assert "4 passed" in done.stdout, done.stdout
 
 
 def test_loading_it_loads_nothing_else() -> None:
