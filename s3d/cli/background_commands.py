@@ -114,15 +114,16 @@ def _running(session: Session) -> int | None:
 
 
 def _service(options: dict[str, Any]) -> ServiceManager | None:
-    """The service manager, if s3d is installed as a service. Raises UsageError for settings, which
-    a service does not take."""
+    """The service manager, if the agent of this S3D_LOCAL_DIR is installed as a service. Raises
+    UsageError for settings, which a service does not take."""
     from s3d.cli.service.service_commands import service_manager
 
     try:
         manager = service_manager(os.environ)
     except S3dError:  # no manager on this system
         return None
-    if not manager.status().installed:
+    local_dir = options.get("local_dir") or os.environ.get("S3D_LOCAL_DIR", "")
+    if not manager.status().installed or not manager.is_for(local_dir):
         return None
     if any(value not in (None, ()) for value in options.values()):
         raise UsageError("the agent is a service, which takes no options",

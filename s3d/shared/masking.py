@@ -45,6 +45,11 @@ _SENSITIVE_WORDS = frozenset(
 """Of the query of a URL."""
 _UNENCODED = " !$&'()*+,/:;=?@"
 """What stays readable in a text that was encoded, with the space of a request line."""
+_URL = re.compile(
+    r"""(?P<scheme>\b[a-z][a-z0-9+.-]*://) (?P<user>[^\s/?'"]*@)?
+    (?P<place>[^\s?'"]*) (?P<query>\?[^\s'"]*)?""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _SEPARATOR = re.compile(r"""["']?\s*[:=,]\s*["']?""")
 
 
@@ -88,6 +93,19 @@ def mask_url(text: str) -> str:
     query, space, version = query.partition(" ")
     words = "&".join(_masked_word(word) for word in query.split("&"))
     return f"{mask_encoded(path)}{mark}{words}{space}{version}"
+
+
+def mask_credentials(text: str) -> str:
+    """Mask the user, the password and the query of each URL in a text that is shown to people."""
+    return _URL.sub(
+        lambda url: (
+            url["scheme"]
+            + (f"{MASK}@" if url["user"] else "")
+            + url["place"]
+            + (f"?{MASK}" if url["query"] else "")
+        ),
+        text,
+    )
 
 
 def _masked_word(word: str) -> str:

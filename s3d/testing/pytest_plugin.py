@@ -7,13 +7,24 @@ for it.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from s3d.testing.server import S3dServer
+
+_ELSEWHERE = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)
+"""Variables that would lead an SDK to other credentials, or to AWS itself."""
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +37,9 @@ def s3d_session_server() -> Iterator[S3dServer]:
 
 
 @pytest.fixture
-def s3d_server(s3d_session_server: S3dServer, monkeypatch: pytest.MonkeyPatch) -> S3dServer:
+def s3d_server(
+    s3d_session_server: S3dServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[S3dServer]:
     """An empty S3 server. While the test runs, AWS_* in the environment lead every AWS SDK to it.
 
     It has no buckets, no faults, no recorded requests, and the machine's clock.
@@ -34,9 +47,34 @@ def s3d_server(s3d_session_server: S3dServer, monkeypatch: pytest.MonkeyPatch) -
     s3d_session_server.reset()
     for name, value in s3d_session_server.environment().items():
         monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
+    for name in _ELSEWHERE:
         monkeypatch.delenv(name, raising=False)
-    return s3d_session_server
+    _go_past_proxies(monkeypatch)
+    with _default_session(monkeypatch):
+        yield s3d_session_server
+
+
+@contextmanager
+def _default_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let boto3 make its default session anew, during the test and afterwards: it remembers the
+    credentials of the first client."""
+    boto3: Any = sys.modules.get("boto3")
+    if boto3 is not None:
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        yield
+        return
+    yield
+    boto3 = sys.modules.get("boto3")
+    if boto3 is not None:
+        boto3.DEFAULT_SESSION = None
+
+
+def _go_past_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no request for the server go to the proxy of the machine: the SDKs except no host."""
+    if not {"http_proxy", "all_proxy"}.isdisjoint(map(str.lower, os.environ)):
+        excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, f"{excepted},127.0.0.1" if excepted else "127.0.0.1")
 
 
 @pytest.fixture

@@ -84,15 +84,17 @@ class S3dServer:
     def client(self, service: str = "s3", **options: Any) -> Any:
         """A client of boto3, which has to be installed. options: of boto3's client()."""
         import boto3
+        from botocore.config import Config
 
-        return boto3.client(service, **{**_client_options(self), **options})
+        return boto3.client(service, **{**_client_options(self, Config), **options})
 
     def async_client(self, service: str = "s3", **options: Any) -> Any:
         """A client of aioboto3, to be used by `async with`. options: of its client()."""
         import aioboto3
+        from aiobotocore.config import AioConfig
 
         session: Any = aioboto3.session.Session
-        return session().client(service, **{**_client_options(self), **options})
+        return session().client(service, **{**_client_options(self, AioConfig), **options})
 
     def create_bucket(self, name: str = "") -> str:
         """Create a bucket; its name, which is unique when none is given."""
@@ -148,8 +150,10 @@ class S3dServer:
         return TestStoreClient(ControlClient(self.agent.socket))
 
 
-def _client_options(server: S3dServer) -> dict[str, str]:
+def _client_options(server: S3dServer, config: Any) -> dict[str, Any]:
+    """config: the SDK's class for the configuration of a client."""
     return {
+        "config": config(proxies={}),  # no proxy that the environment names
         "endpoint_url": server.endpoint,
         "region_name": server.region,
         "aws_access_key_id": server.access_key_id,

@@ -93,6 +93,38 @@ def test_what_the_image_copies_exists() -> None:
                 assert (DEPLOY.parent / source).exists(), source
 
 
+def test_the_builder_gets_what_the_image_copies() -> None:
+    kept = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    for line in (DEPLOY / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            assert {f"!{source}" for source in line.split()[1:-1]} <= set(kept)
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.stem)
+def test_a_manifest_says_how_to_make_its_secret(file: Path) -> None:
+    check_secret(file, file.read_text())
+
+
+def test_the_recipe_makes_the_secret_of_the_sidecar() -> None:
+    recipe = (DEPLOY.parent / "docs/cookbook.md").read_text()
+    check_secret(DEPLOY / "kubernetes/sidecar.yaml", recipe)
+    (pod,) = re.findall(r"kubectl exec (\S+)", recipe)
+    found = documents(DEPLOY / "kubernetes/sidecar.yaml")
+    assert pod in [each["metadata"]["name"] for each in found if each["kind"] == "Pod"]
+
+
+def check_secret(file: Path, text: str) -> None:
+    """The command in the text makes all that a manifest refers to."""
+    (name,) = set(re.findall(r"kubectl create secret generic (\S+)", text))
+    made = set(re.findall(r"--from-literal=(\w+)=", text))
+    manifest = file.read_text()
+    assert set(re.findall(r"secretRef: \{name: (\w+)\}", manifest)) == {name}
+    referred = set(re.findall(r"secretKeyRef: \{name: (\w+), key: (\w+)\}", manifest))
+    assert {secret for secret, _ in referred} <= {name}
+    assert {key for _, key in referred} <= made
+    assert "kind: Secret" not in manifest, "it would replace the one that was made"
+
+
 @pytest.fixture
 def container(start_agent, tmp_path: Path) -> AgentProcess:
     """The agent with the variables of the image, on free ports."""

@@ -2,7 +2,7 @@ from urllib.parse import quote
 
 import pytest
 
-from s3d.shared.masking import hide, mask, mask_encoded, mask_url
+from s3d.shared.masking import hide, mask, mask_credentials, mask_encoded, mask_url
 
 LIVE = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
@@ -72,3 +72,10 @@ def test_a_signature_that_is_encoded_once_too_often_is_masked_in_a_url(text):
 @pytest.mark.parametrize("text", ["/b/a%20b%C3%A9%ff%0a", "/b/%", "/b/k"])
 def test_an_encoded_text_without_secrets_stays_as_it_is(text):
     assert mask_encoded(text) == text
+
+
+def test_credentials_in_urls_are_masked() -> None:
+    text = "'https://me:pw@host:8/a?token=x' and http://host/a, s3://b/k@1?versionId=2"
+    masked = "'https://***@host:8/a?***' and http://host/a, s3://b/k@1?***"
+    assert mask_credentials(text) == masked
+    assert mask_credentials("no URL: me@host?") == "no URL: me@host?"

@@ -32,13 +32,44 @@ async def test_async_as_well(s3d_server):
 """
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+IN_THE_WAY = """
+import asyncio, boto3, pytest
+
+@pytest.fixture(autouse=True)
+def of_the_user(monkeypatch):
+    monkeypatch.delenv("AWS_PROFILE")
+
+def test_before(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "other")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "other")
+    assert boto3.Session().get_credentials().access_key == "other"
+    boto3.client("sts", region_name="eu-west-1")
+
+def test_clients_of_a_session_server(s3d_session_server):
+    s3d_session_server.client().create_bucket(Bucket="direct")
+
+    async def names():
+        async with s3d_session_server.async_client() as s3:
+            return [each["Name"] for each in (await s3.list_buckets())["Buckets"]]
+
+    assert asyncio.run(names()) == ["direct"]
+
+def test_it(s3d_bucket):
+    boto3.client("s3").put_object(Bucket=s3d_bucket, Key="k", Body=b"data")
+
+def test_after(monkeypatch):
+    boto3.client("sts", region_name="eu-west-1")
+    assert boto3.DEFAULT_SESSION.get_credentials().access_key == "other"
+"""
+
+
+def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, str(folder)],
         capture_output=True,
         text=True,
         cwd=folder,
-        env=os.environ | {"AWS_PROFILE": "of-the-user"},
+        env=os.environ | {"AWS_PROFILE": "of-the-user"} | env,
     )
 
 
@@ -54,6 +85,16 @@ def test_it_needs_no_other_plugin_and_can_be_switched_off(tmp_path: Path) -> Non
     off = ("-p", "no:xdist", "-p", "no:asyncio", "-p", "no:anyio")
     assert "1 passed" in run(tmp_path, *off).stdout
     assert "fixture 's3d_bucket' not found" in run(tmp_path, *off, "-p", "no:s3d").stdout
+
+
+def test_nothing_of_the_user_is_in_the_way(tmp_path: Path) -> None:
+    """Neither the credentials that boto3 remembers, nor a proxy, nor the switch that lets the SDKs
+    ignore the endpoint. Afterwards, boto3 has what it had."""
+    (tmp_path / "test_it.py").write_text(IN_THE_WAY)
+    ignored = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
+    proxy = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    done = run(tmp_path, "-p", "no:xdist", **ignored, **proxy, NO_PROXY="example.org")
+    assert "4 passed" in done.stdout, done.stdout
 
 
 def test_loading_it_loads_nothing_else() -> None:

@@ -7,28 +7,34 @@ correction of the clock are those of the agent. Nothing is written.
 from __future__ import annotations
 
 import asyncio
-import tempfile
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from s3d.agent.app.start_checks import ca_bundle
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Reason, Refused, Unreachable, classify
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.remote.addressing import Addressing
+from s3d.agent.stores.remote.addressing import AWS, Addressing
 from s3d.agent.stores.remote.backend import BackendFiles, RemoteBackend, open_backend
 from s3d.agent.stores.remote.credential_provider import CredentialProvider
-from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.http_transport import Settings, proxy_for
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError
 from s3d.shared.findings import Finding, fail, ok, warn
+from s3d.shared.masking import mask_credentials
 from s3d.shared.text import count
 
 MAX_CLOCK_OFFSET = 60.0
 """Seconds that the clocks may differ; S3 refuses requests from 900 on."""
 TIME_LIMIT = 3.0
 """Seconds for the whole diagnosis."""
+
+_NO_FILE = Path(os.devnull, "capabilities.json")
+"""Cannot be read or written, so nothing is: there may be no folder for temporary files, as in a
+container with a read-only root."""
 
 _REMEDIES: Mapping[Reason, str] = {
     Reason.NAME: "check the name in S3D_REMOTE, and the DNS and network of this machine",
@@ -40,6 +46,10 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.INTERCEPTED: "check the proxy or firewall between here and the remote",
     Reason.CREDENTIALS: "set S3D_REMOTE_PROFILE to a profile of ~/.aws, or AWS_ACCESS_KEY_ID",
 }
+_PROXY = (
+    "check the proxy in HTTPS_PROXY and HTTP_PROXY, or name the remote's host in NO_PROXY, also"
+    " for the agent"
+)
 _KEYS = "set the access key of the remote: S3D_REMOTE_PROFILE, AWS_ACCESS_KEY_ID, or ~/.aws"
 
 
@@ -49,42 +59,48 @@ def diagnose_remote(config: Config) -> list[Finding]:
 
 
 async def _diagnose(config: Config) -> list[Finding]:
-    with tempfile.TemporaryDirectory(prefix="s3d-doctor-") as folder:
-        try:
-            remote = _open(config, Path(folder))
-        except S3dError as error:
-            return [fail("remote", str(error), error.remedy)]
-        url = remote.url
-        try:
-            async with asyncio.timeout(TIME_LIMIT):
-                buckets = await S3Client(remote).buckets()
-            findings = [ok("remote", f"{url} answers, with {count(len(buckets), 'bucket')}")]
-        except S3Error as error:
-            findings = [finding_of(error, url)]
-        except TimeoutError:
-            silent = S3Error(
-                "ServiceUnavailable", f"{url} did not answer within {TIME_LIMIT:.0f} s"
-            )
-            silent.failure = Unreachable(Reason.TIMEOUT, "", sent=True)
-            findings = [finding_of(silent, url)]
-        finally:
-            await remote.close()
-        return [*findings, *_clock(remote)]
+    try:
+        remote = _open(config)
+    except S3dError as error:
+        return [fail("remote", str(error), error.remedy)]
+    url = remote.url
+    try:
+        async with asyncio.timeout(TIME_LIMIT):
+            buckets = await S3Client(remote).buckets()
+        findings = [ok("remote", f"{url} answers, with {count(len(buckets), 'bucket')}")]
+    except S3Error as error:
+        findings = [finding_of(error, url, _proxy(config))]
+    except TimeoutError:
+        silent = S3Error("ServiceUnavailable", f"{url} did not answer within {TIME_LIMIT:.0f} s")
+        silent.failure = Unreachable(Reason.TIMEOUT, "", sent=True)
+        findings = [finding_of(silent, url, _proxy(config))]
+    finally:
+        await remote.close()
+    return [*findings, *_clock(remote)]
 
 
-def _open(config: Config, folder: Path) -> RemoteBackend:
+def _open(config: Config) -> RemoteBackend:
     """Raises UsageError."""
     addressing = cast("Addressing", config.remote_addressing)
     settings = Settings(config.remote, addressing, ca_bundle=ca_bundle(config.remote))
     keys = CredentialProvider(profile=config.remote_profile, region=config.remote_region)
-    files = BackendFiles(config.remote, folder / "capabilities.json")
+    files = BackendFiles(config.remote, _NO_FILE)
     return open_backend(settings, keys, files, may_probe=False)
 
 
-def finding_of(error: S3Error, url: str) -> Finding:
-    """What a failed request to the remote means."""
+def _proxy(config: Config) -> str:
+    """The proxy that requests to the remote go through; "": none."""
+    url = urlsplit("https://s3.amazonaws.com" if config.remote == AWS else config.remote)
+    return proxy_for(url.scheme, url.hostname or "") or ""
+
+
+def finding_of(error: S3Error, url: str, proxy: str = "") -> Finding:
+    """What a failed request to the remote means. proxy: the URL of that between here and there."""
     cause = error.failure
     if isinstance(cause, Unreachable):
+        if proxy and cause.reason is not Reason.CREDENTIALS:
+            text = f"{error.message.rstrip('.')}, through the proxy {mask_credentials(proxy)}"
+            return fail("remote", text, _PROXY)
         # The others say all in their message; that of TLS leaves out what is wrong.
         detail = f" ({cause.detail})" if cause.reason is Reason.TLS else ""
         return fail("remote", f"{error.message.rstrip('.')}{detail}", _REMEDIES[cause.reason])

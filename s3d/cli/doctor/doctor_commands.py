@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from s3d import __version__
+from s3d.cli.doctor.agent_checks import check_agent, check_status
 from s3d.cli.doctor.folder_checks import check_endpoint, check_folders, check_secrets
 from s3d.cli.doctor.machine_checks import (
     check_files,
@@ -20,10 +20,9 @@ from s3d.cli.doctor.machine_checks import (
 from s3d.cli.output import json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.config.schema import Config
-from s3d.shared.errors import NotRunningError, S3dError
-from s3d.shared.findings import Finding, Level, fail, ok, warn
+from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.findings import Finding, Level, fail, ok
 from s3d.shared.mount_table import mounts_of_s3d
-from s3d.shared.paths import Places
 from s3d.shared.text import safe
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
@@ -47,6 +46,8 @@ def doctor_command(session: Session, /, *, bundle: Path | None, as_json: bool) -
       s3d doctor
       s3d doctor --bundle report.tar.gz
     """
+    if bundle is not None and bundle.exists():
+        raise UsageError(f"{bundle} exists already", "", "give another name, or remove it")
     findings = []
     for finding in _findings(session):
         findings.append(finding)
@@ -69,15 +70,18 @@ def _findings(session: Session) -> Iterator[Finding]:
         yield fail("settings", error.detail or error.title, error.remedy)
         yield check_files()
         return
-    yield ok("settings", f"{places.config_file} and the environment")
-    yield from check_folders(places)
+    absent = "" if places.config_file.exists() else " (does not exist; it is optional)"
+    yield ok("settings", f"{places.config_file}{absent} and the environment")
+    yield from check_folders(places, has_remote=bool(config.remote))
     yield from check_secrets(places)
     yield check_files()
     yield from check_watches(has_folders=bool(config.sync_folders))
     yield check_proxy(os.environ, urlsplit(config.endpoint).hostname or "localhost")
-    served, finding = _agent(session, places)
+    served, finding = check_agent(session.client(), places)
     yield finding
     yield check_endpoint(config, served=served)
+    if served and finding.level is not Level.FAIL:
+        yield from _status(session, config)
     yield from check_mounts(_mount_folders(config), mounts_of_s3d())
     if config.remote:
         from s3d.agent.app.remote_diagnosis import diagnose_remote
@@ -85,20 +89,13 @@ def _findings(session: Session) -> Iterator[Finding]:
         yield from diagnose_remote(config)
 
 
-def _agent(session: Session, places: Places) -> tuple[str, Finding]:
-    """The URL of the endpoint of the running agent, or ""; and what was found of it."""
+def _status(session: Session, config: Config) -> Iterator[Finding]:
     try:
-        hello = session.client().hello()
-    except NotRunningError:
-        return "", ok("agent", f"none runs at {places.socket}; to start one: s3d run")
+        status = session.client().status()
     except S3dError as error:
-        return str(places.socket), fail("agent", str(error), error.remedy or "s3d logs")
-    version = hello.agent
-    if version != __version__:
-        return hello.endpoint, warn(
-            "agent", f"{version} runs, and this command is {__version__}", "s3d restart"
-        )
-    return hello.endpoint, ok("agent", f"{version} runs at {places.socket}")
+        yield fail("agent", str(error), error.remedy or "s3d logs")
+    else:
+        yield from check_status(status, config)
 
 
 def _mount_folders(config: Config) -> list[Path]:

@@ -19,16 +19,28 @@ from s3d.shared.text import size
 FULL = 64 << 20
 """Bytes below which writes are refused soon."""
 SCARCE = 1 << 30
+_OWN_SETTING = {"write queue": "S3D_WRITE_QUEUE_DIR", "cache": "S3D_READ_CACHE_DIR"}
+"""The setting that moves only this folder; S3D_LOCAL_DIR moves all of them."""
 
 
-def check_folders(places: Places) -> Iterator[Finding]:
-    """Whether the agent can write where its files are, and how much room there is."""
-    for name, folder in (("data", places.data_dir), ("state", places.state_dir)):
+def check_folders(places: Places, *, has_remote: bool) -> Iterator[Finding]:
+    """Whether the agent can write where its files are, and how much room there is.
+
+    has_remote: it has a write queue and a read cache, which may be on disks of their own.
+    """
+    folders = {"data": places.data_dir, "state": places.state_dir}
+    if has_remote and not places.write_queue_dir.is_relative_to(places.data_dir):
+        folders["write queue"] = places.write_queue_dir
+    if has_remote:
+        folders["cache"] = places.read_cache_dir
+    for name, folder in folders.items():
+        setting = _OWN_SETTING.get(name)
+        remedy = f"set {setting} to a folder that you can write" if setting else WRITABLE
         existing = next(each for each in (folder, *folder.parents) if each.exists())
         if _is_read_only(existing):
-            yield fail("folders", f"the file system of {folder} is read-only", WRITABLE)
+            yield fail("folders", f"the file system of {folder} is read-only", remedy)
         elif not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            yield fail("folders", f"the {name} folder {folder} cannot be written", WRITABLE)
+            yield fail("folders", f"the {name} folder {folder} cannot be written", remedy)
         else:
             yield _room(name, folder, shutil.disk_usage(existing).free)
 
@@ -39,7 +51,8 @@ def _is_read_only(folder: Path) -> bool:
 
 def _room(name: str, folder: Path, free: int) -> Finding:
     text = f"{size(free)} free for the {name} folder {folder}"
-    remedy = "free some space, or set S3D_LOCAL_DIR to a folder on another disk"
+    setting = _OWN_SETTING.get(name, "S3D_LOCAL_DIR")
+    remedy = f"free some space, or set {setting} to a folder on another disk"
     if free < FULL:
         return fail("disk", text, remedy)
     return warn("disk", text, remedy) if free < SCARCE else ok("disk", text)
@@ -85,4 +98,5 @@ def check_endpoint(config: Config, *, served: str) -> Finding:
                 f"{config.endpoint}: {error.strerror}",
                 "set S3D_ENDPOINT to an address of this machine and a port above 1023",
             )
-    return ok("endpoint", f"{config.endpoint} is free")
+    free = "picks a free port" if config.port == 0 else "is free"
+    return ok("endpoint", f"{config.endpoint} {free}")

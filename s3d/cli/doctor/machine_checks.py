@@ -14,12 +14,16 @@ from shutil import which
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from s3d.shared.findings import Finding, fail, ok, warn
+from s3d.shared.masking import mask_credentials
 
 ENOUGH_FILES = 1024
 """Open files below which an agent with some clients runs out of them."""
 ENOUGH_WATCHES = 8192
 """Folders that inotify can watch; each folder below a sync folder takes one."""
 _INOTIFY = Path("/proc/sys/fs/inotify")
+_MORE_WATCHES = "fs.inotify.max_user_watches=524288"
+_IN_DELETE_SELF = 0x400
+"""From sys/inotify.h; of the root folder, so it never happens."""
 _MOUNT_TIMEOUT = 5.0
 """Seconds after which a mount that does not answer counts as dead."""
 
@@ -41,12 +45,10 @@ def check_watches(*, has_folders: bool, limits: Path = _INOTIFY) -> Iterator[Fin
     """Whether inotify can watch sync folders. has_folders: there are some."""
     if not sys.platform.startswith("linux"):
         return
-    reason = _why_no_watch()
-    if reason:
+    if why_not := _why_no_watch():
+        reason, limit = why_not
         yield fail(
-            "inotify",
-            f"no more folders can be watched: {reason}",
-            "as root: sysctl fs.inotify.max_user_instances=512",
+            "inotify", f"no more folders can be watched: {reason}", f"as root: sysctl {limit}"
         )
         return
     try:
@@ -57,20 +59,27 @@ def check_watches(*, has_folders: bool, limits: Path = _INOTIFY) -> Iterator[Fin
         yield warn(
             "inotify",
             f"only {watches} folders can be watched: changes in others are seen by the next scan",
-            "as root: sysctl fs.inotify.max_user_watches=524288",
+            f"as root: sysctl {_MORE_WATCHES}",
         )
     else:
         yield ok("inotify", f"up to {watches} folders can be watched")
 
 
-def _why_no_watch() -> str:
-    """Why no inotify instance can be made; "" when one can."""
+def _why_no_watch() -> tuple[str, str] | None:
+    """Why no folder can be watched, and the limit to raise; None when one can. Other programs of
+    the user count, too: inotify(7)."""
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(0)
     if descriptor < 0:
-        return os.strerror(ctypes.get_errno())
-    os.close(descriptor)
-    return ""
+        return os.strerror(ctypes.get_errno()), "fs.inotify.max_user_instances=512"
+    try:
+        if libc.inotify_add_watch(descriptor, b"/", _IN_DELETE_SELF) < 0:
+            if ctypes.get_errno() == errno.ENOSPC:
+                return "all watches of this user are in use", _MORE_WATCHES
+            return os.strerror(ctypes.get_errno()), _MORE_WATCHES
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def check_proxy(env: Mapping[str, str], host: str) -> Finding:
@@ -84,7 +93,8 @@ def check_proxy(env: Mapping[str, str], host: str) -> Finding:
         return ok("proxy", f"{host} is excepted by NO_PROXY")
     return warn(
         "proxy",
-        f"S3 programs of this terminal send requests for {host} to the proxy {proxy}",
+        f"S3 programs of this terminal send requests for {host} to the proxy"
+        f" {mask_credentials(proxy)}",
         f'export NO_PROXY="{",".join(filter(None, (proxies.get("no"), "localhost", host)))}"',
     )
 

@@ -72,6 +72,10 @@ class Launchd:
     def restart(self) -> None:
         call(["launchctl", "kickstart", "-k", f"{self._domain}/{LABEL}"], remedy=_REMEDY)
 
+    def is_for(self, local_dir: str) -> bool:
+        env = plistlib.loads(self._file.read_bytes())["EnvironmentVariables"]
+        return bool(env.get("S3D_LOCAL_DIR", "") == local_dir)
+
     def status(self) -> ServiceStatus:
         try:
             shown = call(["launchctl", "print", f"{self._domain}/{LABEL}"], remedy="")

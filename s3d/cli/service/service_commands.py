@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from shutil import which
@@ -25,6 +26,8 @@ from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places
 
 _LINGER = "loginctl enable-linger"
+_OF_REMOTE = re.compile(r"AWS_(?!ENDPOINT_URL)|(HTTPS?|ALL|NO)_PROXY$", re.IGNORECASE)
+"""Variables that decide with which credentials and over which way the agent reaches the remote."""
 
 
 @click.group("service", invoke_without_command=True)
@@ -55,9 +58,9 @@ def install_command(session: Session, /, *, now: bool, listens: bool) -> None:
     for the folders of s3d.
     """
     config, places = session.load()
-    _warn_of_settings(os.environ, places)
     manager = service_manager(os.environ)
     file = manager.install(_definition(config, places, listens=listens))
+    _warn_of_variables(os.environ, places, has_remote=bool(config.remote))
     report(f"installed {file}")
     if now:
         manager.restart() if manager.status().pid else manager.start()
@@ -119,13 +122,19 @@ def _definition(config: Config, places: Places, *, listens: bool) -> Definition:
     )
 
 
-def _warn_of_settings(env: Mapping[str, str], places: Places) -> None:
-    """Name the settings of this terminal that the service will not have."""
-    names = sorted(name for name in env if name.startswith("S3D_") and name not in PLACES)
-    if names:
+def _warn_of_variables(env: Mapping[str, str], places: Places, *, has_remote: bool) -> None:
+    """Name the variables of this terminal that the service will not have."""
+    if settings := sorted(n for n in env if n.startswith("S3D_") and n not in PLACES):
         click.echo(
-            f"warning: the service does not see {', '.join(names)} of this terminal; set them in"
+            f"warning: the service does not see {', '.join(settings)} of this terminal; set them in"
             f" {places.config_file}",
+            err=True,
+        )
+    if others := sorted(n for n in env if _OF_REMOTE.match(n)) if has_remote else []:
+        click.echo(
+            f"warning: the service does not see {', '.join(others)} of this terminal; have them in"
+            " ~/.aws, in remote_profile of the configuration file, or in the environment of the"
+            " service manager",
             err=True,
         )
 

@@ -13,7 +13,10 @@ import msgspec
 
 from s3d.shared.errors import S3dError
 
-PLACES = ("S3D_LOCAL_DIR", "S3D_SOCKET", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+PLACES = (
+    "S3D_LOCAL_DIR", "S3D_SOCKET",
+    "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME",
+)  # fmt: skip
 """Variables that say where the files of s3d are. The configuration file cannot have them, so the
 service gets those that are set when it is installed."""
 
@@ -77,6 +80,9 @@ class ServiceManager(Protocol):
     def restart(self) -> None: ...
 
     def status(self) -> ServiceStatus: ...
+
+    def is_for(self, local_dir: str) -> bool:
+        """Whether the service that is installed has this S3D_LOCAL_DIR; "": the usual folders."""
 
 
 def agent_command() -> list[str]:

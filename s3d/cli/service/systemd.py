@@ -16,6 +16,7 @@ from s3d.shared.errors import S3dError
 UNIT = "s3d.service"
 SOCKET_UNIT = "s3d.socket"
 _NO_MANAGER = "log in as this user (not by sudo or su), or run: s3d run"
+_NO_SYSTEMD = "systemd does not run here; in a container, let its command be: s3d run"
 
 SERVICE = """\
 [Unit]
@@ -108,6 +109,7 @@ class Systemd:
         self._folder = Path(config, "systemd", "user")
 
     def install(self, definition: Definition) -> Path:
+        systemctl("show", "--property=Version")  # nothing is written where no manager answers
         self._folder.mkdir(parents=True, exist_ok=True)
         unit, socket = self._folder / UNIT, self._folder / SOCKET_UNIT
         write_atomically(unit, service_unit(definition).encode(), durable=True, mode=0o644)
@@ -158,6 +160,12 @@ class Systemd:
             lingers=_lingers(),
         )
 
+    def is_for(self, local_dir: str) -> bool:
+        unit = (self._folder / UNIT).read_text()
+        if not local_dir:
+            return "S3D_LOCAL_DIR=" not in unit
+        return f"Environment={_quoted(f'S3D_LOCAL_DIR={local_dir}')}\n" in unit
+
     def _units(self) -> list[str]:
         has_socket = (self._folder / SOCKET_UNIT).exists()
         return [SOCKET_UNIT, UNIT] if has_socket else [UNIT]
@@ -165,7 +173,9 @@ class Systemd:
 
 def systemctl(*arguments: str) -> str:
     """What systemctl prints about the user's units. Raises S3dError."""
-    return call(["systemctl", "--user", *arguments], remedy=_NO_MANAGER)
+    is_booted = Path("/run/systemd/system").is_dir()  # sd_booted(3)
+    remedy = _NO_MANAGER if is_booted else _NO_SYSTEMD
+    return call(["systemctl", "--user", *arguments], remedy=remedy)
 
 
 def _lingers() -> bool | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -102,3 +103,20 @@ async def test_a_certificate_of_another_name_is_named(
         failed = texts(await diagnose(f"https://localhost:{port}"), Level.FAIL)
     assert "localhost" in failed
     assert "use the name that its certificate has" in failed
+
+
+async def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it, the host of the remote would seem to be what cannot be reached."""
+    monkeypatch.setenv("http_proxy", "http://me:secret@127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    (found,) = await diagnose("http://behind-a-proxy.example.org")
+    assert found.level is Level.FAIL
+    assert found.text.endswith(", through the proxy http://***@127.0.0.1:9")
+    assert "NO_PROXY" in found.remedy
+
+
+async def test_it_needs_no_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container with a read-only root has none."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    (found,) = await diagnose("http://127.0.0.1:9")
+    assert "connection refused" in found.text

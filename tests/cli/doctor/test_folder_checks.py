@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from s3d.cli.doctor.folder_checks import check_endpoint, check_folders, check_secrets
+from s3d.shared.config.gateway_settings import CacheConfig, QueueConfig
 from s3d.shared.config.schema import Config
 from s3d.shared.findings import Level
 from s3d.shared.paths import Places, find_places
@@ -19,7 +20,7 @@ def places_in(folder: Path) -> Places:
 
 
 def test_folders_that_can_be_written_show_their_room(tmp_path: Path) -> None:
-    found = [*check_folders(places_in(tmp_path))]
+    found = [*check_folders(places_in(tmp_path), has_remote=False)]
     assert {each.check for each in found} == {"disk"}
     assert all("free for the" in each.text for each in found)
 
@@ -37,7 +38,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_is_full_is_named(small_disk: Path) -> None:
-    found = [*check_folders(places_in(small_disk))]
+    found = [*check_folders(places_in(small_disk), has_remote=False)]
     assert [each.level for each in found] == [Level.FAIL] * 2
     assert str(small_disk) in found[0].text
     assert "free some space" in found[0].remedy
@@ -45,15 +46,30 @@ def test_a_disk_that_is_full_is_named(small_disk: Path) -> None:
 
 def test_a_disk_that_is_read_only_is_named(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    found = [*check_folders(places_in(small_disk))]
+    found = [*check_folders(places_in(small_disk), has_remote=False)]
     assert [(each.check, each.level) for each in found] == [("folders", Level.FAIL)] * 2
     assert "read-only" in found[0].text
     assert "S3D_LOCAL_DIR" in found[0].remedy
 
 
+def test_the_queue_and_the_cache_have_disks_of_their_own(tmp_path: Path, small_disk: Path) -> None:
+    config = Config(local_dir=tmp_path / "home", write_queue=QueueConfig(dir=small_disk / "q"),
+                    read_cache=CacheConfig(dir=small_disk / "c"))  # fmt: skip
+    places = find_places(config, {})
+    found = [*check_folders(places, has_remote=True)]
+    full = [each for each in found if each.level is Level.FAIL]
+    assert [str(small_disk / name) in each.text for name, each in zip("qc", full, strict=True)] == [
+        True,
+        True,
+    ]
+    assert "S3D_WRITE_QUEUE_DIR" in full[0].remedy
+    assert "S3D_READ_CACHE_DIR" in full[1].remedy
+    assert len([*check_folders(places, has_remote=False)]) == 2
+
+
 def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
-    found = [*check_folders(places_in(tmp_path / "home"))]
+    found = [*check_folders(places_in(tmp_path / "home"), has_remote=False)]
     assert [each.level for each in found] == [Level.FAIL] * 2
 
 
@@ -80,6 +96,8 @@ def test_a_port_that_another_program_has_is_named() -> None:
         assert "S3D_ENDPOINT" in found.remedy
         assert "http://x:1" in check_endpoint(config, served="http://x:1").text
     assert check_endpoint(config, served="").level is Level.OK
+    config = Config(endpoint="http://127.0.0.1:0")
+    assert "picks a free port" in check_endpoint(config, served="").text
 
 
 def test_an_address_of_another_machine_is_named() -> None:

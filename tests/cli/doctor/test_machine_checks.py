@@ -65,6 +65,12 @@ def test_a_proxy_that_takes_localhost_is_named(env: dict[str, str], level: Level
         assert found.remedy.endswith('127.0.0.1"')
 
 
+def test_the_password_of_a_proxy_is_not_shown() -> None:
+    found = check_proxy({"http_proxy": "http://me:secret@proxy:3128"}, "127.0.0.1")
+    assert "http://***@proxy:3128" in found.text
+    assert "secret" not in f"{found.text} {found.remedy}"
+
+
 def test_without_fusermount3_nothing_can_be_mounted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

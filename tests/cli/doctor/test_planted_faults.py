@@ -31,6 +31,7 @@ TIMEOUT = 60.0
 FULL_DISK = "mount -t tmpfs -o size=16m s3d-test $HOME"
 READ_ONLY = f"{FULL_DISK}; mount -o remount,ro $HOME"
 NO_INOTIFY = "echo 0 > /proc/sys/user/max_inotify_instances"
+NO_WATCH = "echo 0 > /proc/sys/user/max_inotify_watches"
 NAMESPACES = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
@@ -116,7 +117,7 @@ def bare(doctor: Doctor) -> dict[str, dict[str, str]]:
 
 
 def full_disk(doctor: Doctor) -> dict[str, dict[str, str]]:
-    return doctor(plant=FULL_DISK, S3D_REMOTE_PROFILE="nobody")
+    return doctor(plant=f"{FULL_DISK}; {NO_WATCH}", S3D_REMOTE_PROFILE="nobody")
 
 
 def read_only(doctor: Doctor) -> dict[str, dict[str, str]]:
@@ -175,6 +176,9 @@ FAULTS = {
     "credentials 0644": Fault(machine, "credentials", "fail", "credentials", "chmod 600 /"),
     "inotify limit": Fault(
         machine, "inotify", "fail", "no more folders can be watched", "sysctl fs.inotify."
+    ),
+    "all watches in use": Fault(
+        full_disk, "inotify", "fail", "all watches of this user are in use", "max_user_watches="
     ),
     "fd limit": Fault(machine, "open files", "fail", "512 files open", "ulimit -Hn"),
     "dead mount": Fault(mounts, "mount", "fail", "does not answer", "fusermount3 -uz /"),

@@ -34,6 +34,13 @@ def test_its_file_is_that_of_a_launch_agent(tmp_path: Path) -> None:
     assert log.parent.is_dir()
 
 
+def test_a_launch_agent_is_for_one_folder(tmp_path: Path) -> None:
+    launchd = Launchd({"HOME": str(tmp_path)})
+    log = tmp_path / "service.log"
+    launchd.install(Definition(command=("s3d", "run"), env={"S3D_LOCAL_DIR": "/a b"}, log=log))
+    assert [launchd.is_for(folder) for folder in ("/a b", "/a", "")] == [True, False, False]
+
+
 def test_sockets_are_refused(tmp_path: Path) -> None:
     listening = Listening("127.0.0.1:1", tmp_path)
     with pytest.raises(UsageError, match="needs systemd"):

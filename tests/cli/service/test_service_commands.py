@@ -100,6 +100,31 @@ def test_without_a_session_of_the_user_it_says_so(service: Commands) -> None:
     assert "Failed to connect to bus" in done.err
     assert "s3d run" in done.err
     assert "does not answer" in service("service", BROKEN="yes").out
+    assert not (service.home / ".config/systemd").exists(), "nothing is left half installed"
+    assert "not installed" in service("service", "uninstall", BROKEN="yes").out
+
+
+def test_the_variables_that_a_service_does_not_see_are_named(service: Commands) -> None:
+    terminal = {"AWS_PROFILE": "work", "HTTPS_PROXY": "http://proxy:3128", "AWS_ENDPOINT_URL": "x"}
+    alone = service("service", "install", **terminal)
+    assert (alone.code, "AWS_PROFILE" in alone.err) == (0, False), "without a remote"
+    done = service("service", "install", S3D_REMOTE="aws", XDG_CACHE_HOME="/c", **terminal)
+    assert "does not see AWS_PROFILE, HTTPS_PROXY of this terminal" in done.err
+    unit = (service.home / ".config/systemd/user/s3d.service").read_text()
+    assert "Environment=XDG_CACHE_HOME=/c\n" in unit
+
+
+def test_an_agent_of_another_folder_is_not_the_service(service: Commands) -> None:
+    assert service("service", "install").code == 0
+    calls(service)
+    other = {"S3D_LOCAL_DIR": str(service.home / "other"), "S3D_SOCKET": ""}
+    try:
+        assert "started the service" not in service("start", **other).out
+        assert calls(service) == []
+    finally:
+        assert service("stop", **other).code == 0
+    service("start")
+    assert calls(service) == ["start s3d.service"]
 
 
 AS_SYSTEMD = """

@@ -8,7 +8,7 @@ from shutil import which
 import pytest
 
 from s3d.cli.service.service_manager import Definition, Listening, agent_command
-from s3d.cli.service.systemd import SOCKET_UNIT, UNIT, service_unit, socket_unit
+from s3d.cli.service.systemd import SOCKET_UNIT, UNIT, Systemd, service_unit, socket_unit
 
 ODD = '/a home/50% "off"/$x\\y'
 
@@ -51,6 +51,18 @@ def test_a_command_and_variables_are_quoted_for_systemd(tmp_path: Path) -> None:
     escaped = '/a home/50%% \\"off\\"/{}x\\\\y'
     assert unit["Service"]["ExecStart"] == f'"{escaped.format("$$")}" run'
     assert unit["Service"]["Environment"] == f'"S3D_LOCAL_DIR={escaped.format("$")}"'
+
+
+def test_a_service_is_for_one_folder(tmp_path: Path) -> None:
+    systemd = Systemd({"XDG_CONFIG_HOME": str(tmp_path)})
+    unit = tmp_path / "systemd/user" / UNIT
+    unit.parent.mkdir(parents=True)
+    for folder in ("", ODD, "/a"):
+        env = {"S3D_LOCAL_DIR": folder} if folder else {}
+        unit.write_text(service_unit(definition(tmp_path, env=env)))
+        assert [systemd.is_for(each) for each in ("", ODD, "/a")] == [
+            each == folder for each in ("", ODD, "/a")
+        ]
 
 
 def test_only_an_agent_with_mounts_may_gain_privileges(tmp_path: Path) -> None:
