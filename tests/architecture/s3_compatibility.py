@@ -19,6 +19,7 @@ from s3d.agent.s3.checksums import ALGORITHMS, DEFAULT
 from s3d.agent.s3.model import Operation, operations, service
 from s3d.agent.s3.model_overrides import OFF_THE_TABLE, UNSUPPORTED_MEMBERS
 from s3d.agent.stores.local.settings import STORED_ONLY
+from tests.architecture.s3_features import FEATURES
 from tests.architecture.source import ROOT
 from tests.e2e.clients.workflow import EXPECTED
 from tests.e2e.errors.documented_errors import ELSEWHERE, NOT_HERE, statuses
@@ -235,6 +236,7 @@ def document() -> str:
     parts = [
         _INTRODUCTION,
         *_operations(),
+        *_features(),
         *_headers(),
         *_errors(),
         *_checksums(),
@@ -254,6 +256,16 @@ def _operations() -> Iterator[str]:
             note = "deprecated: the request is read as its successor"
         yield f"| {name} | {of_embedded(op)} | {of_gateway(op)} | {note} |"
     yield _UNKNOWN
+
+
+def _features() -> Iterator[str]:
+    yield "## Features\n"
+    yield "| feature | embedded | as gateway | tests | |"
+    yield "|---|---|---|---|---|"
+    for each in sorted(FEATURES, key=lambda each: each.name.lower()):
+        tests = f"`tests/{each.tests}`"
+        yield f"| {each.name} | {each.embedded} | {each.gateway} | {tests} | {each.note} |"
+    yield ""
 
 
 def _headers() -> Iterator[str]:

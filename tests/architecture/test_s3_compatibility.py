@@ -18,7 +18,8 @@ from tests.architecture.s3_compatibility import (
     of_embedded,
     request_members,
 )
-from tests.architecture.source import MODULES
+from tests.architecture.s3_features import FEATURES, Feature
+from tests.architecture.source import MODULES, ROOT
 
 COMPOSED = ("Checksum", "CopySourceIf", "Grant", "SourceIf")
 """Beginnings of members whose names are composed where they are read."""
@@ -54,6 +55,11 @@ def test_a_header_is_read_or_it_is_in_the_table(header: str) -> None:
     is_read = re.search(rf'"{member}"|"{re.escape(header)}"', SOURCES) is not None
     is_read = is_read or member.startswith((*COMPOSED, *ENCRYPTION))
     assert is_read, f"{header} ({member} of {', '.join(names)}) is read by nobody"
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_feature_has_tests(feature: Feature) -> None:
+    assert "def test_" in (ROOT / "tests" / feature.tests).read_text()
 
 
 def test_every_operation_has_one_word() -> None:

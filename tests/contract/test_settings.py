@@ -108,7 +108,11 @@ def example(name: str, bucket: str) -> Any:
             rule = value["Rules"][0]
             del rule["Expiration"]["Date"], rule["Expiration"]["ExpiredObjectDeleteMarker"]
             del rule["Transitions"][0]["Date"], rule["Prefix"]
-            rule["Filter"] = {"And": rule["Filter"]["And"]}
+            rule["Filter"] = {"And": {**rule["Filter"]["And"], "ObjectSizeLessThan": 2}}
+            rule["Expiration"]["Days"] = rule["NoncurrentVersionExpiration"]["NoncurrentDays"] = 2
+            # Uploads have neither tags nor a size.
+            abort = {"AbortIncompleteMultipartUpload": rule.pop("AbortIncompleteMultipartUpload")}
+            value["Rules"].append({**abort, "ID": "uploads", "Status": "Enabled", "Filter": {}})
         case "PutBucketLogging":
             value["LoggingEnabled"]["TargetBucket"] = bucket
         case "PutBucketNotificationConfiguration":

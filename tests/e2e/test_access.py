@@ -152,6 +152,21 @@ def test_what_a_grant_to_a_user_allows(who: Principals, permission: str, may: se
     assert outcome(who.main.put_object, Bucket=bucket, Key="k") == "ok"
 
 
+@pytest.mark.parametrize("operation", ["PutObject", "CopyObject", "CreateMultipartUpload"])
+def test_a_write_keeps_a_grant_to_write(who: Principals, operation: str) -> None:
+    """object header acl grants: it means nothing for an object, but PutObjectAcl has it as well."""
+    at = {"Bucket": who.bucket(), "Key": "k"}
+    who.main.put_object(**at)
+    more = {"CopySource": {**at}, "StorageClass": "STANDARD"} if operation == "CopyObject" else {}
+    made = with_headers(who.main, operation, x_amz_grant_write=f"id={ALT_ID}")(**at, **more)
+    if "UploadId" in made:
+        part = who.main.upload_part(**at, UploadId=made["UploadId"], PartNumber=1)
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        upload = {**at, "UploadId": made["UploadId"]}
+        who.main.complete_multipart_upload(**upload, MultipartUpload=parts)
+    assert grants(who.main.get_object_acl(**at)) == {(ALT_ID, "WRITE")}
+
+
 def test_a_grant_to_nobody_is_refused(who: Principals) -> None:
     """bucket acl grant nonexist user; by an address: UnresolvableGrantByEmailAddress."""
     bucket = who.bucket()

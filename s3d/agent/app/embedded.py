@@ -20,6 +20,7 @@ from s3d.agent.storage.index import Index, Tables
 from s3d.agent.storage.key_ring import KeyRing
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Layout, StoreTotals
+from s3d.agent.stores.local.buckets import US_EAST_1
 from s3d.agent.stores.local.new_buckets import OPEN
 from s3d.agent.stores.local.object_bodies import open_layout
 from s3d.agent.stores.local.object_keys import ObjectKeys, load_ring
@@ -131,6 +132,7 @@ def open_embedded(
     commits: Histogram | None = None,
     owners: Owners | None = None,
     new_buckets: str = OPEN,
+    region: str = US_EAST_1,
     clock: Callable[[], float] = time.time,
     target_arns: Collection[str] = (),
 ) -> Embedded:
@@ -138,8 +140,8 @@ def open_embedded(
 
     encrypt: sse-s3 to encrypt every object; empty: those for which request or bucket ask for it.
     owners: the accounts that exist; None: only the default owner. new_buckets: the defaults of new
-    buckets, by local/new_buckets.py. clock: of the objects, in Unix seconds. target_arns: of the
-    targets that notifications may go to.
+    buckets, by local/new_buckets.py. region: of the endpoint. clock: of the objects, in Unix
+    seconds. target_arns: of the targets that notifications may go to.
     """
     index = open_index(folder, ephemeral=ephemeral, commits=commits)
     ring = KeyRing(folder / KEYS, time.time, ephemeral=ephemeral)
@@ -150,6 +152,7 @@ def open_embedded(
         keys=ObjectKeys(index, ring, encrypt.upper()),
         owners=owners or Owners(),
         new_buckets=new_buckets,
+        region=region,
         clock=clock,
         target_arns=target_arns,
     )
@@ -163,6 +166,7 @@ def open_store(
     on_change: OnChange | None = None,
     owners: Owners | None = None,
     new_buckets: str = OPEN,
+    region: str = US_EAST_1,
     keys: ObjectKeys | None = None,
     clock: Callable[[], float] = time.time,
     target_arns: Collection[str] = (),
@@ -181,6 +185,7 @@ def open_store(
             keys=keys,
             owners=owners,
             new_buckets=new_buckets,
+            region=region,
             target_arns=target_arns,
         )
         store = Embedded(local, index, blobs, folder)

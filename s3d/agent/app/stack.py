@@ -203,6 +203,7 @@ async def build_stack(
             commits=commit_histogram(registry, STORE),
             owners=owners,
             new_buckets=config.new_buckets,
+            region=config.region,
             clock=now,
             target_arns=[target_arn(each.type, each.name) for each in config.notification_targets],
         )

@@ -60,6 +60,7 @@ REMOTE_ONLY_MEMBERS = frozenset(
     {
         "BypassGovernanceRetention",
         "ExpectedBucketOwner",
+        "GrantWrite",
         "IfMatch",
         "IfMatchLastModifiedTime",
         "IfMatchSize",

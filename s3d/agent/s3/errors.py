@@ -87,7 +87,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "InvalidArgument": (400, "Invalid Argument"),
     "InvalidHostHeader": (400, "The Host header does not name this service."),
     "InvalidHTTPMethod": (400, "The HTTP method is not valid."),
-    "InvalidLocationConstraint": (400, "The specified location constraint is not valid."),
+    "InvalidLocationConstraint": (400, "The specified location-constraint is not valid"),
     "InvalidRequest": (400, "Invalid Request"),
     "InvalidSOAPRequest": (400, "The SOAP request body is invalid."),
     "InvalidURI": (400, "Couldn't parse the specified URI."),

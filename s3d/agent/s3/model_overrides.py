@@ -184,15 +184,20 @@ NEVER_EMPTY_HEADERS = frozenset({"x-amz-server-side-encryption"})
 """Request headers whose empty value is an error; other empty headers count as absent."""
 
 _CHOICE = {"x-amz-server-side-encryption": "ServerSideEncryption"}
+_GRANT = {"x-amz-grant-write": "GrantWrite"}
 FURTHER_HEADERS: dict[str, dict[str, str]] = {
+    "CopyObject": _GRANT,
+    "CreateMultipartUpload": _GRANT,
     "GetObject": _CHOICE | {"if-range": "IfRange"},
     "HeadObject": _CHOICE | {"if-range": "IfRange"},
+    "PutObject": _GRANT,
     "UploadPart": _CHOICE,
 }
 """Operation -> headers that its model lacks, and their members. A remote decides about them itself.
 
-The embedded store refuses the choice of an encryption, as AWS does. If-Range is of HTTP: without
-it, a program that continues a download would join two objects.
+The embedded store refuses the choice of an encryption, as AWS does. The permission to write has no
+meaning for an object, but PutObjectAcl grants it, so a write keeps such a grant as well. If-Range
+is of HTTP: without it, a program that continues a download would join two objects.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
 """

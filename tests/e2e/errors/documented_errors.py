@@ -73,8 +73,7 @@ _REASONS: Mapping[str, str] = {
     "TooManyMultiRegionAccessPoints TooManyMultiRegionAccessPointregionsError",
     "there is one endpoint, which has all buckets": "EndpointNotFound IncorrectEndpoint "
     "PermanentRedirect Redirect TemporaryRedirect",
-    "every name of a region is taken, since there is no list of them": "InvalidLocationConstraint "
-    "IllegalLocationConstraintException",
+    "one endpoint is that of all regions": "IllegalLocationConstraintException",
     "all buckets are in one location": "CrossLocationLoggingProhibited",
     "keys belong to owners that are declared here, not to accounts with bills or contracts": (
         "AccountProblem AllAccessDisabled InvalidPayer NotSignedUp TooManyBuckets "

@@ -39,6 +39,19 @@ def _rule(text: str, change: str) -> str:
     return LIFECYCLE.replace(text, change)
 
 
+def _transitions(*classes: str) -> str:
+    """Of a lifecycle, after 29 days, 30 days and so on."""
+    return "".join(
+        f"<Transition><Days>{days}</Days><StorageClass>{name}</StorageClass></Transition>"
+        for days, name in enumerate(classes, 29)
+    )
+
+
+def _place(region: str) -> str:
+    constraint = f"<LocationConstraint>{region}</LocationConstraint>"
+    return f"<CreateBucketConfiguration>{constraint}</CreateBucketConfiguration>"
+
+
 def _parts(*parts: str) -> str:
     tags = "".join(f"<Part>{part}</Part>" for part in parts)
     return f"<CompleteMultipartUpload>{tags}</CompleteMultipartUpload>"
@@ -869,6 +882,21 @@ BUCKETS = (
     row("CreateBucket", "InvalidBucketName", "short name", "PUT /ab"),
     row("CreateBucket", "InvalidBucketName", "an address", "PUT /192.168.1.1"),
     row("CreateBucket", "MalformedXML", "no document", "PUT /fresh", "<x"),
+    row(
+        "CreateBucket",
+        "MalformedXML",
+        "unknown element",
+        "PUT /fresh",
+        "<CreateBucketConfiguration><Unknown/></CreateBucketConfiguration>",
+    ),
+    row("CreateBucket", "InvalidLocationConstraint", "no region", "PUT /fresh", _place("nowhere")),
+    row(
+        "CreateBucket",
+        "InvalidLocationConstraint",
+        "the default region",
+        "PUT /fresh",
+        _place("us-east-1"),
+    ),
     row("CreateBucket", "InvalidArgument", "unknown ACL", "PUT /fresh", x_amz_acl="all"),
     row(
         "CreateBucket",
@@ -1160,6 +1188,20 @@ SETTINGS = (
         "one id for two rules",
         "PUT /plain?lifecycle",
         "<LifecycleConfiguration>" + 2 * LIFECYCLE[24:-25] + "</LifecycleConfiguration>",
+    ),
+    row(
+        "PutBucketLifecycleConfiguration",
+        "InvalidArgument",
+        "too early for infrequent access",
+        "PUT /plain?lifecycle",
+        _rule("<Expiration><Days>1</Days></Expiration>", _transitions("STANDARD_IA")),
+    ),
+    row(
+        "PutBucketLifecycleConfiguration",
+        "InvalidRequest",
+        "one class twice",
+        "PUT /plain?lifecycle",
+        _rule("<Expiration><Days>1</Days></Expiration>", _transitions("GLACIER", "GLACIER")),
     ),
     row(
         "PutBucketLifecycleConfiguration",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -24,9 +25,20 @@ from s3d.agent.stores.local.new_buckets import settings_of_new_bucket
 from s3d.agent.stores.local.object_description import moment
 from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import ENABLED
+from s3d.agent.stores.local.setting_rules import check_elements
 from s3d.agent.stores.local.tagging import BUCKET_TAGS, parse_set
 
 US_EAST_1 = "us-east-1"
+EU = "EU"
+"""An old name of eu-west-1, which only GetBucketLocation still returns."""
+AWS_REGION = re.compile(
+    r"EU|(af|ap|ca|cn|eu|eusc-de|il|me|mx|sa|us)(-gov|-iso[a-z]?)?"
+    r"-(central|north|south|(north|south)?(east|west))-\d"
+)
+"""The form of the regions of all partitions, since there are new ones every year.
+
+https://docs.aws.amazon.com/general/latest/gr/s3.html
+"""
 _MAX_BUCKETS = 10_000
 
 
@@ -34,13 +46,20 @@ class BucketOps:
     """Handlers of the operations on buckets themselves."""
 
     def __init__(
-        self, index: Index, ownership: Ownership, clock: Callable[[], float], new_buckets: str
+        self,
+        index: Index,
+        ownership: Ownership,
+        clock: Callable[[], float],
+        *,
+        new_buckets: str,
+        region: str,
     ) -> None:
-        """new_buckets: see new_buckets.py."""
+        """new_buckets: see new_buckets.py. region: of the endpoint."""
         self._index = index
         self._ownership = ownership
         self._clock = clock
         self._new_buckets = new_buckets
+        self._region = region
 
     @operation("CreateBucket")
     async def create_bucket(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -54,8 +73,9 @@ class BucketOps:
         check_bucket_name(request.bucket)
         if input.get("BucketNamespace", "global") != "global":
             raise S3Error("NotImplemented", Header="x-amz-bucket-namespace")
+        check_elements(request)
         configuration = input.get("CreateBucketConfiguration") or {}
-        region = configuration.get("LocationConstraint") or US_EAST_1
+        region = self._region_of(configuration.get("LocationConstraint"))
         lock = bool(input.get("ObjectLockEnabledForBucket"))
         tags = parse_set({"TagSet": configuration.get("Tags") or []}, BUCKET_TAGS)
         owner = recorded_id(self._ownership.writer(request.context))
@@ -83,7 +103,8 @@ class BucketOps:
     @operation("HeadBucket")
     def head_bucket(self, request: S3Request[Members]) -> Completed[Members]:
         record = self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
-        return Completed(S3Response({"BucketRegion": record.region, "AccessPointAlias": False}))
+        output = {"BucketRegion": _region_name(record), "AccessPointAlias": False}
+        return Completed(S3Response(output))
 
     @operation("GetBucketLocation")
     def get_bucket_location(self, request: S3Request[Members]) -> Completed[Members]:
@@ -109,7 +130,7 @@ class BucketOps:
             if self._shows(request, record, owner)
             and record.name > after
             and record.name.startswith(prefix)
-            and region in (None, record.region)
+            and region in (None, _region_name(record))
         ]
         output: Members = {
             "Owner": self._ownership.members(owner),
@@ -120,6 +141,20 @@ class BucketOps:
         if len(found) > limit:
             output["ContinuationToken"] = encode_token(found[limit - 1].name.encode())
         return S3Response(output)
+
+    def _region_of(self, constraint: str | None) -> str:
+        """The region of a new bucket: one of AWS, or the endpoint's, whatever its name is. Raises
+        InvalidLocationConstraint, for us-east-1 too, which only the absence of a name stands for.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html
+        https://github.com/velero-io/velero/issues/284
+        """
+        if not constraint:
+            return US_EAST_1
+        is_known = constraint == self._region or AWS_REGION.fullmatch(constraint)
+        if constraint == US_EAST_1 or not is_known:
+            raise S3Error("InvalidLocationConstraint", LocationConstraint=constraint)
+        return constraint
 
     def _shows(self, request: S3Request[Members], record: BucketRecord, owner: str) -> bool:
         """An account sees its own buckets; the agent itself sees all of them."""
@@ -160,6 +195,10 @@ def _delete(name: str, tx: Transaction) -> None:
     tx.delete_bucket(name)
 
 
+def _region_name(record: BucketRecord) -> str:
+    return "eu-west-1" if record.region == EU else record.region
+
+
 def _limit(requested: int | None) -> int:
     if requested is None:
         return _MAX_BUCKETS
@@ -177,5 +216,5 @@ def _row(record: BucketRecord) -> dict[str, Any]:
     return {
         "Name": record.name,
         "CreationDate": moment(record.created),
-        "BucketRegion": record.region,
+        "BucketRegion": _region_name(record),
     }

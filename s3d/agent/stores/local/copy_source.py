@@ -55,6 +55,10 @@ class CopySource(NamedTuple):
         return {"CopySourceVersionId": shown["VersionId"]} if shown else {}
 
 
+class SourceReplaced(Exception):
+    """The bytes that a copy was to share are those of an older version now."""
+
+
 class SharedContent(NamedTuple):
     """Bytes of another object that a copy will share."""
 
@@ -69,7 +73,7 @@ class SharedContent(NamedTuple):
 
     def enter(self, tx: Transaction) -> Layout:
         if not tx.incref(self.layout.extents):
-            raise _replaced_meanwhile()
+            raise SourceReplaced()
         return self.layout
 
 
@@ -142,10 +146,6 @@ def source_name(input: Mapping[str, Any]) -> str:
 
 
 def check_unchanged(source: CopySource, now: CopySource) -> None:
-    """Raise SlowDown when the source has another version than the one that was read."""
+    """Raise SourceReplaced when the source has another version than the one that was read."""
     if now.record.seq != source.record.seq:
-        raise _replaced_meanwhile()
-
-
-def _replaced_meanwhile() -> S3Error:
-    return S3Error("SlowDown", "the source of the copy was replaced while it was read; try again")
+        raise SourceReplaced()

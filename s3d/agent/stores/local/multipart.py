@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,7 +24,7 @@ from s3d.agent.s3.event_names import CREATED_MULTIPART
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.part_sizes import MAX_PARTS
 from s3d.agent.s3.policy_conditions import CONDITION_MEMBERS
-from s3d.agent.storage.blobs import Blobs
+from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import (
@@ -62,6 +63,7 @@ from s3d.agent.stores.local.object_keys import (
 )
 from s3d.agent.stores.local.ownership import Ownership, note_owner
 from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.setting_rules import check_elements
 
 
 class PartSource(Protocol):
@@ -208,6 +210,10 @@ class MultipartOps:
 
     @operation("CompleteMultipartUpload")
     async def complete_multipart_upload(self, request: S3Request[Members]) -> S3Response[Members]:
+        if request.body is not None and (request.body.size or 0) > INLINE:
+            await asyncio.to_thread(check_elements, request)
+        else:
+            check_elements(request)
         requested = complete.wanted_parts(request.input)
         output = await self._index.write(partial(self._publish, request, requested))
         output |= self._expiration.members_of(request.bucket, request.key)

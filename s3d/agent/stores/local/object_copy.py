@@ -11,7 +11,7 @@ the source has not. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObje
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -36,6 +36,7 @@ from s3d.agent.stores.local.annotation_encryption import AnnotationEncryption
 from s3d.agent.stores.local.copy_source import (
     CopySource,
     SharedContent,
+    SourceReplaced,
     check_unchanged,
     find_source,
     is_shared,
@@ -80,6 +81,10 @@ _CHANGES = (
 )
 """Members any of which makes a copy of an object onto itself a change."""
 
+_TRIES = 2
+"""How often a copy shares bytes of a source that is replaced again and again; then it copies them,
+from the file that it has open."""
+
 _Content = SharedContent | Received
 
 
@@ -120,10 +125,28 @@ class CopyOps:
 
     @operation("CopyObject")
     async def copy_object(self, request: S3Request[Members]) -> S3Response[Members]:
-        input = request.input
         check_key(request.key)
-        _check_directives(input)
-        given = description_of(input, self._clock())
+        _check_directives(request.input)
+        given = description_of(request.input, self._clock())
+        for _ in range(_TRIES):
+            with suppress(SourceReplaced):
+                return await self._copy_object(request, given, may_share=True)
+        return await self._copy_object(request, given, may_share=False)
+
+    @operation("UploadPartCopy")
+    async def upload_part_copy(self, request: S3Request[Members]) -> S3Response[Members]:
+        """The bytes of a small source are written again: a multipart object is all files."""
+        number = check_part_number(request.input)
+        for _ in range(_TRIES):
+            with suppress(SourceReplaced):
+                return await self._copy_part(request, number, may_share=True)
+        return await self._copy_part(request, number, may_share=False)
+
+    async def _copy_object(
+        self, request: S3Request[Members], given: Description, *, may_share: bool
+    ) -> S3Response[Members]:
+        """may_share: False: the bytes are written again. Raises SourceReplaced unless they are."""
+        input = request.input
         source, body = self._open(input)
         async with aclosing(body):
             self._index.read_inline(lambda reader: find_bucket(reader, request.bucket))
@@ -131,7 +154,7 @@ class CopyOps:
             key = None if chosen is None else await self._keys.of_write(chosen)
             known, default = source.record.checksum, self._default_checksum
             algorithm = input.get("ChecksumAlgorithm") or (known.algorithm if known else "")
-            if is_shared(source, key):
+            if may_share and is_shared(source, key):
                 content: _Content = await share(source, body, algorithm, key, default=default)
             else:
                 content = await self._written(
@@ -144,11 +167,11 @@ class CopyOps:
         output |= self._expiration.members_of(request.bucket, request.key)
         return S3Response(output if chosen is None else output | chosen.response_members())
 
-    @operation("UploadPartCopy")
-    async def upload_part_copy(self, request: S3Request[Members]) -> S3Response[Members]:
-        """The bytes of a small source are written again: a multipart object is all files."""
+    async def _copy_part(
+        self, request: S3Request[Members], number: int, *, may_share: bool
+    ) -> S3Response[Members]:
+        """As _copy_object."""
         input = request.input
-        number = check_part_number(input)
         upload = self._index.read_inline(
             lambda reader: find_upload(reader, request.bucket, request.key, input["UploadId"])
         )
@@ -157,7 +180,8 @@ class CopyOps:
         async with aclosing(body):
             algorithm = upload.checksum_algorithm
             default = default_of_parts(upload, self._default_checksum)
-            if is_shared(source, key) and not source.stored.layout.inline and source.span[1]:
+            may_share = may_share and bool(source.span[1]) and not source.stored.layout.inline
+            if may_share and is_shared(source, key):
                 content: _Content = await share(source, body, algorithm, key, default=default)
             else:
                 content = await self._written(

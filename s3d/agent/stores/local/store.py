@@ -40,7 +40,7 @@ from s3d.agent.stores.local.annotation_encryption import AnnotationEncryption
 from s3d.agent.stores.local.annotations import AnnotationOps
 from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.bucket_encryption import BucketEncryptionOps
-from s3d.agent.stores.local.buckets import BucketOps
+from s3d.agent.stores.local.buckets import US_EAST_1, BucketOps
 from s3d.agent.stores.local.configurations import ConfigurationOps
 from s3d.agent.stores.local.expiration import Expiration
 from s3d.agent.stores.local.listings import ListOps, UploadOps
@@ -80,14 +80,15 @@ class LocalStore(TerminalStore):
         on_change: OnChange | None = None,
         owners: Owners | None = None,
         new_buckets: str = OPEN,
+        region: str = US_EAST_1,
         keys: ObjectKeys | None = None,
         target_arns: Collection[str] = (),
     ) -> None:
         """clock: Unix seconds. on_change: see publish.OnChange. owners: see Ownership.
-        new_buckets: the defaults of new buckets, by new_buckets.py. keys: None for a staging area,
-        which stores the members about encryption, encrypts nothing, and computes no checksum that
-        nobody asks for. target_arns: of the targets
-        that notifications may go to."""
+        new_buckets: the defaults of new buckets, by new_buckets.py. region: of the endpoint.
+        keys: None for a staging area, which stores the members about encryption, encrypts nothing,
+        and computes no checksum that nobody asks for. target_arns: of the targets that
+        notifications may go to."""
         blobs.reserve_ids_above(index.read_inline(highest_blob))
         index.on_freed = blobs.remove
         self.on_setting: Callable[[str, str], None] = lambda word, bucket: None
@@ -102,7 +103,7 @@ class LocalStore(TerminalStore):
         annotations = AnnotationEncryption(keys)
         expiration = Expiration(index, publisher, clock)
         super().__init__(
-            BucketOps(index, ownership, clock, new_buckets),
+            BucketOps(index, ownership, clock, new_buckets=new_buckets, region=region),
             ObjectOps(
                 index,
                 blobs,

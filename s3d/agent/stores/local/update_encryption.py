@@ -27,6 +27,7 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.annotation_encryption import AnnotationEncryption
 from s3d.agent.stores.local.lookup import find_bucket, find_version, put_revised
 from s3d.agent.stores.local.object_keys import ObjectKeys, WriteKey
+from s3d.agent.stores.local.setting_rules import check_elements
 
 _KEY_ARN = re.compile(r"arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
 _NAME = "The UpdateObjectEncryption operation doesn't support"
@@ -51,6 +52,7 @@ class UpdateEncryptionOps:
 
     @operation("UpdateObjectEncryption")
     async def update_object_encryption(self, request: S3Request[Members]) -> S3Response[Members]:
+        check_elements(request)
         chosen = _chosen(request.input)
         find = partial(_find, request, self._clock())
         before = self._index.read_inline(find)

@@ -11,6 +11,9 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.local.lifecycle_rules import assign_ids, check_lifecycle
 
 EXPIRE = {"Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}
+UPLOADS = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
+MARKERS = {"Expiration": {"ExpiredObjectDeleteMarker": True}}
+NEWER = {"NoncurrentDays": 1, "NewerNoncurrentVersions": 500}
 TAG = {"Key": "k", "Value": "v"}
 MIDNIGHT = datetime(2030, 1, 1, tzinfo=UTC)
 EVENING = MIDNIGHT.replace(hour=19)
@@ -23,6 +26,11 @@ def rules(**members: Any) -> dict[str, Any]:
 def moving(*transitions: dict[str, Any], **members: Any) -> dict[str, Any]:
     glacier = [{**transition, "StorageClass": "GLACIER"} for transition in transitions]
     return rules(Transitions=glacier, **members)
+
+
+def prefixed(prefix: str, **members: Any) -> dict[str, Any]:
+    """A rule of the form that had no filters."""
+    return {"Status": "Enabled", "Prefix": prefix, "Expiration": {"Days": 1}, **members}
 
 
 def without(member: str) -> dict[str, Any]:
@@ -39,7 +47,11 @@ def without(member: str) -> dict[str, Any]:
         rules(Filter={"And": {"Tags": [TAG, {"Key": "l", "Value": "v"}]}}),
         rules(Expiration={"Date": MIDNIGHT}),
         moving({"Days": 0}),
-        moving({"Date": MIDNIGHT}, Expiration={"Date": MIDNIGHT}),
+        moving({"Days": 0}, Expiration={"ExpiredObjectDeleteMarker": True}),
+        rules(Filter={"ObjectSizeGreaterThan": 0}),
+        rules(NoncurrentVersionExpiration=NEWER),
+        {"Rules": [prefixed("a/"), prefixed("b/")]},
+        moving({"Date": MIDNIGHT}, Expiration={"Date": MIDNIGHT.replace(day=2)}),
     ],
 )
 def test_taken(configuration: dict[str, Any]) -> None:
@@ -63,6 +75,27 @@ def test_taken(configuration: dict[str, Any]) -> None:
         (rules(Filter={"And": {"Tags": [TAG]}}), "MalformedXML"),
         (rules(Filter={"And": {"Tags": [TAG, TAG]}}), "InvalidRequest"),
         (rules(NoncurrentVersionExpiration={}), "MalformedXML"),
+        (rules(NoncurrentVersionExpiration={"NewerNoncurrentVersions": 1}), "MalformedXML"),
+        (rules(AbortIncompleteMultipartUpload={}), "MalformedXML"),
+        (rules(Expiration={}), "MalformedXML"),
+        (
+            rules(NoncurrentVersionExpiration={**NEWER, "NewerNoncurrentVersions": 0}),
+            "InvalidArgument",
+        ),
+        (rules(Filter={"ObjectSizeLessThan": 0}), "InvalidRequest"),
+        (rules(Filter={"ObjectSizeGreaterThan": -1}), "InvalidRequest"),
+        (
+            rules(Filter={"And": {"ObjectSizeGreaterThan": 5, "ObjectSizeLessThan": 5}}),
+            "InvalidRequest",
+        ),
+        (rules(Filter={"Tag": TAG}, **UPLOADS), "InvalidRequest"),
+        (rules(Filter={"ObjectSizeLessThan": 5}, **UPLOADS), "InvalidRequest"),
+        (rules(Filter={"Tag": TAG}, **MARKERS), "InvalidRequest"),
+        (rules(Filter={"ObjectSizeLessThan": 5}, **MARKERS), "InvalidRequest"),
+        ({"Rules": [EXPIRE, prefixed("a/")]}, "InvalidRequest"),
+        ({"Rules": [prefixed("a/"), EXPIRE]}, "InvalidRequest"),
+        ({"Rules": [prefixed("a/"), prefixed("a/b")]}, "InvalidRequest"),
+        ({"Rules": [prefixed("", NoncurrentVersionExpiration=NEWER)]}, "InvalidRequest"),
         (rules(Expiration={"Days": 0}), "InvalidArgument"),
         (rules(Expiration={"Date": EVENING}), "InvalidArgument"),
         (rules(Expiration={"Date": MIDNIGHT, "Days": 1}), "MalformedXML"),
