@@ -155,6 +155,9 @@ class ResponseBody:
 
 async def read_document(body: Body, limit: int) -> bytes:
     """All of a document; closes it. Raises S3Error InternalError for more bytes than limit."""
+    if body.size == 0:
+        await body.aclose()
+        return b""
     document = bytearray()
     async with aclosing(body):
         async for chunk in body:

@@ -52,9 +52,7 @@ class PendingIndex:
             keys = self._buckets[write.bucket] = _Keys()
             if self._is_in_order:
                 keys.put_in_order()
-        self.staged -= keys.newest_size(write.key)
-        keys.add(write)
-        self.staged += keys.newest_size(write.key)
+        self.staged += keys.add(write)
         self._by_seq.add(write)
         self.copies.add(write)
         self._counters.add(write, 1)
@@ -71,9 +69,7 @@ class PendingIndex:
         if write is None:
             return None
         keys = self._buckets[write.bucket]
-        self.staged -= keys.newest_size(write.key)
-        keys.remove(write)
-        self.staged += keys.newest_size(write.key)
+        self.staged += keys.remove(write)
         if not keys:
             del self._buckets[write.bucket]
         self.copies.remove(write)
@@ -152,6 +148,8 @@ class PendingIndex:
 
     def _recount_blocked(self, write: PendingWrite) -> None:
         """Count again what is blocked of the key of a changed write, and of its source."""
+        if not self._counters.blocked_of and not self._counters.has_stuck:
+            return
         for key in (write.key, write.source) if write.source else (write.key,):
             place = write.bucket, key
             writes = self.of_key(*place)
@@ -244,6 +242,11 @@ class _Counters:
         self.blocked_of: dict[Place, Usage] = {}
         """The writes that wait behind a held or failed write of their key."""
 
+    @property
+    def has_stuck(self) -> bool:
+        """Whether any write is held or parked."""
+        return any(self.files[state] for state in STUCK)
+
     def add(self, write: PendingWrite, sign: int) -> None:
         self.files[write.state] += sign
         self.sizes[write.state] += sign * write.size
@@ -290,9 +293,11 @@ class _Keys:
         self._sorted = sorted(self._writes)
         self._deleted = [key for key in self._sorted if _deletes(self._writes[key])]
 
-    def add(self, write: PendingWrite) -> None:
+    def add(self, write: PendingWrite) -> int:
+        """By how many bytes the newest write of its key is larger now."""
         key = write.key
         known = self._writes.get(key)
+        size_before = 0 if known is None else _newest(known).size
         was_deleted = known is not None and _deletes(known)
         if isinstance(known, list):
             known.append(write)
@@ -303,9 +308,12 @@ class _Keys:
             if self._sorted is not None:
                 insort(self._sorted, key)
         self._note_deleted(key, was=was_deleted, now=write.kind is Kind.DELETE)
+        return write.size - size_before
 
-    def remove(self, write: PendingWrite) -> None:
-        key, was_deleted = write.key, _deletes(self._writes[write.key])
+    def remove(self, write: PendingWrite) -> int:
+        """By how many bytes the newest write of its key is larger now."""
+        key, known = write.key, self._writes[write.key]
+        was_deleted, size_before = _deletes(known), _newest(known).size
         left = [each for each in self.of(key) if each is not write]
         if len(left) > 1:
             self._writes[key] = left
@@ -316,6 +324,7 @@ class _Keys:
             if self._sorted is not None:
                 del self._sorted[bisect_left(self._sorted, key)]
         self._note_deleted(key, was=was_deleted, now=bool(left) and _deletes(left))
+        return (left[-1].size if left else 0) - size_before
 
     def under(self, prefix: bytes, after: bytes) -> Iterator[PendingWrite]:
         keys = self._in_order()
@@ -340,10 +349,6 @@ class _Keys:
             insort(self._deleted, key)
         else:
             del self._deleted[bisect_left(self._deleted, key)]
-
-    def newest_size(self, key: str) -> int:
-        known = self._writes.get(key)
-        return _newest(known).size if known is not None else 0
 
 
 def _newest(known: PendingWrite | list[PendingWrite]) -> PendingWrite:

@@ -120,13 +120,14 @@ class RemoteStates:
     @contextmanager
     def writing(self, places: Collection[Place]) -> Iterator[None]:
         """Around a write of these keys at the remote, until its answer is noted."""
-        self._overlapping.update(place for place in places if place in self._in_flight)
-        self._in_flight.update(places)
+        self._overlapping.update([place for place in places if place in self._in_flight])
+        for place in places:  # Counter.update takes five times as long for one place
+            self._in_flight[place] += 1
         try:
             yield
         finally:
-            self._in_flight.subtract(places)
             for place in places:
+                self._in_flight[place] -= 1
                 if not self._in_flight[place]:
                     del self._in_flight[place]
                     self._overlapping.discard(place)
