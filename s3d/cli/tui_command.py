@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import click
 
 from s3d.cli.session import Session, pass_session, socket_option
@@ -32,6 +34,8 @@ def tui_command(
       s3d tui --demo
       ssh -N -L /tmp/a.sock:$XDG_RUNTIME_DIR/s3d/agent.sock HOST & s3d tui --socket /tmp/a.sock
     """
+    # What the start makes stays, so looking for garbage would only take time. ProcessApp begins to.
+    gc.disable()
     from s3d.tui.launch import print_keys, run
 
     if keys:

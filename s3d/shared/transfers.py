@@ -188,6 +188,8 @@ class Transfer(msgspec.Struct, frozen=True):
     """It runs, and size and files still grow, because not all objects were found yet."""
     pending: Totals | None = None
     """Of an upload: what the remote does not have yet; None without a write queue."""
+    ended: float = 0.0
+    """When it ended, in Unix seconds; 0: it has not, or it is a push."""
     rate: float = 0.0
     """Bytes per second."""
     remaining: float | None = None

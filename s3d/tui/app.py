@@ -160,7 +160,7 @@ class S3dApp(TypeAheadApp):
 
     def action_keys(self) -> None:
         """List all keys that do something now."""
-        self.prompts.view("Keys", keys_of(self.screen))
+        self.prompts.view("Help: keys", keys_of(self.screen))
 
     def action_settings(self) -> None:
         self.push_screen(SettingsScreen())

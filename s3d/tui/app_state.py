@@ -255,6 +255,10 @@ def _folder_troubles(folder: FolderStatus) -> list[Trouble]:
         verb = "plan" if folder.question else "status"
         text, command = f"{folder.name}: {folder.reason}", f"s3d sync {verb} {folder.name}"
         troubles.append(Trouble(folder.state, text, "sync", folder.name, command))
+    elif stuck := folder.blocked + folder.skipped:  # what waits is tried again by itself
+        text = f"{folder.name}: {count(stuck, 'path')} not in sync"
+        command = f"s3d sync status {folder.name}"
+        troubles.append(Trouble("sync", text, "sync", folder.name, command))
     if folder.conflicts:
         text = f"{folder.name}: {count(folder.conflicts, 'conflict')}"
         command = f"s3d sync conflicts {folder.name}"

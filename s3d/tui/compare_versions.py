@@ -60,9 +60,12 @@ def _lines(version: Version) -> list[str]:
 
 def _changed_lines(old: list[str], new: list[str], theme: Theme) -> Iterator[Line]:
     for line in [*unified_diff(old, new, lineterm="", n=3)][2:]:
-        color = getattr(theme, _COLORS.get(line[:1], ""), None)
-        text = safe(line)
-        if color is None:
-            yield text
-        else:
-            yield Strip([Segment(text, Style.parse(color.removeprefix("ansi_")))])
+        yield changed_line(line, theme)
+
+
+def changed_line(line: str, theme: Theme) -> Line:
+    """A line of a unified difference in its colour."""
+    color, text = getattr(theme, _COLORS.get(line[:1], ""), None), safe(line)
+    if color is None:
+        return text
+    return Strip([Segment(text, Style.parse(color.removeprefix("ansi_")))])

@@ -31,7 +31,7 @@ _TAB_TITLES = {tab.name: tab.title for tab in TABS}
 
 _SIGNS = {
     "question_mark": "?", "slash": "/", "colon": ":", "comma": ",", "asterisk": "*",
-    "full_stop": ".",
+    "full_stop": ".", "plus": "+",
     "left_square_bracket": "[", "right_square_bracket": "]", "apostrophe": "'",
     "equals_sign": "=", "underscore": "_",
 }  # fmt: skip

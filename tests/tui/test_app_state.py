@@ -132,3 +132,15 @@ def test_a_write_is_no_line_of_the_log():
     state.add_event(Event(1, "boot", 1.0, "store.changed", "b/k"))
     state.add_event(Event(2, "boot", 2.0, "sync.conflict", "notes"))
     assert [line.source for line in state.log] == ["sync.conflict"]
+
+
+def test_paths_that_stay_out_of_sync_need_attention():
+    folder = msgspec.structs.replace(
+        DemoAgent().folders[0], trouble_count=4, blocked=1, skipped=1, left_as_is=1
+    )
+    (trouble,) = State(folders=[folder]).troubles()
+    assert (trouble.kind, trouble.text) == ("sync", "photos: 2 paths not in sync")
+    assert (trouble.tab, trouble.row) == ("sync", "photos")
+    assert trouble.command == "s3d sync status photos"
+    kept = msgspec.structs.replace(folder, trouble_count=2, blocked=0, skipped=0, left_as_is=2)
+    assert State(folders=[kept]).troubles() == []

@@ -1,3 +1,5 @@
+import asyncio
+import gc
 import os
 import pty
 import re
@@ -9,7 +11,8 @@ from contextlib import suppress
 import pytest
 
 from s3d.shared.errors import UsageError
-from s3d.tui.launch import check_terminal
+from s3d.tui.demo import DemoAgent
+from s3d.tui.launch import ProcessApp, check_terminal
 from tests.agent_process import environment
 
 
@@ -55,3 +58,17 @@ def test_without_colors_the_terminal_gets_none(tmp_path, arguments, env):
         for code in sequence.split(b";")
     }
     assert codes <= {b"", b"0", b"1", b"2", b"3", b"4", b"7", b"39", b"49"}
+
+
+async def test_what_the_start_has_made_is_no_part_of_garbage_collections():
+    thresholds = gc.get_threshold()
+    gc.disable()  # as the command does before it imports the app
+    try:
+        async with ProcessApp(DemoAgent()).run_test() as pilot, asyncio.timeout(10):
+            while not gc.isenabled():
+                await pilot.pause()
+            assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
+        gc.enable()

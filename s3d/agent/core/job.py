@@ -74,6 +74,8 @@ class Progress:
     size_ahead: int = 0
     is_counted: bool = False
     """All objects of the job were found."""
+    ended_at: float = 0.0
+    """When the job ended, in Unix seconds; 0.0: it has not."""
     meter: RateMeter = field(default_factory=RateMeter)
 
     def rate(self, now: float) -> float:

@@ -330,7 +330,12 @@ class JobEngine(Generic[R]):
             await asyncio.wait([task])
 
     def _notify(self, job: Job[R], *, is_progress: bool = False) -> None:
-        job.ended.set() if job.state in ENDED else job.ended.clear()
+        if job.state in ENDED:
+            job.progress.ended_at = job.progress.ended_at or self._clock()
+            job.ended.set()
+        else:
+            job.progress.ended_at = 0.0
+            job.ended.clear()
         now = time.monotonic()
         if is_progress and now - self._notified.get(job.id, 0.0) < PROGRESS_INTERVAL:
             return

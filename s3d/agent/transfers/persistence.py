@@ -44,6 +44,8 @@ class FailedTransfer(msgspec.Struct, frozen=True):
     size: int
     done: int
     failures: list[TransferError]
+    ended: float = 0.0
+    """Unix seconds; 0.0 in a file of an s3d that did not save it."""
 
 
 class SavedTransfers(msgspec.Struct, frozen=True):
@@ -126,6 +128,7 @@ def _saved_failure(job: TransferJob) -> FailedTransfer:
         size=progress.size,
         done=progress.size_done,
         failures=[transfer_error(failure) for failure in job.failures],
+        ended=progress.ended_at,
     )
 
 
@@ -140,7 +143,12 @@ def _failed_job(failed: FailedTransfer) -> TransferJob:
         JobState.FAILED,
         is_repeated=True,
         progress=Progress(
-            failed.files, failed.size, failed.files_done, failed.done, failed.files_failed
+            failed.files,
+            failed.size,
+            failed.files_done,
+            failed.done,
+            failed.files_failed,
+            ended_at=failed.ended,
         ),
         failures=failures,
         error=failures[0] if failures else None,

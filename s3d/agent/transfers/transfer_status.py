@@ -58,6 +58,7 @@ def transfer_of(
         size=total,
         state=STATES[job.state],
         accepted=job.accepted,
+        ended=progress.ended_at,
         attempts=job.attempts,
         retry_at=job.retry_at,
         error=None if job.error is None else transfer_error(job.error),

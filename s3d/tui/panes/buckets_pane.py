@@ -135,6 +135,13 @@ class BucketsPane(Pane):
             self.navigation.reload()  # it could not be read while the remote was unreachable
         self._was_away = is_away
 
+    def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Why it is not possible for what is under the cursor: see object_offers."""
+        name = str(parameters[0]) if parameters else ""
+        if action == "object":
+            return self.object_actions.refusal(name)
+        return self.two_panes.refusal(name) if action == "panes" else ""
+
     def _draw_place(self) -> None:
         listing = self.table.listing
         is_bookmarked = listing.name in self.host.preferences.bookmarks
@@ -190,6 +197,7 @@ class BucketsPane(Pane):
         """Show the details of what is under the cursor, and at the foot what is marked."""
         self.side_views.inspect()
         self.host.main.draw_foot()
+        self.offer_actions()
 
     # Filter and order
 

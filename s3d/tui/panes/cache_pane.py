@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from s3d.shared.caching import CacheChanges, CachePlace
 from s3d.shared.text import count, parse_size, safe, size
+from s3d.shared.transfers import Transfer
 from s3d.tui.cli_equivalent import object_name, transfer_command
 from s3d.tui.control_paths import transfer_path
 from s3d.tui.field_checks import check_number, check_place, check_size
@@ -76,9 +77,20 @@ class CachePane(FilteredPane):
         self._places = {each.row.id: each.place for each in rows}
         self.table.show([each.row for each in rows])
         self._read_on()
+        self.offer_actions()
+
+    def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
+        if self.state.cache is None and action != "filter":
+            return "No remote is set, so there is no cache"
+        if action in ("pin", "evict") and not self._places:
+            return _EMPTY
+        if action == "cancel" and not self._prefetch_here():
+            return "Only a prefetch can be cancelled"
+        return ""
 
     def on_table_moved(self) -> None:
         self._read_on()
+        self.offer_actions()
 
     def _read_on(self) -> None:
         """Read more entries when the cursor is near the end, or when the filter hides some."""
@@ -156,7 +168,7 @@ class CachePane(FilteredPane):
             self.host.agent, lambda: [info.name for info in self.state.buckets]
         )
         fields = [
-            Field("place", "Prefetch all below", start, check_place, hint="BUCKET/PREFIX",
+            Field("place", "Below", start, check_place, hint="BUCKET/PREFIX: all of it is fetched",
                   completion=completion, is_beginning=True),
         ]  # fmt: skip
 
@@ -166,12 +178,13 @@ class CachePane(FilteredPane):
 
         self.host.prompts.fill_in("Prefetch", fields, prefetch, verb="start")
 
-    def action_cancel(self) -> None:
+    def _prefetch_here(self) -> list[Transfer]:
+        """The prefetch under the cursor."""
         row = self.table.current
-        running = [each for each in self.state.transfers if row is not None and each.id == row.id]
-        if not running:
-            self.host.messages.toast("Only a prefetch can be cancelled")
-        for each in running:
+        return [each for each in self.state.transfers if row is not None and each.id == row.id]
+
+    def action_cancel(self) -> None:
+        for each in self._prefetch_here():
             self.host.actions.send(
                 "POST", transfer_path(each.id, "cancel"), "cancelled",
                 command=transfer_command(each, "cancel"),
@@ -179,10 +192,7 @@ class CachePane(FilteredPane):
 
     def action_limits(self) -> None:
         cache = self.state.cache
-        if cache is None:
-            self.host.messages.toast("No remote is set, so there is no cache")
-            return
-        if not self.host.actions.may_write():
+        if cache is None or not self.host.actions.may_write():
             return
         fields = [
             Field("size", "Max size", size(cache.max_size).replace(" ", ""), check_size),

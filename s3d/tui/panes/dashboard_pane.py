@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,7 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 
 from s3d.shared.caching import CacheStatus
-from s3d.shared.mounting import mount_text
+from s3d.shared.mounting import MountStatus, mount_text
 from s3d.shared.text import age, count, duration, safe, size
 from s3d.shared.transfers import QueueStatus
 from s3d.tui.app_state import Trouble
@@ -89,6 +90,11 @@ class DashboardPane(Pane):
     def on_table_moved(self) -> None:
         self.host.main.draw_foot()
 
+    def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Without a remote there is no queue to pause."""
+        is_missing = action == "pause_all" and self.state.queue is None
+        return "No remote is set, so nothing is uploaded" if is_missing else ""
+
     def action_pause_all(self) -> None:
         self.host.actions.toggle_queue()
 
@@ -146,7 +152,7 @@ class DashboardPane(Pane):
             parts = [f"queue {count(left.files, 'write')}", size(left.size)]
             if queue.paused:
                 parts.insert(0, paused_text(queue))
-            if queue.remaining is not None:
+            if queue.remaining:  # it is 0 for a while after the last push
                 parts.append(f"ETA {age(queue.remaining)}")
             delay = self._delay(queue)
         width = self.query_one("#upload", Box).size.width
@@ -242,19 +248,15 @@ class DashboardPane(Pane):
         width = box.size.width
         lines = [folder_line(folder, width, self.glyphs) for folder in self.state.folders]
         lines = lines or ["No sync folders yet: press 5, then n"]
-        box.put(*lines, *self._mount_lines())
+        mounts = self.state.status.mounts if self.state.status else []
+        box.put(*lines, *_mount_lines(mounts, self.host.size.height))
 
-    def _mount_lines(self) -> list[str]:
-        """One for each mount, or for all of them where there is little room."""
-        mounts, height = (
-            self.state.status.mounts if self.state.status else [],
-            self.host.size.height,
-        )
-        if height >= _WITH_MOUNTS:
-            return [safe(f"mount  {mount_text(each)}") for each in mounts]
-        return (
-            [f"{count(len(mounts), 'mount')}: M shows them"] if mounts and height >= _TIGHT else []
-        )
+
+def _mount_lines(mounts: Sequence[MountStatus], height: int) -> list[str]:
+    """One for each mount, or for all of them where there is little room."""
+    if height >= _WITH_MOUNTS:
+        return [safe(f"mount  {mount_text(each)}") for each in mounts]
+    return [f"{count(len(mounts), 'mount')}: M shows them"] if mounts and height >= _TIGHT else []
 
 
 def _latency(seconds: float) -> str:

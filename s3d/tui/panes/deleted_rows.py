@@ -52,7 +52,8 @@ def restore(host: Host, bucket: str, chosen: list[tuple[str, str]]) -> None:
     if len(chosen) == 1:
         send()
     else:
-        host.prompts.confirm(f"Restore {count(len(chosen), 'object')} in {bucket}?", send)
+        question = f"Restore {count(len(chosen), 'object')} in {bucket}?"
+        host.prompts.confirm(question, send, destroys=False)
 
 
 def _restore_request(bucket: str, key: str, version: str) -> tuple[str, str]:

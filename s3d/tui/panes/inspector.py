@@ -191,7 +191,7 @@ class Inspector(Vertical):
         """Read the preview that was not read at rest; or more of it."""
         info = self._target[2]
         if info is None:
-            host_of(self).messages.toast("only an object has a preview")
+            host_of(self).messages.toast("Only an object has a preview")
         elif self._box.target is None and not self._refusal:
             self._box.show(_preview_target(info))
         else:

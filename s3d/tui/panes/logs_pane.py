@@ -24,6 +24,8 @@ from s3d.tui.text_widgets import Box
 LEVELS = ("info", "warning", "error")
 LINE_WIDTH = 88
 """Cells at which a whole line is wrapped."""
+_OF_A_LINE = ("whole", "copy", "export")
+"""Actions that need a line."""
 _STYLES = {"warning": "odd", "error": "bad"}
 
 
@@ -95,6 +97,7 @@ class LogsPane(Pane):
         self._draw_box()
 
     def _draw_box(self) -> None:
+        self.offer_actions()
         new = len(self._lines) - self._read_lines
         follow = "ON" if self._is_following else f"off, {new:,} new (f)"
         search = f"   search: {safe(self._searched)}" if self._searched else ""
@@ -150,10 +153,12 @@ class LogsPane(Pane):
         if event.value:
             self.search(event.value)
 
+    def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
+        if action == "next" and not self._searched:
+            return "Press / to search first"
+        return "No log line is selected" if action in _OF_A_LINE and not self._lines else ""
+
     def action_next(self, by: int) -> None:
-        if not self._searched:
-            self.host.messages.toast("Press / to search first")
-            return
         end = len(self._lines) if by > 0 else -1
         self._go_to_match(range(self.table.cursor.line + by, end, by))
 

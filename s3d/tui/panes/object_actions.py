@@ -13,9 +13,11 @@ from s3d.tui.field_checks import check_bucket, check_tags, parse_tags, tag_chang
 from s3d.tui.host import Host
 from s3d.tui.panes.deleted_rows import restore
 from s3d.tui.panes.listing_table import ListingTable
+from s3d.tui.panes.object_offers import Situation, refusal
 from s3d.tui.panes.object_selection import (
     Selection,
     Target,
+    has_selection,
     selection_of,
     target_of,
     target_of_place,
@@ -76,13 +78,21 @@ class ObjectActions:
         elif self._host.actions.may_write():
             writing[name]()
 
+    def refusal(self, name: str) -> str:
+        """Why an action is not possible now; empty when it is possible."""
+        target, table = self._target, self._table
+        is_selected = bool(target.key) if self._is_in_tree else has_selection(table)
+        shows_deleted = table.deleted is not None
+        return refusal(name, Situation(target, table.listing.bucket, is_selected, shows_deleted))
+
     def _with_selection(self, act: Callable[[Selection], None]) -> None:
-        in_tree = self._tree_place() is not None
-        chosen = self._target.as_selection() if in_tree else selection_of(self._table)
-        if chosen is None:
-            self._host.messages.toast("No object is selected")
-        else:
+        chosen = self._target.as_selection() if self._is_in_tree else selection_of(self._table)
+        if chosen is not None:
             act(chosen)
+
+    @property
+    def _is_in_tree(self) -> bool:
+        return self._tree_place() is not None
 
     @property
     def _target(self) -> Target:
@@ -92,25 +102,18 @@ class ObjectActions:
     def view(self) -> None:
         """Show the beginning of the object."""
         info = self._target.info
-        if info is None:
-            self._host.messages.toast("only an object can be viewed")
-        else:
+        if info is not None:
             self._host.push_screen(ViewerScreen(info))
 
     def _show_versions(self) -> None:
         info = self._target.info
-        if info is None:
-            self._host.messages.toast("only an object has versions")
-        else:
+        if info is not None:
             self._host.push_screen(VersionsScreen(info), lambda _: self._inspect())
 
     def _show_sizes(self) -> None:
         """How much is below the prefix that is shown, or in the bucket under the cursor."""
         listing = self._table.listing
         place = listing.place if listing.bucket else (self._table.current_id, "")
-        if not place[0]:
-            self._host.messages.toast("no bucket is under the cursor")
-            return
 
         def closed(chosen: Place | None) -> None:
             if chosen is not None:
@@ -120,18 +123,12 @@ class ObjectActions:
 
     def _show_properties(self) -> None:
         bucket = self._table.listing.bucket or self._table.current_id
-        if bucket:
-            self._host.push_screen(PropertiesScreen(bucket), lambda _: self._inspect())
-        else:
-            self._host.messages.toast("no bucket is under the cursor")
+        self._host.push_screen(PropertiesScreen(bucket), lambda _: self._inspect())
 
     def _choose_copy(self) -> None:
         """Copy the key, a URI, a link, or something else of the object to the clipboard."""
         target = self._target
         bucket, key, info = target.bucket, target.key, target.info
-        if not bucket:
-            self._host.messages.toast("nothing is under the cursor")
-            return
         etag = info.etag if info is not None else ""
         texts = {
             each.letter: each
@@ -199,9 +196,6 @@ class ObjectActions:
         """Edit the tags of the object, or of the bucket, as a text."""
         target = self._target
         bucket, key = target.bucket, target.key if target.info is not None else ""
-        if target.info is None and not target.is_bucket:
-            self._host.messages.toast("only objects and buckets have tags")
-            return
 
         def edit(before: dict[str, str]) -> None:
             text = "\n".join(f"{name}={value}" for name, value in before.items())

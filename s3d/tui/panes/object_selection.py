@@ -90,6 +90,12 @@ class Selection:
         return " and ".join(parts)
 
 
+def has_selection(table: ListingTable) -> bool:
+    """Whether selection_of() has something; it looks at no marked row."""
+    has_marks = any(id != UP for id in table.marks.ids)
+    return bool(table.listing.bucket) and (has_marks or bool(table.current_id))
+
+
 def selection_of(table: ListingTable) -> Selection | None:
     """None in the list of buckets, and when no object or prefix is marked or under the cursor."""
     listing = table.listing

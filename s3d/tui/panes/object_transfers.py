@@ -64,9 +64,6 @@ class ObjectTransfers:
     def upload(self) -> None:
         """Upload a file or folder of the agent's machine to below the prefix that is shown."""
         listing, is_local = self._table.listing, self._host.agent.is_local
-        if not listing.bucket:
-            self._host.messages.toast("Open a bucket first, or press n to create one")
-            return
         check = field_checks.check_source if is_local else field_checks.no_check
         fields = [
             Field("path", "File or folder", "~/", check, hint="right arrow completes",

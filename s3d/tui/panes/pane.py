@@ -27,6 +27,9 @@ class Pane(Vertical):
     """Actions that change something, as "name" or "name argument": not there when the app is
     read-only."""
 
+    _offered: tuple[bool | None, ...] = ()
+    """What check_action said of the keys that the footer shows, when it last changed."""
+
     @property
     def host(self) -> Host:
         return host_of(self)
@@ -48,9 +51,20 @@ class Pane(Vertical):
         """Show what the State says."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nothing that writes is offered when the app is read-only."""
+        """Nothing that writes is offered when the app is read-only; what is not possible for the
+        row under the cursor is shown as that."""
         names = {action, f"{action} {parameters[0]}" if parameters else action}
-        return not (self.host.actions.is_readonly and names & self.WRITES)
+        if self.host.actions.is_readonly and names & self.WRITES:
+            return False
+        return None if self.refusal(action, parameters) else True
+
+    def offer_actions(self) -> None:
+        """Let the footer show other keys when other actions are possible."""
+        shown = [each for _, each in self._bindings if each.show]
+        offered = tuple(self.check_action(*parse_action(each.action)) for each in shown)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     def on_key(self, event: Key) -> None:
         """A key whose action is not possible now says why; keys of other widgets are not seen."""
@@ -65,8 +79,8 @@ class Pane(Vertical):
             return
 
     def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
-        """Why an action is not possible for what is under the cursor."""
-        return "Not possible here"
+        """Why an action is not possible for what is under the cursor; empty when it is."""
+        return ""
 
     def status(self) -> str:
         """The line at the foot: safe text."""

@@ -36,7 +36,7 @@ def queue_lines(
         return [rates, _joined(parts, width)]
     if queue.paused:
         parts.insert(0, paused_text(queue))
-    if queue.remaining is not None:
+    if queue.remaining:  # it is 0 for a while after the last push
         eta = f"ETA {age(queue.remaining)}"
         if cell_len(_joined([*parts, eta], width)) <= width:
             parts.append(eta)

@@ -12,6 +12,34 @@ from s3d.tui.screens.conflicts_screen import ConflictsScreen
 from s3d.tui.screens.folder_form_screen import FolderFormScreen
 from s3d.tui.screens.plan_screen import PlanScreen
 
+NO_FOLDERS = "No sync folders yet: press n to add one"
+
+
+def refusal(action: str, folder: FolderStatus | None, row: HistoryRow | None) -> str:
+    """Why an action is not possible, as a sentence; empty when it is possible.
+
+    row: of the history, under its cursor.
+    """
+    if action == "new":
+        return ""
+    if folder is None:
+        return NO_FOLDERS
+    reasons = {
+        "edit": "" if folder.from_file else
+                f"{folder.name} is set by the environment, so it is changed there",
+        "conflicts": "" if folder.conflicts else f"{folder.name} has no conflicts",
+        "approve": "" if folder.question else "Nothing to approve",
+        "restore": "" if folder.question else "Nothing to restore: no deletions wait for approval",
+        "undo": _refusal_of_undo(row),
+    }  # fmt: skip
+    return reasons.get(action, "")
+
+
+def _refusal_of_undo(row: HistoryRow | None) -> str:
+    if row is None:
+        return "No activity is selected: press tab"
+    return "" if row.can_undo else "Only rows marked with z can be undone"
+
 
 class FolderActions:
     """current: the folder under the cursor. history_row: that of its history."""
@@ -31,13 +59,7 @@ class FolderActions:
 
     def edit(self) -> None:
         folder = self._current()
-        if folder is None:
-            self._host.messages.toast("No sync folders yet: press n to add one")
-        elif not folder.from_file:
-            self._host.messages.toast(
-                f"{folder.name} is set by the environment, so it is changed there", is_error=True
-            )
-        elif self._host.actions.may_write():
+        if folder is not None and self._host.actions.may_write():
             self._host.push_screen(FolderFormScreen(folder.name), self._saved)
 
     def _saved(self, name: str | None) -> None:
@@ -64,8 +86,7 @@ class FolderActions:
 
     def resolve_conflicts(self) -> None:
         folder = self._current()
-        if folder is None or not folder.conflicts:
-            self._host.messages.toast("No conflicts")
+        if folder is None:
             return
         self._host.push_screen(ConflictsScreen(folder.name), lambda _: self._host.feed.poll_now())
 
@@ -84,23 +105,17 @@ class FolderActions:
             self._host.prompts.confirm(
                 f"Restore the deleted files of {folder.name} from the other side?",
                 lambda: self._send(folder, "restore", "restored from the other side"),
+                destroys=False,
             )
 
     def _stopped_with_question(self) -> FolderStatus | None:
         folder = self._current()
-        if folder is None or not folder.question:
-            self._host.messages.toast("Nothing to approve")
-            return None
-        return folder if self._host.actions.may_write() else None
+        return folder if folder is not None and self._host.actions.may_write() else None
 
     def undo(self) -> None:
         """Bring back what the history row under the cursor has replaced or removed."""
         folder, row = self._current(), self._history_row()
         if folder is None or row is None:
-            self._host.messages.toast("No activity is selected: press tab")
-            return
-        if not row.can_undo:
-            self._host.messages.toast("Only rows marked with z can be undone", is_error=True)
             return
         self._host.actions.send(
             "POST", folder_path(folder.name, ":undo"), "undone", UndoRequest(row.id),
@@ -118,6 +133,7 @@ class FolderActions:
                 "DELETE", folder_path(folder.name), f"{folder.name} removed",
                 command=command("sync", "rm", folder.name),
             ),
+            destroys=False,
         )  # fmt: skip
 
     def _send(self, folder: FolderStatus, verb: str, done: str) -> None:

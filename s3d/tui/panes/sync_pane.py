@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from s3d.shared.syncing import FolderStatus, HistoryRow
-from s3d.shared.text import age, moment, safe
+from s3d.shared.text import moment, safe
 from s3d.tui.columns import Column
-from s3d.tui.panes.folder_rows import folder_details, folder_row
+from s3d.tui.panes.folder_rows import folder_details, folder_row, sync_text
 from s3d.tui.panes.pane import Pane
-from s3d.tui.panes.sync_folder_actions import FolderActions
+from s3d.tui.panes.sync_folder_actions import NO_FOLDERS, FolderActions, refusal
 from s3d.tui.table import Row, Table
 from s3d.tui.text_widgets import Box, show
 
@@ -49,7 +49,7 @@ class SyncPane(Pane):
             [Column("Name", 12), Column("Folder and bucket"), Column("Mode", 8, shown_from=78),
              Column("Files", 9, right=True, shown_from=78), Column("State", 22)],
             glyphs=self.glyphs,
-            empty="No sync folders yet: press n to add one",
+            empty=NO_FOLDERS,
             id="sync-folders",
         )  # fmt: skip
         yield Box("Folder", "folder-box")
@@ -82,6 +82,7 @@ class SyncPane(Pane):
 
     def _draw_folder(self) -> None:
         box, folder = self.query_one("#folder-box", Box), self._current
+        self.offer_actions()
         show(box, folder is not None)
         show(self._history, folder is not None)
         if folder is None:
@@ -99,13 +100,22 @@ class SyncPane(Pane):
         folder = self._current
         if folder is None:
             return ""
-        return safe(f" {folder.name}: {_state_text(folder, self.host.clock())}")
+        return safe(f" {folder.name}: {sync_text(folder, self.host.clock())}")
 
     def on_table_moved(self) -> None:
         self._draw_folder()
 
+    def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Why the folder under the cursor does not allow it: see sync_folder_actions."""
+        if action == "other_table":
+            return "" if self._current is not None else NO_FOLDERS
+        return refusal(str(parameters[0]), self._current, self._history_row)
+
     def on_table_opened(self) -> None:
-        self.action_folder("edit")
+        if reason := self.refusal("folder", ("edit",)):
+            self.host.messages.toast(reason)
+        else:
+            self.action_folder("edit")
 
     def action_other_table(self) -> None:
         """Move the focus between the folders and the history."""
@@ -125,16 +135,6 @@ class SyncPane(Pane):
             "restore": folder.restore, "undo": folder.undo,
         }  # fmt: skip
         actions[name]()
-
-
-def _state_text(folder: FolderStatus, now: float) -> str:
-    """When both sides were last in sync, and how changes are noticed that would be synced."""
-    synced = f"in sync {age(now - folder.last_pass)} ago" if folder.last_pass else ""
-    if folder.state != "idle":
-        return f"{folder.state}, {f'last {synced}' if synced else 'not in sync yet'}"
-    watch = {"events": "watching for changes"}.get(folder.watch, folder.watch)
-    first = synced or "not in sync yet"
-    return first[0].upper() + first[1:] + (f", {watch}" if watch else "")
 
 
 def history_columns(width: int) -> list[Column]:

@@ -126,5 +126,6 @@ def _above(key: str) -> Iterable[str]:
     yield ""
 
 
-def _rank(transfer: Transfer) -> int:
-    return _ORDER.get(transfer.state, _ENDED)
+def _rank(transfer: Transfer) -> tuple[int, float]:
+    """The latest that has ended is the first of those."""
+    return _ORDER.get(transfer.state, _ENDED), -transfer.ended

@@ -59,8 +59,6 @@ class TransfersPane(FilteredPane):
         self._expanded: set[str] = set()
         """Ids of the uploads whose writes are listed."""
         self._listed: list[ListedTransfer] = []
-        self._possible: tuple[bool, ...] = ()
-        """Which of ACTIONS are possible, as the footer shows them."""
 
     def compose(self) -> ComposeResult:
         yield Box("Queue", "queue-box")
@@ -89,16 +87,24 @@ class TransfersPane(FilteredPane):
         parts = writes_of(self.state.transfers)
         return [part for each in chosen for part in parts.get(each.id, [each])]
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What the agent does not allow for the row under the cursor is not offered."""
-        if not super().check_action(action, parameters):
-            return False
-        needed = self.ACTIONS.get(str(parameters[0])) if action == "chosen" else None
-        return True if needed is None or is_possible(self._chosen(), needed) else None
-
     def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
+        """The agent does not allow it for the row under the cursor."""
+        if action == "queue":
+            return self._refusal_of_queue(str(parameters[0]))
+        if action not in ("chosen", "copy", "log"):
+            return ""
         chosen = self._chosen()
-        return refusal(chosen[0], str(parameters[0])) if chosen else "No transfer is selected"
+        if not chosen:
+            return "No transfer is selected"
+        needed = self.ACTIONS.get(str(parameters[0])) if action == "chosen" else None
+        if needed is None or is_possible(chosen, needed):
+            return ""
+        return refusal(chosen[0], str(parameters[0]))
+
+    def _refusal_of_queue(self, name: str) -> str:
+        if name in ("pause_all", "bandwidth") and self.state.queue is None:
+            return "No remote is set, so nothing is uploaded"
+        return ""
 
     # What is shown
 
@@ -129,20 +135,10 @@ class TransfersPane(FilteredPane):
     def _draw_transfer(self) -> None:
         box, transfer = self.query_one("#write-box", Box), self._current
         show(box, transfer is not None)
-        if transfer is None:
-            self._offer_actions()
-            return
-        box.put(*transfer_details(transfer, self.host.clock()))
-        box.set_title(f"Transfer {safe(transfer.id)}")
-        self._offer_actions()
-
-    def _offer_actions(self) -> None:
-        """Let the footer show other keys when other actions are possible."""
-        chosen = self._chosen()
-        possible = tuple(is_possible(chosen, needed) for needed in self.ACTIONS.values())
-        if possible != self._possible:
-            self._possible = possible
-            self.refresh_bindings()
+        if transfer is not None:
+            box.put(*transfer_details(transfer, self.host.clock()))
+            box.set_title(f"Transfer {safe(transfer.id)}")
+        self.offer_actions()
 
     def status(self) -> str:
         return queue_text(self.state.queue, self.host.clock())

@@ -42,6 +42,11 @@ class TwoPanes:
         }  # fmt: skip
         actions[name]()
 
+    def refusal(self, name: str) -> str:
+        """Why an action is not possible now; empty when it is possible."""
+        is_missing = name in ("copy", "move") and not self._second.display
+        return "Open a second pane first: w" if is_missing else ""
+
     @property
     def has_focus(self) -> bool:
         """Whether keys are for the second pane."""
@@ -80,9 +85,6 @@ class TwoPanes:
 
     def _transfer(self, *, is_move: bool) -> None:
         """From the pane that has the focus to the other."""
-        if not self._second.display:
-            self._host.messages.toast("Open a second pane first: w")
-            return
         bucket, prefix = self._table.listing.place
         first = Side("", bucket, prefix, selection=selection_of(self._table))
         sides = (first, self._second.side)

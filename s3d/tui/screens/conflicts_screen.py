@@ -11,15 +11,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.theme import Theme
 
 from s3d.shared.syncing import Conflict, ConflictDiff, ConflictList, ResolveRequest
 from s3d.shared.text import moment, safe, size
 from s3d.tui.agent_client import AgentUnreachable, RequestRefused
 from s3d.tui.cli_equivalent import command
 from s3d.tui.columns import Column
+from s3d.tui.compare_versions import changed_line
 from s3d.tui.control_paths import folder_path
 from s3d.tui.draw import frame_keys
 from s3d.tui.host import Host, host_of
+from s3d.tui.lines import Line
 from s3d.tui.table import LateTable, Row, Table
 
 POLL_INTERVAL = 1.0
@@ -122,16 +125,20 @@ class ConflictsScreen(ModalScreen[None]):
         except (AgentUnreachable, RequestRefused) as error:
             self._host.messages.toast(str(error), is_error=True)
             return
-        self._host.prompts.view(f"{diff.original} against its copy", diff_lines(diff))
+        lines = diff_lines(diff, self.app.current_theme)
+        self._host.prompts.view(f"{diff.original}: remote and local", lines)
 
 
-def diff_lines(diff: ConflictDiff) -> list[str]:
+def diff_lines(diff: ConflictDiff, theme: Theme) -> list[Line]:
     """Size and time of both versions, and the lines in which they differ."""
-    lines = [
-        safe(f"original  {size(diff.original_size):>10}  {_when(diff.original_modified)}"),
-        safe(f"copy      {size(diff.copy_size):>10}  {_when(diff.copy_modified)}"),
+    headers = 2 if diff.text else len(diff.lines)
+    texts = [line.expandtabs(4) for line in diff.lines]
+    lines: list[Line] = [
+        safe(f"- remote {size(diff.original_size):>10}  {_when(diff.original_modified)}"),
+        safe(f"+ local  {size(diff.copy_size):>10}  {_when(diff.copy_modified)}"),
         "",
-        *(safe(line.expandtabs(4)) for line in diff.lines),
+        *map(safe, texts[:headers]),
+        *(changed_line(text, theme) for text in texts[headers:]),
     ]
     return lines + (["... and more"] if diff.truncated else [])
 

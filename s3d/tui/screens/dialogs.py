@@ -45,7 +45,7 @@ class Confirm(ModalScreen[bool]):
                 yield Static("", id="typed-wrong", markup=False, classes="wrong")
             else:
                 yes = ("y", f"bold {COLORS['bad' if self._destroys else 'good']}")
-                no = ("n", f"bold {COLORS['accent']}")
+                no = ("n or enter", f"bold {COLORS['accent']}")
                 keys = Content.assemble(yes, "  yes        ", no, "  no")
                 yield Static(keys, markup=False, classes="keys")
 
@@ -92,7 +92,7 @@ class Menu(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         box = Vertical(Static("", id="choices", markup=False), classes="dialog")
         box.border_title = Content(safe(self._heading))
-        box.border_subtitle = "esc closes"
+        box.border_subtitle = "enter or the letter chooses   esc closes"
         yield box
 
     def on_mount(self) -> None:

@@ -3,7 +3,7 @@ filter selects; nothing changes before it is saved."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -34,8 +34,9 @@ _KEYS = ("ctrl+s save", "ctrl+t dry run", "tab next field", "esc cancel")
 VALIDATION_DELAY = 0.25
 """Seconds after the last key until the agent validates the form."""
 _FEWEST_CELLS = 10
-_AROUND_PATH = 28
-"""Cells of a row of the preview beside the path: the frame of the form, sign and rule."""
+"""Cells of a path in the preview, at least."""
+_FRAME = 5
+"""Cells of the frame of the form, its padding, and the scrollbar of the preview."""
 
 
 class FolderFormScreen(ModalScreen[str | None]):
@@ -149,9 +150,9 @@ class FolderFormScreen(ModalScreen[str | None]):
         self._show_summary(f"{check.included:,} included, {check.excluded:,} excluded{more}"
                   + (f"   {bad} to fix" if bad and self._fields.shows_all else ""))  # fmt: skip
         # Of the terminal: the lines themselves have no width before they are laid out.
-        room = max(_FEWEST_CELLS, self.app.size.width - _AROUND_PATH)
-        longest = max((cell_len(each.path) for each in check.preview), default=0)
-        rows = [_row(each, glyphs, min(longest, room)) for each in check.preview]
+        form = int(self.app.size.width * 0.96) - _FRAME
+        width = form if self.has_class("-narrow") else int(form * 0.4) - 2
+        rows = preview_rows(check.preview, width, glyphs)
         self.query_one("#folder-paths", Lines).show(rows)
 
     def _show_summary(self, text: str) -> None:
@@ -227,10 +228,20 @@ def _spec(draft: FolderDraft) -> FolderSpec:
     return FolderSpec(**values)
 
 
-def _row(row: FilterRow, glyphs: Glyphs, width: int) -> str:
-    """A path, with the rule that excludes it. width: of the path, in cells."""
+def preview_rows(rows: Sequence[FilterRow], width: int, glyphs: Glyphs) -> list[str]:
+    """A line for each path; one that is excluded has the rule, or its number where there is no
+    room for the rule. width: cells of a line."""
+    longest = max((cell_len(safe(row.path)) for row in rows), default=0)
+    return [_preview_row(row, min(longest, width - 2), width, glyphs) for row in rows]
+
+
+def _preview_row(row: FilterRow, path_cells: int, width: int, glyphs: Glyphs) -> str:
     if row.included:
-        return f"{glyphs.good} {safe(row.path)}"
-    term = f"term {row.term}  " if row.term else ""
-    path = cell(row.path, width, more=glyphs.more)
-    return f"{glyphs.gap} {path} {term}{safe(row.rule)}"
+        return f"{glyphs.good} {cell(row.path, path_cells, more=glyphs.more)}".rstrip()
+    term = f"term {row.term}" if row.term else ""
+    rule = "  ".join(filter(None, (term, safe(row.rule))))
+    if term and path_cells + cell_len(rule) + 3 > width:
+        rule = term
+    room = max(width - cell_len(rule) - 3, _FEWEST_CELLS)
+    path = cell(row.path, min(path_cells, room), more=glyphs.more)
+    return f"{glyphs.gap} {path} {rule}"

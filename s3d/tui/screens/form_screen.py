@@ -67,7 +67,8 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         box.border_title = Content(safe(self._heading))
         has_text = any(field.lines > 1 for field in self._fields)
         keys = [f"ctrl+s {self._verb}", "enter new line"] if has_text else [f"enter {self._verb}"]
-        keys += ["tab next field", "esc cancel"]
+        keys += ["tab next field"] if len(self._fields) > 1 else []
+        keys += ["esc cancel"]
         box.border_subtitle = frame_keys(keys, self.app.size.width)
         with box:
             if self._details:

@@ -28,6 +28,8 @@ COMPLETING_KEYS = ("enter", "tab", "down", "up")
 """Keys that mean the names of a level: they wait until it was read."""
 
 
+_NOTHING = "Nothing has this name."
+_NO_COMMAND = "No command begins like this: type only : to list them."
 _KEYS = ("tab completes", "enter opens", ": commands", "esc cancels")
 
 
@@ -77,7 +79,7 @@ class GoToScreen(ModalScreen[Suggestion | None]):
             )  # fmt: skip
             yield Table(
                 (Column("Name"), Column("", 9)), glyphs=self._host.glyphs, id="suggestions",
-                empty="Nothing has this name.",
+                empty=_NOTHING,
             )  # fmt: skip
 
     def on_mount(self) -> None:
@@ -94,7 +96,8 @@ class GoToScreen(ModalScreen[Suggestion | None]):
         names = self._names.get(level, []) if level is not None else []
         self._suggestions = [] if line.is_reading else suggest(text, self._known, names)
         table = self.query_one(Table)
-        table.empty = "reading" if line.is_reading else "Nothing has this name."
+        nothing = _NO_COMMAND if is_command(text) else _NOTHING
+        table.empty = "reading" if line.is_reading else nothing
         table.show(
             [
                 Row(f"{number}", (each.label, each.kind), hits=each.hits)

@@ -31,7 +31,7 @@ def describe(error, bucket, key):
 class Rig:
     """An engine whose jobs are lists of keys; act(key, moved) performs one of them."""
 
-    def __init__(self, **more) -> None:
+    def __init__(self, clock=lambda: 0.0, **more) -> None:
         values = {
             "kind": "test",
             "concurrency": 2,
@@ -46,7 +46,7 @@ class Rig:
         self.engine = JobEngine(
             self.work,
             JobPolicy(**(values | more)),
-            clock=lambda: 0.0,
+            clock=clock,
             sleep=self.sleep,
             registry=self.registry,
         )
@@ -273,6 +273,19 @@ async def test_jobs_are_saved_before_they_start_and_when_they_end():
         await rig.engine.clear()
     assert saved[0] == []
     assert saved[-1] == ["a"]
+
+
+async def test_a_job_tells_when_it_ended():
+    now = [100.0]
+    async with Rig(clock=lambda: now[0]).run() as rig:
+        job = await rig.do("a")
+        now[0] = 200.0
+        await rig.engine.cancel(job)
+        assert job.progress.ended_at == 100.0, "it had ended before"
+        await rig.engine.resume(job)
+        assert job.progress.ended_at == 0.0
+        await job.ended.wait()
+    assert job.progress.ended_at == 200.0
 
 
 async def test_old_ended_jobs_are_forgotten():

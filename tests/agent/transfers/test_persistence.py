@@ -1,6 +1,13 @@
 import pytest
 
-from s3d.agent.transfers.persistence import SavedTransfer, SavedTransfers, read, write
+from s3d.agent.transfers.persistence import (
+    FailedTransfer,
+    SavedTransfer,
+    SavedTransfers,
+    jobs_of,
+    read,
+    write,
+)
 from s3d.shared.errors import UsageError
 from s3d.shared.transfers import TransferRequest
 
@@ -19,9 +26,11 @@ def test_what_is_written_is_read(tmp_path):
                 True,
             )
         ],
+        [FailedTransfer("t6", TransferRequest("delete", "b"), 1.0, 1, 0, 1, 5, 0, [], ended=2.0)],
     )
     write(path, file)
     assert read(path) == file
+    assert [job.progress.ended_at for job in jobs_of(file)] == [0.0, 2.0]
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["transfers.json"]
 

@@ -1,8 +1,9 @@
 import pytest
 from msgspec.structs import replace
 
+from s3d.shared.syncing import PathStatus
 from s3d.tui.demo import DemoAgent
-from s3d.tui.panes.folder_rows import folder_details, folder_line, folder_row
+from s3d.tui.panes.folder_rows import folder_details, folder_line, folder_row, sync_text
 from s3d.tui.themes import ASCII, UNICODE
 
 
@@ -32,3 +33,47 @@ def test_progress_conflicts_and_reasons_are_seen():
     assert "stopped: why" in folder_line(stopped, 100, UNICODE)
     assert folder_row(stopped, UNICODE).style == "bad"
     assert "stopped: why␛[2J" in folder_details(stopped)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"last_pass": 40.0}, "In sync 1 min ago"),
+        ({"last_pass": None}, "Not in sync since the start of the agent"),
+        ({"last_pass": None, "files": 0}, "Not in sync yet"),
+        ({"last_pass": None, "state": "stopped"},
+         "stopped, not in sync since the start of the agent"),
+        ({"last_pass": 40.0, "state": "stopped"}, "stopped, last in sync 1 min ago"),
+    ],
+)  # fmt: skip
+def test_when_a_folder_was_in_sync(values, text):
+    shown = replace(folder(), **{"watch": "", "files": 3, **values})
+    assert sync_text(shown, 100.0) == text
+
+
+def test_paths_that_should_be_in_sync_and_are_not_are_seen():
+    troubles = [
+        PathStatus("a", "kept", "the remote has another"), PathStatus("b", "blocked", "denied"),
+        PathStatus("c", "left out", "a link"),
+    ]  # fmt: skip
+    failing = folder(
+        troubles=troubles, trouble_count=9, blocked=8, left_as_is=1, left_out=1, last_pass=40.0
+    )
+    assert folder_row(failing, UNICODE).cells[4] == "! 8 not in sync"
+    assert "! " in folder_line(failing, 100, UNICODE)
+    assert "8 paths not in sync, press 5" in folder_line(failing, 100, UNICODE)
+    assert sync_text(failing, 100.0).startswith("8 paths not in sync, the others in sync 1 min ago")
+    assert folder_details(failing)[1:] == [
+        "blocked  b: denied",
+        f"and 7 more not in sync: s3d sync status {failing.name}",
+        f"1 path kept, as the mode {failing.mode} says   1 path left out: links and devices",
+    ]
+
+
+def test_what_a_mode_keeps_is_no_trouble():
+    kept = folder(
+        troubles=[PathStatus("a", "kept", "the remote has another")], trouble_count=1,
+        left_as_is=1, mode="backup",
+    )  # fmt: skip
+    assert folder_row(kept, UNICODE).cells[4] == "● up to date"
+    assert folder_details(kept)[1:] == ["1 path kept, as the mode backup says"]

@@ -33,6 +33,11 @@ def test_the_next_check_is_shown(state):
     assert "ETA" not in line
 
 
+def test_there_is_no_eta_when_nothing_is_left(state):
+    assert "ETA 7 s" in line_of(state, remaining=7.0)
+    assert "ETA" not in line_of(state, remaining=0.0)
+
+
 @pytest.mark.finding("tui-5")
 def test_a_paused_queue_says_what_is_still_being_sent(state):
     queue = msgspec.structs.replace(state.status.queue, paused=True)

@@ -42,6 +42,11 @@ def test_an_upload_is_done_when_the_remote_has_it():
     assert (job.transfer.state, job.transfer.done) == ("done", 100)
 
 
+def test_of_the_transfers_that_have_ended_the_latest_is_the_first():
+    ended = [transfer(id, id, "done", "upload", ended=at) for id, at in (("t1", 1.0), ("t2", 2.0))]
+    assert shown(ended) == ["t2", "t1"]
+
+
 def test_what_is_sent_of_a_running_write_is_done():
     running = transfer("3", "up/d", "running", done=25)
     waiting = transfer("1", "up/a", done=10)

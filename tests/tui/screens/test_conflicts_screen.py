@@ -2,7 +2,8 @@ import pytest
 
 from s3d.shared.syncing import ConflictDiff
 from s3d.tui.screens.conflicts_screen import ConflictsScreen, diff_lines
-from tests.tui.conftest import loaded, screen
+from s3d.tui.themes import THEMES
+from tests.tui.conftest import loaded, screen, style_of
 
 
 async def look(pilot):
@@ -27,7 +28,7 @@ async def test_the_difference_is_shown_as_text(opened):
         await look(pilot)
         await pilot.press("equals_sign")
         await loaded(pilot, "diff")
-        for text in ("-buy milk", "+buy [red]tea", "original", "1.2 KiB"):
+        for text in ("-buy milk", "+buy [red]tea", "- remote", "1.2 KiB"):
             assert text in screen(pilot.app)
 
 
@@ -45,5 +46,20 @@ async def test_the_same_for_all_after_one(opened):
 
 
 def test_hostile_lines_are_text():
-    lines = diff_lines(ConflictDiff("a", "b", 1, 2, 0.0, 0.0, True, ["+\x1b[31m\tx"], True))
-    assert lines[-2:] == ["+␛[31m  x", "... and more"]
+    changed = ["--- a", "+++ b", "+\x1b[31m\tx"]
+    lines = diff_lines(ConflictDiff("a", "b", 1, 2, 0.0, 0.0, True, changed, True), THEMES[0])
+    texts = [line if isinstance(line, str) else line.text for line in lines]
+    assert texts[-4:] == ["--- a", "+++ b", "+␛[31m  x", "... and more"]
+
+
+async def test_the_difference_has_the_colours_of_added_and_removed_lines(opened):
+    async with opened("5") as pilot:
+        await look(pilot)
+        await pilot.press("equals_sign")
+        await loaded(pilot, "diff")
+        shown = screen(pilot.app)
+        assert "todo.md: remote and local" in shown
+        assert "- remote    1.2 KiB" in shown
+        theme = pilot.app.current_theme
+        for text, color in (("-buy milk", theme.error), ("+buy [red]tea", theme.success)):
+            assert style_of(pilot.app, text).color.name == color

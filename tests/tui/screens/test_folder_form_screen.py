@@ -2,8 +2,10 @@ import asyncio
 
 import pytest
 
-from s3d.tui.screens.folder_form_screen import FolderFormScreen
-from tests.tui.conftest import loaded, screen
+from s3d.shared.syncing import FilterRow
+from s3d.tui.screens.folder_form_screen import FolderFormScreen, preview_rows
+from s3d.tui.themes import UNICODE
+from tests.tui.conftest import loaded, screen, style_of
 
 
 async def write(pilot, field, text):
@@ -50,6 +52,35 @@ async def test_the_filter_shows_the_rule_for_each_path(opened):
         assert "2 included, 1 excluded" in shown
         assert "✓ ideas.md" in shown
         assert "term 2  !*.tmp" in shown
+
+
+ROWS = [
+    FilterRow("ideas.md", included=True),
+    FilterRow("node_modules/left/index.js", included=False, term=2, rule="!node_modules/*"),
+    FilterRow("film.mov", included=False, rule="larger than 1 GiB"),
+]
+
+
+@pytest.mark.finding("tui-33")
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (80, ["✓ ideas.md", "─ node_modules/left/index.js term 2  !node_modules/*",
+              "─ film.mov                   larger than 1 GiB"]),
+        (36, ["✓ ideas.md", "─ node_modules/left/index.js term 2",
+              "─ film.mov         larger than 1 GiB"]),
+        (24, ["✓ ideas.md", "─ node_mo…ndex.js term 2", "─ film.mov   larger than 1 GiB"]),
+    ],
+)  # fmt: skip
+def test_a_row_of_the_preview_fits(width, expected):
+    assert preview_rows(ROWS, width, UNICODE) == expected
+
+
+async def test_the_label_of_the_field_with_the_focus_is_bold(opened):
+    async with opened("5") as pilot:
+        await pilot.press("n", "tab", "tab")
+        assert style_of(pilot.app, "Prefix").bold
+        assert not style_of(pilot.app, "Local folder").bold
 
 
 async def test_a_good_one_is_saved(opened):

@@ -225,9 +225,9 @@ _SYNC = (
     Rule("folder-box", "{.conflicts|count conflict}", "folders", has("conflicts"),
          about="{.name} "),
     Rule("ConflictsScreen.dialog", "Conflicts of {.name}", "folders", has("conflicts")),
-    Rule("text", "{.original} against its copy", "=diffs"),
-    Rule("text", "original {.original_size|size} "
-         "{.original_modified|time} copy {.copy_size|size} {.copy_modified|time}", "=diffs"),
+    Rule("text", "{.original}: remote and local", "=diffs"),
+    Rule("text", "- remote {.original_size|size} "
+         "{.original_modified|time} + local {.copy_size|size} {.copy_modified|time}", "=diffs"),
     *(Rule("text", f"{{.lines.{number}}}", "=diffs") for number in range(5)),
     Rule("text", "Dry run: {.name}", "folders"),
     Rule("text", "{.action} {.count|n}", "=plan counts"),

@@ -7,6 +7,7 @@ A transfer is either a pending write of the queue (kind push, its id a sequence 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 
@@ -223,8 +224,8 @@ class TransferRoutes:
         """An upload with what the remote does not have yet."""
         if self._maybe is None or transfer.kind != "upload":
             return transfer
-        place = transfer.bucket, transfer.key
-        pending = pending_below(self._maybe, *place, transfer.accepted)
+        place, until = (transfer.bucket, transfer.key), transfer.ended or math.inf
+        pending = pending_below(self._maybe, *place, since=transfer.accepted, until=until)
         return msgspec.structs.replace(transfer, pending=pending)
 
     def _writes(self, call: Call) -> Iterable[PendingWrite]:

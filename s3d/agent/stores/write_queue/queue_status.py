@@ -5,6 +5,7 @@ Nothing here changes the queue.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -109,8 +110,10 @@ def transfer_of(write: PendingWrite, queue: QueueParts | None = None) -> Transfe
     )
 
 
-def pending_below(queue: QueueParts, bucket: str, key: str, since: float) -> Totals:
-    """The pending puts of a key and of all keys below it, of those that were accepted since.
+def pending_below(
+    queue: QueueParts, bucket: str, key: str, *, since: float, until: float = math.inf
+) -> Totals:
+    """The pending puts of a key and of all keys below it, of those that were accepted in a time.
 
     At most _MOST_COUNTED are counted, because the loop has to wait for it.
     """
@@ -119,7 +122,7 @@ def pending_below(queue: QueueParts, bucket: str, key: str, since: float) -> Tot
     found = queue.journal.pending.under(bucket, key.encode())
     for write in islice(found, _MOST_COUNTED):
         is_below = write.key == key or write.key.startswith(below)
-        if is_below and write.first_accepted >= since and write.kind is Kind.PUT:
+        if is_below and since <= write.first_accepted <= until and write.kind is Kind.PUT:
             files, total = files + 1, total + write.size
     return Totals(files, total)
 

@@ -12,6 +12,7 @@ from s3d.shared.transfers import (
     Count,
     MigrateRequest,
     MigrationStatus,
+    Totals,
     Transfer,
     TransferList,
     TransferRequest,
@@ -46,6 +47,18 @@ async def test_what_is_started_is_listed_before_the_pushes(running, tmp_path):
         page = await running.ask("GET", f"/v1/transfers?{query}", TransferList)
         assert [each.kind for each in page.transfers] == kinds
     assert (await running.ask("POST", "/v1/transfers:clear", Count)).count == 1
+
+
+@pytest.mark.finding("tui-9")
+async def test_an_upload_that_has_ended_does_not_count_later_writes(running, tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    request = TransferRequest("upload", "bbb", paths=[str(tmp_path / "a")], to_prefix="up/")
+    (one,) = (await running.ask("POST", "/v1/transfers", TransferList, request)).transfers
+    ended = await running.ask("GET", f"/v1/transfers/{one.id}?wait=20", Transfer)
+    assert (ended.state, ended.pending, ended.ended > 0) == ("done", Totals(1, 5), True)
+    await running.put("up/a/below")
+    later = await running.ask("GET", f"/v1/transfers/{one.id}", Transfer)
+    assert later.pending == Totals(1, 5)
 
 
 async def test_a_verb_has_to_fit(running, tmp_path):

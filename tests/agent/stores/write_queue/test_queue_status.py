@@ -65,6 +65,8 @@ async def test_what_the_remote_does_not_have_of_an_upload(tmp_path):
         )
         for key in ("up", "up/a", "upper"):
             await rig.staged("PutObject", Bucket="bbb", Key=key, Body=key.encode())
-        assert pending_below(queue, "bbb", "up", 0.0) == Totals(2, 6)
-        assert pending_below(queue, "bbb", "", 0.0) == Totals(3, 11)
-        assert pending_below(queue, "bbb", "up", Clock().now() + 60) == Totals()
+        now = Clock().now()
+        assert pending_below(queue, "bbb", "up", since=0.0) == Totals(2, 6)
+        assert pending_below(queue, "bbb", "", since=0.0, until=now + 60) == Totals(3, 11)
+        assert pending_below(queue, "bbb", "up", since=now + 60) == Totals()
+        assert pending_below(queue, "bbb", "up", since=0.0, until=now - 60) == Totals()
