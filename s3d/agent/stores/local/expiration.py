@@ -149,7 +149,12 @@ class Expiration:
                 tx, bucket, record.key, record.version_id, has_expired=True
             )
         except S3Error as error:  # AccessDenied: object lock protects it
-            logger.debug("not removed bucket=%s key=%s: %s", name, record.key, error.message)
+            logger.debug(
+                "an expired version is not removed bucket=%s key=%s: %s",
+                name,
+                record.key,
+                error.message,
+            )
             return False
         return True
 
