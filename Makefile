@@ -40,8 +40,9 @@ clients: $(VENV)/.installed-dev ## install the S3 clients of tests/e2e into .ven
 check: $(VENV)/.installed-dev ## in under a minute: lint, types, the pure parts, the contract on the local store
 	@$(MAKE) --no-print-directory --jobs 2 lint quick
 
+# These tests compute and wait for nothing: more workers than cores would only import more.
 quick: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not torture and not slow" -k "not contract or embedded or local" $(QUICK)
+	@$(BIN)/python -m pytest -q -n auto -m "not torture and not slow" -k "not contract or embedded or local" $(QUICK)
 
 # Each worker of pytest imports all tests. In a new checkout, each would compile all of them, too.
 bytecode: $(VENV)/.installed-dev

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
@@ -59,6 +58,8 @@ class SignedReceipt(msgspec.Struct, frozen=True):
     @property
     def digest(self) -> str:
         """SHA-256 of the payload, which the next receipt names."""
+        import hashlib  # it loads OpenSSL, which most commands do not need
+
         return hashlib.sha256(self.payload).hexdigest()
 
 

@@ -65,7 +65,8 @@ class PushedUploads:
         receipt, and so no eviction."""
         if self._adopt is not None:
             await self._adopt(bucket, key, etag, stored)
-        if not self._rules.wants_receipt(bucket, key):
+        rules = self._rules
+        if not rules.is_active or not rules.wants_receipt(bucket, key):
             return
         try:
             algorithm, checksum = await self._checksum(etag, stored)

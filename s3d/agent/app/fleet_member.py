@@ -98,7 +98,7 @@ class SettingsApplier:
         if new.log_level != old.log_level:
             change_level(new.log_level)
         if new.after_upload != old.after_upload:
-            self._gateway.uploads.rules.after_upload = new.after_upload
+            self._gateway.uploads.rules.use(new.after_upload)
             self._gateway.uploads.eviction.wake()
             self._folders.rules_changed()
         if new.bandwidth_timetable != old.bandwidth_timetable:

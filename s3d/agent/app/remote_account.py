@@ -233,7 +233,7 @@ class RemoteAccount:
         if owner:
             trouble = f"the account of the earlier key is not known, nor {question}"
         if trouble != self.trouble:
-            logger.warning("pending writes are held: %s: s3d queue adopt", trouble)
+            logger.warning("pending writes are held: %s; confirm it with: s3d queue adopt", trouble)
         self.trouble = trouble
 
     async def _change(self, key: str, owner: str) -> None:

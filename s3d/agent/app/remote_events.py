@@ -28,6 +28,7 @@ from s3d.shared.paths import Places
 if TYPE_CHECKING:
     from s3d.agent.remote_changes.sqs_client import SqsClient
     from s3d.agent.stores.remote.credential_provider import CredentialProvider
+    from s3d.agent.stores.write_observers import RemoteWrites
     from s3d.agent.sync.folder import SyncFolder
 
 _AWS_QUEUE = re.compile(r"https://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com")
@@ -53,15 +54,15 @@ def open_change_sources(
         cost_limit=settings.cost_limit,
         announcer=WriteAnnouncer(unannounced),
     )
-    gateway.writes.observer = sources.announcer
-    folders.on_changed = partial(_use_folders, folders, sources)
+    folders.on_changed = partial(_use_folders, folders, sources, gateway.writes)
     folders.on_changed()
     return sources
 
 
-def _use_folders(folders: Folders, sources: ChangeSources) -> None:
-    """Have the changes of all folders reported."""
+def _use_folders(folders: Folders, sources: ChangeSources, writes: RemoteWrites) -> None:
+    """Have the changes of all folders reported, and the writes of this agent announced there."""
     used = folders.by_name.values()
+    writes.observer = sources.announcer if used else None
     sources.set_places(
         {place_of(folder.settings.config): partial(_count, folder) for folder in used}
     )

@@ -9,6 +9,7 @@ The layers of a remote from the top down; each calls only the one below it:
     ForwardedWrites     keeps writes that are not queued in the history of objects
     Cache               answers reads from the disk                  (S3D_READ_CACHE)
     ObservedRemote      notes the ETags that the remote's answers show
+    RemoteWrites        reports what this agent writes, for the markers of sync folders
     ConditionalWrites   checks conditions that the remote ignores
     CapabilityProber    finds out what the remote supports
     EmptySegments       refuses keys that the remote would store under other names
@@ -16,7 +17,7 @@ The layers of a remote from the top down; each calls only the one below it:
     RemoteStore         sends the request
 
 Pushes enter at HeldUntilConfirmed and CacheBypass, beside the queue. gateway.py has the table of
-the layers down to ObservedRemote, s3_backend.py constructs the others. The embedded store has
+the layers down to RemoteWrites, s3_backend.py constructs the others. The embedded store has
 ChangeEvents, AccessLayer (who may do what) and LocalStore only.
 """
 

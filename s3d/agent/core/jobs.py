@@ -217,7 +217,12 @@ class JobEngine(Generic[R]):
             except Exception as error:
                 if not self._policy.is_temporary(error):
                     raise
-                logger.info("%s retry in %.1f s: %s", self._policy.kind, pause, error)
+                logger.info(
+                    "%s: a request failed and is repeated in %.1f s: %s",
+                    self._policy.kind,
+                    pause,
+                    error,
+                )
             await self._sleep(pause)
         await act()
 
@@ -300,7 +305,7 @@ class JobEngine(Generic[R]):
             moved.undo()
             bucket, key = name(item)
             fields = log_fields(bucket=bucket, key=key)
-            logger.exception("%s failed id=%s", self._policy.kind, job.id, extra=fields)
+            logger.exception("%s: an object failed id=%s", self._policy.kind, job.id, extra=fields)
             self.fail(job, error, *name(item))
         except BaseException:
             moved.undo()

@@ -125,10 +125,13 @@ class Layer:
     def __init__(self, inner: ObjectStore, *parts: object) -> None:
         self.inner = inner
         self._handlers = HandlerTable(self, *parts).table
+        self._has_fallback = type(self).fallback is not Layer.fallback
 
     def call(self, request: S3Request[Any]) -> Answer:
         handler = self._handlers.get(request.op.name)
-        return handler(request) if handler is not None else self.fallback(request)
+        if handler is not None:
+            return handler(request)
+        return self.fallback(request) if self._has_fallback else self.inner.call(request)
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         return self.inner.call(request)

@@ -124,7 +124,7 @@ class ReceiptWriter:
             self.verdicts[each.verdict] += 1
             if each.verdict in (Verdict.DIFFERS, Verdict.UNVERIFIABLE):
                 logger.warning(
-                    "no receipt: the remote's copy %s",
+                    "an upload gets no receipt: the remote's copy %s",
                     _REASONS[each.verdict],
                     extra=log_fields(bucket=upload.bucket, key=upload.key),
                 )

@@ -14,13 +14,14 @@ class UploadRules:
 
     def __init__(self, after_upload: AfterUpload, *, receipts: bool) -> None:
         """receipts: all uploads get one, not only those that may be evicted."""
-        self.after_upload = after_upload
         self.receipts = receipts
+        self.use(after_upload)
 
-    @property
-    def is_active(self) -> bool:
+    def use(self, after_upload: AfterUpload) -> None:
+        """Apply another value of the setting from now on."""
+        self.after_upload = after_upload
+        self.is_active = self.receipts or after_upload.evicts
         """Whether any upload gets a receipt."""
-        return self.receipts or self.after_upload.evicts
 
     @property
     def is_newest_first(self) -> bool:

@@ -193,12 +193,12 @@ class MarkerExchange:
 
     def _refuse_read(self, why: str) -> None:
         if why != self.read_trouble:
-            logger.warning("no marker: %s", why)
+            logger.warning("cannot read what other devices have changed: %s", why)
         self.read_trouble = why
         self.times.refused()
 
     def _refuse_write(self, why: str) -> None:
         if why != self.write_trouble:
-            logger.warning("no marker is written: %s", why)
+            logger.warning("cannot announce changes to other devices: %s", why)
         self.write_trouble = why
         self.times.checked()

@@ -143,7 +143,7 @@ class Payload(NamedTuple):
 
 
 UNSIGNED = Payload(PayloadKind.UNSIGNED)
-_EMPTY = Payload(PayloadKind.SIGNED, EMPTY_SHA256)
+EMPTY = Payload(PayloadKind.SIGNED, EMPTY_SHA256)
 
 _KINDS = {str(kind): kind for kind in PayloadKind if kind is not PayloadKind.SIGNED}
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -152,7 +152,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 def payload_of(method: str, declared: str) -> Payload:
     """The Payload that x-amz-content-sha256 declares. Raises S3Error for unknown or misplaced."""
     if declared == EMPTY_SHA256:
-        return _EMPTY
+        return EMPTY
     if _SHA256.fullmatch(declared):
         return Payload(PayloadKind.SIGNED, declared.lower())
     if declared.startswith("STREAMING-AWS4-ECDSA-"):

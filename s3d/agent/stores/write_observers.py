@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 from s3d.agent.core.events import Events
@@ -21,6 +22,7 @@ from s3d.agent.core.store import Answer, Completed, Layer, ObjectStore
 from s3d.agent.s3.address import written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
+from s3d.agent.s3.model import UNKNOWN, operations
 from s3d.shared.control import Scalar
 
 UNSEEN = frozenset(
@@ -32,17 +34,23 @@ FORWARDED = "forwarded"
 _READS = frozenset(("read", "list"))
 
 
+@cache
+def _visible_writes() -> frozenset[str]:
+    """The operations after which something looks different; "" is one that s3d does not know."""
+    names = {name for name, op in operations().items() if op.access not in _READS}
+    return frozenset((names | {UNKNOWN.name}) - UNSEEN)
+
+
 class ChangeEvents(Layer):
     """Emits store.changed, its subject bucket or bucket/key, once a write has succeeded."""
 
     def __init__(self, inner: ObjectStore, events: Events) -> None:
         super().__init__(inner)
+        self._handlers = dict.fromkeys(_visible_writes(), self._write)
         self._events = events
 
-    def fallback(self, request: S3Request[Any]) -> Answer:
+    def _write(self, request: S3Request[Any]) -> Answer:
         answer = self.inner.call(request)
-        if request.op.access in _READS or request.op.name in UNSEEN:
-            return answer
         if isinstance(answer, Completed):
             self._tell(request)
             return answer
@@ -58,23 +66,20 @@ class ChangeEvents(Layer):
         self._events.emit("store.changed", subject, operation=request.op.name)
 
 
-class ForwardedWrites:
+class ForwardedWrites(Layer):
     """Notes in the history of objects which writes the remote itself has answered.
 
     Pushes pass it by. Costs a read 0.07 us, a write 2 us.
     """
 
     def __init__(self, inner: ObjectStore, history: ObjectHistory) -> None:
-        self.inner = inner
-        self._call = inner.call
+        super().__init__(inner)
+        self._handlers = dict.fromkeys(_visible_writes(), self._write)
         self._history = history
 
-    def call(self, request: S3Request[Any]) -> Answer:
-        op = request.op
-        if op.access in _READS or op.name in UNSEEN:
-            return self._call(request)
+    def _write(self, request: S3Request[Any]) -> Answer:
         try:
-            answer = self._call(request)
+            answer = self.inner.call(request)
         except S3Error as error:
             self._note(request, _outcome_of_error(error))
             raise

@@ -119,7 +119,7 @@ class Executor(Placement):
             return StepResult(step.path, Action.BLOCK, str(error), may_pass=True)
         except (OverflowError, ValueError) as error:
             # An unexpected value, such as a time out of range, must not stop the other paths.
-            logger.exception("sync path failed path=%s", step.path)
+            logger.exception("cannot sync a path path=%s", step.path)
             why = f"{type(error).__name__}: {error}"
             return StepResult(step.path, Action.BLOCK, why, may_pass=True)
         return StepResult(step.path, Action.WAIT, "the file keeps changing")

@@ -11,7 +11,8 @@ One pass, step by step ([thread] marks work that leaves the event loop):
    listing arrive [loop]; both are compared with the baseline, the last agreement [thread].
 4. ``join`` and ``plan`` (planning.py) turn the differences into steps; ``decide`` (decide.py) is
    the table of decisions. Files that may be unchanged are hashed [thread].
-5. ``check`` (decide.py) stops a plan that would delete too much, and asks the user [thread].
+5. ``check_deletions`` (decide.py) stops a plan that would delete too much, and asks the user
+   [thread].
 6. ``find_moves`` (moves.py) pairs deletions with new files of the same bytes [thread].
 7. ``Executor.execute`` (execute.py) carries out one path: it looks again, decides again and writes
    with a condition. The intent is flushed before, the agreement recorded after [thread for each

@@ -60,7 +60,7 @@ class Watcher:
         failed = float("-inf")
         while True:
             why = await self._watch()
-            logger.warning("watching failed folder=%s why=%s", self._root, why)
+            logger.warning("cannot watch a folder for changes folder=%s reason=%s", self._root, why)
             is_hopeless = time.monotonic() - failed < AGAIN or why == _LIMIT
             if is_hopeless:
                 self.state = f"polling: {why}"

@@ -225,7 +225,7 @@ class Migration:
 
 def _describe(error: Exception, bucket: str, key: str) -> JobFailure:
     """The failure, which is logged as well: the status names the first ones only."""
-    logger.warning("not migrated: %s", error, extra=log_fields(bucket=bucket, key=key))
+    logger.warning("an object is not migrated: %s", error, extra=log_fields(bucket=bucket, key=key))
     code = error.code if isinstance(error, S3Error) else "InternalError"
     message = error.message if isinstance(error, S3Error) else str(error)
     return JobFailure(code, message, bucket=bucket, key=key)

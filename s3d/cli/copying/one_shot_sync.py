@@ -155,7 +155,7 @@ def _two_places(session: Session, texts: Sequence[str], forms: str = FORMS) -> t
         raise UsageError("bad usage", f"two places are needed, and there are: {given}", forms)
     source, target = as_objects(session, [parse_place(text) for text in texts])
     if source.is_stream or target.is_stream:
-        raise UsageError("bad usage", "- is no folder", forms)
+        raise UsageError("bad usage", "- stands for a stream, and a folder is needed", forms)
     if not source.bucket and not target.bucket:
         raise UsageError("bad usage", f"neither {source} nor {target} is in S3", forms)
     return source, target

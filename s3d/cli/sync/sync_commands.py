@@ -208,7 +208,11 @@ def approve_command(session: Session, /, folder: str | None, *, yes: bool) -> No
     client = session.sync()
     status = client.folder(folder_name(client, folder))
     if not status.question:
-        raise S3dError(status.name, "Nothing to approve")
+        raise S3dError(
+            status.name,
+            "there is nothing to approve",
+            "s3d sync status shows why a folder has stopped",
+        )
     if yes or confirmed(f"{status.name}: {status.reason}. Carry it out?"):
         client.approve(status.name)
         report(f"approved for {status.name}: {status.reason}")

@@ -87,7 +87,7 @@ async def test_nothing_is_evicted_without_a_verdict_of_the_remote(setting, remot
 
 
 async def test_an_entry_that_changed_since_its_receipt_stays(setting):
-    setting.rules.after_upload = parse_after_upload("evict after 7 days")
+    setting.rules.use(parse_after_upload("evict after 7 days"))
     await setting.upload("a")
     await setting.eviction.pass_once()
     await setting.remote.put("bucket", "a", BytesBody(b"other"))
@@ -101,7 +101,7 @@ async def test_an_entry_that_changed_since_its_receipt_stays(setting):
 
 
 async def test_an_age_counts_from_the_receipt(setting):
-    setting.rules.after_upload = parse_after_upload("evict after 7 days")
+    setting.rules.use(parse_after_upload("evict after 7 days"))
     await setting.upload("a")
     await setting.eviction.pass_once()
     (due,) = setting.writer.folder.file.due(1e12, 9)
@@ -117,9 +117,9 @@ async def test_what_is_pinned_and_what_is_to_be_kept_by_now_stays(setting):
     setting.cache.catalog.is_pinned = lambda bucket, key: key == "pinned"
     for key in ("pinned", "kept"):
         await setting.upload(key)
-    setting.rules.after_upload = parse_after_upload("evict after 1 day")
+    setting.rules.use(parse_after_upload("evict after 1 day"))
     await setting.eviction.pass_once()
-    setting.rules.after_upload = parse_after_upload("bucket/kept=keep, evict when verified")
+    setting.rules.use(parse_after_upload("bucket/kept=keep, evict when verified"))
     setting.now = 1e12
     await setting.eviction.pass_once()
     assert setting.cached() == {"pinned", "kept"}
@@ -129,7 +129,7 @@ async def test_what_is_pinned_and_what_is_to_be_kept_by_now_stays(setting):
     ("order", "expected"), [("newest", ["c", "b", "a"]), ("oldest", ["a", "b", "c"])]
 )
 async def test_the_order(setting, order, expected):
-    setting.rules.after_upload = parse_after_upload(f"evict when verified {order} first")
+    setting.rules.use(parse_after_upload(f"evict when verified {order} first"))
     for key, at in {"b": 2.0, "a": 1.0, "c": 3.0}.items():
         await setting.upload(key, at)
     await setting.eviction.pass_once()
@@ -137,12 +137,12 @@ async def test_the_order(setting, order, expected):
 
 
 async def test_the_task_is_woken_and_opens_nothing_without_a_policy(setting):
-    setting.rules.after_upload = AfterUpload()
+    setting.rules.use(AfterUpload())
     async with asyncio.TaskGroup() as group:
         task = group.create_task(setting.eviction.run())
         await asyncio.sleep(0)
         assert not setting.writer.folder.has_receipts
-        setting.rules.after_upload = parse_after_upload("evict when verified")
+        setting.rules.use(parse_after_upload("evict when verified"))
         gone = asyncio.Event()
         setting.cache.catalog.note = lambda what, name: gone.set() if what == "evicted" else None
         await setting.upload("a")

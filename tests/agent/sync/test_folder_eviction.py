@@ -111,7 +111,7 @@ async def test_without_a_verdict_of_the_remote_nothing_is_evicted(setting, objec
 
 @pytest.mark.rule("SYNC-5")
 async def test_a_file_that_changed_since_its_receipt_is_not_evicted(setting, root):
-    setting.rules.after_upload = parse_after_upload("evict after 7 days")
+    setting.rules.use(parse_after_upload("evict after 7 days"))
     setting.now = 0.0
     await setting.evict()
     assert len(setting.with_receipt()) == 3
@@ -141,7 +141,7 @@ async def test_an_object_that_was_replaced_in_the_bucket_gives_no_receipt(settin
 
 
 async def test_prefixes_that_are_kept_stay(setting):
-    setting.rules.after_upload = parse_after_upload(f"{BUCKET}/p/sub/=keep, evict when verified")
+    setting.rules.use(parse_after_upload(f"{BUCKET}/p/sub/=keep, evict when verified"))
     await setting.evict()
     assert setting.files() == {"sub/c"}
 

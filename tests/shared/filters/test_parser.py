@@ -136,6 +136,6 @@ def test_metadata_has_names_without_the_prefix(name):
 
 
 def test_a_long_pattern_is_read_in_time():
-    began = time.monotonic()
+    began = time.process_time()
     parse_terms("b/" + "a" * 1_000_000)
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3

@@ -115,7 +115,7 @@ class BackgroundWrites(Generic[F]):
         try:
             self._hand_over(file)
         except OSError as error:
-            logger.warning("cannot hand a file of the mount over: %s", error)
+            logger.warning("a file of the mount is not stored yet, and is tried again: %s", error)
         except Exception:
             file.tried_at = time.monotonic()
-            logger.exception("a file of the mount cannot be handed over")
+            logger.exception("a file of the mount cannot be stored")

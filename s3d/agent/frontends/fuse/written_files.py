@@ -198,7 +198,9 @@ class WrittenFiles:
                 if not lacks_much(file.staged):
                     self._flush(file, may_defer=False)
             except OSError as error:
-                logger.warning("cannot hand a file of the mount over: %s", error)
+                logger.warning(
+                    "a file of the mount is not stored yet; the next start tries again: %s", error
+                )
             file.close()
         self._files.clear()
         self.journal.close()

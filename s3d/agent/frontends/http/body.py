@@ -20,7 +20,7 @@ from s3d.agent.s3.principal import ANONYMOUS
 from s3d.agent.s3.signature_elements import EMPTY_SHA256, PayloadKind
 from s3d.agent.s3.sigv4 import Verified
 
-_BODILESS = ("GET", "HEAD")
+BODILESS = ("GET", "HEAD")
 
 DIGEST_REQUIRED = frozenset(
     {"DeleteObjects", "PutObjectLegalHold", "PutObjectLockConfiguration", "PutObjectRetention"}
@@ -129,7 +129,7 @@ def check_document(authorized: AuthorizedRequest, document: bytes) -> None:
     operation that needs a digest has none).
     """
     _check_sha256(authorized.verified, document)
-    if not document and authorized.op.method in _BODILESS:
+    if not document and authorized.op.method in BODILESS:
         return
     headers = authorized.head.headers
     md5 = headers.get("content-md5")

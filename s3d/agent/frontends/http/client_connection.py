@@ -2,8 +2,8 @@
 
 How a request passes through:
 1. The transport hands bytes to data_received(); RequestParser makes requests of them.
-2. _serve() takes one request after another and gives an Exchange to the delegate.
-3. The delegate answers at once, or returns a coroutine, which runs as the connection's only task.
+2. _serve() takes one request after another and gives an Exchange to the handler of the server.
+3. The handler answers at once, or returns a coroutine, which runs as the connection's only task.
 4. _complete() decides whether the connection waits for the next request, drops the unread rest of
    a body, or ends.
 All of it runs on the event loop.
@@ -28,6 +28,20 @@ logger = logging.getLogger(__name__)
 NEVER = float("inf")
 
 
+class ExchangeHandler(Protocol):
+    """Serves the requests of all connections."""
+
+    @property
+    def exchange_class(self) -> type[Exchange]:
+        """Of the exchanges that serve() and completed() get."""
+
+    def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
+        """Respond now, or return the coroutine that does. Neither raises for a client's fault."""
+
+    def completed(self, exchange: Exchange) -> None:
+        """An exchange is over: count it."""
+
+
 class ConnectionDelegate(Protocol):
     """What a connection needs of the server."""
 
@@ -35,20 +49,14 @@ class ConnectionDelegate(Protocol):
     def limits(self) -> Limits: ...
 
     @property
-    def exchange_class(self) -> type[Exchange]:
-        """Of the exchanges that serve() and completed() get."""
+    def handler(self) -> ExchangeHandler:
+        """Of the next request; a request in hand ends with the handler that it began with."""
 
     def opened(self, connection: ClientConnection) -> bool:
         """A connection was opened. False: it is one too many, to be refused."""
 
     def closed(self, connection: ClientConnection) -> None:
         """The connection is closed, and its last request is over."""
-
-    def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
-        """Respond now, or return the coroutine that does. Neither raises for a client's fault."""
-
-    def completed(self, exchange: Exchange) -> None:
-        """An exchange is over: count it."""
 
     def malformed(self, error: Exception) -> S3Error:
         """The response to bytes that are no HTTP request; logs them, at a limited rate."""
@@ -224,17 +232,21 @@ class ClientConnection(asyncio.Protocol):
             if request is None:
                 break
             self.deadline = NEVER
-            exchange = self._delegate.exchange_class(self, request)
-            work = self._delegate.serve(exchange)
+            handler = self._delegate.handler
+            exchange = handler.exchange_class(self, request)
+            work = handler.serve(exchange)
             if work is None:
-                self._complete(exchange)
+                self._complete(handler, exchange)
             else:
                 # Owned by the connection: abort() cancels it, the server waits for connections.
-                self._task = self._loop.create_task(self._run(exchange, work), name="s3 request")
+                running = self._run(handler, exchange, work)
+                self._task = self._loop.create_task(running, name="s3 request")
         if self._parser.is_full is self._is_reading:
             self._update_reading()
 
-    async def _run(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+    async def _run(
+        self, handler: ExchangeHandler, exchange: Exchange, work: Coroutine[Any, Any, None]
+    ) -> None:
         try:
             await work
         except ClientGone:
@@ -243,19 +255,19 @@ class ClientConnection(asyncio.Protocol):
             exchange.abort()
         except BaseException:  # cancelled, by abort() or by the server's stop
             exchange.abort()
-            self._delegate.completed(exchange)
+            handler.completed(exchange)
             raise
         finally:
             self._task = None
             current_request.set(None)  # what follows serves other requests
             if self.transport is None:
                 self._delegate.closed(self)
-        self._complete(exchange)
+        self._complete(handler, exchange)
         self._serve()
 
-    def _complete(self, exchange: Exchange) -> None:
+    def _complete(self, handler: ExchangeHandler, exchange: Exchange) -> None:
         """Decide what the connection does after an exchange."""
-        self._delegate.completed(exchange)
+        handler.completed(exchange)
         if self.transport is None or self.transport.is_closing():
             self._parser.close()
         elif self._is_finishing or not exchange.keep_alive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from time import monotonic
 from typing import Any
 
 from s3d.agent.core.client import S3Client
@@ -19,23 +20,26 @@ from s3d.agent.core.store import (
 )
 from s3d.agent.frontends.http import cors
 from s3d.agent.frontends.http.body import (
+    BODILESS,
     Upload,
     announce_checksum,
     check_document,
     read_document,
 )
+from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
 from s3d.agent.frontends.http.keepalive_responder import SLOW, KeepAliveResponder
 from s3d.agent.frontends.http.limits import INLINE_HASH
 from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_reader import AuthorizedRequest, RequestHead, RequestReader
-from s3d.agent.frontends.http.request_span import begin_span, describe
+from s3d.agent.frontends.http.request_span import begin_span, describe, end_span
 from s3d.agent.frontends.http.response_writer import ResponseWriter
 from s3d.agent.frontends.http.sts_endpoint import StsEndpoint, is_sts
 from s3d.agent.frontends.http.website_endpoint import WebsiteEndpoint
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, RequestContext, S3Request, S3Response
 from s3d.agent.s3.parse import parse_input
+from s3d.agent.s3.signature_elements import EMPTY, UNSIGNED
 from s3d.agent.s3.trace_context import TRACEPARENT
 from s3d.agent.s3.website import bucket_of
 from s3d.shared.logs import current_request, log_fields
@@ -60,7 +64,10 @@ class RequestHandler:
     4. The store is called. A Completed answer is written at once, without any task; for another
        one a task waits, and keeps the connection alive while a slow operation runs.
     5. ResponseWriter writes the response. An error becomes S3's XML document.
+    6. completed() counts the request.
     """
+
+    exchange_class: type[Exchange] = Exchange
 
     def __init__(
         self,
@@ -72,13 +79,14 @@ class RequestHandler:
         keepalive_interval: float,
         access: AccessControl | None = None,
         tracer: Tracer,
+        counters: EndpointCounters | None = None,
         sts: StsEndpoint | None = None,
         website: WebsiteEndpoint | None = None,
     ) -> None:
         """access: decides before a document is read; None: every key may do everything.
-        sts: None when requests need no signature. website: None for a store that does not decide
-        about anonymous requests. keepalive_interval: seconds between the spaces
-        that keep a slow request's connection.
+        counters: None while nobody counts. sts: None when requests need no signature. website: None
+        for a store that does not decide about anonymous requests. keepalive_interval: seconds
+        between the spaces that keep a slow request's connection.
         """
         self._store = store
         self._reader = reader
@@ -87,6 +95,7 @@ class RequestHandler:
         self._keepalive_interval = keepalive_interval
         self._access = access
         self._tracer = tracer
+        self._counters = counters
         self._sts = sts
         self._website = website
         self.uploads = 0
@@ -94,6 +103,8 @@ class RequestHandler:
 
     def serve(self, exchange: Exchange) -> Work | None:
         """Respond now when nothing has to be waited for, else return the coroutine that does."""
+        exchange.request_id = self._writer.new_request_id()
+        exchange.started = monotonic()  # uvloop's loop.time() counts milliseconds
         if self._tracer.is_active or TRACEPARENT in exchange.request.by_name:
             begin_span(self._tracer, exchange)
         try:
@@ -106,6 +117,13 @@ class RequestHandler:
         else:
             return None if work is None else self._guarded(exchange, work)
         return None
+
+    def completed(self, exchange: Exchange) -> None:
+        """Count an exchange that is over, and end its span."""
+        if self._counters is not None:
+            self._counters.count(exchange, monotonic())
+        if exchange.span is not None:
+            end_span(exchange.span, exchange)
 
     async def _guarded(self, exchange: Exchange, work: Work) -> None:
         """Do the work, and write what fails as an error response."""
@@ -196,7 +214,7 @@ class RequestHandler:
     ) -> S3Request[dict[str, Any]]:
         """The request to the store. Raises S3Error for a wrong digest or bad input."""
         head, op = authorized.head, authorized.op
-        if not op.streaming_input:
+        if not op.streaming_input and _has_digest(authorized, document):
             check_document(authorized, document)
         # A document goes along as it came, for a store that forwards the request verbatim.
         body: Body | None = BytesBody(document) if document else None
@@ -275,6 +293,13 @@ async def _with_url(request: S3Request[Any], answer: Answer) -> S3Response[Any]:
         host = next((value for name, value in wire.headers if name == "host"), "")
         response.output["Location"] = f"http://{host}{wire.raw_path}"
     return response
+
+
+def _has_digest(authorized: AuthorizedRequest, document: bytes) -> bool:
+    """Whether a document has a digest to be compared; most requests are signed as having none."""
+    payload = authorized.verified.payload
+    is_plain = payload is EMPTY or payload is UNSIGNED
+    return bool(document) or not is_plain or authorized.op.method not in BODILESS
 
 
 def _is_input_at_hand(exchange: Exchange, authorized: AuthorizedRequest) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from s3d.agent.frontends.http.exchange import CONTINUE, Exchange, ResponseChannel
@@ -70,8 +70,23 @@ class RecordedExchange(Exchange):
         return data
 
 
+RequestLogger = Callable[[RecordedExchange], None]
+
+
 class RecordingHandler(RequestHandler):
-    """A RequestHandler of RecordedExchanges."""
+    """A RequestHandler of RecordedExchanges, which logs them."""
+
+    exchange_class = RecordedExchange
+    logs: Sequence[RequestLogger] = ()
+    """Called with each exchange that is over."""
+
+    def completed(self, exchange: Exchange) -> None:
+        super().completed(exchange)
+        recorded = _recorded(exchange)
+        for log in self.logs:
+            log(recorded)
+        # Its body refers to the exchange: the cycle would live until the next garbage collection.
+        recorded.store_request = None
 
     def _call(
         self, exchange: Exchange, request: S3Request[Any]
@@ -104,28 +119,16 @@ def _recorded(exchange: Exchange) -> RecordedExchange:
     return exchange
 
 
-RequestLogger = Callable[[RecordedExchange], None]
-
-
 def request_logs(
     access_log: Callable[[bytes], None] | None, reader: RequestReader, clock: Callable[[], float]
-) -> tuple[RequestLogger, ...]:
+) -> list[RequestLogger]:
     """What logs the requests: nothing without an access log and above level debug."""
     logs: list[RequestLogger] = []
     if logger.isEnabledFor(logging.DEBUG):
         logs.append(log_request)
     if access_log is not None:
         logs.append(AccessLog(access_log, reader, clock).log)
-    return tuple(logs)
-
-
-def log_completed(exchange: Exchange, logs: Iterable[RequestLogger]) -> None:
-    """Log an exchange that is over, and forget its request: the body of it refers to the exchange,
-    and such a cycle would live until the next collection of garbage."""
-    recorded = _recorded(exchange)
-    for log in logs:
-        log(recorded)
-    recorded.store_request = None
+    return logs
 
 
 def log_request(exchange: RecordedExchange) -> None:

@@ -58,6 +58,11 @@ class ResponseWriter:
     def __init__(self, heads: ResponseHeadWriter, pump: SendfilePool) -> None:
         self._heads = heads
         self._pump = pump
+        self._random_bits = random.Random().getrandbits
+
+    def new_request_id(self) -> str:
+        """16 hexadecimal digits, as AWS's."""
+        return f"{self._random_bits(64):016X}"
 
     def send(
         self, exchange: Exchange, op: Operation, response: S3Response[Any]
@@ -239,11 +244,6 @@ class ResponseHeadWriter:
         self._security = security
         self._second = -1
         self._common = ""
-        self._bits = random.Random().getrandbits
-
-    def request_id(self) -> str:
-        """16 hexadecimal digits, as AWS's."""
-        return f"{self._bits(64):016X}"
 
     def head(
         self, status: int, request_id: str, headers: Sequence[tuple[str, str]], tail: str = ""

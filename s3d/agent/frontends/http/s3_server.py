@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Collection, Coroutine
-from time import monotonic, time
-from typing import Any
+from collections.abc import Callable, Collection
+from time import time
 
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.metric_names import HTTP_CONNECTIONS, HTTP_IN_FLIGHT, HTTP_UPLOADS
@@ -16,24 +15,20 @@ from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.client_connection import ClientConnection
 from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
-from s3d.agent.frontends.http.exchange import Exchange
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.open_connections import OpenConnections
 from s3d.agent.frontends.http.post import FormPost
 from s3d.agent.frontends.http.request_handler import RequestHandler
 from s3d.agent.frontends.http.request_log import (
     BucketLog,
-    RecordedExchange,
     RecordingHandler,
     RecordingWriter,
     RequestLogger,
-    log_completed,
     request_logs,
 )
 from s3d.agent.frontends.http.request_parser import error_of
 from s3d.agent.frontends.http.request_reader import Hosts, RequestReader
 from s3d.agent.frontends.http.request_record import Record, RequestRecorder
-from s3d.agent.frontends.http.request_span import end_span
 from s3d.agent.frontends.http.response_writer import ResponseHeadWriter, ResponseWriter
 from s3d.agent.frontends.http.sendfile import SendfilePool
 from s3d.agent.frontends.http.sts_endpoint import StsEndpoint
@@ -78,7 +73,6 @@ class S3Server:
         self.region = region
         registry = registry or Registry()
         self._counters = EndpointCounters(registry)
-        self._is_counting = registry.is_enabled
         self._hosts = Hosts("", hosts)
         self._heads = ResponseHeadWriter(clock)
         self._sendfile = SendfilePool(self.limits.write)
@@ -86,7 +80,7 @@ class S3Server:
         reader = RequestReader(keys, self._hosts, clock, admits_anonymous=admits)
         logs = request_logs(access_log, reader, clock)
         if record is not None:
-            logs += (RequestRecorder(record, reader, clock).log,)
+            logs.append(RequestRecorder(record, reader, clock).log)
         heads, pages = self._heads, ResponseHeadWriter(clock, security="Server: s3d\r\n")
 
         def make(handler: type[RequestHandler], writer: type[ResponseWriter]) -> RequestHandler:
@@ -101,9 +95,12 @@ class S3Server:
                 sts=None if keys is None else StsEndpoint(keys, plain, clock),
                 keepalive_interval=self.limits.keepalive_interval,
                 tracer=tracer,
+                counters=self._counters if registry.is_enabled else None,
             )
 
         self._handlers = Handlers(make, logs, reader, clock)
+        self.handler = self._handlers.handler
+        """Of new requests."""
         self._connections = OpenConnections(self.limits)
         self._servers: list[asyncio.Server] = []
         self._loop = asyncio.get_running_loop()
@@ -159,6 +156,7 @@ class S3Server:
         """Make records of all new requests, for the logs of buckets. put: takes them, and never
         waits."""
         self._handlers.log_buckets(put)
+        self.handler = self._handlers.handler
 
     def counters_by_name(self) -> dict[str, float]:
         """Counters since the start, for people: flat, by name."""
@@ -170,27 +168,11 @@ class S3Server:
 
     # ------------------------------------------------------------------ called by connections
 
-    @property
-    def exchange_class(self) -> type[Exchange]:
-        return self._handlers.exchange_class
-
     def opened(self, connection: ClientConnection) -> bool:
         return self._connections.add(connection)
 
     def closed(self, connection: ClientConnection) -> None:
         self._connections.remove(connection)
-
-    def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
-        exchange.request_id = self._heads.request_id()
-        exchange.started = monotonic()  # uvloop's loop.time() counts milliseconds
-        return self._handlers.serve(exchange)
-
-    def completed(self, exchange: Exchange) -> None:
-        if self._is_counting:
-            self._counters.count(exchange, monotonic())
-        self._handlers.log(exchange)
-        if exchange.span is not None:
-            end_span(exchange.span, exchange)
 
     def malformed(self, error: Exception) -> S3Error:
         self._counters.count_malformed(error)
@@ -210,14 +192,14 @@ class Handlers:
     """The request handlers of a server: a plain one, and one that keeps what records need.
 
     Records cost time, so they are made only while somebody needs them. Buckets get access logs
-    while the server runs: from then on new exchanges are recorded ones, and those in hand end as
-    they began. The class of an exchange selects its handler.
+    while the server runs: from then on new requests have the other handler, and those in hand end
+    as they began.
     """
 
     def __init__(
         self,
         make: Make,
-        logs: tuple[RequestLogger, ...],
+        logs: list[RequestLogger],
         reader: RequestReader,
         clock: Callable[[], float],
     ) -> None:
@@ -227,34 +209,29 @@ class Handlers:
         self._logs = logs
         self._reader = reader
         self._clock = clock
-        self.exchange_class: type[Exchange] = Exchange
-        """Of new exchanges."""
-        self._of_class: dict[type[Exchange], RequestHandler] = {}
-        if logs:
-            self._record()
-        else:
-            self._of_class[Exchange] = make(RequestHandler, ResponseWriter)
+        self._plain = None if logs else make(RequestHandler, ResponseWriter)
+        self._recording = self._make_recording() if logs else None
+
+    @property
+    def handler(self) -> RequestHandler:
+        """Of new requests."""
+        handler = self._recording or self._plain
+        assert handler is not None
+        return handler
 
     @property
     def uploads(self) -> int:
         """Streaming bodies that are being received."""
-        return sum(handler.uploads for handler in self._of_class.values())
+        return sum(each.uploads for each in (self._plain, self._recording) if each is not None)
 
     def log_buckets(self, put: Callable[[AccessRecord], None]) -> None:
         """Make records of all new requests. put: takes them, and never waits."""
-        self._logs += (BucketLog(put, self._reader, self._clock).log,)
-        self._record()
+        self._logs.append(BucketLog(put, self._reader, self._clock).log)
+        if self._recording is None:
+            self._recording = self._make_recording()
 
-    def serve(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
-        """Respond now, or return the coroutine that does."""
-        return self._of_class[exchange.__class__].serve(exchange)
-
-    def log(self, exchange: Exchange) -> None:
-        """An exchange is over."""
-        if exchange.__class__ is RecordedExchange:
-            log_completed(exchange, self._logs)
-
-    def _record(self) -> None:
-        self.exchange_class = RecordedExchange
-        if RecordedExchange not in self._of_class:
-            self._of_class[RecordedExchange] = self._make(RecordingHandler, RecordingWriter)
+    def _make_recording(self) -> RequestHandler:
+        handler = self._make(RecordingHandler, RecordingWriter)
+        assert isinstance(handler, RecordingHandler)
+        handler.logs = self._logs
+        return handler

@@ -59,21 +59,22 @@ class Expiration:
         self._index = index
         self._publisher = publisher
         self._clock = clock
-        self._rules_of = index.per_bucket(_read_rules)
+        self.rules_of: Callable[[str], Rules | None] = index.per_bucket(_read_rules)
+        """The enabled rules of a bucket; None for a bucket that does not exist."""
 
     def members(self, bucket: str, record: ObjectRecord) -> Members:
         """The member Expiration of the current version of an object; empty when none will expire.
 
         To be called on the loop.
         """
-        rules = self._rules_of(bucket)
+        rules = self.rules_of(bucket)
         if not rules:
             return {}
         return expiration_member(expiry_of(rules, _version(record)))
 
     def members_of(self, bucket: str, key: str) -> Members:
         """The same for the object that a write has just made."""
-        if not self._rules_of(bucket):
+        if not self.rules_of(bucket):
             return {}
         record = self._index.read_inline(lambda reader: reader.object(bucket, key.encode()))
         return {} if record is None else self.members(bucket, record)
@@ -83,7 +84,7 @@ class Expiration:
 
         To be called on the loop.
         """
-        rules = self._rules_of(bucket)
+        rules = self.rules_of(bucket)
         return abort_members(abort_of(rules, upload.key, upload.initiated)) if rules else {}
 
     async def run(self) -> None:
@@ -96,7 +97,7 @@ class Expiration:
         """Remove what has expired by now; returns how many versions and uploads were removed."""
         removed = 0
         for bucket in await self._index.read_in_thread(Reader.buckets):
-            rules = self._rules_of(bucket.name)
+            rules = self.rules_of(bucket.name)
             if rules:
                 removed += await self._apply(bucket.name, rules)
         return removed
@@ -148,7 +149,12 @@ class Expiration:
                 tx, bucket, record.key, record.version_id, has_expired=True
             )
         except S3Error as error:  # AccessDenied: object lock protects it
-            logger.debug("not removed bucket=%s key=%s: %s", name, record.key, error.message)
+            logger.debug(
+                "an expired version is not removed bucket=%s key=%s: %s",
+                name,
+                record.key,
+                error.message,
+            )
             return False
         return True
 

@@ -81,6 +81,8 @@ class ObjectKeys:
         self._ring = ring
         self.default = BucketDefault(default)
         self._default_of = index.per_bucket(self._read_default)
+        self.encrypts: Callable[[str], bool | None] = index.per_bucket(self._read_encrypts)
+        """Whether what is written into a bucket is encrypted when its request is silent."""
         self._checks: dict[str, bytes] = {}
         self._making = asyncio.Lock()
 
@@ -201,6 +203,9 @@ class ObjectKeys:
             return self.default
         default = sse.bucket_default(_decode_setting(stored)["ServerSideEncryptionConfiguration"])
         return default if default.method else default._replace(method=self.default.method)
+
+    def _read_encrypts(self, reader: Reader, bucket: str) -> bool:
+        return self._ring is not None and bool(self._read_default(reader, bucket).method)
 
     async def _named(self, name: str) -> RingKey:
         """The key for new objects; it is made, and the index knows it, before it is used."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.address import check_key
 from s3d.agent.s3.conditions import byte_range, check_delete, check_write, range_applies
+from s3d.agent.s3.encryption import MEMBERS as ENCRYPTION_MEMBERS
 from s3d.agent.s3.encryption import CustomerKey
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.event_names import CREATED_POST, CREATED_PUT
@@ -124,7 +125,8 @@ class ObjectOps:
         # Before the body, so that a refusal costs no upload; again at the end, where it counts.
         if self._index.read_inline(partial(self._admit, request, description)):
             check_digest(request, "Object")
-        chosen = self._keys.requested(request)
+        is_silent = ENCRYPTION_MEMBERS.isdisjoint(input) and not self._keys.encrypts(request.bucket)
+        chosen = None if is_silent else self._keys.requested(request)
         key = None if chosen is None else await self._keys.of_write(chosen)
         received = await receive(self._blobs, request, default=self._default_checksum, key=key)
         record = ObjectRecord(
@@ -133,14 +135,15 @@ class ObjectOps:
             etag=received.etag,
             storage_class=kept_in,
             checksum=received.checksum,
-            description=self._keys.described(description, chosen),
+            description=description if is_silent else self._keys.described(description, chosen),
             encryption=received.encryption,
         )
         publish = partial(self._publish, request, record, received)
         output = await self._index.write(
             publish, received.draft.discard, syncs_later=request.context.syncs_later
         )
-        output |= self._expiration.members_of(request.bucket, request.key)
+        if self._expiration.rules_of(request.bucket):
+            output |= self._expiration.members_of(request.bucket, request.key)
         return S3Response(output if chosen is None else output | chosen.response_members())
 
     @operation("GetObject")
@@ -310,7 +313,7 @@ class ObjectOps:
         record = stored.record
         customer_key = customer_key_of_read(input, record)
         output = object_members(bucket, record)
-        if not input.get("VersionId"):
+        if not input.get("VersionId") and self._expiration.rules_of(bucket.name):
             output |= self._expiration.members(bucket.name, record)
         if customer_key is not None:
             output |= customer_key.members()

@@ -94,7 +94,7 @@ class Eligibility:
             return not await self.rules.exclusion_reason(subject, overruled=pinned)
         except S3Error as error:
             logger.info(
-                "not cached: %s",
+                "an object is not cached: %s",
                 error.message,
                 extra=log_fields(bucket=subject.bucket, key=subject.key),
             )

@@ -160,14 +160,13 @@ class Invalidation:
     on_unknown: Callable[[S3Request[Any]], None]
     count: int = 0
     """Incremented at the start and end of each write: earlier responses may be outdated."""
-    _under_way: dict[Name, int] = field(default_factory=dict)
-    """Writes of each name."""
+    under_way: dict[Name, int] = field(default_factory=dict)
+    """The number of writes of each name that have begun and not ended; empty while nobody
+    writes."""
 
     def is_under_way(self, name: Name) -> bool:
         """Whether the object, or all of its bucket, is being written."""
-        return bool(self._under_way) and (
-            name in self._under_way or (name[0], "") in self._under_way
-        )
+        return name in self.under_way or (name[0], "") in self.under_way
 
     async def pass_on(
         self, request: S3Request[Any], *, is_pending: bool = False
@@ -213,14 +212,14 @@ class Invalidation:
     def _begin(self, names: list[Name]) -> None:
         self.count += 1
         for name in names:
-            self._under_way[name] = self._under_way.get(name, 0) + 1
+            self.under_way[name] = self.under_way.get(name, 0) + 1
             self.entries.superseded(*name)
 
     def _end(self, names: list[Name], effect: Effect) -> None:
         for name in names:
-            left = self._under_way.pop(name) - 1
+            left = self.under_way.pop(name) - 1
             if left:
-                self._under_way[name] = left
+                self.under_way[name] = left
         self._apply(names, effect)
 
     def _apply(self, names: list[Name], effect: Effect) -> None:

@@ -119,7 +119,10 @@ class ObjectReads:
         return response
 
     def _is_current(self, entry: Entry) -> bool:
-        return self._revalidator.is_fresh(entry) and not self._writes.is_under_way(entry.name)
+        if not self._revalidator.is_fresh(entry):
+            return False
+        writes = self._writes
+        return not writes.under_way or not writes.is_under_way(entry.name)
 
     def _answer_now(
         self, entry: Entry, request: S3Request[Members], source: Source

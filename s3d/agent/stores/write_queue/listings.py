@@ -141,7 +141,10 @@ class ListOps:
                 return await overlay.page(after, token, size), overlay.headers
             except UnorderedListing:
                 fields = log_fields(bucket=bucket)
-                logger.info("the remote does not list in key order", extra=fields)
+                logger.info(
+                    "the remote does not list in key order, so its listings are read whole",
+                    extra=fields,
+                )
                 self._unordered.add(bucket)
         overlay = ListingOverlay(self._journal, self._inner, query, whole=True)
         return await overlay.page(after, token, size), overlay.headers

@@ -171,8 +171,6 @@ async def test_a_line_at_debug_carries_the_request(
 
 async def test_above_debug_nothing_is_kept_of_a_request(endpoint: RunningEndpoint) -> None:
     """The default costs nothing: the classes that keep records are not in use."""
-    handlers = endpoint.server._handlers
-    kinds = [type(handler).__name__ for handler in handlers._of_class.values()]
-    assert kinds == ["RequestHandler"]
-    assert handlers.exchange_class.__name__ == "Exchange"
-    assert handlers._logs == ()
+    handler = endpoint.server.handler
+    assert type(handler).__name__ == "RequestHandler"
+    assert handler.exchange_class.__name__ == "Exchange"

@@ -65,9 +65,9 @@ async def test_requests_are_recorded_from_the_setting_on(s3, bucket, local, logs
 
 async def test_nothing_is_recorded_without_a_log(bucket, local, logs):
     async with opened(local) as endpoint:
-        plain = endpoint.server.exchange_class
+        plain = endpoint.server.handler
         await logs.start(endpoint.server.log_buckets)
-        assert endpoint.server.exchange_class is plain
+        assert endpoint.server.handler is plain
 
 
 async def test_a_log_of_an_earlier_start_is_continued(s3, bucket, local, logs):

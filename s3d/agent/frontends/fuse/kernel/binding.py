@@ -183,7 +183,9 @@ class Binding:
         try:
             self._threads.send([head, reply])
         except OSError:
-            logger.exception("mount: the answer to operation %s was refused", request.operation)
+            logger.exception(
+                "mount: the kernel refused the answer to operation %s", request.operation
+            )
             self._threads.send([OUT_HEADER.pack(OUT_HEADER.size, -errno.EIO, request.unique)])
 
     def _result(self, request: KernelRequest, counts: Counter[int]) -> tuple[int, Reply]:

@@ -44,12 +44,12 @@ class CacheCounters:
         if source is Source.FILLED:
             return
         if size is not None:
-            self.hits.add()
-            self.hit_bytes.add(size)
+            self.hits.value += 1
+            self.hit_bytes.value += size
             if source is not Source.STALE:
-                self.saved_bytes.add(size)
+                self.saved_bytes.value += size
         if source is Source.FRESH:
-            self.saved_requests.add()
+            self.saved_requests.value += 1
 
     def saved_cost(self, request_price: float, traffic_price: float) -> float | None:
         """The price of what was saved, in the currency of the prices: of 1,000 requests, and of

@@ -45,8 +45,8 @@ class Entry:
         "etag",
         "key",
         "output",
+        "plain",
         "present",
-        "rendered_headers",
         "size",
         "slot",
         "stamp",
@@ -88,9 +88,9 @@ class Entry:
         self.etag = str(members["ETag"])
         self.output, self.checksums = split(members)
         self.checked = checked
-        self.rendered_headers: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        """Header lines of the plain answers, without checksums and with them, as the first
-        serialisation left them."""
+        self.plain: dict[bool, SelectedResponse] = {}
+        """The answers to plain requests, by whether these ask for checksums, once one was needed:
+        most requests for a hot object are the same."""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -169,11 +169,16 @@ def is_refused(input: Mapping[str, Any], entry: Entry) -> bool:
 
 def select_response(input: Mapping[str, Any], entry: Entry) -> SelectedResponse:
     """Raises PreconditionFailed, InvalidRange."""
-    output = dict(entry.output)
     if input.keys() <= PLAIN_READ:
-        set_content_range(input, output, entry.size, None, entry.checksums)
-        kept = entry.rendered_headers[input.get("ChecksumMode") == "ENABLED"]
-        return SelectedResponse(output, (0, entry.size), None, kept)
+        shows_checksums = input.get("ChecksumMode") == "ENABLED"
+        plain = entry.plain.get(shows_checksums)
+        if plain is None:
+            checksums = entry.checksums if shows_checksums else {}
+            output = {**entry.output, "ContentLength": entry.size, **checksums}
+            plain = SelectedResponse(output, (0, entry.size), None, {})
+            entry.plain[shows_checksums] = plain
+        return plain
+    output = dict(entry.output)
     unmodified = not_modified(input, output, output["LastModified"].timestamp())
     if unmodified is not None:
         return SelectedResponse(unmodified, None, NOT_MODIFIED)

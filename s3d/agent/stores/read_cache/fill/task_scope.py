@@ -18,19 +18,18 @@ class TaskScope:
 
     def __init__(self) -> None:
         self._tasks: asyncio.TaskGroup | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self._tasks is not None
+        self.is_open = False
+        """Whether tasks are accepted."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Accept tasks; those that still run at the end are cancelled with the group."""
         async with asyncio.TaskGroup() as self._tasks:
+            self.is_open = True
             try:
                 yield
             finally:
-                self._tasks = None
+                self._tasks, self.is_open = None, False
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Future[T]:
         """Start a task; the future gets its result or exception. Waiters have to shield it."""

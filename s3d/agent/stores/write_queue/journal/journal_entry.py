@@ -201,7 +201,10 @@ class WriteRecorder:
             remote_etag = self._remote_states.shown(change.bucket, change.key, now)
         write = new_write(0, kind, intern(change.bucket), change.key, size, now)
         tags = stored.record.description.tags if stored is not None else {}
-        write.priority = self.priorities.of_object(change.bucket, change.key, tags)
+        if tags or self.priorities.entries:
+            write.priority = self.priorities.of_object(change.bucket, change.key, tags)
+        else:
+            write.priority = self.priorities.default
         if replaces is not None:
             write.retry_at = push_time_of_mount(now)
         write.source = "" if source is None or source.key == change.key else source.key

@@ -103,12 +103,12 @@ class PushSpans:
 
         From here on, the lines that this task logs name the push and that request.
         """
-        trace = origin.trace
+        trace, tracer = origin.trace, self._tracer
         links = () if trace is None else (trace,)
-        span = self._tracer.start(NAME, kind=SpanKind.CONSUMER, links=links)
+        span = tracer.start(NAME, kind=SpanKind.CONSUMER, links=links) if tracer.is_active else None
         if span is not None:
             trace = span.context
-        elif trace is not None and self._tracer.is_active:
+        elif trace is not None and tracer.is_active:
             trace = trace._replace(is_sampled=False)
         context = background_context(origin.request_id, trace=trace)
         current_request.set(PushSubject(write, context))
