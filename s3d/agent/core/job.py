@@ -45,14 +45,14 @@ class JobFailure(NamedTuple):
 R = TypeVar("R")
 
 
-class Existing(NamedTuple):
-    """Objects that are done, because the target has them, and were not moved."""
+class Amount(NamedTuple):
+    """Objects of a job, and their bytes."""
 
     items: int = 0
     size: int = 0
 
 
-NONE_EXIST = Existing()
+NONE = Amount()
 
 
 @dataclass(slots=True)
@@ -68,10 +68,10 @@ class Progress:
     items_skipped: int = 0
     items_deleted: int = 0
     """Of items_done: those that were deleted at the target, because the source lacks them."""
-    existing: Existing = NONE_EXIST
-    items_ahead: int = 0
-    """Objects that were counted ahead of the work; 0: none were."""
-    size_ahead: int = 0
+    existing: Amount = NONE
+    """Of items_done: those that were not moved, because the target has them."""
+    ahead: Amount = NONE
+    """What was counted ahead of the work."""
     is_counted: bool = False
     """All objects of the job were found."""
     ended_at: float = 0.0
@@ -121,7 +121,7 @@ class ItemProgress:
         if not self.is_existing:
             return self.size
         items, size = progress.existing
-        progress.existing = Existing(items + 1, size + self.size)
+        progress.existing = Amount(items + 1, size + self.size)
         return 0
 
 

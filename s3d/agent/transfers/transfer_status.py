@@ -43,7 +43,7 @@ def transfer_of(
     request, progress = job.request, job.progress
     now = time.monotonic() if now is None else now
     rate = progress.rate(now) if job.state is JobState.RUNNING else 0.0
-    total = max(progress.size, progress.size_ahead)
+    total = max(progress.size, progress.ahead.size)
     left = max(total - progress.size_done, 0)
     is_counting = job.state is JobState.RUNNING and not progress.is_counted
     key = source = source_of(request)
@@ -63,7 +63,7 @@ def transfer_of(
         retry_at=job.retry_at,
         error=None if job.error is None else transfer_error(job.error),
         done=progress.size_done,
-        files=max(progress.items, progress.items_ahead, 1),
+        files=max(progress.items, progress.ahead.items, 1),
         files_done=progress.items_done,
         files_failed=progress.items_failed,
         files_deleted=progress.items_deleted,

@@ -27,7 +27,7 @@ from pathlib import Path
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.failures import FailureClass, classify
-from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState
+from s3d.agent.core.job import ENDED, Amount, ItemProgress, Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.core.metric_names import TRANSFERS
 from s3d.agent.core.own_mounts import OwnMounts
@@ -181,8 +181,8 @@ class UserTransfers:
         with suppress(OSError):  # the upload itself reports what cannot be read
             async for item in items_of(job.request, self._objects):
                 if not is_left_out(job.request, item):
-                    progress.items_ahead += 1
-                    progress.size_ahead += item.size
+                    items, size = progress.ahead
+                    progress.ahead = Amount(items + 1, size + item.size)
             progress.is_counted = True
 
     async def plan(self, request: TransferRequest) -> AsyncGenerator[PlannedTransfer]:
