@@ -145,6 +145,8 @@ class Http1Connection(asyncio.Protocol):
             await head
         except BaseException:
             self.abort()
+            if head.done() and not head.cancelled():
+                head.exception()  # nobody else will look at it
             raise
         return response
 
@@ -193,7 +195,8 @@ class Http1Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_broken = True
-        if self._response is not None and self._head is None and self._ends_with_connection:
+        is_end = exc is None and self._head is None and self._ends_with_connection
+        if self._response is not None and is_end:
             self._response.end()
             self._response = None
         self._fail(Unreachable(Reason.LOST, str(exc or "Server disconnected"), sent=True))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -35,9 +37,19 @@ class Server:
         self.requests: list[tuple[int, bytes]] = []
         """(number of the connection, head) of each request."""
         self.connections: list[asyncio.StreamWriter] = []
+        self.stays_open = False
+        """After a response without a length; otherwise its end is that of the connection."""
         self.asked = asyncio.Event()
         self.ended = asyncio.Event()
         """A client has closed a connection."""
+
+    def reset(self) -> None:
+        """End the first connection with a reset."""
+        (writer,) = self.connections
+        socket = writer.get_extra_info("socket")
+        socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        self.ended.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections.append(writer)
@@ -51,6 +63,8 @@ class Server:
                     return
                 writer.write(response)
                 if b"Content-Length" not in response and b"chunked" not in response:
+                    if self.stays_open:
+                        await self.ended.wait()
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
             self.ended.set()

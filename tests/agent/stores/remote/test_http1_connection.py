@@ -106,6 +106,16 @@ async def test_a_body_that_breaks_off_is_an_error(net: Network, response: bytes)
     assert (caught.value.reason, caught.value.sent) == (Reason.LOST, True)
 
 
+@on_both_loops
+async def test_a_reset_is_not_the_end_of_a_body_without_a_length(net: Network) -> None:
+    net.server.script, net.server.stays_open = [b"HTTP/1.1 200 OK\r\n\r\nok"], True
+    arriving = await net.ask()
+    assert await arriving.read(None) == b"ok"
+    net.server.reset()
+    with pytest.raises(Unreachable, match="lost"):
+        await arriving.read(None)
+
+
 @pytest.mark.parametrize(
     "response",
     [
