@@ -140,7 +140,8 @@ class IndexWriter:
         """The next action; until it comes, what was committed gets to the disk."""
         while True:
             try:
-                return self._queue.get(timeout=self._log_sync.timeout)
+                log = self._log_sync
+                return self._queue.get(timeout=log.timeout() if log.is_behind else None)
             except Empty:
                 self._sync_log()
 
@@ -181,9 +182,9 @@ class IndexWriter:
     def _attempt(self, tx: Transaction, group: list[QueuedAction[Any]]) -> bool:
         """True: the group is committed and delivered. False: rolled back, errors are noted."""
         failed: BaseException | None = None
-        generation, wrote, is_durable = self._generation, False, True
+        log, generation, wrote, is_durable = self._log_sync, self._generation, False, True
         try:
-            self._log_sync.prepare(syncs_later=all(queued.syncs_later for queued in group))
+            self._prepare(group)
             self._connection.execute("BEGIN IMMEDIATE")
             for queued in group:
                 tx.wrote = False
@@ -201,7 +202,8 @@ class IndexWriter:
                 self._connection.execute("COMMIT")
                 if self._commits is not None:
                     self._commits.observe(perf_counter() - started)
-                is_durable = self._log_sync.committed(wrote=wrote)
+                has_written = wrote and generation is not None  # a row at least
+                is_durable = log.is_idle or log.committed(wrote=has_written)
         except sqlite3.Error as error:
             failed = error
         except S3Error as error:  # of the sync, for those who wait for it: nothing was written
@@ -216,6 +218,11 @@ class IndexWriter:
             return True
         self._roll_back(tx, group, failed)
         return False
+
+    def _prepare(self, group: list[QueuedAction[Any]]) -> None:
+        syncs_later = all(queued.syncs_later for queued in group)
+        if syncs_later or not self._log_sync.is_idle:
+            self._log_sync.prepare(syncs_later=syncs_later)
 
     def _roll_back(
         self, tx: Transaction, group: list[QueuedAction[Any]], failed: BaseException

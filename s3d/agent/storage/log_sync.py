@@ -45,11 +45,11 @@ class LogSync:
         """Whether the next commit syncs the log."""
         self._due: float | None = None
         """Until when the log has to be synced."""
-
-    @property
-    def is_behind(self) -> bool:
+        self.is_behind = False
         """Whether a power cut now could undo a commit. In any thread."""
-        return self._due is not None
+        self.is_idle = True
+        """Whether commits are synced as SQLite does it: then only those that sync later need
+        prepare(), and committed()."""
 
     def prepare(self, *, syncs_later: bool) -> None:
         """Before the transaction. syncs_later: its commit need not be synced."""
@@ -59,6 +59,7 @@ class LogSync:
         if syncs is not self._syncs:
             self._execute(f"PRAGMA synchronous = {'FULL' if syncs else 'NORMAL'}")
             self._syncs = syncs
+        self.is_idle = False
 
     def committed(self, *, wrote: bool) -> bool:
         """After the commit: whether it is durable. wrote: it has changed rows. Raises S3Error for
@@ -66,15 +67,16 @@ class LogSync:
         if self._syncs:
             if self._due is not None and not wrote:
                 self.run()  # SQLite has synced nothing, since there was nothing new
-            self._due = None
+            self._synced()
+            self.is_idle = True
         elif wrote and self._due is None:
             self._due = self._clock() + DELAY
+            self.is_behind = True
         return self._due is None
 
-    @property
-    def timeout(self) -> float | None:
-        """Seconds until run() has to be called; None: there is no need."""
-        return None if self._due is None else max(0.0, self._due - self._clock())
+    def timeout(self) -> float:
+        """Seconds until run() has to be called, while is_behind."""
+        return 0.0 if self._due is None else max(0.0, self._due - self._clock())
 
     def run(self) -> None:
         """Sync what was committed. Raises SlowDown; then it has to be called again after DELAY."""
@@ -87,4 +89,8 @@ class LogSync:
                 os.close(fd)
         except OSError as error:
             raise S3Error("SlowDown", f"the log of the index cannot be synced: {error}") from error
+        self._synced()
+
+    def _synced(self) -> None:
         self._due = None
+        self.is_behind = False
