@@ -247,11 +247,17 @@ def actions(device: Device, folder: str) -> set[str]:
 
 
 def test_a_renamed_folder_is_not_uploaded_again(devices, remote, sync_bucket):
+    """The other device looks when the rename has arrived: a listing that another device's requests
+    overtake shows some files at both paths, and some at none."""
     a, b = devices
     for number in range(40):
         a.write(f"old/{number}", f"content {number}")
     settle(a, b)
+    b.sync.pause(NAME)
     (a.root / "old").rename(a.root / "new")
+    renamed = {f"new/{number}" for number in range(40)}
+    until(lambda: objects(remote, sync_bucket).keys() == renamed, a.root)
+    b.sync.resume(NAME)
     settle(a, b)
     assert (actions(a, "new"), actions(b, "new")) == ({"renamed in the bucket"}, {"renamed here"})
     assert not (b.root / "old").exists()
