@@ -65,9 +65,11 @@ def aws_options(command: str) -> Callable[[F], F]:
     def add(function: F) -> F:
         for each in AWS_OPTIONS:
             if command in each.commands:
+                # A refused one is refused with its reason even without the value that it takes.
+                takes = {"is_flag": False, "flag_value": "yes"} if each.is_refused else {}
                 function = click.option(
                     f"--{each.name}",
-                    is_flag=not each.values,
+                    **(takes if each.values else {"is_flag": True}),
                     hidden=True,
                     expose_value=False,
                     callback=_refusal(each) if each.is_refused else None,

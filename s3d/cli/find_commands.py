@@ -136,7 +136,7 @@ def _show(item: ObjectInfo, *, nul: bool, long: bool, as_json: bool) -> None:
 
 
 @click.command("du")
-@target_argument(Names.PREFIX, many=True, required=False)
+@target_argument(Names.PREFIX, many=True, required=False, or_all=True)
 @click.option("-d", "--depth", type=click.IntRange(0), default=0, metavar="N",
               help="Also show folders, N levels deep.")  # fmt: skip
 @click.option("-b", "--bytes", "exact", is_flag=True, help="Show bytes.")

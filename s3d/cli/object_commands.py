@@ -31,7 +31,7 @@ class Prefix(msgspec.Struct, frozen=True):
 
 
 @click.command("ls")
-@target_argument(Names.PREFIX, many=True, required=False)
+@target_argument(Names.PREFIX, many=True, required=False, or_all=True)
 @click.option("-r", "--recursive", is_flag=True, help="List the keys of all levels.")
 @click.option("-l", "--long", is_flag=True, help="Show sizes in bytes, and ETags.")
 @click.option("--versions", is_flag=True, help="List all versions and delete markers.")

@@ -27,7 +27,7 @@ from s3d.cli.selection_options import Age, RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
-from s3d.shared.errors import S3dError, UnavailableError, UsageError
+from s3d.shared.errors import NotFoundError, S3dError, UnavailableError, UsageError
 from s3d.shared.key_patterns import PathRule
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfers import TransferError
@@ -105,6 +105,9 @@ def rm_command(
         if chosen is None:
             _delete(client, target, version, plan)
         elif not delete_selected(client, target, chosen, plan, conditions) and target.key:
+            if any(True for _ in selected(client, chosen, ALL, versions=all_versions)):
+                why = "what is there is left out by --older-than, --exclude or --include"
+                raise NotFoundError(f"nothing to delete: {target}", why)
             raise no_match(client, target)
 
     code = for_each(targets, remove)

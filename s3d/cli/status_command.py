@@ -156,7 +156,7 @@ def _agent(status: AgentStatus) -> Iterator[Row]:
         yield "", f"{held}, {size(store.size)}; {size(store.free)} free"
     for target in status.notifications:
         yield "events", _target(target)
-    yield from _not_syncing(status.sync)
+    yield from _sync_folders(status.sync)
     for mount in status.mounts:
         yield "mount" if mount.state == "mounted" else "NOT MOUNTED", safe(mount_text(mount))
     for warning in status.warnings:
@@ -171,8 +171,9 @@ def _target(target: NotificationTargetStatus) -> str:
     return text + (f"; {target.error}" if target.error else "")
 
 
-def _not_syncing(folders: Iterable[FolderStatus]) -> Iterator[Row]:
-    """Sync folders that are offline or stopped, or in which something has failed."""
+def _sync_folders(folders: Iterable[FolderStatus]) -> Iterator[Row]:
+    """Sync folders; those that are offline or stopped, or in which something has failed, are in
+    capitals."""
     for folder in folders:
         if folder.state in ("stopped", "offline"):
             label = f"SYNC {folder.state.upper()}"
@@ -180,6 +181,8 @@ def _not_syncing(folders: Iterable[FolderStatus]) -> Iterator[Row]:
         elif folder.failed:
             left = count(folder.failed, "path")
             yield "NOT IN SYNC", safe(f"{folder.name}: {left} (s3d sync status {folder.name})")
+        else:
+            yield "sync", safe(f"{folder.name}: {folder.state}, {count(folder.files, 'file')}")
 
 
 def _remote(remote: RemoteStatus) -> Iterator[Row]:

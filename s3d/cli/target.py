@@ -31,6 +31,9 @@ class Target(NamedTuple):
         return f"{self.bucket}/{self.key}" if self.key else self.bucket
 
 
+_ALL = Target("")
+
+
 class Names(StrEnum):
     """What an argument can name, as the help shows it."""
 
@@ -40,16 +43,28 @@ class Names(StrEnum):
     PREFIX = "BUCKET[/PREFIX]"
 
 
-def target_argument(names: Names, *, many: bool = False, required: bool = True) -> Callable[[F], F]:
-    """Add an argument that the command receives as target, or as a tuple targets with many."""
+def target_argument(
+    names: Names, *, many: bool = False, required: bool = True, or_all: bool = False
+) -> Callable[[F], F]:
+    """Add an argument that the command receives as target, or as a tuple targets with many.
+    or_all: s3:// alone means all buckets, as for aws s3 ls, and is received as ()."""
     return click.argument(
         "targets" if many else "target",
         metavar=(names.value if required else f"[{names.value}]") + ("..." if many else ""),
         nargs=-1 if many else 1,
         required=required,
-        type=lambda text: parse_target(names, text),
+        type=lambda text: _ALL if or_all and text == SCHEME else parse_target(names, text),
+        callback=_without_all if or_all else None,
         shell_complete=lambda ctx, param, incomplete: complete_target(names, ctx, incomplete),
     )
+
+
+def _without_all(
+    ctx: click.Context, param: click.Parameter, targets: tuple[Target, ...]
+) -> tuple[Target, ...]:
+    if _ALL in targets and len(targets) > 1:
+        raise click.BadParameter(f"{SCHEME} stands for all buckets, and is used alone")
+    return tuple(target for target in targets if target != _ALL)
 
 
 def parse_target(names: Names, text: str) -> Target:

@@ -54,3 +54,7 @@ def test_a_refusal_names_what_to_use():
     assert command.main(["--page-size", "7"], standalone_mode=False) == 0
     with pytest.raises(UsageError, match="no --grants here: use --acl"):
         command.main(["--grants", "full=x"], standalone_mode=False)
+    with pytest.raises(UsageError, match="no --request-payer here"):
+        command.main(["--request-payer"], standalone_mode=False)
+    with pytest.raises(click.BadOptionUsage, match="requires an argument"):
+        command.main(["--page-size"], standalone_mode=False)

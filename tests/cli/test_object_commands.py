@@ -12,6 +12,9 @@ def test_ls_lists_the_buckets(s3d, bucket):
     assert f"{bucket}/" in names(s3d("ls").out)
     found = [json.loads(line) for line in s3d("ls", "--json").out.splitlines()]
     assert bucket in [item["name"] for item in found]
+    assert f"{bucket}/" in names(s3d("ls", "s3://").out), "as aws s3 ls has it"
+    assert s3d("du", "s3://").out == s3d("du").out
+    assert s3d("ls", "s3://", bucket).code == 2
 
 
 def test_ls_goes_level_by_level(s3d, bucket, store):

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import click
 import msgspec
 
+from s3d.cli.client.control_client import ConnectionClosedError
 from s3d.cli.copying.transfer_progress import Output, named, wait_for_end
 from s3d.cli.output import json_line, report
 from s3d.cli.queue.push_commands import after_writes, wait_option
 from s3d.cli.selection_options import rule_options
 from s3d.cli.session import F, Session, json_option, socket_option
 from s3d.cli.tag_commands import pairs
-from s3d.shared.errors import S3dError, UsageError
+from s3d.shared.errors import NotRunningError, S3dError, UsageError
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfer_options import ACLS, ENCRYPTIONS, NewObject, PlannedTransfer
 from s3d.shared.transfers import Transfer, TransferRequest
@@ -197,6 +198,11 @@ def carry_out(
             "the agent continues: s3d transfers shows the progress, s3d transfers cancel ends it"
         )
         raise
+    except (ConnectionClosedError, NotRunningError) as error:
+        raise NotRunningError(
+            "the agent has ended meanwhile", named(started[0]),
+            "the transfer goes on when it runs again: s3d start; s3d transfers shows it",
+        ) from error  # fmt: skip
     if any(request.kind != "download" or request.delete_source for request in requests):
         after_writes(session, wait=how.wait, quiet=how.output.quiet or how.output.as_json)
     return code, ended

@@ -76,7 +76,8 @@ def after_writes(session: Session, *, wait: bool, quiet: bool = False) -> None:
     if wait:
         wait_for_remote(session)
     else:
-        click.echo(f"safe here; {amount(queue.left)} still to push: s3d drain", err=True)
+        then = ", paused: s3d queue resume" if queue.paused else ": s3d drain"
+        click.echo(f"safe here; {amount(queue.left)} still to push{then}", err=True)
 
 
 def wait_for_remote(

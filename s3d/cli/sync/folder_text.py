@@ -52,7 +52,7 @@ def folder_name(client: SyncClient, folder: str | None) -> str:
     for status in known:
         if Path(path).is_relative_to(status.path):
             return status.name
-    raise NotFoundError("sync folder", f"there is none called {folder}", "s3d sync ls lists them")
+    raise NotFoundError("there is no such sync folder", folder, "s3d sync ls lists them")
 
 
 def evicted_path(client: SyncClient, argument: str | None) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from s3d.cli.completers import complete_folder
-from s3d.cli.output import json_line, report
+from s3d.cli.output import json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.folder_text import folder_name
 from s3d.shared.errors import UsageError
@@ -23,7 +23,9 @@ from s3d.shared.text import moment, safe, size
 def conflicts_command(session: Session, /, folder: str | None, *, as_json: bool) -> None:
     """List the conflict copies."""
     client = session.sync()
-    for conflict in client.conflicts(folder_name(client, folder)):
+    conflicts = client.conflicts(folder_name(client, folder))
+    note_empty(conflicts, "no conflicts", as_json=as_json)
+    for conflict in conflicts:
         if as_json:
             json_line(conflict)
         else:

@@ -1,8 +1,13 @@
 import json
 import os
+import subprocess
 from contextlib import closing
 
 import pytest
+
+from s3d.cli.client.transfer_client import TransferClient
+from tests.agent_process import launch
+from tests.forked_process import popen
 
 
 def tree(root, **files):
@@ -311,3 +316,23 @@ def test_an_upload_of_a_folder_names_the_prefix_of_its_keys(s3d, bucket, tmp_pat
     assert "mf/many" not in up.out
     names = [line.split()[-1] for line in s3d("ls", "-r", bucket).out.splitlines()]
     assert names == ["mf/a", "mf/b"]
+
+
+def test_a_copy_whose_agent_dies_says_that_it_goes_on(tmp_path):
+    (tmp_path / "many").mkdir()
+    for number in range(5_000):
+        (tmp_path / "many" / str(number)).touch()
+    agent = launch(tmp_path / "home")
+    agent.objects.create_bucket("bucket")
+    with closing(agent.process.stdout):
+        copying = popen(
+            "s3d", "cp", "-r", "many", "s3://bucket", env=agent.env, cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        while not any(each.files_done for each in TransferClient(agent.client).all("upload")):
+            assert copying.poll() is None
+        agent.kill()
+        _, shown = copying.communicate(timeout=30)
+    assert copying.returncode == 5
+    assert b"the agent has ended meanwhile: upload" in shown
+    assert b"goes on when it runs again: s3d start" in shown

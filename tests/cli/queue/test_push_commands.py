@@ -64,7 +64,7 @@ def test_commands_say_what_waits_and_can_wait_for_it(s3d, put, tmp_path):
     (tmp_path / "g").write_text("y")
     assert s3d("queue", "pause").code == 0
     copied = s3d("cp", "f", f"s3://{target}-2")
-    assert (copied.code, "still to push: s3d drain" in copied.err) == (0, True)
+    assert (copied.code, "still to push, paused: s3d queue resume" in copied.err) == (0, True)
     assert s3d("cp", "f", f"s3://{target}-2", "--quiet").err == ""
     for words in (
         ("put", f"{target}-5", "f"),
@@ -72,7 +72,7 @@ def test_commands_say_what_waits_and_can_wait_for_it(s3d, put, tmp_path):
         ("rm", f"{target}-5"),
     ):
         written = s3d(*words)
-        assert (written.code, "still to push: s3d drain" in written.err) == (0, True), words
+        assert (written.code, "still to push, paused: s3d queue" in written.err) == (0, True), words
     assert s3d("put", f"{target}-6", "f", "--json").err == ""
     assert s3d("rm", f"{target}-6", "--dry-run").err == ""
     for words in (("cp", "f", f"s3://{target}-3"), ("put", f"{target}-4", "f"), ("rm", target)):

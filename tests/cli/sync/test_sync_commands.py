@@ -66,6 +66,17 @@ def test_status_says_what_is_not_in_sync(s3d, notes, bucket):
     assert s3d("sync").out.startswith(bucket)
 
 
+def test_what_is_in_order_is_said_too(s3d, notes, bucket):
+    s3d("sync", "now", bucket)
+    s3d("sync", "pause", bucket)
+    (row,) = [row for row in s3d("status").out.splitlines() if bucket in row]
+    assert row.split(None, 1) == ["sync", f"{bucket}: paused, 1 file"]
+    assert (listed := s3d("sync", "conflicts", bucket)).err == "no conflicts\n", listed
+    undone = s3d("sync", "undo", str(notes / "a.txt"))
+    assert (undone.code, "the trash has no file for it" in undone.err) == (1, True)
+    s3d("sync", "resume", bucket)
+
+
 @pytest.mark.finding("D24")
 def test_a_link_is_no_failure(s3d, notes, bucket):
     (notes / "link").symlink_to("/etc/passwd")
@@ -183,7 +194,7 @@ def test_conflicts_are_listed_and_resolved(s3d, notes, bucket):
         (["add", "x", "home", "--filter", "["], 2, "filter"),
         (["add", "x", "home", "--mode", "both"], 2, "two-way"),
         (["add", "x"], 2, "missing argument"),
-        (["status", "nothing"], 3, "nothing"),
+        (["status", "nothing"], 3, "there is no such sync folder: nothing"),
         (["undo"], 2, "no file named"),
     ],
 )
