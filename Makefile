@@ -6,9 +6,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 # Twice the cores of a small machine: many tests wait for servers, disks and the network.
 WORKERS ?= 4
 QUICK := tests/architecture tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/contract
+COVERED := tests/shared tests/agent/s3 tests/agent/core tests/agent/selection tests/agent/storage \
+	tests/agent/stores/local tests/agent/stores/access tests/agent/frontends/http tests/contract
 
 .DEFAULT_GOAL := install
-.PHONY: install dev run test clients check quick bytecode lint format torture env clean help docs screenshots recording snapshots release site
+.PHONY: install dev run test clients check quick coverage bytecode lint format torture env clean help docs screenshots recording snapshots release site
 
 install: $(VENV)/.installed ## set up .venv with s3d in it
 	@echo 's3d is installed. Next:  eval "$$(make env)"  and then  s3d run'
@@ -43,6 +45,10 @@ check: $(VENV)/.installed-dev ## in under a minute: lint, types, the pure parts,
 # These tests compute and wait for nothing: more workers than cores would only import more.
 quick: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -q -n auto -m "not torture and not slow" -k "not contract or embedded or local" $(QUICK)
+
+coverage: $(VENV)/.installed-dev ## record which lines of the protocol, the kernel and the embedded store the tests run
+	@$(BIN)/python -m coverage run -m pytest -q -p no:xdist -m "not torture and not slow" -k "not contract or embedded or local" $(COVERED) || true  # the tracer slows what has a limit of time
+	@$(BIN)/python -m coverage report --skip-covered --sort=cover
 
 # Each worker of pytest imports all tests. In a new checkout, each would compile all of them, too.
 bytecode: $(VENV)/.installed-dev

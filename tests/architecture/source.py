@@ -24,6 +24,8 @@ REFUSED_WORDS = (
 SMALL_MODULE = 60
 MOST_METHODS = 20
 MOST_ATTRIBUTES = 12
+LONG_FUNCTION = 40
+"""Lines, without those of the docstring."""
 
 
 class Definition(NamedTuple):
@@ -139,6 +141,34 @@ def class_sizes(module: str) -> Iterator[ClassSize]:
         yield ClassSize(module, node.name, len(functions), len(attributes))
 
 
+def long_functions(module: str) -> dict[str, int]:
+    """Functions of more than LONG_FUNCTION lines: name -> lines."""
+    return {
+        name: lines
+        for name, function in _functions(tree(module), module)
+        if (lines := _size(function)) > LONG_FUNCTION
+    }
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _functions(parent: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
+    for node in ast.iter_child_nodes(parent):
+        if isinstance(node, Function | ast.ClassDef):
+            name = f"{prefix}.{node.name}"
+            if isinstance(node, Function):
+                yield name, node
+            yield from _functions(node, name)
+
+
+def _size(function: Function) -> int:
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    is_documented = ast.get_docstring(function, clean=False) is not None
+    return lines - ((first.end_lineno or 0) - first.lineno + 1 if is_documented else 0)
+
+
 def _is_value(node: ast.ClassDef) -> bool:
     bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
     frozen = any(
@@ -225,6 +255,7 @@ def report(folders: list[str]) -> Iterator[str]:
                 for one in class_sizes(module)
                 if too_big(one)
             )
+            yield from (f"long   {name}: {n} lines" for name, n in long_functions(module).items())
     yield from (
         f"small  {name}: {count} lines"
         for name, count in small_modules().items()

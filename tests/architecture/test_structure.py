@@ -44,6 +44,27 @@ BIG = {
 MOST_BIG = 5
 
 
+CONSTRUCTS = "it constructs and connects the parts in their order, and decides nothing"
+LONG = {
+    "s3d.agent.app.gateway.open_gateway": CONSTRUCTS,
+    "s3d.agent.app.open_session.control_routes": "the table of the routes",
+    "s3d.agent.app.open_session.open_session": CONSTRUCTS,
+    "s3d.agent.app.stack.build_stack": CONSTRUCTS,
+    "s3d.agent.app.sync_folders.open_folders": CONSTRUCTS,
+    "s3d.agent.app.write_queue.build_queue": CONSTRUCTS,
+    "s3d.agent.frontends.http.s3_server.S3Server.__init__": CONSTRUCTS,
+    "s3d.agent.storage.index.Index.__init__": CONSTRUCTS,
+    "s3d.agent.stores.local.store.LocalStore.__init__": CONSTRUCTS,
+    "s3d.agent.stores.read_cache.layer.Cache.__init__": CONSTRUCTS,
+    "s3d.agent.stores.write_queue.journal.journal_entry.WriteRecorder.enter": "one commit",
+    "s3d.agent.stores.write_queue.journal.journal_entry.insert": "one commit",
+    "s3d.agent.stores.write_queue.push.push_executor.PushExecutor._push": "the steps of a push",
+    "s3d.agent.sync.open_folder.open_folder": CONSTRUCTS,
+    "s3d.agent.transfers.user_transfers.UserTransfers.__init__": CONSTRUCTS,
+}
+"""Function over source.LONG_FUNCTION lines -> why it is one."""
+
+
 def test_there_is_no_import_cycle_even_for_the_type_checker():
     assert source.cycles() == []
 
@@ -63,6 +84,13 @@ def test_a_big_class_has_a_reason():
     sizes = [size for module in source.MODULES for size in source.class_sizes(module)]
     assert {f"{each.module}.{each.name}" for each in sizes if source.too_big(each)} == BIG.keys()
     assert len(BIG) <= MOST_BIG
+
+
+def test_a_long_function_has_a_reason():
+    sizes = {
+        name: n for module in source.MODULES for name, n in source.long_functions(module).items()
+    }
+    assert sizes.keys() == LONG.keys()
 
 
 def test_no_public_name_is_a_refused_word():

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+import msgspec
+
 from s3d.agent.s3.model import Operation
 from s3d.agent.s3.principal import Principal
 from s3d.agent.s3.trace_context import TraceContext
@@ -71,13 +73,10 @@ class FileBody(Body, Protocol):
         """All pieces at once, valid until aclose(); None when there are more than most."""
 
 
-class BytesBody:
+class BytesBody(msgspec.Struct, eq=False, gc=False):
     """A small payload in memory."""
 
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    data: bytes
 
     @property
     def size(self) -> int:

@@ -17,7 +17,7 @@ from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.config.validators import SYNC_MODES
 from s3d.shared.errors import UsageError
 from s3d.shared.filters.expression import Filter
-from s3d.shared.syncing import FolderDraft, FolderSpec
+from s3d.shared.syncing import FolderDraft, FolderSpec, SyncPlan
 from s3d.shared.text import safe
 
 
@@ -84,11 +84,7 @@ def add_command(
         click.echo(f"{path} and {target}, {mode}:")
         if not is_new:
             click.echo(f"  folder {name} syncs them already; s3d changes its settings")
-        if not path.exists():
-            click.echo(f"  {path} does not exist; s3d will create it")
-        elif not plan.counts:
-            click.echo("  both sides are in sync")
-        show_plan(plan, SHOWN)
+        _show_first_pass(path, plan)
     if dry_run or not (yes or confirmed("Sync them from now on?")):
         return
     was_there = path.exists()
@@ -98,6 +94,14 @@ def add_command(
     else:
         made = "" if was_there else "created and "
         report(f"{made}syncing {path}; s3d sync status {status.name} shows the progress")
+
+
+def _show_first_pass(path: Path, plan: SyncPlan) -> None:
+    if not path.exists():
+        click.echo(f"  {path} does not exist; s3d will create it")
+    elif not plan.counts:
+        click.echo("  both sides are in sync")
+    show_plan(plan, SHOWN)
 
 
 def _offer_to_ignore(path: Path, *, yes: bool, dry_run: bool) -> None:

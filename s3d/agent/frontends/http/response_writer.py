@@ -206,8 +206,10 @@ def _rendered(op: Operation, response: S3Response[Any]) -> tuple[int, list[tuple
 
 def _take_at_once(body: Body) -> bytes | None:
     """The bytes of a small body, which is closed; None if it is large or must be waited for."""
+    if isinstance(body, BytesBody):
+        return body.data
     data = at_once(body)
-    if data is not None and not isinstance(body, BytesBody):
+    if data is not None:
         with suppress(StopIteration):
             body.aclose().send(None)  # closing a FileBody never waits
     return data

@@ -245,11 +245,7 @@ class CopyOps:
         bucket = find_bucket(tx, request.bucket)
         if is_locked(given):
             check_object_lock(tx, bucket)
-        if isinstance(content, SharedContent):
-            check_unchanged(source, find_source(input, tx))
-        if content.encryption is None:
-            _check_sense(tx, request, source)
-        check_write(input, condition_of(tx.current(bucket.name, request.key.encode())))
+        _check_now(tx, request, source, content)
         record = ObjectRecord(
             key=request.key,
             size=source.record.size,
@@ -260,12 +256,11 @@ class CopyOps:
             encryption=content.encryption,
         )
         record = self._ownership.owned(tx, bucket, request, record)
-        layout = content.enter(tx)
         copied = self._publisher.put(
             tx,
             bucket,
             record,
-            layout,
+            content.enter(tx),
             context=request.context,
             event=CREATED_COPY,
             annotated_as=None if annotated is None else (source.bucket.name, source.record),
@@ -277,6 +272,18 @@ class CopyOps:
             **source.members(),
             **stored_members(copied, composed=True),
         }
+
+
+def _check_now(
+    tx: Transaction, request: S3Request[Members], source: CopySource, content: _Content
+) -> None:
+    """Check again, in the commit, what may have changed while the bytes were copied."""
+    if isinstance(content, SharedContent):
+        check_unchanged(source, find_source(request.input, tx))
+    if content.encryption is None:
+        _check_sense(tx, request, source)
+    current = tx.current(request.bucket, request.key.encode())
+    check_write(request.input, condition_of(current))
 
 
 def _check_directives(input: Mapping[str, Any]) -> None:

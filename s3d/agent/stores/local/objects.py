@@ -148,9 +148,10 @@ class ObjectOps:
 
     @operation("GetObject")
     def get_object(self, request: S3Request[Members]) -> Completed[Members]:
-        name = f"{request.bucket}/{request.key}"
+        input = request.input
+        name = f"{input['Bucket']}/{input['Key']}"
         found, body = look_and_open(
-            self._index, self._blobs, self._keys, partial(self._find, request.input), name
+            self._index, self._blobs, self._keys, partial(self._find, input), name
         )
         return Completed(
             S3Response(found.output, body, found.status, rendered_headers=found.rendered_headers)

@@ -99,11 +99,7 @@ def _list(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Mem
             if not record.delete_marker
         ],
         "DeleteMarkers": [
-            {
-                **_entry(record, latest),
-                "Owner": owner_of(record),
-                "LastModified": moment(record.modified),
-            }
+            _delete_marker(record, latest, owner_of(record))
             for record, latest in page.entries
             if record.delete_marker
         ],
@@ -114,6 +110,14 @@ def _list(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Mem
         rows = {"Versions": "Key", "DeleteMarkers": "Key", "CommonPrefixes": "Prefix"}
         encode_names(output, names, rows)
     return {name: value for name, value in output.items() if value != []}
+
+
+def _delete_marker(record: ObjectRow, latest: bool, owner: Members) -> Members:
+    return {
+        **_entry(record, latest),
+        "Owner": owner,
+        "LastModified": moment(record.modified),
+    }
 
 
 def _place(reader: Reader, bucket: str, input: Mapping[str, Any]) -> Place[int]:

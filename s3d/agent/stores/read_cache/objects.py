@@ -88,8 +88,9 @@ class ObjectReads:
     def read(self, request: S3Request[Members]) -> Answer:
         if request.context.bypass_cache or not self._tasks.is_open:
             return self._inner.call(request)
-        entry = self._catalog.get(request.bucket, request.key)
-        authority = authority_of_read(request.input, entry)
+        input = request.input
+        entry = self._catalog.get(input["Bucket"], input["Key"])
+        authority = authority_of_read(input, entry)
         if authority is Authority.FORWARD:
             return self._forward(request)
         if entry is not None and authority is Authority.HERE and self._is_current(entry):

@@ -77,6 +77,12 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
         config=_config(connection, target),
     )
     client: Any = asyncio.run(opening.__aenter__())
+    _register(hooks, client.meta.events)
+    return client
+
+
+def _register(hooks: Hooks, events: Any) -> None:
+    """Have botocore call the hooks. events: of a client."""
 
     def add(params: dict[str, Any], **_: Any) -> None:
         params["headers"].update(hooks.headers())
@@ -105,13 +111,11 @@ def make_client(hooks: Hooks, target: Target, region: str) -> Any:
                 body.close()
             raise
 
-    events = client.meta.events
     events.register("before-call.s3", add)
     events.register("choose-signer.s3", choose)
     events.register("before-sign.s3", sign_it)
     events.register("before-send.s3", send)
     events.register("before-parse.s3", verify)
-    return client
 
 
 def use_md5(params: dict[str, Any]) -> None:
