@@ -173,6 +173,10 @@ class IndexWriter:
                     self._commits.observe(perf_counter() - started)
         except sqlite3.Error as error:
             failed = error
+        except Exception as error:  # noqa: BLE001 - the callers get it, and the thread goes on
+            failed = error
+            for queued in group:
+                queued.error = error
         if failed is None:
             if wrote and generation is not None:
                 generation.committed(names_files=tx.effects.names_files)
