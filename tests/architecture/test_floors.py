@@ -61,11 +61,11 @@ DOORS_OF_CLI = {
 
 ONLY_IN = {
     "aioboto3": ("s3d.agent.stores.remote", "s3d.testing.server"),
-    "aiobotocore": ("s3d.agent.stores.remote",),
+    "aiobotocore": ("s3d.agent.stores.remote", "s3d.testing.server"),
     "boto3": ("s3d.testing.server",),
     "pytest": ("s3d.testing.pytest_plugin",),
     "botocore": ("s3d.agent.stores.remote", "s3d.agent.stores.notifications.targets",
-                 "s3d.agent.remote_changes.sqs_client"),
+                 "s3d.agent.remote_changes.sqs_client", "s3d.testing.server"),
     "sqlite3": ("s3d.agent.frontends.fuse.metadata_table",
                 "s3d.agent.frontends.fuse.staging_journal", "s3d.agent.storage.index",
                 "s3d.agent.storage.index_writer", "s3d.agent.receipts.receipt_file",

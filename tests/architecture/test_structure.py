@@ -31,7 +31,6 @@ SMALL = {
     "s3d.cli.client.access_key_client": "one part of the control API's client, as its siblings",
     "s3d.cli.tui_command": "one command, as its siblings",
     "s3d.shared.findings": "a type that the command and its door into the agent share",
-    "s3d.testing.pytest_plugin": "every pytest run loads it, so it holds the fixtures and no more",
 }
 """Module under source.SMALL_MODULE lines -> why it stands alone. At most MOST_SMALL."""
 MOST_SMALL = 20
