@@ -63,3 +63,14 @@ def test_a_recipe_works_as_it_is_printed(title: str, agent: AgentProcess, tmp_pa
     )
     assert done.returncode == 0, done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_the_settings_that_a_recipe_writes_into_the_file_are_valid(tmp_path: Path) -> None:
+    (line,) = re.findall(r"^s3d config edit +# (.*)$", COOKBOOK, re.MULTILINE)
+    folder = tmp_path / "config"
+    folder.mkdir(mode=0o700)
+    (folder / "config.toml").write_text(f"{line}\n")
+    env = environment(tmp_path, S3D_LOCAL_DIR=str(tmp_path))
+    check = [sys.executable, "-m", "s3d", "config", "check"]
+    done = subprocess.run(check, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

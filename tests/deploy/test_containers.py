@@ -113,6 +113,20 @@ def test_the_recipe_makes_the_secret_of_the_sidecar() -> None:
     assert pod in [each["metadata"]["name"] for each in found if each["kind"] == "Pod"]
 
 
+def test_the_image_starts_with_the_settings_of_the_workflow(tmp_path: Path) -> None:
+    recipe = (DEPLOY.parent / "docs/cookbook.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(services:.*?)^```", recipe, re.DOTALL | re.MULTILINE)
+    job = yaml.safe_load(block)
+    settings = job["services"]["s3d"]["env"]
+    env = environment(tmp_path, **(variables() | settings | {"S3D_LOCAL_DIR": str(tmp_path)}))
+    del env["PATH"]
+    check = [sys.executable, "-m", "s3d", "config", "check"]
+    done = subprocess.run(check, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    used = {name: value for name, value in job["env"].items() if "ACCESS_KEY" in name}
+    assert used == {name.replace("S3D_", "AWS_"): value for name, value in settings.items()}
+
+
 def check_secret(file: Path, text: str) -> None:
     """The command in the text makes all that a manifest refers to."""
     (name,) = set(re.findall(r"kubectl create secret generic (\S+)", text))

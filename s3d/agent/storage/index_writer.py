@@ -206,7 +206,7 @@ class IndexWriter:
                 is_durable = log.is_idle or log.committed(wrote=has_written)
         except sqlite3.Error as error:
             failed = error
-        except S3Error as error:  # of the sync, for those who wait for it: nothing was written
+        except Exception as error:  # noqa: BLE001 - the callers get it, and the thread goes on
             failed = error
             for queued in group:
                 queued.error = error

@@ -81,9 +81,9 @@ class Reader:
 
     def is_empty(self, bucket: str) -> bool:
         """True if the bucket has neither objects nor versions nor delete markers."""
-        query = """SELECT EXISTS(SELECT 1 FROM objects WHERE bucket = ?1)
-                       OR EXISTS(SELECT 1 FROM versions WHERE bucket = ?1)"""
-        return not self._one(query, (bucket,))[0]
+        query = """SELECT EXISTS(SELECT 1 FROM objects WHERE bucket = ?)
+                       OR EXISTS(SELECT 1 FROM versions WHERE bucket = ?)"""
+        return not self._one(query, (bucket, bucket))[0]
 
     # Objects
 

@@ -97,9 +97,10 @@ class Transaction(Reader):
         """
         for bucket, (objects, size) in self._totals.items():
             self._execute(
-                """INSERT INTO totals(bucket, objects, size, generation) VALUES (?1, ?2, ?3, ?4)
+                """INSERT INTO totals(bucket, objects, size, generation) VALUES (?, ?, ?, ?)
                    ON CONFLICT (bucket) DO UPDATE SET
-                   objects = objects + ?2, size = size + ?3, generation = ?4""",
+                   objects = objects + excluded.objects, size = size + excluded.size,
+                   generation = excluded.generation""",
                 (bucket, objects, size, generation),
             )
         if generation and (self._bucket_is_gone or not self._totals):

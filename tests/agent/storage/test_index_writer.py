@@ -90,6 +90,20 @@ async def test_an_error_after_a_write_undoes_that_action_and_no_other(index):
     assert settings(index) == {"a": b"1", "c": b"3"}
 
 
+def break_the_totals(tx):
+    tx.put_setting("b", "spoilt", b"x")
+    tx._totals["b"] = ()  # what the commit adds up: an error that no statement reports
+
+
+async def test_an_error_of_the_commit_itself_ends_no_thread(index):
+    """Before, its callers and all later ones waited for ever."""
+    async with asyncio.timeout(30):
+        first, error, last = await together(index, put("a", b"1"), break_the_totals, put("c", b"3"))
+    assert (first, last) == ("a", "c")
+    assert isinstance(error, ValueError)
+    assert settings(index) == {"a": b"1", "c": b"3"}
+
+
 async def test_undo_is_called_for_what_did_not_happen_only(index):
     undone = []
 
