@@ -108,25 +108,35 @@ class BodyBuffer:
 
 
 class ClientWait:
-    """For how long the server has waited for the bytes of one body. Times in seconds."""
+    """For how long the server has waited for the bytes of one body, or for the client to take those
+    of one response. Times in seconds."""
 
-    __slots__ = ("_began", "_waited")
+    __slots__ = ("_began", "_idle", "_moved", "_waited")
 
     def __init__(self) -> None:
-        self._began = self._waited = 0.0
+        self._began = self._waited = self._idle = 0.0
+        self._moved = -1
 
-    def begin(self, now: float, received: int, *, patience: float, rate: float) -> float:
+    def begin(
+        self, now: float, moved: int, *, patience: float, rate: float, longest: float
+    ) -> float:
         """The server waits for the next piece. Returns until when.
 
-        That is the patience, or less for a body that has come at less than the rate. The time in
-        which the server did not read is not the client's.
+        moved: bytes of the body so far. The patience is prolonged for what came faster than the
+        rate, and shortened for what came slower; longest: without any byte. The time in which the
+        server did not wait is not the client's.
         """
         self._began = now
-        return now + min(patience, max(0.0, patience + received / rate - self._waited))
+        if moved != self._moved:
+            self._moved, self._idle = moved, 0.0
+        allowed = patience + moved / rate - self._waited
+        return now + max(0.0, min(longest - self._idle, allowed))
 
     def end(self, now: float) -> None:
-        """The piece has come."""
-        self._waited += now - self._began
+        """The piece has come, or the time is over."""
+        waited = now - self._began
+        self._waited += waited
+        self._idle += waited
 
 
 def _nothing() -> None:

@@ -16,10 +16,11 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
-from s3d.agent.frontends.http.body_buffer import BodyBuffer
+from s3d.agent.frontends.http.body_buffer import BodyBuffer, ClientWait
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
 from s3d.agent.frontends.http.limits import LINGER_SIZE, Limits
 from s3d.agent.frontends.http.request_parser import OPEN, ParserState, RequestParser
+from s3d.agent.frontends.http.write_flow import WriteFlow, reader_deadline, untaken
 from s3d.agent.s3.errors import S3Error
 from s3d.shared.logs import current_request, log_fields
 
@@ -74,6 +75,8 @@ class ClientConnection(asyncio.Protocol):
         "_loop",
         "_parser",
         "_peer_is_done",
+        "_response_wait",
+        "_sent",
         "_task",
         "_writes",
         "client_address",
@@ -96,6 +99,10 @@ class ClientConnection(asyncio.Protocol):
         """The client has closed its sending side."""
         self._dropped = 0
         """Bytes that arrived after the end of the last request to be served."""
+        self._sent = 0
+        """Bytes of the response that the client has to take."""
+        self._response_wait: ClientWait | None = None
+        """None: the client has taken all of that response at once so far."""
         self.deadline = NEVER
         """When expire() is due, by the loop's clock."""
         self.client_address = ""
@@ -181,17 +188,27 @@ class ClientConnection(asyncio.Protocol):
         if waiting:
             limits = self._delegate.limits
             self.deadline = body.wait.begin(
-                now, body.received, patience=limits.body, rate=limits.body_rate
+                now,
+                body.received,
+                patience=limits.body,
+                rate=limits.body_rate,
+                longest=limits.body,
             )
         else:
             body.wait.end(now)
             self.deadline = NEVER
 
     def expire(self) -> None:
-        """The deadline has passed: fail a body that does not arrive, else end the connection."""
+        """The deadline has passed: fail a body that does not arrive, else end the connection.
+
+        A client that has taken enough of a response meanwhile has more time.
+        """
         self.deadline = NEVER
         is_body_due = self._task is not None and not self._parser.body.is_complete
-        if is_body_due and not self._writes.is_paused:
+        if self._writes.is_paused and self._response_wait is not None:
+            self._response_wait.end(self._loop.time())
+            self._wait_for_reader()
+        elif is_body_due and not self._writes.is_paused:
             self._parser.fail_body(S3Error("RequestTimeout"))
         else:
             self.abort()
@@ -209,11 +226,17 @@ class ClientConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
-    async def drain(self) -> None:
-        """Wait until the client has taken what was written. Raises ClientGone."""
+    async def drain(self, sent: int) -> None:
+        """Wait until the client has taken what was written. Raises ClientGone.
+
+        sent: bytes of the response so far.
+        """
         if self._writes.is_paused and self.transport is not None:
-            self.deadline = self._loop.time() + self._delegate.limits.write
+            self._sent = sent
+            self._wait_for_reader()
             await self._writes.drained()
+            if self._response_wait is not None:
+                self._response_wait.end(self._loop.time())
             self.deadline = NEVER
         if self.transport is None:
             raise ClientGone
@@ -232,6 +255,7 @@ class ClientConnection(asyncio.Protocol):
             if request is None:
                 break
             self.deadline = NEVER
+            self._response_wait = None
             handler = self._delegate.handler
             exchange = handler.exchange_class(self, request)
             work = handler.serve(exchange)
@@ -273,6 +297,7 @@ class ClientConnection(asyncio.Protocol):
         elif self._is_finishing or not exchange.keep_alive:
             self._end()
         elif exchange.request.body.is_complete:
+            self._sent = exchange.sent
             self._await_request()
         else:
             self.deadline = self._loop.time() + self._delegate.limits.body
@@ -290,9 +315,27 @@ class ClientConnection(asyncio.Protocol):
 
     def _await_request(self) -> None:
         """Set the time for the response to be taken, then for the next head or the rest of one."""
+        if self._writes.is_paused:
+            self._wait_for_reader()
+            return
         limits = self._delegate.limits
         timeout = limits.head if self._parser.head_bytes else limits.idle
-        self.deadline = self._loop.time() + (limits.write if self._writes.is_paused else timeout)
+        self.deadline = self._loop.time() + timeout
+
+    def _wait_for_reader(self) -> None:
+        """Set until when the client has to go on taking the response; end it when that is now."""
+        transport, limits, now = self.transport, self._delegate.limits, self._loop.time()
+        if transport is None:
+            return
+        left = transport.get_write_buffer_size() + untaken(transport.get_extra_info("socket"))
+        if self._response_wait is None:
+            self._response_wait = ClientWait()
+            self._sent = max(self._sent, left)  # with those before it, if they are not taken either
+        deadline = reader_deadline(self._response_wait, now, self._sent - left, limits)
+        if deadline > now:
+            self.deadline = deadline
+        else:
+            self.abort()
 
     def _end(self) -> None:
         """Close so that the client sees the response.
@@ -325,32 +368,3 @@ class ClientConnection(asyncio.Protocol):
             transport.resume_reading()
         else:
             transport.pause_reading()
-
-
-# ---------------------------------------------------------------- write flow
-
-
-class WriteFlow:
-    """Turned by pause_writing() and resume_writing() of an asyncio.Protocol; one waits at most."""
-
-    __slots__ = ("_loop", "_waiter", "is_paused")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiter: asyncio.Future[None] | None = None
-        self.is_paused = False
-
-    def pause(self) -> None:
-        self.is_paused = True
-
-    def resume(self) -> None:
-        """The buffer is nearly empty, or the connection is lost."""
-        self.is_paused = False
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def drained(self) -> None:
-        """Wait for resume()."""
-        while self.is_paused:
-            self._waiter = self._loop.create_future()
-            await self._waiter

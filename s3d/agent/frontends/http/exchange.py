@@ -44,8 +44,11 @@ class ResponseChannel(Protocol):
     def set_body_timeout(self, waiting: bool) -> None:
         """Start or end the time that the client has for the next piece of its body."""
 
-    async def drain(self) -> None:
-        """Wait until the client has taken what was written. Raises ClientGone."""
+    async def drain(self, sent: int) -> None:
+        """Wait until the client has taken what was written. Raises ClientGone.
+
+        sent: bytes of the response so far.
+        """
 
     def abort(self) -> None:
         """Reset the connection."""
@@ -172,7 +175,7 @@ class Exchange:
 
     async def drain(self) -> None:
         """Wait until the client has taken what was written. Raises ClientGone."""
-        await self._channel.drain()
+        await self._channel.drain(self.sent)
 
     def abort(self) -> None:
         """Abort the response, so that no client treats it as complete."""

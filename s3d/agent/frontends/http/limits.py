@@ -51,6 +51,15 @@ class Limits:
     hold its connection for ever. The rate is that of Kestrel:
     https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits.minrequestbodydatarate"""
     write: float = 60.0
+    """For the client to go on taking a response, beside the time that write_rate gives."""
+    write_rate: float = 240.0
+    """Bytes per second at which the client has to take a response on average, while it is waited
+    for. What it took faster is credit for a pause, so that a download may stand still while its
+    reader is busy, up to write_pause. nginx and Kestrel limit two writes alone, which a client
+    that takes a byte now and then satisfies for ever:
+    https://nginx.org/en/docs/http/ngx_http_core_module.html#send_timeout
+    https://learn.microsoft.com/dotnet/api/microsoft.aspnetcore.server.kestrel.core.kestrelserverlimits.minresponsedatarate"""
+    write_pause: float = 900.0
     """Without the client taking any byte of a response."""
     linger: float = 10.0
     """From the last response on a connection until it is reset."""

@@ -75,7 +75,7 @@ class S3Server:
         self._counters = EndpointCounters(registry)
         self._hosts = Hosts("", hosts)
         self._heads = ResponseHeadWriter(clock)
-        self._sendfile = SendfilePool(self.limits.write)
+        self._sendfile = SendfilePool(self.limits)
         admits = access is not None and access.admits_anonymous
         reader = RequestReader(keys, self._hosts, clock, admits_anonymous=admits)
         logs = request_logs(access_log, reader, clock)

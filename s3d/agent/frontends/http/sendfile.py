@@ -17,7 +17,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from s3d.agent.frontends.http.body_buffer import ClientWait
 from s3d.agent.frontends.http.exchange import ClientGone, Exchange
+from s3d.agent.frontends.http.limits import Limits
+from s3d.agent.frontends.http.write_flow import reader_deadline, untaken
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Piece
 
@@ -34,10 +37,9 @@ _MORE = getattr(socket, "MSG_MORE", 0)
 class SendfilePool:
     """The threads that send files."""
 
-    def __init__(self, write_timeout: float) -> None:
-        """write_timeout: seconds after which a client that reads nothing is disconnected."""
+    def __init__(self, limits: Limits) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3d-send")
-        self._write_timeout = write_timeout
+        self._limits = limits
 
     async def send(self, exchange: Exchange, head: bytes, pieces: Iterator[Piece]) -> None:
         """Send the head, then every piece, up to the first damaged block.
@@ -47,11 +49,12 @@ class SendfilePool:
         """
         await _flush(exchange)
         original = exchange.transport.get_extra_info("socket")
+        wait = ClientWait()
         with socket.socket(fileno=os.dup(original.fileno())) as out:
             for piece in pieces:
                 turn = SendfileTask(out, head, piece)
                 try:
-                    await self._send_piece(out, turn)
+                    await self._send_piece(out, turn, wait, exchange.sent)
                 except S3Error:
                     if turn.is_untouched:
                         exchange.status = 0
@@ -63,7 +66,10 @@ class SendfilePool:
     def close(self) -> None:
         self._pool.shutdown(wait=False)
 
-    async def _send_piece(self, out: socket.socket, turn: SendfileTask) -> None:
+    async def _send_piece(
+        self, out: socket.socket, turn: SendfileTask, wait: ClientWait, before: int
+    ) -> None:
+        """wait: of the response. before: its bytes before this piece."""
         loop = asyncio.get_running_loop()
         while True:
             future = loop.run_in_executor(self._pool, turn.run)
@@ -76,17 +82,24 @@ class SendfilePool:
                 raise
             if future.result():
                 return
-            await self._writable(out)
+            await self._writable(out, wait, before + turn.sent)
 
-    async def _writable(self, out: socket.socket) -> None:
+    async def _writable(self, out: socket.socket, wait: ClientWait, sent: int) -> None:
+        """Wait until the client has made room. sent: bytes of the response so far.
+
+        Raises ClientGone when it takes too little.
+        """
         loop = asyncio.get_running_loop()
         ready = loop.create_future()
         loop.add_writer(out, _wake, ready)
         try:
-            async with asyncio.timeout(self._write_timeout):
-                await ready
-        except TimeoutError as error:
-            raise ClientGone from error
+            while not ready.done():
+                now = loop.time()
+                deadline = reader_deadline(wait, now, sent - untaken(out), self._limits)
+                if deadline <= now:
+                    raise ClientGone
+                await asyncio.wait((ready,), timeout=deadline - now)
+                wait.end(loop.time())
         finally:
             loop.remove_writer(out)
 

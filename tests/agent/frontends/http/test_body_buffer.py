@@ -85,11 +85,26 @@ def waits(pieces: list[tuple[float, int]], rate: float = 100.0) -> float:
     """How long the server waits for the piece after these: (seconds of waiting, bytes)."""
     wait, now, received = ClientWait(), 1_000.0, 0
     for seconds, size in pieces:
-        wait.begin(now, received, patience=30.0, rate=rate)
+        wait.begin(now, received, patience=30.0, rate=rate, longest=30.0)
         wait.end(now + seconds)
         received += size
         now += seconds + 500.0  # the server has other things to do
-    return wait.begin(now, received, patience=30.0, rate=rate) - now
+    return wait.begin(now, received, patience=30.0, rate=rate, longest=30.0) - now
+
+
+def test_what_came_faster_than_the_rate_allows_a_pause() -> None:
+    wait = ClientWait()
+    limits = {"patience": 60.0, "rate": 100.0, "longest": 900.0}
+    assert wait.begin(0.0, 0, **limits) == 60.0
+    wait.end(10.0)
+    assert wait.begin(10.0, 5_000, **limits) == 10.0 + 60.0 + 50.0 - 10.0
+    wait.end(20.0)
+    assert wait.begin(20.0, 10**9, **limits) == 20.0 + 900.0
+    wait.end(800.0)
+    assert wait.begin(800.0, 10**9, **limits) == 800.0 + 900.0 - 780.0, "without any byte"
+    wait.end(920.0)
+    assert wait.begin(920.0, 10**9, **limits) == 920.0
+    assert wait.begin(920.0, 10**9 + 1, **limits) == 920.0 + 900.0, "one byte more"
 
 
 def test_a_body_is_waited_for_as_long_as_it_keeps_to_a_rate() -> None:

@@ -15,7 +15,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from tests.agent.frontends.http.wire import RunningEndpoint, Wire, opened, plain_head
 
-SHORT = Limits(head=0.1, idle=0.3, body=0.1, write=0.2, linger=0.2)
+SHORT = Limits(head=0.1, idle=0.3, body=0.1, write=0.2, write_pause=0.2, linger=0.2)
 
 
 class Reading(TerminalStore):

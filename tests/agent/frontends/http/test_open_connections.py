@@ -9,7 +9,9 @@ import pytest
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.open_connections import OpenConnections
 
-SOON = Limits(connections=2, head=0.04, idle=0.04, body=0.04, write=0.04, linger=0.04)
+SOON = Limits(
+    connections=2, head=0.04, idle=0.04, body=0.04, write=0.04, write_pause=0.04, linger=0.04
+)
 
 
 class FakeConnection:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,38 @@ def test_a_client_that_is_always_late_gets_all(
 
 def test_a_client_that_takes_nothing_is_given_up(shelf: Shelf, run: Callable) -> None:
     async def main() -> None:
+        async with opened(shelf, Limits(write=0.1, write_pause=0.1)) as endpoint:
+            _, writer = await asyncio.open_connection(*endpoint.address, limit=4096)
+            writer.write(endpoint.request("GET", "/bucket/k"))
+            await asyncio.to_thread(shelf.closed.wait, 5)
+            writer.close()
+
+    run(main())
+    assert shelf.closed.is_set()
+
+
+def test_a_download_may_stand_still_for_a_while(shelf: Shelf, run: Callable) -> None:
+    """For longer than a client that has taken nothing yet."""
+
+    async def main() -> None:
         async with opened(shelf, Limits(write=0.1)) as endpoint:
+            with closing(socket.create_connection(endpoint.address)) as sock:
+                sock.setblocking(False)
+                loop = asyncio.get_running_loop()
+                await loop.sock_sendall(sock, endpoint.request("GET", "/bucket/k"))
+                await asyncio.sleep(0.3)
+                received = 0
+                while received < SIZE:
+                    data = await loop.sock_recv(sock, 1 << 20)
+                    assert data, received
+                    received += len(data)
+
+    run(main())
+
+
+def test_a_client_that_takes_less_than_the_rate_is_given_up(shelf: Shelf, run: Callable) -> None:
+    async def main() -> None:
+        async with opened(shelf, Limits(write=0.1, write_rate=1e9)) as endpoint:
             _, writer = await asyncio.open_connection(*endpoint.address, limit=4096)
             writer.write(endpoint.request("GET", "/bucket/k"))
             await asyncio.to_thread(shelf.closed.wait, 5)
