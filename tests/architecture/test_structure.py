@@ -46,6 +46,7 @@ MOST_BIG = 5
 
 CONSTRUCTS = "it constructs and connects the parts in their order, and decides nothing"
 LONG = {
+    "s3d.agent.app.embedded.open_store": CONSTRUCTS,
     "s3d.agent.app.gateway.open_gateway": CONSTRUCTS,
     "s3d.agent.app.open_session.control_routes": "the table of the routes",
     "s3d.agent.app.open_session.open_session": CONSTRUCTS,
@@ -60,6 +61,7 @@ LONG = {
     "s3d.agent.stores.write_queue.journal.journal_entry.insert": "one commit",
     "s3d.agent.stores.write_queue.push.push_executor.PushExecutor._push": "the steps of a push",
     "s3d.agent.sync.open_folder.open_folder": CONSTRUCTS,
+    "s3d.agent.transfers.transfer_status.transfer_of": "a field a line",
     "s3d.agent.transfers.user_transfers.UserTransfers.__init__": CONSTRUCTS,
 }
 """Function over source.LONG_FUNCTION lines -> why it is one."""
