@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from s3d.agent.frontends.fuse.folder_memory import TTL
 from s3d.agent.frontends.fuse.fs_ops import CALL_LIMIT
@@ -31,7 +32,7 @@ SLACK = 20.0
 def folder(gateway: Gateway, remote: Any, new_bucket: str, tmp_path: Path) -> Iterator[Path]:
     """A mount of a bucket with two objects, of which one is cached."""
     for key in ("cached", "other"):
-        remote.put_object(Bucket=new_bucket, Key=key, Body=DATA)
+        remote.put_object(Bucket=new_bucket, Key=key, Body=DATA, Metadata={"of": key})
     gateway.start(S3D_FUSE_MOUNT="true", S3D_FUSE_MOUNT_DIR=str(tmp_path / "S3"))
     folder = tmp_path / "S3" / new_bucket
     assert (folder / "cached").read_bytes() == DATA
@@ -58,6 +59,8 @@ def test_what_is_cached_is_read_and_nothing_blocks_for_ever(folder: Path, networ
     assert (folder / "other").read_bytes() == DATA
 
 
+@pytest.mark.finding("mount-rename-of-unopened-while-away")
+@pytest.mark.rule("MOUNT-10")
 def test_files_of_a_known_folder_get_other_names(
     gateway: Gateway, folder: Path, network: Network, remote: Any, new_bucket: str
 ) -> None:
@@ -66,14 +69,22 @@ def test_files_of_a_known_folder_get_other_names(
     network.go_away()
     wait_until(lambda: time.monotonic() > expires)
     (folder / "cached").rename(folder / "moved")
-    with fails(errno.EIO):  # nobody knows its metadata, which the copy must keep
-        (folder / "other").rename(folder / "another")
+    (folder / "other").rename(folder / "another")  # nobody here knows its metadata
+    assert (folder / "another").stat().st_size == len(DATA)
+    with fails(errno.ENOENT):
+        (folder / "other").stat()
+    with fails(errno.EIO):  # its metadata must not be lost
+        (folder / "another").chmod(0o600)
     (folder / "new").write_bytes(b"written")
     (folder / "new").rename(folder / "cached")
-    assert sorted(os.listdir(folder)) == ["cached", "moved", "other"]
+    assert sorted(os.listdir(folder)) == ["another", "cached", "moved"]
+    with pytest.raises(ClientError, match="404"):
+        gateway.agent.s3().head_object(Bucket=new_bucket, Key="other")
     network.come_back()
     gateway.drain()
     assert remote.get_object(Bucket=new_bucket, Key="moved")["Body"].read() == DATA
     assert remote.get_object(Bucket=new_bucket, Key="cached")["Body"].read() == b"written"
     listed = remote.list_objects_v2(Bucket=new_bucket)["Contents"]
-    assert [row["Key"] for row in listed] == ["cached", "moved", "other"]
+    assert [row["Key"] for row in listed] == ["another", "cached", "moved"]
+    renamed = remote.get_object(Bucket=new_bucket, Key="another")
+    assert (renamed["Body"].read(), renamed["Metadata"]) == (DATA, {"of": "other"})

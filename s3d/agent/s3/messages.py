@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -150,6 +150,29 @@ class WireResponse:
     headers: tuple[tuple[str, str], ...]
 
 
+class ListedObject(NamedTuple):
+    """What a listing shows of an object."""
+
+    etag: str
+    size: int
+    modified: float
+    """Unix seconds."""
+
+
+class MountHints(NamedTuple):
+    """What only the mount says of its requests."""
+
+    syncs_later: bool = False
+    """Of a small write: when it is answered, it has to survive a kill of the agent, and a power cut
+    only a moment later."""
+    renames: ListedObject | None = None
+    """Of a rename: the source, as a listing has shown it. The write queue accepts the rename while
+    the remote is away, too. None: nothing is known of it."""
+
+
+NO_HINTS = MountHints()
+
+
 @dataclass(slots=True, eq=False)
 class RequestContext:
     """Who made a request, its deadline, and whether caches may answer.
@@ -179,9 +202,8 @@ class RequestContext:
     replaces: str | None = None
     """For a write of the mount: the ETag of the only object that it may replace, "" for none. The
     write queue accepts it at once, and the push has the condition. None: the rules of S3."""
-    syncs_later: bool = False
-    """For a small write of the mount: when it is answered, it has to survive a kill of the agent; a
-    power cut only a moment later."""
+    mount: MountHints = NO_HINTS
+    """What the mount knows, and others do not."""
     trace: TraceContext | None = None
     """The span that makes the request; without tracing the client's, unless it has sent none."""
 

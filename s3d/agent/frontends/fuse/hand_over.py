@@ -22,7 +22,7 @@ from s3d.agent.core.path_names import conflict_key
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
-from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext
+from s3d.agent.s3.messages import Body, BytesBody, Members, MountHints, RequestContext
 from s3d.agent.storage.adopted_file import AdoptableFile
 from s3d.shared.logs import log_fields
 
@@ -77,7 +77,7 @@ class ObjectWriter:
         """Store the file, which must not change any more. It may be removed afterwards.
 
         replaces: the ETag of the object that the file was made from; "" for a new file.
-        syncs_later: see RequestContext. Raises S3Error, TimeoutError; the file may have been linked
+        syncs_later: see MountHints. Raises S3Error, TimeoutError; the file may have been linked
         even then.
         """
         put = partial(self._put, file=file, attributes=attributes, syncs_later=syncs_later)
@@ -108,7 +108,8 @@ class ObjectWriter:
         replaces: str,
         syncs_later: bool,
     ) -> str:
-        context = self._context(file.size).derive(replaces=replaces, syncs_later=syncs_later)
+        hints = MountHints(syncs_later=syncs_later)
+        context = self._context(file.size).derive(replaces=replaces, mount=hints)
         client = S3Client(self._store, context)
         if file.size > MAX_PUT:
             return await _upload_parts(client, place, file, attributes, replaces)

@@ -29,7 +29,7 @@ from s3d.agent.frontends.fuse.written_attributes import (
 )
 from s3d.agent.frontends.fuse.written_file import FLUSH_FETCH, WrittenFile
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
-from s3d.agent.s3.messages import BytesBody
+from s3d.agent.s3.messages import BytesBody, ListedObject
 from s3d.agent.sync.remote_tree import MODE, MTIME, read_mode, read_mtime
 from s3d.shared.control import ObjectInfo
 
@@ -71,9 +71,16 @@ class NameChanges:
         else:
             self._bridge.call(lambda: self._client.delete(bucket, prefix))
 
-    def rename(self, rename: Rename, flags: int, *, replaces: bool) -> Sequence[tuple[str, str]]:
+    def rename(
+        self,
+        rename: Rename,
+        flags: int,
+        *,
+        replaces: bool,
+        shown: ListedObject | None = None,
+    ) -> Sequence[tuple[str, str]]:
         """Rename an object or a folder; the old and new keys of all objects. flags: of
-        renameat2(2). replaces: something has the new name already.
+        renameat2(2). replaces: something has the new name already. shown: see Renames.rename.
 
         Raises EEXIST for that with RENAME_NOREPLACE, EINVAL for RENAME_EXCHANGE, ENOTEMPTY for a
         folder that has names.
@@ -91,7 +98,7 @@ class NameChanges:
         replaced = self._written.find(Place(rename.bucket, rename.new))
         if replaced is not None:
             _keep_old_bytes(replaced)
-        return self._renames.rename(rename)
+        return self._renames.rename(rename, shown)
 
     def symlink(self, place: Place, target: str, mtime_ns: int) -> str:
         """Store a symbolic link; its ETag. mtime_ns: when it was made. Else the link would show

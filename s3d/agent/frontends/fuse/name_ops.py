@@ -18,6 +18,7 @@ from s3d.agent.frontends.fuse.name_changes import NameChanges
 from s3d.agent.frontends.fuse.open_readers import OpenReaders
 from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.xattrs import REFRESH, Xattrs
+from s3d.agent.s3.messages import ListedObject
 
 
 class NameOps:
@@ -83,7 +84,9 @@ class NameOps:
             key += "/"
         self._readers.keep((bucket, key))
         rename = Rename(bucket, source.key, key)
-        moved = self._changes.rename(rename, flags, replaces=target is not None)
+        moved = self._changes.rename(
+            rename, flags, replaces=target is not None, shown=_shown(source.entry)
+        )
         self._readers.move(bucket, source.key, key)
         if moved:
             self._names.note_moved(old, source, new, key, moved)
@@ -168,6 +171,13 @@ class AttributeOps:
                 # The folder has no marker that could keep them: they last as long as the mount.
         if etag or file.entry.is_folder:  # else no store has the file yet: its flush notes them
             self._names.note_attributes(path, file, etag, mode=mode, mtime_ns=mtime_ns)
+
+
+def _shown(entry: Entry) -> ListedObject | None:
+    """What is known of an object before it is renamed; None: too little."""
+    if not stat.S_ISREG(entry.mode) or not entry.etag:
+        return None
+    return ListedObject(entry.etag, entry.size, entry.mtime_ns / 1e9)
 
 
 def _check_replaced(source: Resolved, target: Resolved) -> None:

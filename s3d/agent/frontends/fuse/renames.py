@@ -4,8 +4,8 @@
 2. The rename is recorded in the journal, so that a crash cannot leave half of a folder: the next
    start goes on with it.
 3. Each object is moved by RenameObject, which the embedded store and the write queue carry out
-   without copying a byte. A store that has no RenameObject copies the object, compares the copy,
-   and deletes the object.
+   without copying a byte; the queue also while the remote is away, by what a listing has shown. A
+   store that has no RenameObject copies the object, compares the copy, and deletes the object.
 4. Open files go with their objects, and the record is removed.
 
 A rename that fails before anything was moved has no record either: the program got an error,
@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.context import background_context
 from s3d.agent.frontends.fuse.fs_ops import CALL_LIMIT
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
@@ -29,6 +30,7 @@ from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
+from s3d.agent.s3.messages import ListedObject, MountHints
 from s3d.shared.control import ObjectInfo
 
 logger = logging.getLogger(__name__)
@@ -45,7 +47,11 @@ _LIMIT = 120.0
 class _Moves:
     """The objects that one rename moves, and how far it has come."""
 
-    def __init__(self, rename: Rename, keys: Sequence[str]) -> None:
+    def __init__(
+        self, rename: Rename, keys: Sequence[str], shown: ListedObject | None = None
+    ) -> None:
+        self.shown = shown
+        """What a listing shows of the object, if it is one."""
         self.bucket = rename.bucket
         self.pairs = [(key, rename.new + key.removeprefix(rename.old)) for key in keys]
         self.done = 0
@@ -66,17 +72,19 @@ class Renames:
         self._journal = written.journal
         self._written = written
 
-    def rename(self, rename: Rename) -> Sequence[tuple[str, str]]:
+    def rename(
+        self, rename: Rename, shown: ListedObject | None = None
+    ) -> Sequence[tuple[str, str]]:
         """Rename an object or a folder, and replace what has the new name; a folder there must be
-        empty, which is not checked. The old and new keys. Raises OSError: ENOENT, EXDEV for too
-        large a folder."""
+        empty, which is not checked. shown: what is known of an object. The old and new keys. Raises
+        OSError: ENOENT, EXDEV for too large a folder."""
         keys = self._keys_of(rename)
         for key in keys:
             file = self._written.find(Place(rename.bucket, key))
             if file is not None:
                 self._written.flush(file, may_defer=False)
         id = self._journal.begin_rename(rename)
-        moves = _Moves(rename, keys)
+        moves = _Moves(rename, keys, shown)
         try:
             self._carry_out(moves)
         except OSError as error:
@@ -139,7 +147,7 @@ class Renames:
 
         async def move(old: str, new: str) -> None:
             async with slots:
-                await self._move(moves.bucket, old, new, copies=len(moves.pairs) > MAX_COPIES)
+                await self._move(moves, old, new)
                 moves.done += 1
 
         try:
@@ -151,16 +159,18 @@ class Renames:
         finally:
             moves.is_running = False
 
-    async def _move(self, bucket: str, old: str, new: str, *, copies: bool) -> None:
+    async def _move(self, moves: _Moves, old: str, new: str) -> None:
+        bucket = moves.bucket
         members = {"Bucket": bucket, "Key": new, "RenameSource": f"/{bucket}/{quote(old)}"}
+        context = background_context().derive(mount=MountHints(renames=moves.shown))
         try:
             async with asyncio.timeout(CALL_LIMIT):
-                await self._client.output("RenameObject", members)
+                await S3Client(self._client.target, context).output("RenameObject", members)
             return
         except S3Error as error:
             if error.status not in (405, 501):
                 raise
-        if copies:
+        if len(moves.pairs) > MAX_COPIES:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         source = await self._client.head(bucket, old)
         if source is None:

@@ -140,7 +140,7 @@ class ObjectOps:
         )
         publish = partial(self._publish, request, record, received)
         output = await self._index.write(
-            publish, received.draft.discard, syncs_later=request.context.syncs_later
+            publish, received.draft.discard, syncs_later=request.context.mount.syncs_later
         )
         if self._expiration.rules_of(request.bucket):
             output |= self._expiration.members_of(request.bucket, request.key)

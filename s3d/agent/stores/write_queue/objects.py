@@ -88,7 +88,7 @@ class ObjectOps:
             return self._settler.forward(request)
         if newest.kind is Kind.DELETE:
             raise S3Error("NoSuchKey", Key=request.key)
-        if newest.kind in _MAY_BE_COPY and request.op.name == "GetObject":
+        if newest.kind in _MAY_BE_COPY:
             copy = self._copies.pending(request.bucket, request.key)
             if copy is not None:
                 return self._read_source(request, copy)

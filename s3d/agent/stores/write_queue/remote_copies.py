@@ -7,9 +7,10 @@ source of a COPY is pushed before it. Reads of the new key are answered by the s
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AbstractAsyncContextManager, aclosing
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -20,8 +21,7 @@ from s3d.agent.s3.address import parse_copy_source, parse_rename_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import BytesBody, Members, RequestContext, S3Request, S3Response
-from s3d.agent.s3.object_headers import TRANSFERABLE
-from s3d.agent.storage.records import ELSEWHERE, EMPTY, STANDARD, Description, ObjectRecord, Stored
+from s3d.agent.storage.records import ELSEWHERE, EMPTY, ObjectRecord, Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal import journal_rows
@@ -34,21 +34,27 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     Place,
 )
 from s3d.agent.stores.write_queue.journal.write_order import Turn, TurnKind
+from s3d.agent.stores.write_queue.push.copy_description import HEADERS, check_size, describe_source
 from s3d.agent.stores.write_queue.settle import Settler
 
-MAX_COPY = 5 << 30
-"""Bytes of an object that one CopyObject copies.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
 _RENAME_MEMBERS = frozenset({"Bucket", "Key", "RenameSource", "ClientToken"})
 """Members of a RenameObject without conditions."""
-EMPTY_ETAG = '"d41d8cd98f00b204e9800998ecf8427e"'
-"""The MD5 of no bytes."""
+_PATIENCE = 2.0
+"""Seconds that a rename waits for the remote when it can be accepted without it."""
 _ATTEMPTS = 10
 """Attempts while pushes change what is pending."""
-_HEADERS = tuple(name for name in TRANSFERABLE if name != "StorageClass")
-"""Members that the object keeps at the remote."""
-_OF_WRITE = (*_HEADERS, "Metadata", "LastModified", "StorageClass", "Expiration")
+_OF_WRITE = (*HEADERS, "Metadata", "LastModified", "StorageClass", "Expiration")
 """Members of GetObject that the pending copy decides."""
+
+
+class _Source(NamedTuple):
+    """The object of a rename that is at the remote."""
+
+    stored: Stored
+    etag: str
+    """The remote's."""
+    is_listed: bool = False
+    """See CopySource."""
 
 
 class _ChangedMeanwhile(Exception):
@@ -109,7 +115,7 @@ class RemoteCopies:
         if not same_etag(etag, str(request.input.get("CopySourceIfMatch") or etag)):
             raise S3Error("PreconditionFailed")
         await self._stage.prepare(request)
-        headers = {name: request.input[name] for name in _HEADERS if name in request.input}
+        headers = {name: request.input[name] for name in HEADERS if name in request.input}
         description = replace(
             stored.record.description, headers=headers, metadata=request.input.get("Metadata") or {}
         )
@@ -125,10 +131,12 @@ class RemoteCopies:
     async def read(
         self, request: S3Request[Members], copy: PendingWrite
     ) -> S3Response[Members] | None:
-        """GetObject of a key whose copy is pending; None: the remote has the copy by now."""
+        """A read of a key whose copy is pending; None: the remote has the copy by now."""
         source = await self._source_of(copy)
         if source is None:
             return None
+        if request.op.name != "GetObject" and not is_described_later(source):
+            return await self._stage.store.call(request)
         try:
             return await self._read_source(request, source)
         except S3Error as error:
@@ -152,8 +160,9 @@ class RemoteCopies:
         if not same_etag(str(response.output.get("ETag") or copied.etag), copied.etag):
             async with aclosing(response.body or BytesBody(b"")):
                 raise S3Error("NoSuchKey", "The source of the pending copy was replaced.")
-        own = {name: head[name] for name in _OF_WRITE if name in head}
-        others = {name: it for name, it in response.output.items() if name not in _OF_WRITE}
+        of_write = ("LastModified",) if is_described_later(copied) else _OF_WRITE
+        own = {name: head[name] for name in of_write if name in head}
+        others = {name: it for name, it in response.output.items() if name not in of_write}
         response.output = {**others, **own}
         return response
 
@@ -166,36 +175,36 @@ class RemoteCopies:
 
     async def _of_remote(
         self, bucket: str, old: str, new: str, context: RequestContext, turn: Turn
-    ) -> tuple[Stored, str] | None:
-        """The object at the remote, with its ETag; None: a pending write decides."""
+    ) -> _Source | None:
+        """The object at the remote; None: a pending write decides."""
         pending = self._journal.pending
         copy, newest = self.pending(bucket, old), pending.newest(bucket, old)
         if copy is not None and (copy is not newest or pending.copies.of(bucket, new)):
             # Otherwise two copies would wait for each other, or tags for a copy of another key.
             await self._settler.settle(bucket, old, before_write=True, turn=turn)
             raise _ChangedMeanwhile
-        return None if newest is not None else await self._head(bucket, old, context)
+        return None if newest is not None else await self._source(bucket, old, context)
 
     async def _head(self, bucket: str, key: str, context: RequestContext) -> tuple[Stored, str]:
-        client = S3Client(self._settler.inner, context)
-        head = await client.output("HeadObject", {"Bucket": bucket, "Key": key})
-        size = int(head["ContentLength"])
-        if size > MAX_COPY:
-            raise S3Error("NotImplemented", "An object of more than 5 GiB is not renamed.")
-        tags = await client.tags(bucket, key) if head.get("TagCount") else {}
-        record = ObjectRecord(
-            key=key,
-            size=size,
-            etag=head["ETag"] if size else EMPTY_ETAG,
-            modified=head["LastModified"].timestamp(),
-            storage_class=head.get("StorageClass") or STANDARD,
-            description=Description(
-                headers={name: head[name] for name in _HEADERS if head.get(name)},
-                metadata=dict(head.get("Metadata") or {}),
-                tags=tags,
-            ),
-        )
-        return Stored(record, ELSEWHERE if size else EMPTY), str(head["ETag"])
+        return await describe_source(S3Client(self._settler.inner, context), bucket, key)
+
+    async def _source(self, bucket: str, key: str, context: RequestContext) -> _Source:
+        """The object that is to be renamed. While the remote is away, it is what a listing has
+        shown of it to the caller."""
+        shown = context.mount.renames
+        if shown is None or not shown.size:
+            return _Source(*await self._head(bucket, key, context))
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return _Source(*await self._head(bucket, key, context))
+        except TimeoutError:
+            pass
+        except S3Error as error:
+            if error.status < 500 or error.status == 501:
+                raise
+        check_size(shown.size)
+        record = ObjectRecord(key, size=shown.size, etag=shown.etag, modified=shown.modified)
+        return _Source(Stored(record, ELSEWHERE), shown.etag, is_listed=True)
 
     # In the writer thread
 
@@ -204,7 +213,7 @@ class RemoteCopies:
         bucket: str,
         old: str,
         new: str,
-        at_remote: tuple[Stored, str] | None,
+        at_remote: _Source | None,
         context: RequestContext,
         tx: Transaction,
     ) -> None:
@@ -213,12 +222,13 @@ class RemoteCopies:
             raise _ChangedMeanwhile
         recorder = self._journal.recorder
         if at_remote is not None:
-            stored, etag = at_remote
+            stored, etag, is_listed = at_remote
             staged = _of(stage(tx, bucket, new, stored), context)
             if stored.layout == EMPTY:  # some remotes do not copy the marker of a folder
                 recorder.enter(tx, Kind.PUT, staged)
             else:
-                recorder.enter(tx, Kind.COPY, staged, None, CopySource(old, etag))
+                copied = CopySource(old, etag, is_listed=is_listed)
+                recorder.enter(tx, Kind.COPY, staged, None, copied)
         else:
             stored, source = _newest(tx, rows[-1])
             etag = None
@@ -260,6 +270,11 @@ def _newest(tx: Transaction, write: PendingWrite) -> tuple[Stored, CopySource | 
     if row.source is None and row.stored.layout == ELSEWHERE:
         raise _ChangedMeanwhile  # of a copy that is being pushed
     return row.stored, row.source
+
+
+def is_described_later(source: CopySource) -> bool:
+    """Whether only the source knows the headers, metadata and tags of its pending copy."""
+    return source.is_listed and not source.replaces_metadata
 
 
 def is_of_mount(request: S3Request[Any]) -> bool:

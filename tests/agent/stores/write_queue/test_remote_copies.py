@@ -1,16 +1,17 @@
 """Renames and changes of metadata that wait in the queue until the remote carries them out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import RequestContext, S3Request
+from s3d.agent.s3.messages import ListedObject, MountHints, RequestContext, S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.write_queue import remote_copies
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState
+from s3d.agent.stores.write_queue.push import copy_description
 from tests.agent.stores.write_queue.rig import Rig, open_rig
 from tests.contract.client import Client
 from tests.contract.conftest import local
@@ -299,7 +300,7 @@ async def test_what_is_not_there_is_not_renamed(queue):
 
 
 async def test_an_object_that_one_request_cannot_copy_is_refused(queue, monkeypatch):
-    monkeypatch.setattr(remote_copies, "MAX_COPY", 3)
+    monkeypatch.setattr(copy_description, "MAX_COPY", 3)
     await Client(queue.inner).put("bbb", "old", b"data")
     members = {"Bucket": "bbb", "Key": "new", "RenameSource": "/bbb/old"}
     await Client(queue.store).refused("NotImplemented", "RenameObject", **members)
@@ -359,3 +360,87 @@ async def test_a_copy_survives_a_restart(tmp_path):
             assert queue.journal.pending.copies.of("bbb", "old")
             await pushed(queue)
         assert await keys(remote) == ["new"]
+
+
+async def rename_shown(queue: Queue, old: str, new: str, etag: str, size: int) -> None:
+    """As a mount renames what a listing has shown."""
+    members = {"Bucket": "bbb", "Key": new, "RenameSource": f"/bbb/{old}"}
+    context = RequestContext(mount=MountHints(renames=ListedObject(etag, size, 1_000.0)))
+    await queue.store.call(S3Request(operations()["RenameObject"], members, context=context))
+
+
+@contextmanager
+def away(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    async def refuse(request):
+        raise S3Error("ServiceUnavailable")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue.inner, "call", refuse)
+        yield
+
+
+OF_OLD = {
+    "Metadata": {"a": "b"}, "Tagging": "t=u", "ContentType": "x/y", "StorageClass": "GLACIER_IR",
+}  # fmt: skip
+
+
+@pytest.mark.finding("mount-rename-of-unopened-while-away")
+async def test_an_object_that_was_only_listed_is_renamed_while_the_remote_is_away(
+    queue, monkeypatch
+):
+    remote, here = Client(queue.inner), Client(queue.store)
+    etag = (await remote.put("bbb", "old", BIG, **OF_OLD))["ETag"]
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "old", "new", etag, len(BIG))
+        await rename_shown(queue, "new", "newest", "", 0)  # pending, so nothing has to be known
+        await here.refused("NoSuchKey", "HeadObject", Bucket="bbb", Key="old")
+        for operation in ("HeadObject", "GetObject", "GetObjectTagging"):  # only the source knows
+            await here.refused("ServiceUnavailable", operation, Bucket="bbb", Key="newest")
+    for operation in ("HeadObject", "GetObject"):
+        found = await here(operation, Bucket="bbb", Key="newest")
+        assert (found["ETag"], found["Metadata"], found["ContentType"]) == (etag, {"a": "b"}, "x/y")
+    tags = await here("GetObjectTagging", Bucket="bbb", Key="newest")
+    assert tags["TagSet"] == [{"Key": "t", "Value": "u"}]
+    await pushed(queue)
+    assert await keys(queue.inner) == ["newest"]
+    there = await remote("GetObject", Bucket="bbb", Key="newest")
+    assert (there.body, there["Metadata"], there["ContentType"]) == (BIG, {"a": "b"}, "x/y")
+    assert (there["StorageClass"], there["TagCount"]) == ("GLACIER_IR", 1)
+
+
+async def test_metadata_of_an_object_that_was_only_listed_are_changed_and_nothing_else(
+    queue, monkeypatch
+):
+    remote, here = Client(queue.inner), Client(queue.store)
+    etag = (await remote.put("bbb", "old", BIG, **OF_OLD))["ETag"]
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "old", "new", etag, len(BIG))
+    await change_metadata(queue, "new", {"a": "c"}, etag)
+    head = await here("HeadObject", Bucket="bbb", Key="new")
+    assert (head["Metadata"], head["ContentType"]) == ({"a": "c"}, "text/x-new")
+    await here("PutObjectTagging", Bucket="bbb", Key="new",
+               Tagging={"TagSet": [{"Key": "v", "Value": "w"}]})  # fmt: skip
+    await pushed(queue)
+    there = await remote("GetObject", Bucket="bbb", Key="new")
+    assert (there.body, there["Metadata"], there["TagCount"]) == (BIG, {"a": "c"}, 1)
+    tags = await remote("GetObjectTagging", Bucket="bbb", Key="new")
+    assert tags["TagSet"] == [{"Key": "v", "Value": "w"}]
+
+
+async def test_what_has_changed_since_it_was_listed_is_not_copied(queue, monkeypatch):
+    remote = Client(queue.inner)
+    etag = (await remote.put("bbb", "old", BIG))["ETag"]
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "old", "new", etag, len(BIG))
+    await remote.put("bbb", "old", b"of another writer")
+    changed = asyncio.Event()
+    queue.journal.on_change.append(changed.set)
+    queue.gate.open.set()
+    async with asyncio.timeout(10):
+        while not list(queue.journal.conflicts) and not any(
+            write.state is PendingState.FAILED for write in queue.journal.pending
+        ):
+            changed.clear()
+            await changed.wait()
+    assert await remote.read("bbb", "old") == b"of another writer"
+    assert await keys(queue.inner) == ["old"]

@@ -97,6 +97,9 @@ class CopySource(msgspec.Struct, frozen=True, array_like=True, gc=False):
     replaces_metadata: bool = False
     """The copy gets the headers and metadata of the write, instead of those of the source."""
     replaces_tags: bool = False
+    is_listed: bool = False
+    """The remote was away when the copy was accepted: of the source, only what a listing says is
+    known. The push asks for the rest."""
 
 
 class RemoteUpload(msgspec.Struct, frozen=True, array_like=True):

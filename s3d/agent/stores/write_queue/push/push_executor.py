@@ -31,6 +31,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     StagedWrite,
 )
 from s3d.agent.stores.write_queue.push import push_plan
+from s3d.agent.stores.write_queue.push.copy_description import described
 from s3d.agent.stores.write_queue.push.multipart_push import MultipartPush, PushSplitter
 from s3d.agent.stores.write_queue.push.orphaned_uploads import abort
 from s3d.agent.stores.write_queue.push.push_attempt import (
@@ -147,6 +148,7 @@ class PushExecutor:
             return Pushed()  # it was discarded meanwhile
         with self._spans.push(write, row.origin) as context:
             remote = S3Client(self._remote, context)
+            row = await described(remote, write.bucket, row)
             return await self._push(write, row, remote, on_sent, is_unresolved=is_unresolved)
 
     async def _push(
