@@ -124,8 +124,10 @@ def run_agent(
         home = other_home(session.flags)
         if status.socket != str(places.socket):
             home["S3D_SOCKET"] = status.socket
-        _announce(home, status, "To use it" if detached else "In another terminal")
-        if detached is not None:
+        if detached is None:
+            _announce(home, status)
+        else:
+            _announce(home, status, "To use it")
             logs.end_stream()
             detached()
             detached = None  # a further session is announced, too
@@ -147,7 +149,9 @@ def other_home(flags: Mapping[str, str]) -> dict[str, str]:
     return {name: os.path.abspath(os.path.expanduser(path)) for name, path in paths.items()}
 
 
-def _announce(home: Mapping[str, str], status: AgentStatus, next: str) -> None:
+def _announce(
+    home: Mapping[str, str], status: AgentStatus, next: str = "In another terminal"
+) -> None:
     """Print that the agent is ready. home: the variables with which other commands find it.
     next: the line before the commands that come next."""
     lead = "".join(f"  export {name}={quote(value)}\n" for name, value in home.items())

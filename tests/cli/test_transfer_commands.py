@@ -44,6 +44,8 @@ def test_a_verb_that_does_not_fit_is_told(s3d, bucket, store):
         assert f"cannot {verb}" in done.err
     done = s3d("transfers", "cancel", "t99999")
     assert (done.code, "no such transfer: " in done.err) == (3, True)
+    for id in ("a\nb", "a/b", "\x01", "a?b#c", "ü"):
+        assert (s3d("transfers", "show", id).code, s3d("transfers", verb, id).code) == (3, 3)
 
 
 def test_an_unknown_id_and_an_empty_list_are_explained(s3d):

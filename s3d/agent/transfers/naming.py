@@ -121,11 +121,11 @@ def _check_copy(request: TransferRequest) -> None:
         check_key(target)
         is_same = (bucket, target) == (request.bucket, key)
         if is_same and not request.version and request.new_object.is_empty:
-            raise _wrong(f"{key} would be copied onto itself")
+            raise _wrong(f"{bucket}/{key} would be copied onto itself")
     for prefix in request.prefixes:
         bucket, target = target_of(request, prefix)
         if bucket == request.bucket and target.startswith(prefix):
-            raise _wrong(f"{prefix} would be copied into itself")
+            raise _wrong(f"{bucket}/{prefix} would be copied into itself")
 
 
 def _absolute(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from s3d.cli.client.control_client import ControlClient, Download, decode_answer, path_of
 from s3d.shared import control
@@ -49,7 +50,7 @@ class TransferClient:
 
     def get(self, id: str, wait: str = "") -> Transfer:
         """The transfer at its end, or after wait seconds."""
-        path = path_of(f"/v1/transfers/{id}", wait=wait)
+        path = path_of(f"/v1/transfers/{quote(id, safe='')}", wait=wait)
         return self._client.request("GET", path, Transfer)
 
     def pause(self, id: str) -> Transfer:
@@ -71,4 +72,4 @@ class TransferClient:
         return self._client.request("POST", "/v1/transfers:clear", Count).count
 
     def _act(self, id: str, verb: str) -> Transfer:
-        return self._client.request("POST", f"/v1/transfers/{id}:{verb}", Transfer)
+        return self._client.request("POST", f"/v1/transfers/{quote(id, safe='')}:{verb}", Transfer)

@@ -103,6 +103,8 @@ def diff_command(
       s3d diff s3://photos/2026 s3://archive/2026 --size-only
     """
     first, second = _two_places(session, places, "s3d diff A B, one of them s3://BUCKET/PREFIX")
+    if first.bucket == second.bucket and folder_prefix(first.key) == folder_prefix(second.key):
+        raise UsageError("bad usage", f"{first} and {second} are the same place")
     compare = "size" if size_only else "contents"
     request = sync_request(first, second, SyncRules(compare, delete=True, approved=True))
     code = different = 0

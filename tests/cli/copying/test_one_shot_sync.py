@@ -55,6 +55,11 @@ def test_differences_are_listed(s3d, bucket, store, tmp_path):
     assert s3d("diff", "d", "s3://no-such-bucket/").code >= 2
 
 
+def test_a_place_is_not_compared_with_itself(alone):
+    done = alone("diff", "s3://bucket/p", "s3://bucket/p/")
+    assert (done.code, "are the same place" in done.err) == (2, True)
+
+
 def test_a_mass_deletion_needs_yes(s3d, bucket, store, tmp_path):
     store("p/k")
     (tmp_path / "empty").mkdir()
