@@ -1,17 +1,21 @@
 """Build the documentation as a static site: `make site` writes it to site/.
 
 The pages are README.md, CHANGELOG.md and docs/*.md, with links that fit the site. A link that leads
-nowhere, and any other warning of MkDocs, is an error. The site works without a network: it loads no
+nowhere, and any other warning of MkDocs, is an error. Each section of the user guide is a page of
+its own. The site works without a network: it loads no
 fonts and no scripts from elsewhere.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +36,7 @@ PAGES = {
     "Changelog": "changelog.md",
 }
 """Title -> page, in the order of the navigation."""
+GUIDE = "user-guide.md"
 _AT_ROOT = {"README.md": "index.md", "CHANGELOG.md": "changelog.md"}
 _LINK = re.compile(r"\]\((?!\w+:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 _SETTINGS = """\
@@ -54,6 +59,45 @@ nav:
 """
 
 
+def slug(heading: str) -> str:
+    """The anchor of a heading, as MkDocs and GitHub make it."""
+    return re.sub(r"[^\w\s-]", "", heading.lower()).strip().replace(" ", "-")
+
+
+@cache
+def guide_sections() -> dict[str, str]:
+    """The sections of the user guide by title; "" is what stands before the first."""
+    first, *sections = re.split(r"^## ", (ROOT / "docs" / GUIDE).read_text(), flags=re.MULTILINE)
+    return {"": first} | {each.partition("\n")[0]: each for each in sections}
+
+
+def guide_page(title: str) -> str:
+    return f"guide-{slug(title)}.md" if title else GUIDE
+
+
+@cache
+def guide_anchors() -> dict[str, str]:
+    """The page of each heading of the guide, by its anchor."""
+    return {
+        f"#{slug(heading)}": guide_page(title)
+        for title, text in guide_sections().items()
+        for heading in (title, *re.findall(r"^### (.+)$", text, re.MULTILINE))
+    }
+
+
+def write_guide(target: Path) -> None:
+    """Write a page for each section of the guide: its headings rise by one level."""
+    for title, text in guide_sections().items():
+        page = guide_page(title)
+        raised = re.sub(r"^##(#+ )", r"#\1", f"# {text}" if title else text, flags=re.MULTILINE)
+        linked = re.sub(
+            r"\]\((#[^)\s]+)\)",
+            lambda link: f"]({guide_anchors()[link[1]]}{link[1]})",
+            raised,
+        )
+        (target / page).write_text(page_text(linked, ROOT / "docs"))
+
+
 def page_text(text: str, folder: Path) -> str:
     """A page with the links of the site.
 
@@ -67,7 +111,9 @@ def page_text(text: str, folder: Path) -> str:
         if path.parts[0] == "screenshots":
             return f"]({path})"
         target = _AT_ROOT.get(str(path), path.name)
-        if target in PAGES.values():
+        if target == GUIDE:
+            return f"]({guide_anchors().get(anchor, GUIDE)}{anchor})"
+        if target in PAGES.values() or target.startswith("guide-"):
             return f"]({target}{anchor})"
         return f"](index.md#more) (`{path}`)"
 
@@ -79,8 +125,22 @@ def write_pages(target: Path) -> None:
     sources = [*(ROOT / name for name in _AT_ROOT), *sorted((ROOT / "docs").glob("*.md"))]
     for source in sources:
         name = _AT_ROOT.get(str(source.relative_to(ROOT)), source.name)
+        if name == GUIDE:
+            write_guide(target)
+            continue
         (target / name).write_text(page_text(source.read_text(), source.parent))
     shutil.copytree(ROOT / "screenshots", target / "screenshots")
+
+
+def navigation() -> Iterator[str]:
+    """The lines of the setting nav."""
+    for title, page in PAGES.items():
+        if page != GUIDE:
+            yield f"  - {title}: {page}"
+            continue
+        yield f"  - {title}:"
+        for section in guide_sections():
+            yield f"    - {json.dumps(section or 'What is where')}: {guide_page(section)}"
 
 
 def main() -> None:
@@ -89,7 +149,7 @@ def main() -> None:
         pages.mkdir()
         write_pages(pages)
         settings = Path(folder) / "mkdocs.yml"
-        nav = "\n".join(f"  - {title}: {page}" for title, page in PAGES.items())
+        nav = "\n".join(navigation())
         settings.write_text(_SETTINGS.format(docs=pages, site=ROOT / "site", nav=nav))
         build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--clean", "--quiet"]
         done = subprocess.run([*build, "--config-file", str(settings)])

@@ -1,7 +1,8 @@
 """The blocks of the user guide that no session runs work as they are printed, each in its setting.
 
 Sessions are in test_first_session.py, test_remote_session.py and test_control_api_session.py,
-recipes in test_cookbook.py. Each other shell block carries `not-run: REASON`, and most blocks run.
+recipes in test_cookbook.py, further blocks in test_guide_samples.py. Each other shell block carries
+`not-run: REASON`, and most blocks run.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from tests.agent_process import AgentProcess, environment
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/user-guide.md"
 SHELLS = ("sh", "bash", "shell", "console", "sh-session")
+PLAIN = ("", "text")
+COMMAND = re.compile(r"^(\$ |s3d |S3D_\w+=|make |curl |aws |rclone )", re.MULTILINE)
+"""In a block of no language: it is one of commands."""
 RUN_AS_SESSIONS = {
     ("README.md", "console"),
     ("moving.md", "console"),
@@ -42,8 +46,24 @@ RUN_HERE = {
     "telemetry": "export OTEL_EXPORTER_OTLP_ENDPOINT",
     "remote": "export S3D_REMOTE=https://s3.example.org",
     "store for tests": "export S3D_LOCAL_DIR=$(mktemp -d)",
+    "after an upload": "export S3D_AFTER_UPLOAD",
 }
 """What the blocks of the guide begin with that this file runs."""
+SAMPLES = {
+    "role": "aws sts assume-role",
+    "lock": "aws s3api create-bucket --bucket records",
+    "lifecycle": "aws s3api put-bucket-lifecycle-configuration",
+    "notification": "aws s3api put-bucket-notification-configuration",
+    "website": "aws s3 website s3://site",
+    "doctor": "$ s3d doctor",
+    "check": "$ s3d check",
+    "filter": "$ s3d filter explain",
+    "pin": "$ s3d pin photos/2026/",
+    "mounts of the README": "s3d mount   ",
+    "mount": "$ s3d mount\n",
+    "sync": "s3d mb my-bucket",
+}
+"""Those of the guide and of README.md that test_guide_samples.py runs."""
 MONITORING = "$ S3D_ADMIN="
 """The start of the block that tests/agent/app/test_admin_process.py runs."""
 TIMEOUT = 60.0
@@ -63,14 +83,15 @@ def blocks_of(document: Path) -> list[Block]:
     return [
         Block(document.name, language, text, bool(mark) or text.startswith("# not-run: "))
         for mark, language, text in found
-        if language in SHELLS
+        if language in SHELLS or (language in PLAIN and COMMAND.search(text))
     ]
 
 
 def block(name: str) -> str:
-    """The text of a block of RUN_HERE."""
-    start = RUN_HERE[name]
-    (found,) = [each.text for each in blocks_of(GUIDE) if each.text.startswith(start)]
+    """The text of a block of RUN_HERE or SAMPLES."""
+    start = RUN_HERE.get(name) or SAMPLES[name]
+    blocks = (*blocks_of(GUIDE), *blocks_of(ROOT / "README.md"))
+    (found,) = [each.text for each in blocks if each.text.startswith(start)]
     return found
 
 
@@ -165,6 +186,11 @@ def test_an_agent_starts_with_the_settings_of_a_block(name: str, tmp_path: Path)
     run(commands, env, tmp_path)
 
 
+def test_the_block_about_what_happens_after_an_upload_is_valid(tmp_path: Path) -> None:
+    commands = block("after an upload") + "s3d config show | grep after_upload\n"
+    assert "evict when verified" in run(commands, environment(tmp_path / "home"), tmp_path)
+
+
 WRITER = """
 import contextlib, pathlib, boto3, botocore.exceptions
 s3 = boto3.client("s3")
@@ -199,7 +225,7 @@ def test_every_shell_block_runs_or_says_why_not() -> None:
         not each.is_marked
         and (
             (each.document, each.language) in RUN_AS_SESSIONS
-            or each.text.startswith((MONITORING, *RUN_HERE.values()))
+            or each.text.startswith((MONITORING, *RUN_HERE.values(), *SAMPLES.values()))
         )
         for each in blocks
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from time import perf_counter, time
 
@@ -190,7 +191,10 @@ def test_a_kill_leaves_nothing_half_done(start_agent, capsys, point):
         assert s3.get_object(Bucket="photos", Key="more")["Body"].read() == b"2" * 200_000
         assert again("check")[0] == 0
         again.agent.stop()
-        with sqlite3.connect(again.agent.places.store_dir / "index.sqlite") as connection:
+        with (
+            closing(sqlite3.connect(again.agent.places.store_dir / "index.sqlite")) as connection,
+            connection,
+        ):
             assert connection.execute("SELECT name FROM snapshots").fetchall() == [("base",)]
             assert sorted(connection.execute("SELECT refs FROM blobs").fetchall()) == [(1,), (1,)]
     last = Commands(start_agent(), capsys)

@@ -19,7 +19,8 @@ def test_every_document_is_a_page():
 def test_links_lead_to_pages_of_the_site():
     text = "[a](docs/user-guide.md#filters) [b](README.md) [c](CHANGELOG.md) [d](screenshots/a.svg)"
     assert site.page_text(text, ROOT) == (
-        "[a](user-guide.md#filters) [b](index.md) [c](changelog.md) [d](screenshots/a.svg)"
+        "[a](guide-in-front-of-a-remote.md#filters) [b](index.md) [c](changelog.md) "
+        "[d](screenshots/a.svg)"
     )
     text = "[a](semantics.md) [b](../README.md#more) [c](#here) [d](https://example.org/x.md)"
     assert site.page_text(text, ROOT / "docs") == (
@@ -38,3 +39,19 @@ def test_the_pages_have_no_link_that_leads_nowhere(tmp_path):
     for page in tmp_path.glob("*.md"):
         for path in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", page.read_text()):
             assert (tmp_path / path).exists(), f"{page.name}: {path}"
+
+
+def test_each_section_of_the_guide_is_a_page(tmp_path):
+    site.write_pages(tmp_path)
+    pages = sorted(path.name for path in tmp_path.glob("guide-*.md"))
+    sections = re.findall(r"^## (.+)$", (ROOT / "docs/user-guide.md").read_text(), re.MULTILINE)
+    assert pages == sorted(f"guide-{site.slug(title)}.md" for title in sections)
+    assert (tmp_path / "guide-mounts.md").read_text().startswith("# Mounts\n")
+    listed = "\n".join(site.navigation())
+    assert [page for page in pages if page not in listed] == []
+    for page in (site.GUIDE, *pages):
+        for path, anchor in re.findall(
+            r"\]\(([\w-]+\.md)#([^)]+)\)", (tmp_path / page).read_text()
+        ):
+            headings = re.findall(r"^#+ (.+)$", (tmp_path / path).read_text(), re.MULTILINE)
+            assert anchor in map(site.slug, headings), f"{page}: {path}#{anchor}"

@@ -252,7 +252,11 @@ class Index:
         connection = sqlite3.connect(
             self.path, isolation_level=None, check_same_thread=False, timeout=10
         )
-        connection.execute("PRAGMA journal_mode = WAL")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.Error:  # the first statement that reads the file
+            connection.close()
+            raise
         connection.execute(f"PRAGMA synchronous = {self._sync}")
         connection.execute("PRAGMA fullfsync = ON")  # macOS
         # On a disk of a few megabytes the log must leave room for the tables that it ends up in.

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -85,7 +86,7 @@ async def lose(how, folder):
         await other(folder)
     else:
         (folder / "blobs/generation").unlink()
-        with sqlite3.connect(folder / "index.sqlite") as connection:
+        with closing(sqlite3.connect(folder / "index.sqlite")) as connection, connection:
             connection.execute("DELETE FROM objects WHERE key > x'62'")
             connection.execute("DELETE FROM blobs WHERE id > 2")
         connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -78,7 +79,7 @@ async def test_rows_are_copied_moved_and_dropped(index):
 def test_an_index_of_layout_3_gets_the_table(tmp_path):
     path = tmp_path / "index.sqlite"
     Index.open(path).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE annotations")
         connection.execute("DROP TABLE events")
         connection.execute("PRAGMA user_version = 3")

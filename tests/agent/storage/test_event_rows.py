@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
 import pytest
@@ -64,7 +65,7 @@ async def test_the_oldest_beyond_a_limit_are_removed(index):
 def test_an_index_of_layout_4_gets_the_table(tmp_path):
     path = tmp_path / "index.sqlite"
     Index.open(path).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE events")
         connection.execute("PRAGMA user_version = 4")
     connection.close()

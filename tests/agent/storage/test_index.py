@@ -1,6 +1,8 @@
 import asyncio
+import os
 import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +96,8 @@ def test_a_broken_file_is_told_with_its_path(tmp_path):
         Index.open(path)
     assert str(path) in refused.value.detail
     assert refused.value.remedy
+    opened = {os.path.realpath(each) for each in Path("/proc/self/fd").glob("*")}
+    assert str(path) not in opened
 
 
 async def test_an_error_of_the_index_itself_reaches_the_caller(index):

@@ -110,7 +110,7 @@ async def read(s3, key, bucket="bucket"):
 
 def test_every_table_is_copied_or_is_known_not_to_be(tmp_path):
     """A table that is added later belongs to TABLES if its rows belong to buckets."""
-    with sqlite3.connect(tmp_path / "index") as connection:
+    with closing(sqlite3.connect(tmp_path / "index")) as connection, connection:
         prepare(connection, tmp_path / "index", None)
         found = {
             name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]

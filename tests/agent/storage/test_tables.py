@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -14,7 +15,7 @@ FURTHER = Tables(
 def test_a_file_of_a_newer_layout_is_refused(tmp_path):
     path = tmp_path / "index.sqlite"
     Index.open(path).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"PRAGMA user_version = {LAYOUT + 1}")
     connection.close()
     with pytest.raises(UsageError, match="newer s3d") as refused:
@@ -34,7 +35,7 @@ def test_further_tables_of_a_newer_layout_are_refused(tmp_path):
 def test_an_index_of_layout_1_is_brought_to_ours(tmp_path):
     path = tmp_path / "index.sqlite"
     Index.open(path, tables=FURTHER).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM totals")
         connection.execute("ALTER TABLE totals DROP COLUMN generation")
         connection.execute("ALTER TABLE t DROP COLUMN b")
@@ -45,7 +46,7 @@ def test_an_index_of_layout_1_is_brought_to_ours(tmp_path):
     index = Index.open(path, tables=FURTHER, blobs=tmp_path / "blobs")
     assert index.generation.doubt is None
     index.close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (2000 + LAYOUT,)
         assert connection.execute("SELECT b FROM t").fetchall() == []
     connection.close()

@@ -95,7 +95,7 @@ def test_a_file_of_the_second_layout_is_upgraded(tmp_path):
 
 def test_a_newer_layout_is_refused(tmp_path):
     file = tmp_path / "b.sqlite"
-    with sqlite3.connect(file) as db:
+    with closing(sqlite3.connect(file)) as db, db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError, match="newer"):
         Baseline(file)

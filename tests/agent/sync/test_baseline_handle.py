@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_whatever_is_wrong_names_the_file(tmp_path):
         BaselineHandle(file).open()
     assert found.value.can_be_replaced
     file.unlink()
-    with sqlite3.connect(file) as db:
+    with closing(sqlite3.connect(file)) as db, db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(
         BaselineUnusable, match=r"b\.sqlite is the baseline of a newer s3d"
@@ -80,7 +81,7 @@ async def test_damage_that_shows_while_it_runs_stops_the_folder(running, setting
 @pytest.mark.finding("S11")
 async def test_a_memory_of_a_newer_s3d_stops_its_folder_alone(settings, root):
     file = settings().file
-    with sqlite3.connect(file) as db:
+    with closing(sqlite3.connect(file)) as db, db:
         db.execute("PRAGMA user_version = 99")
     folder = SyncFolder(settings())
     async with asyncio.TaskGroup() as group:
