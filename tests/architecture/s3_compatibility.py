@@ -134,6 +134,13 @@ DIFFERENCES: tuple[tuple[str, str, str], ...] = (
         "(https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html)",
     ),
     (
+        "CreateBucket with a LocationConstraint that is no region, or with `us-east-1`",
+        "created",
+        "400 InvalidLocationConstraint, "
+        "[as AWS](https://github.com/velero-io/velero/issues/284); the name in `S3D_REGION` is "
+        "one, too",
+    ),
+    (
         "a bucket name with a hyphen beside a period",
         "400 InvalidBucketName",
         "[allowed](https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html)",

@@ -123,11 +123,14 @@ def _delete_marker(record: ObjectRow, latest: bool, owner: Members) -> Members:
 def _place(reader: Reader, bucket: str, input: Mapping[str, Any]) -> Place[int]:
     """The position where the page begins. A key marker alone is after all versions of its key."""
     key, version_id = (input.get("KeyMarker") or "").encode(), input.get("VersionIdMarker")
-    if not version_id:
-        return key, 0
-    if not key:
+    if version_id and not key:
         message = "A version-id marker cannot be specified without a key marker."
         raise S3Error("InvalidArgument", message, ArgumentName="version-id-marker")
+    if key and version_id == "":
+        message = "A version-id marker cannot be empty."
+        raise S3Error("InvalidArgument", message, ArgumentName="version-id-marker")
+    if not version_id:
+        return key, 0
     check_version_id(version_id)
     stored = reader.version(bucket, key, version_id)
     if stored is not None:

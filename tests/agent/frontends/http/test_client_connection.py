@@ -6,14 +6,15 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from s3d.agent.core.store import Completed, ObjectStore, TerminalStore, operation
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request, S3Response
-from tests.agent.frontends.http.wire import RunningEndpoint, Wire, opened, plain_head
+from s3d.agent.s3.messages import S3Request, S3Response, StreamBody
+from tests.agent.frontends.http.wire import PATIENCE, RunningEndpoint, Wire, opened, plain_head
 
 SHORT = Limits(head=0.1, idle=0.3, body=0.1, write=0.2, write_pause=0.2, linger=0.2)
 
@@ -112,6 +113,55 @@ async def test_a_client_that_never_takes_its_answer_is_cut_off(
         request = hasty.request("GET", "/bucket/large")
         with pytest.raises(ConnectionError):
             await ask_for_ever(sock, request)
+
+
+class Streaming(TerminalStore):
+    """GetObject sends a stream that no buffer of a connection holds."""
+
+    SIZE = 24 << 20
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = asyncio.Event()
+
+    @operation("GetObject")
+    async def get_object(self, request: S3Request) -> S3Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            try:
+                for _ in range(self.SIZE >> 20):
+                    yield b"x" * (1 << 20)
+            finally:
+                self.closed.set()
+
+        return S3Response({}, StreamBody(chunks(), self.SIZE))
+
+
+async def test_what_was_taken_is_credit_for_a_pause() -> None:
+    async with opened(Streaming(), Limits(write=0.1)) as endpoint, begun(endpoint) as sock:
+        await asyncio.sleep(0.3)
+        received = 0
+        while received < Streaming.SIZE:
+            data = await asyncio.get_running_loop().sock_recv(sock, 1 << 20)
+            assert data, received
+            received += len(data)
+
+
+async def test_who_takes_less_than_the_rate_is_cut_off() -> None:
+    store, limits = Streaming(), Limits(write=0.1, write_rate=1e9)
+    async with opened(store, limits) as endpoint, begun(endpoint):
+        async with asyncio.timeout(PATIENCE):
+            await store.closed.wait()
+
+
+@asynccontextmanager
+async def begun(endpoint: RunningEndpoint) -> AsyncIterator[socket.socket]:
+    """A connection on which the response has begun to come."""
+    with socket.create_connection(endpoint.address) as sock:
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, endpoint.request("GET", "/bucket/k"))
+        assert (await loop.sock_recv(sock, 8)).startswith(b"HTTP")
+        yield sock
 
 
 async def ask_for_ever(sock: socket.socket, request: bytes) -> None:

@@ -46,7 +46,11 @@ async def test_a_page_goes_on_behind_a_null_version_that_is_gone(s3, versioned):
 
 
 async def test_a_marker_of_a_version_needs_its_key(s3, versioned):
-    for members in ({"VersionIdMarker": "null"}, {"KeyMarker": "k", "VersionIdMarker": "what"}):
+    for members in (
+        {"VersionIdMarker": "null"},
+        {"KeyMarker": "k", "VersionIdMarker": "what"},
+        {"KeyMarker": "k", "VersionIdMarker": ""},
+    ):
         await s3.refused("InvalidArgument", "ListObjectVersions", Bucket=versioned, **members)
 
 

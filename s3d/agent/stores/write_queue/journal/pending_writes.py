@@ -202,7 +202,7 @@ class PendingWrites:
             return
         places = [(bucket, name) for name in needed]
         for place in places:
-            self._schedule.expedite(place)
+            self._schedule.expedite(place, self._clock())
             self._schedule.offer(*place, self._clock())
         self._wakeup.set()
         try:

@@ -86,12 +86,11 @@ class PushScheduler:
         if not writes or not self._is_pushable(writes[0]):
             return False
         write = writes[0]
-        if (bucket, key) in self._expedited and write.state is not PendingState.VERIFYING:
-            write.retry_at = min(write.retry_at, now)
-            self._urgent.append(write.seq)
-        elif write.retry_at > now:
+        if write.retry_at > now:
             heapq.heappush(self._later, (write.retry_at, write.seq))
             return False
+        if (bucket, key) in self._expedited and write.state is not PendingState.VERIFYING:
+            self._urgent.append(write.seq)
         else:
             self._ready.push(rank(write))
         return True
@@ -117,9 +116,16 @@ class PushScheduler:
         """When next() is worth calling again although nothing was offered, Unix seconds."""
         return self._later[0][0] if self._later else None
 
-    def expedite(self, place: Place) -> None:
-        """Push the writes of this key before all others until relax() was called as often."""
+    def expedite(self, place: Place, now: float) -> None:
+        """Push the writes of this key before all others until relax() was called as often.
+
+        The first of them is pushed at once. When that fails, it is retried at its time: somebody
+        who waits must not have a remote asked without a pause.
+        """
         self._expedited[place] += 1
+        for write in self._index.of_key(*place)[:1]:
+            if write.state is not PendingState.VERIFYING:
+                write.retry_at = min(write.retry_at, now)
 
     def relax(self, place: Place) -> None:
         """Undo one expedite()."""

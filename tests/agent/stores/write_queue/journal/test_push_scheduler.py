@@ -52,7 +52,7 @@ def test_small_ones_first_and_urgent_ones_before_all():
     turns.add("large", 50 * MIB)
     turns.add("small")
     turns.add("important", 50 * MIB, priority=1)
-    turns.schedule.expedite(("bbb", "urgent"))
+    turns.schedule.expedite(("bbb", "urgent"), 0.0)
     turns.add("urgent", 90 * MIB)
     assert turns.taken() == ["urgent", "important", "small", "large"]
 
@@ -77,13 +77,26 @@ def test_a_delayed_write_comes_at_its_time():
 def test_hurry_ends_the_delay_until_it_is_taken_back():
     turns = Turns()
     write = turns.add("k", retry_at=5.0)
-    turns.schedule.expedite(("bbb", "k"))
+    turns.schedule.expedite(("bbb", "k"), 1.0)
     assert turns.schedule.offer("bbb", "k", 1.0)
     assert turns.taken(1.0) == ["k"]
     turns.schedule.relax(("bbb", "k"))
     turns.index.set_state(write, PendingState.WAITING)
     write.retry_at = 5.0
     assert not turns.schedule.offer("bbb", "k", 1.0)
+
+
+def test_an_expedited_write_that_has_failed_is_retried_at_its_time():
+    turns = Turns()
+    write = turns.add("k", retry_at=5.0)
+    turns.schedule.expedite(("bbb", "k"), 1.0)
+    turns.schedule.offer("bbb", "k", 1.0)
+    assert turns.taken(1.0) == ["k"]
+    turns.index.set_state(write, PendingState.WAITING)
+    write.retry_at = 3.0
+    assert not turns.schedule.offer("bbb", "k", 1.0)
+    assert turns.taken(2.0) == []
+    assert turns.taken(3.0) == ["k"]
 
 
 def test_parked_writes_wait_for_their_time_if_they_have_one():
