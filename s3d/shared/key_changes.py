@@ -125,7 +125,8 @@ def rotate(keys: Keys, name: str, request: RotateRequest, now: float) -> tuple[K
     if expires is not None and expires <= now:
         raise S3dError("the key has expired", old.name, "give the new key a time: --expires 30d")
     if not 0 <= request.grace < float("inf"):
-        raise UsageError("bad time of grace", str(request.grace))
+        remedy = "give a time of at least 0s: --grace 1h"
+        raise UsageError("bad time of grace", f"{request.grace:g} seconds", remedy)
     new = replace(old, access_key_id=new_id(), secret=new_secret(), created=now, expires=expires)
     end = now + request.grace if old.expires is None else min(old.expires, now + request.grace)
     kept = [replace(key, replaced=True, expires=end) if key is old else key for key in keys]

@@ -178,7 +178,11 @@ def _blocks(source: IO[bytes], size: int | None) -> Iterator[bytes]:
         yield block
         left -= len(block)
     if left and size is not None:
-        raise S3dError("the data ended too early", f"{left} of {size} bytes are missing")
+        raise S3dError(
+            "the data ended too early",
+            f"{left} of {size} bytes are missing",
+            "nothing was stored: put it again once the file is no longer written",
+        )
 
 
 def _read(source: IO[bytes], size: int) -> bytes:

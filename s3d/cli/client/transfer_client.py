@@ -40,7 +40,11 @@ class TransferClient:
                 row = decode_answer(line, PlannedTransfer)
                 yield row
         if row is None or row.action:
-            raise S3dError("the plan is incomplete", "the agent closed the connection")
+            raise S3dError(
+                "the plan is incomplete",
+                "the agent closed the connection",
+                "try again, and read its log with: s3d logs --file",
+            )
 
     def all(self, kind: str = "", state: str = "") -> list[Transfer]:
         """Every transfer, the oldest first; pending writes too unless kind says otherwise."""
