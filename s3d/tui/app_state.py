@@ -20,6 +20,8 @@ MIN_API_MINOR = 3
 """Minor version of the control API from which there are rates, log and transfers."""
 FINISHED = ("done", "cancelled")
 """States of a transfer that has ended."""
+STUCK = ("failed", "conflict")
+"""States of a transfer that need a decision of the user."""
 _LOGGED_EVENTS = frozenset(("sync.state", "sync.conflict", "agent.task_failed"))
 """Events that the app shows as lines of the log. Each write is none of them: there are many."""
 
@@ -201,7 +203,7 @@ class State:
         """Everything that needs attention: agent first, then transfers, then sync folders."""
         return [
             *self._agent_troubles(),
-            *(_transfer_trouble(each) for each in self.transfers if each.state in _STUCK),
+            *(_transfer_trouble(each) for each in self.transfers if each.state in STUCK),
             *(trouble for folder in self.folders for trouble in _folder_troubles(folder)),
         ]
 
@@ -227,10 +229,6 @@ def _needs_attention(mount: MountStatus) -> bool:
 
 def _mount_trouble(mount: MountStatus) -> Trouble:
     return Trouble("mount", mount_text(mount), "dashboard", mount.dir, command="s3d mount ls")
-
-
-_STUCK = ("failed", "conflict")
-"""States of a transfer that need a decision of the user."""
 
 
 def _transfer_trouble(transfer: Transfer) -> Trouble:

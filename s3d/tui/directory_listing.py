@@ -189,16 +189,16 @@ class DirectoryListing:
         """Apply the filter. among: the only positions that can pass it, ascending; None: all."""
         self._matched = range(len(self.objects))
         if self.filter.text:
-            matching = self._matching(self._matched if among is None else among)
-            self._matched = array(_POSITIONS, matching)
+            self._matched = self._matching(self._matched if among is None else among)
         self._arrange()
 
-    def _matching(self, among: Sequence[int]) -> Iterator[int]:
-        matches, cut = self.filter.matches, len(self.prefix)
+    def _matching(self, among: Sequence[int]) -> array[int]:
+        found, test, cut = array(_POSITIONS), self.filter.test, len(self.prefix)
         end = 0
         for start, keys in self.objects.blocks_of_keys():
             begin, end = end, bisect_left(among, start + BLOCK)
-            yield from (n for n in among[begin:end] if matches(keys[n - start][cut:]))
+            found.extend([n for n in among[begin:end] if test(keys[n - start][cut:])])
+        return found
 
     def _arrange(self) -> None:
         """Sort what passes the filter: prefixes first, to which only names give an order."""

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from s3d.shared.text import age, safe, size
-from s3d.tui.app_state import FINISHED, Link, State
+from s3d.tui.app_state import FINISHED, STUCK, Link, State
 from s3d.tui.draw import fitting
 from s3d.tui.first_run import FirstRun
 from s3d.tui.host import host_of
@@ -133,8 +133,10 @@ def tab_titles(state: State, width: int) -> list[str]:
 
 def _counter(state: State, tab: str) -> str:
     if tab == "transfers":
-        unfinished = sum(each.state not in FINISHED for each in state.transfers)
-        return str(unfinished) if unfinished else ""
+        stuck = sum(each.state in STUCK for each in state.transfers)
+        unfinished = sum(each.state not in FINISHED for each in state.transfers) - stuck
+        counters = (f"{unfinished}" if unfinished else "", f"!{stuck}" if stuck else "")
+        return " ".join(filter(None, counters))
     if tab == "sync":
         troubles = sum(folder.state == "stopped" for folder in state.folders)
         troubles += sum(folder.conflicts for folder in state.folders)

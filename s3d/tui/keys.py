@@ -43,10 +43,11 @@ def sign(key: str) -> str:
 
 
 def groups_of(screen: Screen[Any]) -> list[tuple[str, list[ActiveBinding]]]:
-    """The keys that do something now by where they belong, the nearest to the focus first."""
+    """The keys by where they belong, the nearest to the focus first; also those that do nothing for
+    what is under the cursor, which are not enabled."""
     groups: dict[str, list[ActiveBinding]] = {}
     for binding in screen.active_bindings.values():
-        if binding.enabled and binding.binding.description:
+        if binding.binding.description:
             groups.setdefault(_group(binding.node), []).append(binding)
     return sorted(groups.items(), key=lambda group: _ORDER.get(group[0], 0))
 
@@ -64,17 +65,19 @@ def _group(node: DOMNode) -> str:
 
 
 def keys_of(screen: Screen[Any]) -> list[Line]:
-    """A line for each description with all its keys, in groups with a heading."""
+    """A line for each description with all its keys, in groups with a heading; dim for what is not
+    possible now."""
     lines: list[Line] = []
     for title, bindings in groups_of(screen):
-        by_description: dict[str, list[str]] = {}
-        for _, binding, _, _ in bindings:
-            by_description.setdefault(binding.description, []).append(sign(binding.key))
+        by_description: dict[tuple[str, bool], list[str]] = {}
+        for _, binding, is_enabled, _ in bindings:
+            same = by_description.setdefault((binding.description, is_enabled), [])
+            same.append(sign(binding.key))
         heading = Strip([Segment(title, Style(bold=True))])
         lines += ["", heading] if lines else [heading]
-        lines += [
-            f"  {' '.join(keys):18} {description}" for description, keys in by_description.items()
-        ]
+        for (description, is_enabled), keys in by_description.items():
+            text = f"  {' '.join(keys):18} {description}"
+            lines.append(text if is_enabled else Strip([Segment(text, Style(dim=True))]))
     return lines
 
 

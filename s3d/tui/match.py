@@ -19,14 +19,15 @@ class NameFilter:
 
     def __init__(self, text: str = "") -> None:
         self.text = text
-        self._test = matcher(text)
+        self.test: Test = matcher(text) or (lambda name: True)
+        """Whether a name passes."""
 
     def hits(self, name: str) -> list[Span]:
         """The parts of a name that match."""
         return hits(self.text, name)
 
     def matches(self, name: str) -> bool:
-        return self._test is None or self._test(name)
+        return self.test(name)
 
 
 def matcher(text: str) -> Test | None:

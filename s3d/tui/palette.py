@@ -49,8 +49,8 @@ def _tab_commands(host: Host) -> Iterator[SystemCommand]:
 def _key_commands(host: ActionHost, screen: Screen[object]) -> Iterator[SystemCommand]:
     """Everything that a key does now, but for the tabs, which have commands of their own."""
     for _, bindings in groups_of(screen):
-        for node, binding, _, _ in bindings:
-            if not binding.action.startswith("show_tab("):
+        for node, binding, is_enabled, _ in bindings:
+            if is_enabled and not binding.action.startswith("show_tab("):
                 act = partial(host.run_action, binding.action, node)
                 yield SystemCommand(binding.description, f"key {sign(binding.key)}", act)
 

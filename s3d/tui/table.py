@@ -12,8 +12,9 @@ from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import on
 from textual.binding import Binding, BindingType
-from textual.events import Click, Event
+from textual.events import Click, Event, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -268,7 +269,9 @@ class Table(ScrollView, can_focus=True):
         if self.cursor.id != before:
             self.post_message(self.Moved())
 
+    @on(Resize)
     def _scroll_to_cursor(self) -> None:
+        """Keep the cursor in sight; what is below the table may have grown because of its row."""
         line, top = self.cursor.line, round(self.scroll_y)
         height = max(self.size.height - 1, 1)
         if line < top:

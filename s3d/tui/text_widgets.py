@@ -45,7 +45,7 @@ class TextBar(Static):
         """Show another text, made safe by the caller."""
         if text != self._text:
             self._text = text
-            self.update(Content(text))
+            self.update(Content(text), layout=self.styles.auto_dimensions)
 
 
 class Box(Static):
@@ -63,11 +63,10 @@ class Box(Static):
         """Show other lines, made safe by the caller; Content has colours of its own."""
         if lines != self._lines:
             self._lines = lines
-            self.update(
-                Content("\n").join(
-                    Content(line) if isinstance(line, str) else line for line in lines
-                )
+            shown = Content("\n").join(
+                Content(line) if isinstance(line, str) else line for line in lines
             )
+            self.update(shown, layout=self.styles.auto_dimensions)
 
     def set_title(self, title: str) -> None:
         """Show another title, made safe by the caller.

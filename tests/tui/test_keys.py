@@ -51,6 +51,15 @@ def test_names_are_those_of_the_bindings():
     assert S3dApp(DemoAgent()) is not None
 
 
+async def test_help_has_what_is_not_possible_now_as_well(opened):
+    async with opened("2") as pilot:  # the cursor is on a bucket
+        lines = keys_of(pilot.app.screen)
+        (download,) = [each for each in lines if "Download" in getattr(each, "text", each)]
+        assert next(iter(download)).style.dim
+        (delete,) = [each for each in lines if "Delete" in getattr(each, "text", each)]
+        assert isinstance(delete, str)
+
+
 async def test_help_is_grouped_with_the_nearest_keys_first(opened):
     async with opened("2") as pilot:
         titles = [title for title, _ in groups_of(pilot.app.screen)]

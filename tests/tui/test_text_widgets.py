@@ -29,10 +29,27 @@ async def test_it_shows_text_as_it_is():
 async def test_the_same_is_not_drawn_again(monkeypatch):
     async with Shown().run_test() as pilot:
         box, drawn = pilot.app.query_one(Box), []
-        monkeypatch.setattr(box, "update", drawn.append)
+        monkeypatch.setattr(box, "update", lambda shown, layout: drawn.append(shown))
         for lines in (("a",), ("a",), ("b",)):
             box.put(*lines)
         assert len(drawn) == 2
+
+
+async def test_only_a_text_that_can_change_the_height_asks_for_a_layout(monkeypatch):
+    class Bars(App[None]):
+        CSS = "#fixed { height: 1; }"
+
+        def compose(self):
+            yield TextBar("fixed")
+            yield TextBar("grows")
+
+    async with Bars().run_test() as pilot:
+        asked = {}
+        for bar in pilot.app.query(TextBar):
+            update = lambda text, layout, bar=bar: asked.update({bar.id: layout})  # noqa: E731
+            monkeypatch.setattr(bar, "update", update)
+            bar.put("news")
+        assert asked == {"fixed": False, "grows": True}
 
 
 async def test_a_bar_is_text_too():

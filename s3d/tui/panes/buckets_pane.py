@@ -106,7 +106,7 @@ class BucketsPane(Pane):
             mark=lambda is_two: level.set_class(is_two, "-two"),
         )  # fmt: skip
         self._was_away = False
-        """The remote was unreachable when the pane was last drawn."""
+        """The remote or the agent was unreachable when the pane was last drawn."""
         self.navigation = Navigation(
             self.host, self.table, show=self._show_listing, refresh=self._draw_place
         )
@@ -131,8 +131,13 @@ class BucketsPane(Pane):
             self.table.refresh()  # ages grow
         status = self.state.status
         is_away = status is not None and status.remote is not None and status.remote.ok is False
-        if self._was_away and not is_away and self.table.listing.error:
-            self.navigation.reload()  # it could not be read while the remote was unreachable
+        is_away = is_away or not self.state.connection.is_live
+        if self._was_away and not is_away:  # what could not be read then
+            if self.table.listing.error:
+                self.navigation.reload()
+            inspector = self.query_one(Inspector)
+            if inspector.display:
+                inspector.reveal()
         self._was_away = is_away
 
     def refusal(self, action: str, parameters: tuple[object, ...]) -> str:

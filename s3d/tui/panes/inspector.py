@@ -48,7 +48,7 @@ class Inspector(Vertical):
         self._section = 0
         self._target: tuple[str, str, ObjectInfo | None] = ("", "", None)
         self._is_read = False
-        """The details of the target were requested; not while the inspector is hidden."""
+        """The details of the target were requested, and did not fail; not while it is hidden."""
         self._refusal = ""
         """Why the target is never read for its preview."""
 
@@ -143,6 +143,7 @@ class Inspector(Vertical):
         try:
             await self._read_details(bucket, key)
         except (AgentUnreachable, RequestRefused) as error:
+            self._is_read = False
             known = object_lines(info) if info is not None else []
             self._put(safe(str(error)), "", self._short_name(key or bucket), *known)
             return

@@ -133,14 +133,14 @@ def transfer_details(transfer: Transfer, now: float) -> list[str]:
     way = f"{transfer.operation} {source}" + (f" to {target}" if target else "")
     lines = [safe(way), "  ".join(_progress(transfer, now))]
     lines += [line for line in (_remote_line(transfer),) if line]
-    error = transfer.error
-    if error is not None and transfer.state != "held":
+    error = transfer.error if transfer.state != "held" else None
+    if error is not None:
         status = f" (HTTP {error.status})" if error.status else ""
         lines.append(safe(f"{error.code}{status}: {error.message}"))
-        if error.request_id:
-            lines.append(safe(f"request id {error.request_id}"))
-    lines += map(safe, transfer.notes)
-    return lines + _advice(transfer)
+    lines += _advice(transfer)  # before what can be cut where there is little room
+    if error is not None and error.request_id:
+        lines.append(safe(f"request id {error.request_id}"))
+    return [*lines, *map(safe, transfer.notes)]
 
 
 def _remote_line(transfer: Transfer) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -19,6 +20,8 @@ from s3d.tui.panes.transfer_rows import transfer_columns, transfer_details, tran
 from s3d.tui.table import Table
 from s3d.tui.text_widgets import Box, show
 
+_LINE_WIDTH, _FRAME = 88, 5
+"""Cells at which the lines of a transfer are wrapped, at most, and those around them."""
 _EMPTY = {"all": "No transfers.", "done": "No finished transfers."}
 
 
@@ -138,6 +141,8 @@ class TransfersPane(FilteredPane):
         if transfer is not None:
             box.put(*transfer_details(transfer, self.host.clock()))
             box.set_title(f"Transfer {safe(transfer.id)}")
+            has_parts = transfer.id in self._expanded or _has_parts(self._listed, transfer.id)
+            box.border_subtitle = "enter its writes" if has_parts else "enter shows all"
         self.offer_actions()
 
     def status(self) -> str:
@@ -147,14 +152,20 @@ class TransfersPane(FilteredPane):
         self._draw_transfer()
 
     def on_table_opened(self, event: Table.Opened) -> None:
-        """Show or hide the writes of an upload."""
+        """Show or hide the writes of an upload; or everything about another transfer."""
         if event.row in self._expanded:
             self._expanded.discard(event.row)
-        elif any(each.parts and each.transfer.id == event.row for each in self._listed):
+        elif _has_parts(self._listed, event.row):
             self._expanded.add(event.row)
-        else:
-            self.host.messages.toast("This transfer has no parts to show")
+        elif self._current is not None:
+            self._show_all_of(self._current)
         self.draw()
+
+    def _show_all_of(self, transfer: Transfer) -> None:
+        width = min(_LINE_WIDTH, int(self.host.size.width * 0.96) - _FRAME)
+        details = transfer_details(transfer, self.host.clock())
+        lines = [piece for line in details for piece in wrap(line, width) or [""]]
+        self.host.prompts.view(f"Transfer {transfer.id}", lines, "\n".join(details))
 
     def show_row(self, id: str) -> None:
         """Put the cursor on a transfer, in the view of all."""
@@ -199,3 +210,8 @@ class TransfersPane(FilteredPane):
     def action_log(self) -> None:
         if self._current is not None:
             self.host.main.show_log(self._current.key or self._current.id)
+
+
+def _has_parts(listed: Sequence[ListedTransfer], id: str) -> bool:
+    """Whether writes can be shown below a transfer."""
+    return any(each.parts and each.transfer.id == id for each in listed)

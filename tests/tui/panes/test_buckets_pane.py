@@ -1,6 +1,9 @@
 import msgspec
 import pytest
 
+from s3d.shared.control import Problem
+from s3d.tui.agent_client import RequestRefused
+from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import HOSTILE
 from tests.tui.conftest import go_to_row, loaded, screen
 
@@ -296,6 +299,34 @@ async def test_a_listing_that_failed_is_read_again_when_the_remote_is_back(opene
         app.pane.draw()
         await loaded(pilot, "listing", "inspect")
         assert not app.pane.table.listing.error
+
+
+@pytest.mark.finding("tui-18")
+async def test_details_that_failed_are_read_again_when_the_remote_is_back(opened):
+    class Unreachable(DemoAgent):
+        is_away = True
+
+        def _get(self, place, words):
+            if self.is_away and place == "/v1/status" and "bucket" in words:
+                raise RequestRefused(Problem("ServiceUnavailable", "connection refused"))
+            return super()._get(place, words)
+
+    agent = Unreachable()
+    async with opened("2", agent) as pilot:
+        app = pilot.app
+        app.workers.cancel_group(app, "feed")
+        await pilot.press("down")
+        await loaded(pilot, "inspect")
+        assert "connection refused" in screen(app)
+        status = app.state.status
+        away = msgspec.structs.replace(status.remote, ok=False, error="connection refused")
+        app.state.status = msgspec.structs.replace(status, remote=away)
+        app.pane.draw()
+        agent.is_away, app.state.status = False, status
+        app.pane.draw()
+        await loaded(pilot, "inspect")
+        assert "connection refused" not in screen(app)
+        assert "versioning never enabled" in screen(app)
 
 
 @pytest.mark.finding("tui-25")

@@ -91,3 +91,34 @@ async def test_the_log_of_one_is_looked_up(opened):
         await pilot.pause()
         assert "[6 Logs]" in screen(pilot.app)
         assert "db.dump" in pilot.app.pane._current.message
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_in_a_small_terminal_enter_shows_all_of_a_transfer(opened, size):
+    async with opened("3", size=size) as pilot:
+        pilot.app.pane.query_one("#queue").go("8f10")
+        await pilot.pause()
+        assert "enter shows all" in screen(pilot.app)
+        await pilot.press("enter")
+        shown = screen(pilot.app)
+        for text in ("Transfer 8f10", "Grant s3:PutObject", "on this machine.", "request id 7Z2K"):
+            assert text in shown
+
+
+async def test_the_cursor_stays_in_sight_when_the_table_gets_less_room(opened):
+    async with opened("3", size=(60, 26)) as pilot:
+        pilot.app.pane.table.go("8f10")
+        await pilot.pause()
+        assert "> ↑ backup/db.dump" in screen(pilot.app)
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause()
+        assert "> ↑ backup/db.dump" in screen(pilot.app)
+
+
+async def test_at_80_columns_the_advice_is_seen_before_the_request_id(opened):
+    async with opened("3", size=(80, 24)) as pilot:
+        pilot.app.pane.query_one("#queue").go("8f10")
+        await pilot.pause()
+        shown = screen(pilot.app)
+        assert "Grant s3:PutObject" in shown
+        assert "Your data is safe" in shown

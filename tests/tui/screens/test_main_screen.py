@@ -21,7 +21,7 @@ async def test_every_tab_is_drawn_at_every_size(opened, size):
 async def test_the_head_says_how_the_agent_is(opened):
     async with opened() as pilot:
         assert "connected  agent 1.0.0" in screen(pilot.app)
-        assert "3 Transfers 10" in screen(pilot.app)
+        assert "3 Transfers 9 !1" in screen(pilot.app)
         assert "5 Sync !2" in screen(pilot.app)
 
 

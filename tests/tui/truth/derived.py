@@ -17,6 +17,7 @@ INSPECTED = (
 )  # fmt: skip
 """The objects that the scenes show in detail."""
 _ENDED = ("done", "cancelled")
+_STUCK = ("failed", "conflict")
 _PENDING = ("waiting", "running", "held", "failed", "verifying")
 """States of a write that the remote does not have for sure."""
 
@@ -43,7 +44,8 @@ def _states(look: AgentJson) -> Json:
     """The number of transfers in each state, and of all."""
     states = [each["state"] for each in look.source("transfers")]
     return {
-        "all": len(states), "unfinished": sum(state not in _ENDED for state in states),
+        "all": len(states), "stuck": sum(state in _STUCK for state in states),
+        "unfinished": sum(state not in (*_ENDED, *_STUCK) for state in states),
         **{state: states.count(state) for state in (*_PENDING, "conflict", "done")},
     }  # fmt: skip
 

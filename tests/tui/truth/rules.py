@@ -41,6 +41,8 @@ _FRAME = (
     *(Rule("tabs", tab) for tab in ("1 Dashboard", "2 Buckets", "3 Transfers", "4 Cache",
                                     "5 Sync", "6 Logs")),
     Rule("tabs", "3 Transfers {=states.unfinished|n}"),
+    Rule("tabs", "3 Transfers !{=states.stuck|n}"),
+    Rule("tabs", "3 Transfers {=states.unfinished|n} !{=states.stuck|n}"),
     Rule("tabs", "5 Sync !{=folder troubles|n}"),
     *(Rule("keys", key) for key in ("Conflicts", "Prefetch")),
 )  # fmt: skip
