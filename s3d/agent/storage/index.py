@@ -72,7 +72,11 @@ class Index:
         if blobs is not None and not path.exists():
             save_log(path)
         self._writer = self._connect()
-        is_new = prepare(self._writer, path, tables)
+        try:
+            is_new = prepare(self._writer, path, tables)
+        except BaseException:
+            self._writer.close()
+            raise
         self.generation: Generation | None = None
         """None: nothing says whether the index is the newest one of its files."""
         if blobs is not None and self._sync == "FULL":

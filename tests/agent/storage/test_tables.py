@@ -1,5 +1,7 @@
+import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +19,11 @@ def test_a_file_of_a_newer_layout_is_refused(tmp_path):
     Index.open(path).close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"PRAGMA user_version = {LAYOUT + 1}")
-    connection.close()
     with pytest.raises(UsageError, match="newer s3d") as refused:
         Index.open(path)
     assert str(path) in refused.value.detail
+    opened = {os.path.realpath(each) for each in Path("/proc/self/fd").glob("*")}
+    assert str(path) not in opened, "it is closed before the error is raised"
 
 
 def test_further_tables_of_a_newer_layout_are_refused(tmp_path):
@@ -42,11 +45,9 @@ def test_an_index_of_layout_1_is_brought_to_ours(tmp_path):
         connection.execute("DROP TABLE annotations")
         connection.execute("DROP TABLE events")
         connection.execute("PRAGMA user_version = 1001")
-    connection.close()
     index = Index.open(path, tables=FURTHER, blobs=tmp_path / "blobs")
     assert index.generation.doubt is None
     index.close()
     with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (2000 + LAYOUT,)
         assert connection.execute("SELECT b FROM t").fetchall() == []
-    connection.close()
