@@ -139,6 +139,21 @@ async def test_a_document_must_be_what_its_digests_say(
     assert (await endpoint.ask("GET", "/bucket/k")).status == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_read_has_the_body_that_it_signs(endpoint: RunningEndpoint, method: str) -> None:
+    nothing, other = (hashlib.sha256(data).hexdigest() for data in (b"", b"other"))
+    for body, payload, status in [
+        (b"", nothing, 200),
+        (b"", "UNSIGNED-PAYLOAD", 200),
+        (b"", other, 400),
+        (b"data", nothing, 400),
+        (b"data", other, 400),
+    ]:
+        async with endpoint.wire() as wire:
+            head = endpoint.head(method, "/bucket/k", body, payload=payload)
+            assert (await wire.ask(head + body, method)).status == status, (body, payload)
+
+
 @pytest.mark.parametrize(
     "headers", [{"content_md5": md5(DELETE)}, {"x_amz_checksum_crc32": crc32(DELETE)}]
 )

@@ -3,7 +3,12 @@ import os
 import pytest
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.local.copy_source import check_unchanged, find_source, source_name
+from s3d.agent.stores.local.copy_source import (
+    SourceReplaced,
+    check_unchanged,
+    find_source,
+    source_name,
+)
 from tests.agent.stores.local.keys import KEY_B, SOURCE, customer
 
 BIG = os.urandom(300_000)
@@ -38,7 +43,7 @@ async def test_another_version_is_another_source(s3, index, bucket):
     source = find(index, **place)
     check_unchanged(source, find(index, **place))
     await s3.put(bucket, "k", b"new")
-    with pytest.raises(S3Error, match="replaced"):
+    with pytest.raises(SourceReplaced):
         check_unchanged(source, find(index, **place))
 
 
