@@ -87,6 +87,8 @@ async def _discard(placement: Placement, path: str, intent: Intent) -> None:
     trashed = await placement.tree.trashed(intent.stage)
     expected = intent.signature
     if trashed is None:
+        # It may have been put back just now, and a power cut would return it to the trash.
+        await placement.tree.sync_names(path)
         placement.baseline.trash.remove(intent.stage)
         placement.baseline.settle(path)
         return
@@ -109,6 +111,8 @@ async def _evict(placement: Placement, path: str, intent: Intent) -> None:
         return
     if trashed is not None:
         await placement.put_back(path, intent.stage)
+    else:
+        await placement.tree.sync_names(path)
     placement.baseline.trash.remove(intent.stage)
     placement.baseline.settle(path)
 

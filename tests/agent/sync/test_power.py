@@ -25,6 +25,15 @@ def test_nothing_is_lost_when_the_power_fails():
         history(seed, faults=PowerFaults)
 
 
+@pytest.mark.finding("S1")
+@pytest.mark.rule("SYNC-1")
+@pytest.mark.parametrize("seed", [738104801419692599, 216170203258964476])
+def test_a_file_that_was_put_back_before_a_kill_is_there_after_a_power_cut(seed: int) -> None:
+    """Two of 20,000 histories: the agent gives back what was saved while it discarded the file, is
+    killed before it has synced that, and its next start forgets the intent."""
+    history(seed, faults=PowerFaults)
+
+
 def unsynced(step: str) -> type:
     """A tree that does not make durable what a step has done."""
     return type(step, (FakeTree,), {"syncs": FakeTree.syncs - {step}})
