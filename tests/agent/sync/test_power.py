@@ -77,7 +77,7 @@ def mutated(mutant: type, **fields: object) -> type[World]:
 
 
 FOUND_BY_CHANCE: list[type] = [
-    *map(unsynced, ("data", "receive", "place", "discard", "give")), NoFlush, HastyThrowingAway,
+    *map(unsynced, ("data", "receive", "place", "discard")), NoFlush, HastyThrowingAway,
 ]  # fmt: skip
 
 
@@ -147,7 +147,35 @@ def replaced(world: World) -> None:
     world.devices[0].cut_power()
 
 
+def saved_while_it_is_discarded(world: World, step: str = "") -> None:
+    """The pass gives back what was saved. It dies at a step."""
+    world.write(0, "p")
+    world.check()
+    world.remove("p")
+
+    def at(name: str) -> None:
+        if name == "discard":
+            world.replace(0, "p")
+        if name == step:
+            raise Crash
+
+    assert world.run(0, at) is not bool(step)
+
+
+def given_back(world: World) -> None:
+    saved_while_it_is_discarded(world)
+    world.devices[0].cut_power()
+
+
+def given_back_before_a_kill(world: World) -> None:
+    saved_while_it_is_discarded(world, "sync give")
+    run(world, "listed", Crash)
+    world.devices[0].cut_power()
+
+
 CASES = [
+    (given_back, unsynced("give")),
+    (given_back_before_a_kill, unsynced("recover")),
     (renamed_here, unsynced("move")),
     (written_to_in_its_place, TrustedStage),
     (recovered_from_a_kill, unsynced("recover")),
