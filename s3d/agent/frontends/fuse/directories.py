@@ -15,6 +15,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -70,6 +71,7 @@ class Directories:
         self._metadata = metadata
         self._root = root
         self._away_until = 0.0
+        self._created: dict[str, int] = {}
 
     def resolve(self, path: str) -> Resolved:
         """What a path stands for. Raises OSError ENOENT when there is nothing."""
@@ -148,6 +150,18 @@ class Directories:
         if len(key.encode()) > MAX_KEY_SIZE:
             raise OSError(errno.ENAMETOOLONG, f"a key has at most {MAX_KEY_SIZE} bytes", path)
         return bucket, key
+
+    def created_ns(self, bucket: str) -> int:
+        """When a bucket was made; 0: nobody says. The same as long as the mount lasts."""
+        known = self._created.get(bucket)
+        if known is None:
+            recalled = self._memory.recall(BUCKETS, bucket)
+            entry = None if recalled is None else recalled.entry
+            if entry is None and bucket:
+                with suppress(OSError):
+                    entry = self._request_bucket(bucket, _PATIENCE)
+            known = self._created[bucket] = 0 if entry is None else entry.mtime_ns
+        return known
 
     def look_up(self, folder: FolderId, name: str) -> Entry:
         """The entry of a name. Raises OSError ENOENT when there is none."""

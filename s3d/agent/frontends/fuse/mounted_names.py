@@ -37,6 +37,7 @@ class MountedNames:
         self._kept = KeptFolders()
         self.key_for = directories.key_for
         self.folder_for = directories.folder_for
+        self.created_ns = directories.created_ns
         self.has_links = metadata.links
         self.inodes = metadata.inodes
 

@@ -29,11 +29,12 @@ class NameOps:
         self._changes = changes
         self._readers = readers
         self._started_ns = time.time_ns()
-        """Shown as the time of folders that have none."""
+        """Shown as the time of folders that have none, where no bucket has one either."""
 
     def get_attributes(self, path: str, handle: int | None) -> Attributes:
         found = self._names.resolve(path)
-        return self._attributes(self._names.inodes.of(found.bucket, found.key), found.entry)
+        number = self._names.inodes.of(found.bucket, found.key)
+        return self._attributes(number, found.bucket, found.entry)
 
     def read_directory(self, path: str) -> Iterator[DirectoryEntry]:
         folder = self._names.resolve(path)
@@ -41,7 +42,7 @@ class NameOps:
         for entry in self._names.entries(path):
             slash = "/" if entry.is_folder and folder.bucket else ""
             number = number_of(entry.component + slash)
-            yield DirectoryEntry(entry.name, self._attributes(number, entry))
+            yield DirectoryEntry(entry.name, self._attributes(number, folder.bucket, entry))
 
     def make_directory(self, path: str, mode: int) -> None:
         if self._names.exists(path):
@@ -112,9 +113,9 @@ class NameOps:
         except FileNotFoundError:
             return None
 
-    def _attributes(self, inode: int, entry: Entry) -> Attributes:
+    def _attributes(self, inode: int, bucket: str, entry: Entry) -> Attributes:
         links = 2 if stat.S_ISDIR(entry.mode) else 1
-        mtime_ns = entry.mtime_ns or self._started_ns
+        mtime_ns = entry.mtime_ns or self._names.created_ns(bucket) or self._started_ns
         return Attributes(entry.mode, entry.size, mtime_ns, inode, links)
 
 

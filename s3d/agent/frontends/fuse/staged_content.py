@@ -7,6 +7,7 @@ somebody needs it, because they are to be durable, or are too many.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -18,7 +19,11 @@ from s3d.agent.large_objects.sparse_file import next_data
 
 SMALL = 64 << 10
 """Bytes that may be in memory. A store takes as many in one piece (storage.blobs.INLINE)."""
+WRITE_BACK = 8 << 20
+"""Bytes that are written to the disk while more of them come."""
 _COPY = 64 << 20
+_SYNC_FILE_RANGE_WRITE = 2
+_libc = ctypes.CDLL(None)
 _FICLONE = 0x40049409
 """ioctl of Linux: share the blocks of another file. https://man7.org/linux/man-pages/man2/ioctl_ficlone.2.html"""
 
@@ -37,6 +42,8 @@ class StagedContent:
         self.is_saved = is_saved
         """Whether the file has its name."""
         self.is_name_durable = False
+        self._begun = 0
+        """Up to where the kernel was told to write the bytes to the disk."""
 
     @classmethod
     def create(cls, folder: Path, id: int, size: int) -> StagedContent:
@@ -83,6 +90,13 @@ class StagedContent:
         if size > SMALL:
             self.save()
 
+    def note_written(self, end: int) -> None:
+        """Bytes were written up to here. Of a large file, the disk begins to take them at once, so
+        that whoever closes it waits for the last ones only."""
+        if end - self._begun >= WRITE_BACK and self.is_saved:
+            begin_write_back(self.fd, self._begun, end - self._begun)
+            self._begun = end
+
     def save(self) -> None:
         """Give the file its name. The descriptor keeps its number."""
         if self.is_saved:
@@ -128,6 +142,17 @@ def copy_file(source: int, target: int, size: int) -> None:
         if not copied:
             raise OSError(errno.EIO, "the staging file is shorter than it was")
         done = next_data(source, done + copied, size)
+
+
+def begin_write_back(fd: int, start: int, size: int) -> bool:
+    """Have the kernel write a range of a file to the disk, soon; False where it cannot be told. An
+    error of the disk is one of the sync that follows.
+
+    https://man7.org/linux/man-pages/man2/sync_file_range.2.html
+    """
+    call = getattr(_libc, "sync_file_range", None)
+    range = ctypes.c_int64(start), ctypes.c_int64(size)
+    return call is not None and call(fd, *range, _SYNC_FILE_RANGE_WRITE) == 0
 
 
 def _create(path: Path) -> int:

@@ -149,6 +149,7 @@ class StagedFile:
                 written = os.pwrite(content.fd, view, place)
                 view, place = view[written:], place + written
             content.size = max(content.size, place)
+            content.note_written(place)
             self._old_bytes.add(start, place)
             self._note_change()
             return len(data)

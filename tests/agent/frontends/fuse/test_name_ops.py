@@ -335,3 +335,19 @@ async def test_what_is_in_a_renamed_folder_keeps_its_inode_number(fs: FileSystem
         assert not {inode(fs, "/d"), inode(fs, "/d/file")} & set(numbers)
 
     await asyncio.to_thread(check)
+
+
+@pytest.mark.finding("mount-time-of-folders")
+@pytest.mark.parametrize("has_marker", [False, True])
+async def test_a_folder_has_the_same_time_after_a_restart(
+    world: World, written: WrittenFiles, has_marker: bool
+) -> None:
+    await world.put("d/file")
+    if has_marker:
+        await world.put("d/", b"")
+    times = []
+    for _ in range(2):
+        fs = file_system(world, written)
+        times.append((await asyncio.to_thread(fs.get_attributes, f"{ROOT}/d", None)).mtime_ns)
+    (bucket,) = await world.client.buckets()
+    assert times == [round(bucket.created * 1_000_000) * 1_000] * 2

@@ -1,11 +1,19 @@
 """Small files stay in memory until somebody needs them on the disk."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from s3d.agent.frontends.fuse.staged_content import SMALL, StagedContent, copy_file
+from s3d.agent.frontends.fuse import staged_content
+from s3d.agent.frontends.fuse.staged_content import (
+    SMALL,
+    WRITE_BACK,
+    StagedContent,
+    begin_write_back,
+    copy_file,
+)
 
 
 @pytest.mark.parametrize("size", [0, 5, SMALL + 1, 3 << 20])
@@ -73,3 +81,21 @@ def test_a_file_that_cannot_be_saved_stays_as_it_is(tmp_path):
     content.save()
     assert (tmp_path / "1").read_bytes() == b"some bytes"
     content.close()
+
+
+def test_a_large_file_gets_to_the_disk_while_it_is_written(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(staged_content, "begin_write_back", lambda *call: told.append(call[1:]))
+    content = StagedContent.create(tmp_path, 1, SMALL + 1)
+    for end in (100, WRITE_BACK, WRITE_BACK + 5, 5, 3 * WRITE_BACK):
+        content.note_written(end)
+    assert told == [(0, WRITE_BACK), (WRITE_BACK, 2 * WRITE_BACK)]
+    content.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has sync_file_range(2)")
+def test_the_kernel_is_told_to_write(tmp_path):
+    with (tmp_path / "a").open("wb") as file:
+        file.write(bytes(WRITE_BACK))
+        file.flush()
+        assert begin_write_back(file.fileno(), 0, WRITE_BACK)

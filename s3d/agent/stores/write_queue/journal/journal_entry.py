@@ -46,9 +46,11 @@ from s3d.shared.config.priorities import Priorities
 MOUNT_DELAY = 1.0
 """Seconds before a file of the mount is pushed: programs remove, rename or describe many of them
 just after they have closed them."""
-_MOUNT_TICK = 1.0
+_MOUNT_TICK, _BUSY_TICK = 1.0, 5.0
 """Seconds of writes of the mount that are pushed together: a program that unpacks an archive closes
-one file after the other, and pushes that share commits cost half the CPU."""
+one file after the other, and pushes that share commits cost half the CPU. The second one is for
+files that are closed within _BUSY of one another."""
+_BUSY = 0.2
 
 
 class Change(Protocol):
@@ -98,9 +100,11 @@ class MovedWrite(NamedTuple):
                 raise S3Error("OperationAborted", "A newer write of the key waits there.")
 
 
-def push_time_of_mount(now: float) -> float:
-    """When a write of the mount that is accepted now is pushed first. Unix seconds."""
-    return math.ceil((now + MOUNT_DELAY) / _MOUNT_TICK) * _MOUNT_TICK
+def push_time_of_mount(now: float, last: float) -> float:
+    """When a write of the mount that is accepted now is pushed first. last: when the one before it
+    was accepted. Unix seconds."""
+    tick = _BUSY_TICK if 0 <= now - last < _BUSY else _MOUNT_TICK
+    return math.ceil((now + MOUNT_DELAY) / tick) * tick
 
 
 class WriteRecorder:
@@ -127,6 +131,8 @@ class WriteRecorder:
         self._metrics = metrics
         self.priorities = Priorities()
         """Of the writes that are accepted from now on; read by the writer thread."""
+        self._last_of_mount = 0.0
+        """When the last write of the mount was accepted. Unix seconds."""
         self._moved: dict[Place, MovedWrite] = {}
         """Writes that are being moved here; read by the writer thread."""
 
@@ -206,7 +212,8 @@ class WriteRecorder:
         else:
             write.priority = self.priorities.default
         if replaces is not None:
-            write.retry_at = push_time_of_mount(now)
+            write.retry_at = push_time_of_mount(now, self._last_of_mount)
+            self._last_of_mount = now
         write.source = "" if source is None or source.key == change.key else source.key
         origin = Origin.of(change.context)
         entered = insert(

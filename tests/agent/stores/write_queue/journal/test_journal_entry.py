@@ -5,7 +5,11 @@ import pytest
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Layout, ObjectRecord, Stored
 from s3d.agent.stores.write_queue.journal import journal_rows
-from s3d.agent.stores.write_queue.journal.journal_entry import insert, push_time_of_mount
+from s3d.agent.stores.write_queue.journal.journal_entry import (
+    MOUNT_DELAY,
+    insert,
+    push_time_of_mount,
+)
 from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
     PendingState,
@@ -90,7 +94,13 @@ async def test_other_tags_do_not_release_what_is_held(index):
     assert (await enter(index, PUT)).state is PendingState.WAITING
 
 
-def test_files_of_a_mount_that_are_closed_one_by_one_are_pushed_together():
-    times = [push_time_of_mount(1_000.0 + step / 100) for step in range(1, 301)]
-    assert sorted(set(times)) == [1_002.0, 1_003.0, 1_004.0]
-    assert all(1.0 <= at - (1_000.0 + step / 100) < 2.0 for step, at in enumerate(times, 1))
+@pytest.mark.parametrize(("step", "due"), [(0.25, [1002.0, 1003.0, 1004.0]), (0.01, [1005.0])])
+def test_files_of_a_mount_that_are_closed_one_by_one_are_pushed_together(step, due):
+    times = [1_000.0 + step * number for number in range(1, round(3 / step))]
+    pushed = [push_time_of_mount(now, last=now - step) for now in times]
+    assert sorted(set(pushed)) == due
+    assert all(MOUNT_DELAY <= at - now < 6.0 for now, at in zip(times, pushed, strict=True))
+
+
+def test_a_clock_that_was_set_back_delays_no_push():
+    assert push_time_of_mount(1_000.5, last=5_000.0) == 1_002.0
