@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from array import array
 
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.metric_names import (
@@ -28,8 +27,8 @@ MOST_DURATIONS = 1_024
 class Series:
     """What was counted since the registry was read, of one operation and outcome.
 
-    Durations are kept as they come, next to each other in memory, and sorted into the buckets of a
-    histogram many at a time. That takes a third of the time of looking for each one's bucket.
+    Durations are kept as they come, and sorted into the buckets of a histogram many at a time. That
+    takes a third of the time of looking for each one's bucket.
     """
 
     __slots__ = ("durations", "operation", "received", "sent", "status")
@@ -38,7 +37,7 @@ class Series:
         self.operation = operation
         self.status = status
         """0: aborted."""
-        self.durations = array("d")
+        self.durations: list[float] = []
         """Seconds of each request."""
         self.received = 0
         """Bytes of request bodies."""
@@ -60,18 +59,20 @@ class EndpointCounters:
 
     def count(self, exchange: Exchange, now: float) -> None:
         """Count an exchange that is over. now: by time.monotonic()."""
-        series = self._last.get(exchange.operation)
-        if series is None or series.status != exchange.status or exchange.is_aborted:
+        try:
+            series = self._last[exchange.operation]
+        except KeyError:
             series = self._series_of(exchange)
-        seconds = now - exchange.started
+        if series.status != exchange.status or exchange.is_aborted:
+            series = self._series_of(exchange)
         durations = series.durations
-        durations.append(seconds)
+        durations.append(now - exchange.started)
         series.sent += exchange.sent
         if exchange.received:
             series.received += exchange.received
         if exchange.span is not None:
             duration = self._registry.histogram(HTTP_DURATION, exchange.operation)
-            duration.set_exemplar(seconds, exchange.span.context)
+            duration.set_exemplar(now - exchange.started, exchange.span.context)
         if len(durations) >= MOST_DURATIONS:
             self._hand_over(series)
 
