@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from s3d.cli.client.cache_client import CacheClient
 from tests.drained import drained
 from tests.gateway.conftest import Gateway
+from tests.known_load import wait_until
 from tests.peers.policy import POLICY, PolicyServer, in_a_thread
 
 pytestmark = pytest.mark.slow
@@ -96,6 +97,7 @@ def test_another_filter_decides_anew_after_a_kill(
         assert set(held(gateway)) == {"tmp/a"}
     agent.kill()
     gateway.start(S3D_WRITE_QUEUE_FILTER="*;!*/other")
+    wait_until(lambda: not held(gateway))  # the agent serves before it has looked at them again
     settle(gateway)
     assert keys(remote, new_bucket) == {"tmp/a", "other"}  # a filter takes nothing away
     assert not held(gateway)

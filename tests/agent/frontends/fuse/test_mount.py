@@ -13,6 +13,7 @@ from s3d.agent.frontends.fuse.mount import InUse, Mount
 from s3d.shared.config.mount_settings import MountConfig
 from tests.agent.frontends.fuse.kernel.memory_fs import MemoryFs
 from tests.agent.frontends.fuse.kernel.mounts import child, fails, needs_fuse
+from tests.known_load import wait_until
 
 pytestmark = needs_fuse
 
@@ -42,7 +43,7 @@ def test_a_mount_is_used_and_unmounted(mount, folder, files):
     assert mount.is_mounted
     mount.unmount()
     assert os.listdir(folder) == []
-    assert not mount.is_mounted
+    wait_until(lambda: not mount.is_mounted)  # its threads end when the kernel has let go of it
     assert files.is_closed
 
 
