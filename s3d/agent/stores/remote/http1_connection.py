@@ -23,6 +23,7 @@ BUFFER_SIZE = 512 * 1024
 """Bytes of a body that are held before its reader takes them; then the server has to wait."""
 
 _NO_BODY = frozenset((204, 304))
+_CLOSED = "the server has closed the connection"
 _KNOWN_NAMES = 512
 _names: dict[bytes, str] = {}
 """Header name as received -> in lower case; bounded, since servers choose the names."""
@@ -111,9 +112,10 @@ class Http1Connection(asyncio.Protocol):
         """Time of the loop."""
         self._on_idle = on_idle
         self._on_closed = on_closed
-        self._parser = self._next_parser = HttpResponseParser(self)
-        """Of the response that is awaited or arriving, and of the one after it: another parser when
-        this one waits for a body that there is not."""
+        self._parser = HttpResponseParser(self)
+        self._next_parser: HttpResponseParser | None = None
+        """Set while data_received runs, by a response that has arrived: the parser of the one after
+        it. It is another one when this one waits for a body that there is not."""
         self._transport: asyncio.Transport | None = None
         self._response: Http1Response | None = None
         """The one that is awaited or arriving."""
@@ -122,8 +124,6 @@ class Http1Connection(asyncio.Protocol):
         self._is_head_request = False
         self._ends_with_connection = False
         """The body has no length: it lasts until the server closes the connection."""
-        self._is_complete = False
-        """The response has arrived during the call of data_received that is running."""
         self._is_broken = False
         """The connection cannot serve another request."""
         self._head_size = 0
@@ -135,7 +135,8 @@ class Http1Connection(asyncio.Protocol):
 
     async def send(self, request: bytes, *, is_head_request: bool) -> Http1Response:
         """Send a whole request; the response, when its head is there. Raises Unreachable."""
-        assert self._transport is not None
+        if self._transport is None or not self.is_open:
+            raise Unreachable(Reason.LOST, _CLOSED, sent=False)
         response = self._response = Http1Response(self)
         head = self._head = asyncio.get_running_loop().create_future()
         self._is_head_request, self._ends_with_connection = is_head_request, False
@@ -187,8 +188,8 @@ class Http1Connection(asyncio.Protocol):
             self._head_size += len(data)
             if self._head_size > HEAD_SIZE:
                 self._malformed(f"its head is longer than {HEAD_SIZE} bytes")
-        if self._is_complete:
-            self._become_idle()
+        if self._next_parser is not None:
+            self._become_idle(self._next_parser)
 
     def eof_received(self) -> bool:
         return False
@@ -199,7 +200,7 @@ class Http1Connection(asyncio.Protocol):
         if self._response is not None and is_end:
             self._response.end()
             self._response = None
-        self._fail(Unreachable(Reason.LOST, str(exc or "Server disconnected"), sent=True))
+        self._fail(Unreachable(Reason.LOST, str(exc or _CLOSED), sent=True))
         self._on_closed(self)
 
     # ------------------------------------------------------------ httptools
@@ -253,21 +254,21 @@ class Http1Connection(asyncio.Protocol):
         response, transport = self._response, self._transport
         assert response is not None
         assert transport is not None
-        self._response, self._is_complete = None, True
+        self._response = None
         response.end()
-        keeps = self._parser.should_keep_alive() if is_parsed else _keeps_alive(response)
+        parser = self._parser
+        keeps = parser.should_keep_alive() if is_parsed else _keeps_alive(parser, response)
         if not keeps or transport.get_write_buffer_size():
             self._is_broken = True
-        if not is_parsed:
-            self._next_parser = HttpResponseParser(self)
+        self._next_parser = parser if is_parsed else HttpResponseParser(self)
 
-    def _become_idle(self) -> None:
+    def _become_idle(self, parser: HttpResponseParser) -> None:
         """After the parser's callbacks, which may have seen more bytes than the response."""
-        self._is_complete = False
+        self._next_parser = None
         if not self.is_open:
             self.close()
             return
-        self._parser = self._next_parser
+        self._parser = parser
         self.resume()
         self.idle_since = asyncio.get_running_loop().time()
         self._on_idle(self)
@@ -285,8 +286,9 @@ class Http1Connection(asyncio.Protocol):
             head.set_exception(failure)
 
 
-def _keeps_alive(response: Http1Response) -> bool:
-    """Whether a server that sent no body keeps the connection: HTTP/1.1 does unless it says not."""
-    return all(
+def _keeps_alive(parser: HttpResponseParser, response: Http1Response) -> bool:
+    """Whether a server that sent no body keeps the connection. That of HTTP/1.0 may say so, but is
+    not believed: https://www.rfc-editor.org/rfc/rfc9112#section-9.3"""
+    return parser.get_http_version() != "1.0" and all(
         "close" not in value.lower() for name, value in response.headers if name == "connection"
     )

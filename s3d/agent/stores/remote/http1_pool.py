@@ -58,7 +58,11 @@ class Http1Pool:
             self._slots.release()
             raise
         self._busy.add(connection)
-        return await connection.send(request, is_head_request=is_head_request)
+        try:
+            return await connection.send(request, is_head_request=is_head_request)
+        except BaseException:
+            self._free(connection)
+            raise
 
     async def close(self) -> None:
         """Close all connections, busy ones too."""
@@ -95,13 +99,14 @@ class Http1Pool:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_timeout):
+                tls = await self._tls_context() if scheme == "https" else None
                 addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
                 opened = await start_connection(addresses, happy_eyeballs_delay=_ADDRESS_DELAY)
                 _, connection = await loop.create_connection(
                     lambda: Http1Connection(on_idle, self._free),
                     sock=opened,
-                    ssl=await self._tls_context() if scheme == "https" else None,
-                    server_hostname=host if scheme == "https" else None,
+                    ssl=tls,
+                    server_hostname=host if tls is not None else None,
                 )
         except (OSError, ssl.CertificateError) as error:
             raise _not_connected(error, netloc) from error

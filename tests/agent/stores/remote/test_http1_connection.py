@@ -107,6 +107,24 @@ async def test_a_body_that_breaks_off_is_an_error(net: Network, response: bytes)
 
 
 @on_both_loops
+async def test_a_server_of_http_1_0_closes_after_a_response_without_a_body(net: Network) -> None:
+    net.server.script = [b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n", OK]
+    assert await whole(await net.ask("HEAD")) == b""
+    assert await whole(await net.ask()) == b"ok"
+    assert net.connections_used == [1, 2]
+
+
+@on_both_loops
+async def test_nothing_is_sent_on_a_connection_that_was_lost(net: Network) -> None:
+    """A server may close a connection before the first request on it."""
+    connection = await net.pool._connect(net.origin, reuse=True)
+    connection.close()
+    with pytest.raises(Unreachable) as caught:
+        await connection.send(b"", is_head_request=False)
+    assert (caught.value.reason, caught.value.sent) == (Reason.LOST, False)
+
+
+@on_both_loops
 async def test_a_reset_is_not_the_end_of_a_body_without_a_length(net: Network) -> None:
     net.server.script, net.server.stays_open = [b"HTTP/1.1 200 OK\r\n\r\nok"], True
     arriving = await net.ask()

@@ -66,6 +66,19 @@ async def test_more_requests_than_connections_wait_for_one(
 
 
 @on_both_loops
+async def test_a_failed_request_keeps_no_place(
+    net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http1_pool, "POOL", 1)
+    net.pool = Http1Pool(Settings("http://127.0.0.1"))
+    net.server.script = [b"", b"HTTP/1.1 20", OK]
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            await net.ask()
+    assert await whole(await net.ask()) == b"ok"
+
+
+@on_both_loops
 async def test_closing_ends_what_arrives(net: Network) -> None:
     net.server.script = [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"]
     response = await net.ask()
