@@ -162,25 +162,17 @@ def part_checksum_members(stored: Stored, number: int) -> Members:
 
 def row(record: ObjectRow) -> dict[str, Any]:
     """The row of an object in a listing."""
-    checksum = record.checksum
-    if checksum is None:
-        return {
-            "Key": record.key,
-            "LastModified": moment(record.modified),
-            "ETag": record.etag,
-            "Size": record.size,
-            "StorageClass": record.storage_class,
-        }
-    # A dict that is written out in one piece takes a third less time than one that grows.
-    return {
+    members = {
         "Key": record.key,
         "LastModified": moment(record.modified),
         "ETag": record.etag,
         "Size": record.size,
         "StorageClass": record.storage_class,
-        "ChecksumAlgorithm": [checksum.algorithm],
-        "ChecksumType": checksum.kind,
     }
+    if record.checksum is not None:
+        members["ChecksumAlgorithm"] = [record.checksum.algorithm]
+        members["ChecksumType"] = record.checksum.kind
+    return members
 
 
 @lru_cache(1_024)

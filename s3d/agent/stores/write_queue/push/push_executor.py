@@ -148,7 +148,8 @@ class PushExecutor:
             return Pushed()  # it was discarded meanwhile
         with self._spans.push(write, row.origin) as context:
             remote = S3Client(self._remote, context)
-            row = await described(remote, write.bucket, row)
+            if row.source is not None:
+                row = await described(remote, write.bucket, row)
             return await self._push(write, row, remote, on_sent, is_unresolved=is_unresolved)
 
     async def _push(
