@@ -56,7 +56,7 @@ def s3d_server(
 
 @contextmanager
 def _default_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let boto3 make its default session anew, during the test and afterwards: it remembers the
+    """Let boto3 make another default session, during the test and afterwards: it remembers the
     credentials of the first client."""
     boto3: Any = sys.modules.get("boto3")
     if boto3 is not None:

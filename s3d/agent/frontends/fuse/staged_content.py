@@ -43,7 +43,7 @@ class StagedContent:
         """Whether the file has its name."""
         self.is_name_durable = False
         self._begun = 0
-        """Up to where the kernel was told to write the bytes to the disk."""
+        """Up to where the kernel has been asked to write the bytes to the disk."""
 
     @classmethod
     def create(cls, folder: Path, id: int, size: int) -> StagedContent:
@@ -92,7 +92,7 @@ class StagedContent:
 
     def note_written(self, end: int) -> None:
         """Bytes were written up to here. Of a large file, the disk begins to take them at once, so
-        that whoever closes it waits for the last ones only."""
+        that its close() waits for the last ones only."""
         if end - self._begun >= WRITE_BACK and self.is_saved:
             begin_write_back(self.fd, self._begun, end - self._begun)
             self._begun = end
@@ -145,7 +145,7 @@ def copy_file(source: int, target: int, size: int) -> None:
 
 
 def begin_write_back(fd: int, start: int, size: int) -> bool:
-    """Have the kernel write a range of a file to the disk, soon; False where it cannot be told. An
+    """Have the kernel write a range of a file to the disk, soon; False where it cannot be asked. An
     error of the disk is one of the sync that follows.
 
     https://man7.org/linux/man-pages/man2/sync_file_range.2.html
