@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,11 @@ pytest_plugins = ["tests.agent_process", "tests.peers.fixtures", "tests.skips"]
 # which takes as long as the rest of its start, and pytest rewrites every test module in every run.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A shell without job control lets its background jobs ignore interrupts, and their children inherit
+# that: the agents and commands of the tests would not end by them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

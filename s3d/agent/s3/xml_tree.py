@@ -7,8 +7,10 @@ rules for it: comments, CDATA, document types, names with undeclared prefixes, a
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from s3d.agent.s3.xml_rows import AlikeRows, NotAlike, read_alike
 from s3d.agent.s3.xml_shapes import MAX_ELEMENTS, Child, Node
 
 if TYPE_CHECKING:
@@ -30,7 +32,9 @@ def is_large_and_plain(data: bytes) -> bool:
         len(data) >= _LARGE
         and b"<!" not in data
         and b"\0" not in data
-        and data.count(b"<") - data.count(b"</") <= MAX_ELEMENTS
+        and (
+            data.count(b"<") <= MAX_ELEMENTS or data.count(b"<") - data.count(b"</") <= MAX_ELEMENTS
+        )
     )
 
 
@@ -38,15 +42,25 @@ def read_tree(data: bytes, node: Node, root: str | None) -> Any:
     """The value of a document. root: as for xml.read. Raises ValueError, NotPlain."""
     from xml.etree.ElementTree import ParseError, XMLParser
 
+    alike: AlikeRows | None = None
+    with suppress(NotAlike, UnicodeDecodeError):
+        alike = read_alike(data, node)
     parser = XMLParser(encoding="UTF-8")
     try:
-        parser.feed(data)
+        parser.feed(data if alike is None else alike.document)
         top = parser.close()
     except ParseError as error:
         raise NotPlain from error
     if root is not None and _local(top.tag) != root:
         raise NotPlain
-    return node.convert(_text(top)) if node.convert else _value(top, node)
+    if node.convert:
+        return node.convert(_text(top))
+    value = _value(top, node)
+    if alike is not None:
+        if len(value.get(alike.member, ())) != 1:
+            raise NotPlain
+        value[alike.member] += alike.rows
+    return value
 
 
 def _value(element: Element, node: Node) -> Any:

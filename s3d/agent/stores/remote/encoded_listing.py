@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from s3d.agent.s3.messages import Members
@@ -24,6 +25,8 @@ _ENCODED: Mapping[str, tuple[tuple[str, ...], tuple[tuple[str, str], ...]]] = {
 
 LISTINGS = frozenset(_ENCODED)
 
+_MOST_FOLDERS = 64
+
 
 def decode(name: str, output: Members) -> None:
     """Decode, in place, the output of a listing that was asked for in this encoding by us."""
@@ -35,4 +38,17 @@ def decode(name: str, output: Members) -> None:
             output[member] = unquote_plus(output[member])
     for rows, member in lists:
         for row in output.get(rows, ()):
-            row[member] = unquote_plus(row[member])
+            row[member] = _decoded(row[member])
+
+
+def _decoded(name: str) -> str:
+    """A name of a row. Its folder, which it shares with its neighbours, is decoded only once."""
+    start = max(name.rfind("/") + 1, name.rfind("%2F") + 3)
+    if start > 2:
+        folder, name = _decoded_folder(name[:start]), name[start:]
+    else:
+        folder = ""
+    return folder + (unquote_plus(name) if "%" in name or "+" in name else name)
+
+
+_decoded_folder = lru_cache(_MOST_FOLDERS)(unquote_plus)
