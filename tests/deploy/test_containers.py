@@ -13,8 +13,12 @@ import pytest
 import yaml
 from kubernetes_validate import validate
 
+from s3d.agent.app.frontends import GRACE
+from s3d.agent.frontends.http.request_reader import Hosts
+from s3d.shared.config.load import load_config
 from s3d.shared.config.rules import settings_of
 from s3d.shared.config.schema import Config
+from s3d.shared.text import parse_age
 from tests.agent_process import AgentProcess, environment
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -66,7 +70,61 @@ def test_there_is_time_to_drain_and_to_stop(file: Path) -> None:
             (container,) = containers(file)
             command = container["lifecycle"]["preStop"]["exec"]["command"][-1]
             drain = int(re.search(r"--timeout (\d+)s", command)[1])
-            assert drain + 60 < spec["terminationGracePeriodSeconds"]
+            flush = environment_of(container, "any").get("S3D_FLUSH_TIMEOUT", "60s")
+            stop = 3 * GRACE + parse_age(flush) + 5  # as the agent asks of systemd
+            assert drain + stop < spec["terminationGracePeriodSeconds"]
+
+
+def environment_of(container: dict[str, Any], namespace: str) -> dict[str, str]:
+    """The variables of a container, in which Kubernetes replaces those that stand before:
+    https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/"""
+    env: dict[str, str] = {}
+    for each in container.get("env", ()):
+        field = each.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+        value = namespace if field == "metadata.namespace" else each.get("value", "")
+        env[each["name"]] = re.sub(r"\$\((\w+)\)", lambda name: env[name[1]], value)
+    return env
+
+
+@pytest.mark.parametrize("name", ["daemonset", "deployment"])
+def test_pods_reach_it_by_each_name_of_its_service_in_any_namespace(name: str) -> None:
+    file = DEPLOY / "kubernetes" / f"{name}.yaml"
+    (container,) = containers(file)
+    (service,) = [each["metadata"]["name"] for each in documents(file) if each["kind"] == "Service"]
+    config = load_config(None, environment_of(container, "shop"), {})
+    hosts = Hosts("0.0.0.0", config.hosts)
+    for suffix in ("", ".shop", ".shop.svc", ".shop.svc.cluster.local"):
+        assert hosts.allows(f"{service}{suffix}:33333")
+    assert not hosts.allows("s3d.default.svc:33333")
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.stem)
+def test_kubernetes_does_not_open_the_files_of_a_claim_to_the_group(file: Path) -> None:
+    """By default it changes the mode of every file at each start of a pod, and s3d refuses keys
+    that others can read: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/"""
+    for document in documents(file):
+        if document["kind"] in WORKLOADS:
+            spec = document["spec"].get("template", document)["spec"]
+            has_claim = any("persistentVolumeClaim" in each for each in spec["volumes"])
+            policy = spec["securityContext"].get("fsGroupChangePolicy")
+            assert policy == ("OnRootMismatch" if has_claim else None)
+
+
+def test_the_services_of_the_compose_file_reach_it_by_its_name() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    settings = {k: v for k, v in services["s3d"]["environment"].items() if k.startswith("S3D_")}
+    assert Hosts("0.0.0.0", load_config(None, settings, {}).hosts).allows("s3d:33333")
+
+
+def test_the_application_of_the_sidecar_writes_to_an_address() -> None:
+    """SDKs put the bucket before a name, and a pod has no address for BUCKET.localhost."""
+    (pod,) = [
+        each for each in documents(DEPLOY / "kubernetes/sidecar.yaml") if each["kind"] == "Pod"
+    ]
+    (application,) = pod["spec"]["containers"]
+    (s3d,) = containers(DEPLOY / "kubernetes/sidecar.yaml")
+    endpoint = environment_of(application, "any")["AWS_ENDPOINT_URL_S3"]
+    assert endpoint == environment_of(s3d, "any")["S3D_ENDPOINT"] == "http://127.0.0.1:33333"
 
 
 def variables() -> dict[str, str]:
@@ -81,6 +139,7 @@ def test_every_variable_is_a_setting() -> None:
     named = set(variables()) - {"PATH"}
     for file in MANIFESTS:
         named |= {each["name"] for c in containers(file) for each in c.get("env", ())}
+    named -= {"POD_NAMESPACE"}
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     named |= {n for n in compose["services"]["s3d"]["environment"] if n.startswith("S3D_")}
     assert named - known == set()

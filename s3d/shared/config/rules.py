@@ -31,6 +31,13 @@ ENV_PREFIX = "S3D_"
 OTHER_VARIABLES = frozenset({"S3D_FAILPOINT", "S3D_TELEMETRY"})
 """Variables with our prefix that are not settings (crash points of the tests)."""
 
+_OF_A_SERVICE = re.compile(
+    r"S3D_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_PORT_OF_A_SERVICE = re.compile(r"S3D_(\w+_)?PORT=(tcp|udp|sctp)://.*")
+"""The variables that Kubernetes sets in each pod for a service with the name s3d, or s3d-NAME:
+https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
+
 FILE, ENV, FLAG = "file", "env", "flag"
 NO_FLAG = frozenset({FILE, ENV})
 """Sources of a secret: every user of the machine can see arguments."""
@@ -268,6 +275,8 @@ def _from_env(
             continue
         setting = known.get(variable)
         if setting is None:
+            if _is_of_a_service(variable, text):
+                continue
             message = "unknown variable" + nearest(variable, known, ENV_PREFIX)
             problems.append(Problem(variable, variable, message))
         elif ENV not in setting.rule.sources:
@@ -280,3 +289,9 @@ def _from_env(
             if setting.name not in given and env.get(variable):
                 given[setting.name] = Given(env[variable], variable)
     return given
+
+
+def _is_of_a_service(variable: str, text: str) -> bool:
+    """Whether Kubernetes has set the variable, and nobody who wanted to change a setting."""
+    named = _OF_A_SERVICE.fullmatch(variable)
+    return bool(named or _PORT_OF_A_SERVICE.fullmatch(f"{variable}={text}"))

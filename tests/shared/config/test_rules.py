@@ -134,6 +134,31 @@ def test_the_crash_points_of_tests_are_no_unknown_variable(tmp_path):
     assert loaded(tmp_path, env={"S3D_FAILPOINT": "x:exit"})[1] == []
 
 
+OF_A_SERVICE = {
+    "S3D_SERVICE_HOST": "10.0.0.7",
+    "S3D_SERVICE_PORT": "33333",
+    "S3D_SERVICE_PORT_S3": "33333",
+    "S3D_PORT": "tcp://10.0.0.7:33333",
+    "S3D_PORT_33333_TCP": "tcp://10.0.0.7:33333",
+    "S3D_PORT_33333_TCP_PROTO": "tcp",
+    "S3D_PORT_33333_TCP_PORT": "33333",
+    "S3D_PORT_33333_TCP_ADDR": "10.0.0.7",
+    "S3D_STORE_SERVICE_HOST": "10.0.0.8",
+    "S3D_STORE_PORT": "udp://10.0.0.8:33333",
+}
+"""https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
+
+
+def test_what_kubernetes_sets_for_a_service_named_s3d_is_no_unknown_variable(tmp_path):
+    assert loaded(tmp_path, env=OF_A_SERVICE)[1] == []
+
+
+@pytest.mark.parametrize("variable", ["S3D_PORT", "S3D_SERVICE", "S3D_HOST", "S3D_PORT_NUMBER"])
+def test_a_variable_like_those_of_kubernetes_is_still_unknown(tmp_path, variable):
+    _, problems = loaded(tmp_path, env={variable: "33333"})
+    assert [problem.partition(";")[0] for problem in problems] == [f"{variable}: unknown variable"]
+
+
 def test_a_problem_is_safe_for_a_terminal():
     assert str(Problem("a", "f:1", "\x1b[2J")) == "f:1: a: ␛[2J"
 
