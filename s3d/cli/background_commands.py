@@ -13,7 +13,7 @@ import click
 from s3d.cli.output import StatusLine, report
 from s3d.cli.run_command import run_in_background, setting_flags, take_flags
 from s3d.cli.session import Session, pass_session, socket_option
-from s3d.shared.errors import NotRunningError, S3dError, UsageError
+from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.text import age, parse_age
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def start_command(session: Session, /, **options: Any) -> int:
       s3d start --bucket photos,backup
     """
     take_flags(session, options)
-    if (pid := _running(session)) is not None:
+    if (pid := session.agent_pid()) is not None:
         report(f"the agent is running already, as process {pid}")
         return 0
     service = _service(options)
@@ -73,6 +73,8 @@ def stop_command(session: Session, /, *, timeout: str | None) -> None:
 def restart_command(session: Session, /, **options: Any) -> int:
     """Stop the agent, and start it in the background with the settings of now.
 
+    If a service is installed, restart it. It takes over from an agent that runs beside it.
+
     \b
     Example:
       s3d config check && s3d restart
@@ -81,6 +83,9 @@ def restart_command(session: Session, /, **options: Any) -> int:
     session.load()  # a mistake in the settings must not end the agent that runs
     service = _service(options)
     if service is not None:
+        status, pid = service.status(), session.agent_pid()
+        if status.state and pid is not None and status.pid != pid:
+            stop_agent(session, None)
         service.restart()
         report("restarted the service: s3d service status")
         return 0
@@ -90,7 +95,7 @@ def restart_command(session: Session, /, **options: Any) -> int:
 
 def stop_agent(session: Session, timeout: float | None) -> bool:
     """Stop the agent that runs, and wait for its end; False: none runs. Raises S3dError."""
-    pid = _running(session)
+    pid = session.agent_pid()
     if pid is None:
         return False
     service = _service({})
@@ -104,13 +109,6 @@ def stop_agent(session: Session, timeout: float | None) -> bool:
     _wait_for_end(pid, timeout)
     report(f"stopped the agent, process {pid}")
     return True
-
-
-def _running(session: Session) -> int | None:
-    try:
-        return session.client().hello().pid
-    except NotRunningError:
-        return None
 
 
 def _service(options: dict[str, Any]) -> ServiceManager | None:

@@ -53,6 +53,15 @@ class Session:
             return ControlClient(self._socket(), timeout=COMPLETION_TIMEOUT)
         return ControlClient(self._socket())
 
+    def agent_pid(self) -> int | None:
+        """The process id of the running agent; None when none runs."""
+        from s3d.shared.errors import NotRunningError
+
+        try:
+            return self.client().hello().pid
+        except NotRunningError:
+            return None
+
     def access_keys(self) -> AccessKeyClient:
         """The running agent's access keys."""
         from s3d.cli.client.access_key_client import AccessKeyClient

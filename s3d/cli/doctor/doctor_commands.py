@@ -15,6 +15,7 @@ from s3d.cli.doctor.machine_checks import (
     check_files,
     check_mounts,
     check_proxy,
+    check_service,
     check_watches,
 )
 from s3d.cli.output import json_line, report
@@ -38,8 +39,8 @@ def doctor_command(session: Session, /, *, bundle: Path | None, as_json: bool) -
     """Check everything that s3d needs, with or without a running agent.
 
     This includes the settings, folders and their permissions, room on the disk, limits of the
-    system, proxies, the port, mounts, and the remote with its credentials and clock. Each problem
-    is shown with what to do about it. The exit code is 1 if something does not work.
+    system, proxies, the port, the service, mounts, and the remote with its credentials and clock.
+    Each problem is shown with what to do about it. The exit code is 1 if something does not work.
 
     \b
     Examples:
@@ -82,6 +83,7 @@ def _findings(session: Session) -> Iterator[Finding]:
     yield check_endpoint(config, served=served)
     if served and finding.level is not Level.FAIL:
         yield from _status(session, config)
+    yield from check_service(os.environ)
     yield from check_mounts(_mount_folders(config), mounts_of_s3d())
     if config.remote:
         from s3d.agent.app.remote_diagnosis import diagnose_remote

@@ -17,7 +17,12 @@ from s3d.shared.paths import Places
 from s3d.shared.text import size
 
 FULL = 64 << 20
-"""Bytes below which writes are refused soon."""
+"""Bytes below which even a small disk is full soon."""
+FLOOR, FLOOR_SHARE = 512 << 20, 0.05
+"""As in s3d.agent.storage.disk: below the smaller of these bytes and this share of the disk, the
+agent refuses writes."""
+_OF_WRITES = {"data", "write queue"}
+"""The folders whose disk takes the writes."""
 SCARCE = 1 << 30
 _OWN_SETTING = {"write queue": "S3D_WRITE_QUEUE_DIR", "cache": "S3D_READ_CACHE_DIR"}
 """The setting that moves only this folder; S3D_LOCAL_DIR moves all of them."""
@@ -42,17 +47,21 @@ def check_folders(places: Places, *, has_remote: bool) -> Iterator[Finding]:
         elif not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             yield fail("folders", f"the {name} folder {folder} cannot be written", remedy)
         else:
-            yield _room(name, folder, shutil.disk_usage(existing).free)
+            usage = shutil.disk_usage(existing)
+            yield _room(name, folder, free=usage.free, total=usage.total)
 
 
 def _is_read_only(folder: Path) -> bool:
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
-def _room(name: str, folder: Path, free: int) -> Finding:
+def _room(name: str, folder: Path, *, free: int, total: int) -> Finding:
     text = f"{size(free)} free for the {name} folder {folder}"
     setting = _OWN_SETTING.get(name, "S3D_LOCAL_DIR")
     remedy = f"free some space, or set {setting} to a folder on another disk"
+    floor = min(FLOOR, int(FLOOR_SHARE * total))
+    if free < floor and name in _OF_WRITES:
+        return fail("disk", f"{text}: below {size(floor)}, s3d refuses writes", remedy)
     if free < FULL:
         return fail("disk", text, remedy)
     return warn("disk", text, remedy) if free < SCARCE else ok("disk", text)

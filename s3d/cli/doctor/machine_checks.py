@@ -1,4 +1,4 @@
-"""Checks of the machine and of the environment: limits, proxies, mounts."""
+"""Checks of the machine and of the environment: limits, proxies, mounts, the service."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from pathlib import Path
 from shutil import which
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
+from s3d.cli.service.service_commands import LINGER, service_manager
+from s3d.cli.service.service_manager import ServiceStatus
+from s3d.shared.errors import S3dError
 from s3d.shared.findings import Finding, fail, ok, warn
 from s3d.shared.masking import mask_credentials
 
@@ -138,3 +141,29 @@ def _why_dead(folder: Path) -> str:
     if done.returncode in (0, errno.EACCES):  # the mount of another user
         return ""
     return os.strerror(done.returncode)
+
+
+def check_service(env: Mapping[str, str]) -> Iterator[Finding]:
+    """What the service manager says of the service; nothing where s3d knows no manager."""
+    try:
+        status = service_manager(env).status()
+    except S3dError:
+        return
+    if status.installed:
+        yield service_finding(status)
+
+
+def service_finding(status: ServiceStatus) -> Finding:
+    """What the state of an installed service means."""
+    if not status.state:
+        text = f"{status.file} is installed, and {status.manager} does not answer"
+        return warn("service", text, "log in as this user, not by sudo or su")
+    if status.state == "failed":
+        text = f"{status.file} has failed, and {status.manager} does not start it again"
+        return fail("service", text, "s3d logs shows why; if s3d has moved: s3d service install")
+    if not status.enabled:
+        return warn("service", f"{status.file} does not start at login", "s3d service install")
+    text = f"{status.file} starts at login, and is {status.state}"
+    if status.lingers is False:
+        text += f"; it stops when you log out, unless you run: {LINGER}"
+    return ok("service", text)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import plistlib
+import select
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +18,10 @@ from s3d.shared.errors import S3dError, UsageError
 
 LABEL = "dev.s3d.agent"
 _FOLDER = "Library/LaunchAgents"
+_EXIT_TIMEOUT = 90
+"""Seconds that the agent gets to stop, before launchd kills it."""
+_POLL = 0.1
+"""Seconds between two looks for the end of the agent."""
 _REMEDY = "log in to the desktop as this user, or run: s3d run"
 
 
@@ -29,7 +35,7 @@ def property_list(definition: Definition) -> bytes:
             "RunAtLoad": True,
             "KeepAlive": {"SuccessfulExit": False},
             "ThrottleInterval": 10,
-            "ExitTimeOut": 90,
+            "ExitTimeOut": _EXIT_TIMEOUT,
             "ProcessType": "Background",
             "Umask": 0o077,
             "SoftResourceLimits": {"NumberOfFiles": 8192},
@@ -48,8 +54,11 @@ class Launchd:
         self._domain = f"gui/{os.getuid()}"
 
     def install(self, definition: Definition) -> Path:
+        """One that runs already is stopped: start() starts it as it is defined now."""
         if definition.listening is not None:
             raise UsageError("--socket needs systemd", "launchd passes sockets in another way")
+        if self._is_loaded():
+            self._unload()  # launchd reads the file again only when it loads it
         self._file.parent.mkdir(parents=True, exist_ok=True)
         definition.log.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self._file, property_list(definition), durable=True, mode=0o644)
@@ -58,19 +67,36 @@ class Launchd:
     def uninstall(self) -> Path | None:
         if not self._file.exists():
             return None
-        if self.status().state:
-            self.stop()
+        if self._is_loaded():
+            self._unload()
         self._file.unlink()
         return self._file
 
     def start(self) -> None:
-        call(["launchctl", "bootstrap", self._domain, str(self._file)], remedy=_REMEDY)
+        """Load it, which starts it; one that is loaded and has ended is only started."""
+        if self._is_loaded():
+            call(["launchctl", "kickstart", f"{self._domain}/{LABEL}"], remedy=_REMEDY)
+        else:
+            call(["launchctl", "bootstrap", self._domain, str(self._file)], remedy=_REMEDY)
 
     def stop(self) -> None:
         call(["launchctl", "bootout", f"{self._domain}/{LABEL}"], remedy=_REMEDY)
 
     def restart(self) -> None:
+        if not self._is_loaded():
+            self.start()
+            return
         call(["launchctl", "kickstart", "-k", f"{self._domain}/{LABEL}"], remedy=_REMEDY)
+
+    def _is_loaded(self) -> bool:
+        return bool(self.status().state)
+
+    def _unload(self) -> None:
+        """Stop it, and wait until launchd has forgotten it: before, it cannot be loaded again."""
+        self.stop()
+        end = time.monotonic() + _EXIT_TIMEOUT
+        while self._is_loaded() and time.monotonic() < end:
+            select.select([], [], [], _POLL)
 
     def is_for(self, local_dir: str) -> bool:
         env = plistlib.loads(self._file.read_bytes())["EnvironmentVariables"]

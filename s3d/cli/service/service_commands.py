@@ -25,7 +25,7 @@ from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places
 
-_LINGER = "loginctl enable-linger"
+LINGER = "loginctl enable-linger"
 _OF_REMOTE = re.compile(r"AWS_(?!ENDPOINT_URL)|(HTTPS?|ALL|NO)_PROXY$", re.IGNORECASE)
 """Variables that decide with which credentials and over which way the agent reaches the remote."""
 
@@ -63,10 +63,9 @@ def install_command(session: Session, /, *, now: bool, listens: bool) -> None:
     _warn_of_variables(os.environ, places, has_remote=bool(config.remote))
     report(f"installed {file}")
     if now:
-        manager.restart() if manager.status().pid else manager.start()
-        report("started; see also: s3d service status")
+        _start(session, manager)
     if manager.status().lingers is False:
-        report(f"it runs while you are logged in; on a machine without logins: {_LINGER}")
+        report(f"it runs while you are logged in; on a machine without logins: {LINGER}")
 
 
 @service_command.command("uninstall")
@@ -100,6 +99,21 @@ def service_manager(env: Mapping[str, str]) -> ServiceManager:
     from s3d.cli.service.systemd import Systemd
 
     return Systemd(env)
+
+
+def _start(session: Session, manager: ServiceManager) -> None:
+    """Start or restart the service, unless another agent holds the lock of these folders."""
+    if manager.status().pid:
+        manager.restart()
+    elif (pid := session.agent_pid()) is not None:
+        report(
+            f"not started: an agent runs already, as process {pid}; to let the service take over:"
+            " s3d restart"
+        )
+        return
+    else:
+        manager.start()
+    report("started; see also: s3d service status")
 
 
 def _definition(config: Config, places: Places, *, listens: bool) -> Definition:
@@ -152,5 +166,5 @@ def _show(status: ServiceStatus, *, as_json: bool) -> None:
     if status.pid:
         rows.append(("process", str(status.pid)))
     if status.lingers is not None:
-        rows.append(("logged out", "runs" if status.lingers else f"stops; to change it: {_LINGER}"))
+        rows.append(("logged out", "runs" if status.lingers else f"stops; to change it: {LINGER}"))
     fields(rows)

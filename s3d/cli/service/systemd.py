@@ -17,6 +17,7 @@ UNIT = "s3d.service"
 SOCKET_UNIT = "s3d.socket"
 _NO_MANAGER = "log in as this user (not by sudo or su), or run: s3d run"
 _NO_SYSTEMD = "systemd does not run here; in a container, let its command be: s3d run"
+_ITS_LOG = "s3d logs shows why; also: journalctl --user --unit s3d"
 
 SERVICE = """\
 [Unit]
@@ -134,14 +135,14 @@ class Systemd:
 
     def start(self) -> None:
         """Returns when the agent serves, because the unit has Type=notify."""
-        systemctl("start", *self._units())
+        _change("start", *self._units())
 
     def stop(self) -> None:
-        systemctl("stop", *self._units())
+        _change("stop", *self._units())
 
     def restart(self) -> None:
         """The sockets stay open meanwhile, if systemd listens on them."""
-        systemctl("restart", UNIT)
+        _change("restart", UNIT)
 
     def status(self) -> ServiceStatus:
         unit = self._folder / UNIT
@@ -171,11 +172,18 @@ class Systemd:
         return [SOCKET_UNIT, UNIT] if has_socket else [UNIT]
 
 
-def systemctl(*arguments: str) -> str:
-    """What systemctl prints about the user's units. Raises S3dError."""
+def systemctl(*arguments: str, remedy: str = "") -> str:
+    """What systemctl prints about the user's units. Raises S3dError with the remedy; "": that for
+    a manager that does not answer."""
     is_booted = Path("/run/systemd/system").is_dir()  # sd_booted(3)
-    remedy = _NO_MANAGER if is_booted else _NO_SYSTEMD
+    remedy = remedy or (_NO_MANAGER if is_booted else _NO_SYSTEMD)
     return call(["systemctl", "--user", *arguments], remedy=remedy)
+
+
+def _change(verb: str, *units: str) -> None:
+    """Start, stop or restart units. What fails where the manager answers, the agent's log tells."""
+    systemctl("show", "--property=Version")
+    systemctl(verb, *units, remedy=_ITS_LOG)
 
 
 def _lingers() -> bool | None:

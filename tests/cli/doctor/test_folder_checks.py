@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from s3d.cli.doctor.folder_checks import check_endpoint, check_folders, check_secrets
+from s3d.agent.storage import disk
+from s3d.cli.doctor.folder_checks import (
+    FLOOR,
+    FLOOR_SHARE,
+    _room,
+    check_endpoint,
+    check_folders,
+    check_secrets,
+)
 from s3d.shared.config.gateway_settings import CacheConfig, QueueConfig
 from s3d.shared.config.schema import Config
 from s3d.shared.findings import Level
@@ -42,6 +50,33 @@ def test_a_disk_that_is_full_is_named(small_disk: Path) -> None:
     assert [each.level for each in found] == [Level.FAIL] * 2
     assert str(small_disk) in found[0].text
     assert "free some space" in found[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "level", "words"),
+    [
+        (300 << 20, 1 << 40, Level.FAIL, "below 512 MiB, s3d refuses writes"),
+        (513 << 20, 1 << 40, Level.WARN, "513 MiB free"),
+        (2 << 30, 1 << 40, Level.OK, "2 GiB free"),
+        (300 << 20, 4 << 30, Level.WARN, "300 MiB free"),
+        (40 << 20, 1 << 30, Level.FAIL, "below 51.2 MiB, s3d refuses writes"),
+        (60 << 20, 64 << 20, Level.FAIL, "60 MiB free"),
+    ],
+)
+def test_a_disk_is_full_when_the_agent_refuses_writes(
+    free: int, total: int, level: Level, words: str
+) -> None:
+    found = _room("data", Path("/data"), free=free, total=total)
+    assert (found.level, words in found.text) == (level, True), found.text
+
+
+def test_a_disk_of_the_cache_alone_takes_no_writes() -> None:
+    found = _room("cache", Path("/cache"), free=300 << 20, total=1 << 40)
+    assert (found.level, "refuses" in found.text) == (Level.WARN, False)
+
+
+def test_the_floor_is_that_of_the_agent() -> None:
+    assert (FLOOR, FLOOR_SHARE) == (disk._FLOOR, disk._FLOOR_SHARE)
 
 
 def test_a_disk_that_is_read_only_is_named(small_disk: Path) -> None:

@@ -11,8 +11,11 @@ from s3d.cli.doctor.machine_checks import (
     check_files,
     check_mounts,
     check_proxy,
+    check_service,
     check_watches,
+    service_finding,
 )
+from s3d.cli.service.service_manager import ServiceStatus
 from s3d.shared.findings import Level
 from s3d.shared.mount_table import mounts_of_s3d
 from tests.cli.doctor.mortal_mount import CAN_MOUNT, mounted
@@ -95,3 +98,34 @@ def test_a_mount_whose_agent_is_dead_is_named(tmp_path: Path) -> None:
         assert (found.level, str(folder) in found.text) == (Level.FAIL, True)
         assert "not connected" in found.text
         assert found.remedy.startswith(f"fusermount3 -uz {folder}")
+
+
+@pytest.mark.parametrize(
+    ("state", "enabled", "lingers", "level", "words"),
+    [
+        ("active", True, True, Level.OK, "starts at login, and is active"),
+        ("inactive", True, False, Level.OK, "loginctl enable-linger"),
+        ("active", True, None, Level.OK, "is active"),
+        ("active", False, True, Level.WARN, "does not start at login"),
+        ("failed", True, True, Level.FAIL, "has failed"),
+        ("", False, None, Level.WARN, "systemd does not answer"),
+    ],
+)
+def test_the_state_of_the_service_has_a_meaning(
+    state: str, *, enabled: bool, lingers: bool | None, level: Level, words: str
+) -> None:
+    status = ServiceStatus(
+        manager="systemd",
+        file="/u/s3d.service",
+        installed=True,
+        enabled=enabled,
+        state=state,
+        lingers=lingers,
+    )
+    found = service_finding(status)
+    assert (found.level, words in found.text) == (level, True), found
+    assert bool(found.remedy) is (level is not Level.OK)
+
+
+def test_without_a_service_there_is_no_finding(tmp_path: Path) -> None:
+    assert [*check_service({"PATH": str(tmp_path)})] == []

@@ -26,6 +26,9 @@ echo "$@" >> "$HOME/calls"
 case "$*" in
   *show*) printf 'ActiveState=active\\nMainPID=%s\\nUnitFileState=enabled\\n' "${PID:-0}" ;;
 esac
+case "$*" in
+  *"${FAILS:-nothing} s3d"*) echo "Job for s3d.service failed." >&2; exit 1 ;;
+esac
 test -z "$BROKEN" || { echo "Failed to connect to bus: No medium found" >&2; exit 1; }
 """
 
@@ -71,6 +74,7 @@ def test_it_is_installed_shown_and_removed(service: Commands) -> None:
     assert (status["installed"], status["enabled"], status["state"]) == (True, True, "active")
     assert (status["pid"], status["lingers"]) == (4711, False)
     assert "enable-linger" in service("service", "status").out
+    assert f"{unit} starts at login, and is active" in service("doctor").out
     calls(service)
     assert service("service", "install", PID="4711").code == 0
     assert calls(service)[-1] == "restart s3d.service"
@@ -102,6 +106,28 @@ def test_without_a_session_of_the_user_it_says_so(service: Commands) -> None:
     assert "does not answer" in service("service", BROKEN="yes").out
     assert not (service.home / ".config/systemd").exists(), "nothing is left half installed"
     assert "not installed" in service("service", "uninstall", BROKEN="yes").out
+
+
+def test_a_start_that_fails_leads_to_the_log_of_the_agent(service: Commands) -> None:
+    done = service("service", "install", FAILS="start")
+    assert done.code == 1
+    assert "Job for s3d.service failed" in done.err
+    assert "hint: s3d logs" in done.err
+    assert "sudo" not in done.err
+
+
+def test_an_agent_that_runs_already_is_not_a_failed_start(service: Commands) -> None:
+    assert service("start").code == 0
+    try:
+        done = service("service", "install")
+        assert (done.code, "runs already, as process" in done.out) == (0, True), done.err
+        assert "s3d restart" in done.out
+        assert calls(service) == ["daemon-reload", "enable s3d.service"]
+        assert service("restart").code == 0
+        assert calls(service) == ["restart s3d.service"]
+        assert service("status").code == 5, "the agent has made room for the service"
+    finally:
+        service("stop")
 
 
 def test_the_variables_that_a_service_does_not_see_are_named(service: Commands) -> None:
