@@ -5,9 +5,11 @@ No device keeps the list: it is made of the heartbeats, which the agent reads fr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
-from s3d.cli.output import json_line
+from s3d.cli.output import json_line, note_empty
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.shared.fleet import FleetDevice, FleetList
 from s3d.shared.text import age, count, safe, size
@@ -32,15 +34,22 @@ def fleet_command(session: Session, /, *, bad: bool, as_json: bool) -> None:
     """
     # The agent reads all of them from the remote, so this takes a request for each device.
     found = session.client().request("GET", "/v1/fleet", FleetList)
-    for device in found.devices:
-        if bad and not _is_bad(device):
-            continue
+    shown = [device for device in found.devices if not bad or _is_bad(device)]
+    note_empty(shown, _why_none(found.devices), as_json=as_json)
+    for device in shown:
         if as_json:
             json_line(device)
             continue
         click.echo(_row(device))
         for problem in device.heartbeat.problems if device.heartbeat is not None else ():
             click.echo(f"    {safe(problem)}")
+
+
+def _why_none(devices: Sequence[FleetDevice]) -> str:
+    """Why no device is listed."""
+    if not devices:
+        return "no device has written a heartbeat yet"
+    return f"none of {count(len(devices), 'device')} is silent or has problems"
 
 
 def _is_bad(device: FleetDevice) -> bool:

@@ -9,12 +9,13 @@ import click
 from s3d.cli.output import json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session
 from s3d.cli.target import Names, Target, target_argument
-from s3d.shared.errors import S3dError
+from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.receipts import Finding, export_line
 from s3d.shared.text import count, moment, safe, size
 
 SHOWN = 20
 """Findings that are printed."""
+OF_ANOTHER = "for an export of another device, give its public key: --key PUB (s3d receipts key)"
 
 
 @click.group("receipts")
@@ -120,11 +121,16 @@ def verify_command(session: Session, /, file: Path | None, *, key_file: Path | N
     from s3d.agent.app import receipts_at_rest
 
     places = session.load()[1]
-    key = (
-        receipts_at_rest.public_key(places)
-        if key_file is None
-        else receipts_at_rest.read_public_key(key_file)
-    )
+    try:
+        key = (
+            receipts_at_rest.public_key(places)
+            if key_file is None
+            else receipts_at_rest.read_public_key(key_file)
+        )
+    except NotFoundError as error:
+        if file is None:
+            raise
+        raise UsageError(error.title, error.detail, OF_ANOTHER) from error
     if file is not None:
         checked = [(file, receipts_at_rest.check_export(file, key))]
     else:
@@ -135,7 +141,8 @@ def verify_command(session: Session, /, file: Path | None, *, key_file: Path | N
         wrong += len(found.findings)
     total = sum(found.total for _, found in checked)
     if wrong:
-        raise S3dError("receipts", f"{wrong:,} of {total:,} cannot be trusted")
+        remedy = OF_ANOTHER if file is not None and key_file is None else ""
+        raise S3dError("receipts", f"{wrong:,} of {total:,} cannot be trusted", remedy)
     report(f"{count(total, 'receipt')} verified")
 
 

@@ -1,6 +1,6 @@
 """s3d fleet: the rows, and a device that is in no fleet."""
 
-from s3d.cli.fleet_command import _is_bad, _row
+from s3d.cli.fleet_command import _is_bad, _row, _why_none
 from s3d.shared.fleet import FleetDevice, Heartbeat
 
 
@@ -22,6 +22,13 @@ def test_a_device_that_is_silent_or_has_problems_is_bad():
     assert _is_bad(FleetDevice("cam", 1.0, full))
     assert _is_bad(FleetDevice("cam", 999.0, good))
     assert _is_bad(FleetDevice("cam", 1.0))
+
+
+def test_an_empty_list_says_why():
+    good = Heartbeat(device="cam", version="1", started=0.0, at=0.0)
+    assert _why_none([]) == "no device has written a heartbeat yet"
+    devices = [FleetDevice("cam", 1.0, good)] * 3
+    assert _why_none(devices) == "none of 3 devices is silent or has problems"
 
 
 def test_without_the_setting_the_command_names_it(s3d):

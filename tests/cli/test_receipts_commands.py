@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from s3d.agent.receipts.device_key import load_or_create
 from s3d.shared.config.load import load_config
 from s3d.shared.paths import find_places
 from tests.agent.app.test_receipts_at_rest import write_receipts
@@ -47,6 +48,22 @@ def test_a_receipt_that_was_changed_fails_the_check(receipts, tmp_path):
     assert result.code == 1
     assert "receipt 1" in result.err
     assert "2 of 2 cannot be trusted" in result.err
+
+
+def test_an_export_of_another_device_needs_its_key(receipts, alone, tmp_path):
+    export, pem = str(tmp_path / "export"), tmp_path / "pub.pem"
+    receipts("export", export)
+    pem.write_text(receipts("key").out)
+    elsewhere = {"S3D_LOCAL_DIR": str(tmp_path / "elsewhere")}
+    result = alone("receipts", "verify", export, **elsewhere)
+    assert (result.code, "no key yet" in result.err) == (2, True)
+    assert "--key PUB" in result.err
+    assert alone("receipts", "verify", export, "--key", str(pem), **elsewhere).code == 0
+    (tmp_path / "elsewhere/state").mkdir(parents=True)
+    load_or_create(tmp_path / "elsewhere/state")
+    result = alone("receipts", "verify", export, **elsewhere)
+    assert (result.code, "2 of 2 cannot be trusted" in result.err) == (1, True)
+    assert "--key PUB" in result.err
 
 
 def test_another_key_is_named(receipts, tmp_path):
