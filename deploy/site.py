@@ -50,13 +50,29 @@ theme:
   font: false
   features: [navigation.instant, navigation.top, toc.follow, search.suggest]
   palette:
-    - {{media: "(prefers-color-scheme: light)", scheme: default}}
-    - {{media: "(prefers-color-scheme: dark)", scheme: slate}}
-markdown_extensions: [tables, admonition, {{toc: {{permalink: true}}}}]
+    - media: "(prefers-color-scheme)"
+      toggle: {{icon: material/brightness-auto, name: "Colours of the system"}}
+    - media: "(prefers-color-scheme: light)"
+      scheme: default
+      toggle: {{icon: material/brightness-7, name: "Light"}}
+    - media: "(prefers-color-scheme: dark)"
+      scheme: slate
+      toggle: {{icon: material/brightness-4, name: "Dark"}}
+extra_css: [{style}]
+markdown_extensions: [tables, admonition, attr_list, {{toc: {{permalink: true}}}}]
 validation: {{anchors: warn, links: {{absolute_links: warn, unrecognized_links: warn}}}}
 nav:
 {nav}
 """
+
+
+STYLE_FILE = "extra.css"
+STYLE = """\
+/* Without a width, a picture in a table shrinks to that of its column's heading. */
+.md-typeset td img { min-width: 15rem; }
+.md-typeset code.option { white-space: nowrap; }
+"""
+_OPTION = re.compile(r"(?<![`\w])`(?P<option>--?[a-z][\w-]*)`(?!`)")
 
 
 def slug(heading: str) -> str:
@@ -102,7 +118,8 @@ def page_text(text: str, folder: Path) -> str:
     """A page with the links of the site.
 
     folder: that of the page in the repository, to which its links are relative. A link to a file
-    that is no page, such as one of the source, becomes its name.
+    that is no page, such as one of the source, becomes its name. The name of an option is not
+    broken at the end of a line.
     """
 
     def replaced(link: re.Match[str]) -> str:
@@ -117,7 +134,7 @@ def page_text(text: str, folder: Path) -> str:
             return f"]({target}{anchor})"
         return f"](index.md#more) (`{path}`)"
 
-    return _LINK.sub(replaced, text)
+    return _OPTION.sub(r"`\g<option>`{ .option }", _LINK.sub(replaced, text))
 
 
 def write_pages(target: Path) -> None:
@@ -130,6 +147,7 @@ def write_pages(target: Path) -> None:
             continue
         (target / name).write_text(page_text(source.read_text(), source.parent))
     shutil.copytree(ROOT / "screenshots", target / "screenshots")
+    (target / STYLE_FILE).write_text(STYLE)
 
 
 def navigation() -> Iterator[str]:
@@ -150,7 +168,9 @@ def main() -> None:
         write_pages(pages)
         settings = Path(folder) / "mkdocs.yml"
         nav = "\n".join(navigation())
-        settings.write_text(_SETTINGS.format(docs=pages, site=ROOT / "site", nav=nav))
+        settings.write_text(
+            _SETTINGS.format(docs=pages, site=ROOT / "site", nav=nav, style=STYLE_FILE)
+        )
         build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--clean", "--quiet"]
         done = subprocess.run([*build, "--config-file", str(settings)])
     sys.exit(done.returncode)

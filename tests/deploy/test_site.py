@@ -34,6 +34,13 @@ def test_a_link_to_a_file_that_is_no_page_becomes_its_name():
     )
 
 
+def test_an_option_is_not_broken_at_the_end_of_a_line():
+    text = "`--dry-run` and `-r`, but `s3d ls -r`, ``--x`` and `a`--b`"
+    assert site.page_text(text, ROOT) == (
+        "`--dry-run`{ .option } and `-r`{ .option }, but `s3d ls -r`, ``--x`` and `a`--b`"
+    )
+
+
 def test_the_pages_have_no_link_that_leads_nowhere(tmp_path):
     site.write_pages(tmp_path)
     for page in tmp_path.glob("*.md"):
