@@ -139,7 +139,10 @@ def _show(item: ObjectInfo, *, nul: bool, long: bool, as_json: bool) -> None:
 @target_argument(Names.PREFIX, many=True, required=False, or_all=True)
 @click.option("-d", "--depth", type=click.IntRange(0), default=0, metavar="N",
               help="Also show folders, N levels deep.")  # fmt: skip
-@click.option("-b", "--bytes", "exact", is_flag=True, help="Show bytes.")
+@click.option("-s", "--summarize", is_flag=True, hidden=True, expose_value=False,
+              help="The default.")  # fmt: skip
+@click.option("-b/-h", "--bytes/--human-readable", "exact",
+              help="Show bytes, or sizes with units, which is the default.")  # fmt: skip
 @click.option("--all-versions", is_flag=True, help="Count older versions too.")
 @json_option
 @socket_option

@@ -48,6 +48,14 @@ def test_rm_recursive_without_a_terminal_needs_yes(s3d, bucket, store):
     assert s3d("ls", bucket).out == ""
 
 
+def test_rf_does_not_ask_and_takes_what_is_missing_as_deleted(s3d, bucket, store):
+    store("a/1"), store("b")
+    assert s3d("rm", "-rf", f"{bucket}/a", f"{bucket}/none").out.startswith("deleted 1 object of ")
+    done = s3d("rm", "-f", f"{bucket}/none", f"{bucket}/b", "no-such-bucket/k")
+    assert (done.code, done.out, done.err) == (0, f"deleted {bucket}/b\n", "")
+    assert s3d("rm", "-f", bucket).code == 2, "another mistake is one"
+
+
 def test_rm_recursive_of_nothing(s3d, bucket):
     assert s3d("rm", "-r", "-y", f"{bucket}/none").code == 3
     assert s3d("rm", "-r", "-y", bucket).code == 0

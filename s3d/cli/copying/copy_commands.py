@@ -24,7 +24,7 @@ def _places_and_options(*, recursive: str) -> Callable[[F], F]:
     parameters: tuple[Callable[[Any], Any], ...] = (
         click.argument("places", metavar="SOURCE... TARGET", nargs=-1,
                        shell_complete=complete_place),
-        click.option("-r", "--recursive", is_flag=True, help=recursive),
+        click.option("-r", "-R", "--recursive", is_flag=True, help=recursive),
         click.option("--skip-existing", "--no-overwrite", "skip_existing", is_flag=True,
                      help="Do not replace what exists."),
         click.option("--if-match", metavar="ETAG", default="",

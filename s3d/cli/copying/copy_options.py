@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import click
-import msgspec
 
 from s3d.cli.client.control_client import ConnectionClosedError
 from s3d.cli.copying.transfer_progress import Output, named, wait_for_end
@@ -17,7 +15,7 @@ from s3d.cli.output import json_line, report
 from s3d.cli.queue.push_commands import after_writes, wait_option
 from s3d.cli.selection_options import rule_options
 from s3d.cli.session import F, Session, json_option, socket_option
-from s3d.cli.tag_commands import pairs
+from s3d.cli.tag_commands import metadata_entries, pairs
 from s3d.shared.errors import NotRunningError, S3dError, UsageError
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfer_options import ACLS, ENCRYPTIONS, NewObject, PlannedTransfer
@@ -31,8 +29,6 @@ DIRECTIVES = ("COPY", "REPLACE")
 UNKNOWN_TYPE = "binary/octet-stream"
 """The type of an object that was stored without one:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
-_NEXT_ENTRY = re.compile(r",(?=[A-Za-z0-9_.-]+=)")
-"""Between two entries of --metadata a=1,b=2, as the AWS CLI has them."""
 
 
 class Carrying(NamedTuple):
@@ -109,24 +105,8 @@ def _metadata(texts: tuple[str, ...], directive: str | None) -> dict[str, str] |
     """The metadata of the new objects; None: that of the source. Raises UsageError."""
     if directive == "COPY" and texts:
         raise UsageError("bad usage", "--metadata-directive COPY and --metadata exclude each other")
-    entries = {}
-    for name, value in pairs(tuple(_entries(texts)), "--metadata").items():
-        check_metadata(name, value)
-        entries[name.lower()] = value
+    entries = metadata_entries(texts)
     return entries if texts or directive == "REPLACE" else None
-
-
-def _entries(texts: Iterable[str]) -> Iterator[str]:
-    """Each NAME=VALUE of a=1,b=2, or of a JSON object, as the AWS CLI takes them."""
-    for text in texts:
-        if not text.startswith("{"):
-            yield from _NEXT_ENTRY.split(text)
-            continue
-        try:
-            entries = msgspec.json.decode(text, type=dict[str, str])
-        except msgspec.DecodeError as error:
-            raise UsageError("bad usage", f"--metadata {text!r}: {error}") from None
-        yield from (f"{name}={value}" for name, value in entries.items())
 
 
 def _encryption(values: dict[str, Any]) -> str:
@@ -135,15 +115,6 @@ def _encryption(values: dict[str, Any]) -> str:
     if values["sse_kms_key_id"] and not sse.startswith("aws:kms"):
         raise UsageError("bad usage", "--sse-kms-key-id is for --sse aws:kms")
     return sse
-
-
-def check_metadata(name: str, value: str) -> None:
-    """Raises UsageError for an entry that S3 cannot store as a header."""
-    if not (name + value).isascii() or not value.isprintable():
-        detail = f"--metadata {name}: use printable ASCII"
-        raise UsageError("bad usage", detail, "tags can contain any text")
-    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise UsageError("bad usage", f"--metadata {name!r}: use letters, digits, dots, - and _")
 
 
 def http_date(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import IO, cast
 from urllib.parse import quote, urlencode
 
 from s3d.cli.client.unix_http import BLOCK
-from s3d.cli.copying.copy_options import Carrying
-from s3d.cli.copying.copy_requests import CopyOptions
+from s3d.cli.copying.copy_options import Carrying, planned_text
+from s3d.cli.copying.copy_requests import DOWNLOAD, UPLOAD, CopyOptions
 from s3d.cli.copying.place import Place
 from s3d.cli.copying.transfer_progress import Output
 from s3d.cli.get_put_commands import Counted, guessed_type
@@ -18,7 +18,7 @@ from s3d.cli.queue.push_commands import after_writes
 from s3d.cli.session import Session
 from s3d.shared.errors import UsageError
 from s3d.shared.text import size
-from s3d.shared.transfer_options import NewObject
+from s3d.shared.transfer_options import NewObject, PlannedTransfer
 
 
 def copy_stream(
@@ -32,7 +32,7 @@ def copy_stream(
     if options.move or options.recursive or how.detach:
         raise UsageError("bad usage", "- cannot be moved, copied with -r or detached")
     if how.dry_run:
-        report(f"would copy {source} to {to}")
+        _show_plan(session, source, to, options.version, how.output)
         return 0
     if to.is_stream:
         _to_stdout(session, source, options.version, how.output)
@@ -40,6 +40,19 @@ def copy_stream(
     _from_stdin(session, to, options, how.output)
     after_writes(session, wait=how.wait, quiet=how.output.quiet or how.output.as_json)
     return 0
+
+
+def _show_plan(session: Session, source: Place, to: Place, version: str, output: Output) -> None:
+    """Print what would be copied. Raises NotFoundError for an object that is not there."""
+    if source.is_stream:
+        row = PlannedTransfer(UPLOAD, str(source), str(to))
+    else:
+        info = session.objects().head(*source.target, version=version)
+        row = PlannedTransfer(DOWNLOAD, str(source), str(to), info.size)
+    if output.as_json:
+        json_line(row)
+    elif not output.quiet:
+        report(f"would {planned_text(row)}")
 
 
 def _to_stdout(session: Session, source: Place, version: str, output: Output) -> None:

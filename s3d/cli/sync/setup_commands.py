@@ -13,7 +13,7 @@ from s3d.cli.output import confirmed, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.build_folders import IGNORE_FILE, build_folders, ignore
 from s3d.cli.sync.folder_text import SHOWN, show_plan
-from s3d.cli.target import Names, Target, target_argument
+from s3d.cli.target import LocalPath, Names, Target, target_argument
 from s3d.shared.config.validators import SYNC_MODES
 from s3d.shared.errors import UsageError
 from s3d.shared.filters.expression import Filter
@@ -22,7 +22,7 @@ from s3d.shared.text import safe
 
 
 @click.command("add")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=LocalPath(path_type=Path))
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True,
               help="backup only uploads; mirror only downloads.")  # fmt: skip
@@ -118,7 +118,7 @@ def _offer_to_ignore(path: Path, *, yes: bool, dry_run: bool) -> None:
 
 
 @click.command("check", short_help="Check a folder before it is added.")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=LocalPath(path_type=Path))
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True)
 @click.option(
