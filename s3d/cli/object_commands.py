@@ -20,6 +20,7 @@ from s3d.shared.key_patterns import KeyGlob, has_wildcards
 from s3d.shared.text import count, moment, safe, size
 
 DELIMITER = "/"
+NO_BUCKETS = "no buckets; s3d mb BUCKET makes one"
 _DATE_WIDTH = len("2026-01-31 12:34:56")
 
 
@@ -36,6 +37,7 @@ class Prefix(msgspec.Struct, frozen=True):
 @click.option("-l", "--long", is_flag=True, help="Show sizes in bytes, and ETags.")
 @click.option("-h", "--human-readable", is_flag=True,
               help="Show sizes with units, also with -l. The default without it.")  # fmt: skip
+@click.option("-a", "--all", is_flag=True, hidden=True, expose_value=False, help="The default.")
 @click.option("--versions", is_flag=True, help="List all versions and delete markers.")
 @click.option("--summarize", is_flag=True, help="Show the number and size of all at the end.")
 @click.option("--no-glob", is_flag=True, help="Take * and ? as they are.")
@@ -94,7 +96,7 @@ def ls_command(
 
 def _list_buckets(client: ObjectClient, *, as_json: bool) -> None:
     buckets = client.buckets()
-    note_empty(buckets, "no buckets; s3d mb BUCKET makes one", as_json=as_json)
+    note_empty(buckets, NO_BUCKETS, as_json=as_json)
     for bucket in buckets:
         if as_json:
             json_line({"name": bucket.name, "created": bucket.created})

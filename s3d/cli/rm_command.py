@@ -17,6 +17,7 @@ from s3d.cli.key_selection import (
     ALL,
     Conditions,
     Selection,
+    folder_prefix,
     no_match,
     select,
     selected,
@@ -125,11 +126,23 @@ def rm_command(
 def _delete(client: ObjectClient, target: Target, version: str, plan: Deletion) -> None:
     # S3 answers the delete of a missing object with success, so find out whether it exists.
     if not version:
-        with suppress(UnavailableError):
+        try:
             client.object_status(*target)
+        except UnavailableError:
+            pass
+        except NotFoundError as error:
+            if _has_objects_below(client, target):
+                hint = f"to delete all that is below it: s3d rm -r {target}"
+                raise NotFoundError(error.title, error.detail, hint) from error
+            raise
     if not plan.dry_run:
         client.delete(*target, version)
     _report(target.bucket, target.key, version, plan)
+
+
+def _has_objects_below(client: ObjectClient, target: Target) -> bool:
+    page = client.list(target.bucket, folder_prefix(target.key), limit=1)
+    return bool(page.objects)
 
 
 def _report(bucket: str, key: str, version: str | None, plan: Deletion) -> None:

@@ -35,6 +35,7 @@ def test_ls_shows_date_and_size(s3d, store):
 
 def test_h_of_ls_and_du_is_that_of_other_programs_and_not_help(s3d, bucket, store):
     store("a.txt", b"x" * 1536)
+    assert s3d("ls", "-la", bucket) == s3d("ls", "-l", bucket), "names with a dot are shown anyway"
     assert s3d("ls", "-h", bucket) == s3d("ls", bucket) == s3d("ls", "--human-readable", bucket)
     assert s3d("du", "-sh", bucket) == s3d("du", bucket) == s3d("du", "-b", "-h", bucket)
     assert " 1536 " in s3d("du", "-h", "-b", bucket).out, "the last one counts"

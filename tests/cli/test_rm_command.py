@@ -20,6 +20,17 @@ def test_rm_deletes_each_and_goes_on_after_an_error(s3d, bucket, store):
     assert s3d("ls", bucket).out == ""
 
 
+def test_rm_of_a_folder_names_the_option_for_it(s3d, bucket, store):
+    store("p/k")
+    for key in ("p", "p/"):
+        done = s3d("rm", f"{bucket}/{key}")
+        assert (
+            done.code,
+            f"hint: to delete all that is below it: s3d rm -r {bucket}/{key}\n" in done.err,
+        ) == (3, True)
+    assert "rm -r" not in s3d("rm", f"{bucket}/none").err
+
+
 def test_rm_of_a_bucket_is_a_mistake(s3d, bucket, store):
     store("one")
     result = s3d("rm", bucket)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import click
+import msgspec
 
 from s3d.cli.client.control_client import ConnectionClosedError
 from s3d.cli.copying.transfer_progress import Output, named, wait_for_end
@@ -16,6 +17,7 @@ from s3d.cli.queue.push_commands import after_writes, wait_option
 from s3d.cli.selection_options import rule_options
 from s3d.cli.session import F, Session, json_option, socket_option
 from s3d.cli.tag_commands import metadata_entries, pairs
+from s3d.cli.target import SCHEME
 from s3d.shared.errors import NotRunningError, S3dError, UsageError
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfer_options import ACLS, ENCRYPTIONS, NewObject, PlannedTransfer
@@ -199,14 +201,19 @@ def show_plan(session: Session, requests: Iterable[TransferRequest], output: Out
 def plan_rows(session: Session, requests: Iterable[TransferRequest]) -> Iterator[PlannedTransfer]:
     """The rows of the plan that concern an object."""
     for request in requests:
-        yield from (row for row in session.transfers().plan(request) if row.action)
+        to = f" to {SCHEME}{request.to_bucket}" if request.to_bucket else ""
+        for row in session.transfers().plan(request):
+            if row.action and not (row.source or row.target):  # a failure of the whole
+                yield msgspec.structs.replace(row, source=f"{SCHEME}{request.bucket}{to}")
+            elif row.action:
+                yield row
 
 
 def failure(row: PlannedTransfer) -> S3dError:
     """A failure in a plan as an error."""
     from s3d.cli.client.control_client import ERRORS
 
-    return ERRORS.get(row.code, S3dError)(row.source or row.target or "failed", row.reason)
+    return ERRORS.get(row.code, S3dError)(row.source or row.target, row.reason)
 
 
 def planned_text(row: PlannedTransfer) -> str:

@@ -58,6 +58,11 @@ class Place(NamedTuple):
         """Whether the path is an existing folder."""
         return os.path.isdir(self.path)
 
+    def is_pipe(self) -> bool:
+        """Whether the path is a pipe or a device, which is a stream: /dev/null, or <(command)."""
+        path = "" if self.bucket else self.path
+        return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
 
 def parse_place(text: str) -> Place:
     """Raises UsageError."""
