@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import click
 
-from s3d.cli.client.object_client import ObjectClient
+from s3d.cli.key_selection import check_bucket
 from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import Event
-from s3d.shared.errors import DeniedError, NotRunningError, UnavailableError, UsageError
+from s3d.shared.errors import NotRunningError, UsageError
 from s3d.shared.key_patterns import KeyGlob, has_wildcards
 from s3d.shared.text import moment, safe
 
@@ -40,7 +38,7 @@ def watch_command(session: Session, /, target: Target | None, *, as_json: bool) 
     glob = None
     if target is not None:
         glob = _glob(target)
-        _check_bucket(session.objects(), target.bucket)
+        check_bucket(session.objects(), target.bucket)
     for event in session.client().events("store"):
         if not concerns(event, target, glob):
             continue
@@ -57,13 +55,6 @@ def _glob(target: Target) -> KeyGlob | None:
         return KeyGlob(target.key) if has_wildcards(target.key) else None
     except ValueError as error:
         raise UsageError("bad usage", str(error)) from error
-
-
-def _check_bucket(client: ObjectClient, bucket: str) -> None:
-    """Raises NotFoundError when there is no such bucket. A remote that is away, or that does not
-    let us list the bucket, does not say so; the changes that are made here can be watched then."""
-    with suppress(UnavailableError, DeniedError):
-        client.list(bucket, limit=1)
 
 
 def concerns(event: Event, target: Target | None, glob: KeyGlob | None = None) -> bool:

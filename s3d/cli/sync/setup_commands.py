@@ -9,13 +9,14 @@ import click
 
 from s3d.cli.client.sync_client import SyncClient
 from s3d.cli.filter_commands import Expression
+from s3d.cli.key_selection import check_bucket
 from s3d.cli.output import confirmed, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.build_folders import IGNORE_FILE, build_folders, ignore
 from s3d.cli.sync.folder_text import SHOWN, show_plan
 from s3d.cli.target import LocalPath, Names, Target, target_argument
 from s3d.shared.config.validators import SYNC_MODES
-from s3d.shared.errors import UsageError
+from s3d.shared.errors import UnavailableError, UsageError
 from s3d.shared.filters.expression import Filter
 from s3d.shared.syncing import FolderDraft, FolderSpec, SyncPlan
 from s3d.shared.text import safe
@@ -76,7 +77,11 @@ def add_command(
         _offer_to_ignore(path, yes=yes, dry_run=dry_run)
     name = name or path.name
     is_new = _is_new(client, name, spec)
-    plan = client.validate(spec, name="" if is_new else name)
+    try:
+        plan = client.validate(spec, name="" if is_new else name)
+    except UnavailableError:
+        check_bucket(session.objects(), target.bucket)
+        raise
     if dry_run and as_json:
         json_line(plan)
         return
