@@ -28,7 +28,7 @@ from s3d.cli.selection_options import Age, RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
-from s3d.shared.errors import NotFoundError, S3dError, UnavailableError, UsageError
+from s3d.shared.errors import DeniedError, NotFoundError, S3dError, UnavailableError, UsageError
 from s3d.shared.key_patterns import PathRule
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfers import TransferError
@@ -141,8 +141,10 @@ def _delete(client: ObjectClient, target: Target, version: str, plan: Deletion) 
 
 
 def _has_objects_below(client: ObjectClient, target: Target) -> bool:
-    page = client.list(target.bucket, folder_prefix(target.key), limit=1)
-    return bool(page.objects)
+    """Whether there are any, as far as the remote says so."""
+    with suppress(UnavailableError, DeniedError):
+        return bool(client.list(target.bucket, folder_prefix(target.key), limit=1).objects)
+    return False
 
 
 def _report(bucket: str, key: str, version: str | None, plan: Deletion) -> None:

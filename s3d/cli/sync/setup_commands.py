@@ -77,11 +77,7 @@ def add_command(
         _offer_to_ignore(path, yes=yes, dry_run=dry_run)
     name = name or path.name
     is_new = _is_new(client, name, spec)
-    try:
-        plan = client.validate(spec, name="" if is_new else name)
-    except UnavailableError:
-        check_bucket(session.objects(), target.bucket)
-        raise
+    plan = _plan(session, spec, name="" if is_new else name)
     if dry_run and as_json:
         json_line(plan)
         return
@@ -99,6 +95,15 @@ def add_command(
     else:
         made = "" if was_there else "created and "
         report(f"{made}syncing {path}; s3d sync status {status.name} shows the progress")
+
+
+def _plan(session: Session, spec: FolderSpec, *, name: str) -> SyncPlan:
+    """What the first pass would do. Raises NotFoundError for a bucket that does not exist."""
+    try:
+        return session.sync().validate(spec, name=name)
+    except UnavailableError:
+        check_bucket(session.objects(), spec.bucket)
+        raise
 
 
 def _show_first_pass(path: Path, plan: SyncPlan) -> None:
