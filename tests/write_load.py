@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,17 +187,25 @@ def _about(content: Content) -> dict[str, Any]:
 
 
 def settle(
-    client: Any, bucket: str, memories: list[Memory], *, ignored: tuple[str, ...] = (PROBES,)
+    client: Any,
+    bucket: str,
+    memories: list[Memory],
+    *,
+    ignored: tuple[str, ...] = (PROBES,),
+    unsettled: Collection[str] = (),
 ) -> None:
     """Every key holds what is allowed, whole; what is found is from now on the truth.
 
     ignored: what other keys may begin with. An agent that was killed may have been about to delete
-    the objects of a probe.
+    the objects of a probe. unsettled: keys that may hold anything.
     """
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     listed = {row["Key"]: row["Size"] for page in pages for row in page.get("Contents", ())}
     for number, memory in enumerate(memories):
         for key in (f"{number}/{index}" for index in range(KEYS)):
+            if key in unsettled:
+                listed.pop(key, None)
+                continue
             found = find_allowed(client, bucket, key, memory.allowed(key))
             assert listed.pop(key, None) == (found.size if found is not None else None), key
             memory.find(key, found)

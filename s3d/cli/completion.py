@@ -58,6 +58,7 @@ _s3d_completion() {
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     _s3d_completion "$@"
 else
+    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
     compdef _s3d_completion s3d
 fi
 """
@@ -148,7 +149,7 @@ def completion_command(shell: str) -> None:
     \b
     Examples:
       eval "$(s3d completion bash)"      # in ~/.bashrc
-      eval "$(s3d completion zsh)"       # in ~/.zshrc, after compinit
+      eval "$(s3d completion zsh)"       # in ~/.zshrc, after compinit if it is there
       s3d completion fish > ~/.config/fish/completions/s3d.fish
     """
     click.echo(SCRIPTS[shell], nl=False)

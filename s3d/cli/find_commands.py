@@ -12,8 +12,8 @@ import click
 from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.filter_commands import Expression, filter_includes
 from s3d.cli.key_selection import Conditions, Selection, folder_prefix, no_match, select, selected
-from s3d.cli.object_commands import listed_row
-from s3d.cli.output import json_line
+from s3d.cli.object_commands import NO_BUCKETS, listed_row
+from s3d.cli.output import json_line, note_empty
 from s3d.cli.selection_options import Age, RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.tag_commands import pairs
@@ -139,7 +139,10 @@ def _show(item: ObjectInfo, *, nul: bool, long: bool, as_json: bool) -> None:
 @target_argument(Names.PREFIX, many=True, required=False, or_all=True)
 @click.option("-d", "--depth", type=click.IntRange(0), default=0, metavar="N",
               help="Also show folders, N levels deep.")  # fmt: skip
-@click.option("-b", "--bytes", "exact", is_flag=True, help="Show bytes.")
+@click.option("-s", "--summarize", is_flag=True, hidden=True, expose_value=False,
+              help="The default.")  # fmt: skip
+@click.option("-b/-h", "--bytes/--human-readable", "exact",
+              help="Show bytes, or sizes with units, which is the default.")  # fmt: skip
 @click.option("--all-versions", is_flag=True, help="Count older versions too.")
 @json_option
 @socket_option
@@ -160,16 +163,18 @@ def du_command(
     """
     client = session.objects()
     show = _printer(exact=exact, as_json=as_json)
-    for target in targets or [Target(bucket.name) for bucket in client.buckets()]:
+    everything = targets or [Target(bucket.name) for bucket in client.buckets()]
+    note_empty(everything, NO_BUCKETS, as_json=as_json)
+    for target in everything:
         chosen = _below(client, target)
         totals = Totals(target, chosen.base, depth)
         for item in selected(client, chosen, Conditions(), versions=all_versions):
             for folder in totals.add(item):
                 show(*folder)
-        for folder in totals.rest():
-            show(*folder)
         if not totals.total[0] and target.key:
             raise no_match(client, target)
+        for folder in totals.rest():
+            show(*folder)
 
 
 class Totals:

@@ -20,8 +20,8 @@ from s3d.cli.client.unix_http import BLOCK
 from s3d.cli.output import Progress, json_line, report
 from s3d.cli.queue.push_commands import after_writes, wait_option
 from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.cli.tag_commands import pairs
-from s3d.cli.target import Names, Target, target_argument
+from s3d.cli.tag_commands import metadata_entries, pairs
+from s3d.cli.target import LocalPath, Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import UnavailableError, UsageError
 from s3d.shared.text import safe, size
@@ -32,7 +32,7 @@ _NOT_TEXT = bytes(set(range(32)) - set(b"\t\n\r\f\b")) + b"\x7f"
 
 @click.command("get")
 @target_argument(Names.OBJECT)
-@click.argument("file", required=False, type=click.Path())
+@click.argument("file", required=False, type=LocalPath())
 @click.option("--version", metavar="ID", default="", help="Read this version of the object.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not print metadata.")
 @json_option
@@ -226,8 +226,9 @@ def put_command(
       tar c src | s3d put backup/src.tar --metadata host=laptop
     """
     path = None if file in (None, STDIO) else Path(file)
+    _check_order(target, file)
     target = _full_key(target, path)
-    headers = _put_headers(pairs(tags, "--tag"), pairs(metadata, "--metadata"))
+    headers = _put_headers(pairs(tags, "--tag"), metadata_entries(metadata))
     if kind := content_type or guessed_type(path.name if path else target.key):
         headers["Content-Type"] = kind
     with _source(path) as source:
@@ -245,6 +246,17 @@ def put_command(
     after_writes(session, wait=wait, quiet=as_json)
 
 
+def _check_order(target: Target, file: str | None) -> None:
+    """Raises UsageError for FILE BUCKET/KEY, the order of cp. The other order has precedence."""
+    is_wrong = not target.key if file is None else file != STDIO and not os.path.lexists(file)
+    if is_wrong and os.path.isfile(str(target)):
+        raise UsageError(
+            "bad usage",
+            f"{target} is a file" + (f", and {safe(file)} is none" if file else ""),
+            f"the place in S3 comes first: s3d put {safe(file or Names.EITHER)} {target}",
+        )
+
+
 def _full_key(target: Target, path: Path | None) -> Target:
     if target.key and not target.key.endswith("/"):
         return target
@@ -259,14 +271,6 @@ def _full_key(target: Target, path: Path | None) -> Target:
 
 def _put_headers(tags: Mapping[str, str], metadata: Mapping[str, str]) -> dict[str, str]:
     headers = {f"x-amz-meta-{name}": value for name, value in metadata.items()}
-    for name, value in headers.items():
-        if not (name + value).isascii() or not value.isprintable():
-            detail = f"--metadata {name.removeprefix('x-amz-meta-')}: use printable ASCII"
-            raise UsageError("bad usage", detail, "tags can contain any text")
-        if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-            raise UsageError(
-                "bad usage", f"--metadata {name!r}: use letters, digits, dots, - and _"
-            )
     if tags:
         headers["x-amz-tagging"] = urlencode(tags, quote_via=quote)
     return headers

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from s3d.shared.errors import NotFoundError, UsageError
+from s3d.shared.errors import DeniedError, NotFoundError, UnavailableError, UsageError
 from s3d.shared.key_patterns import KeyGlob, PathRule, has_wildcards, inclusion
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ class Selection(NamedTuple):
 def folder_prefix(key: str) -> str:
     """The prefix that a recursive command means by a key: p is the folder p/, as in aws s3."""
     return key if not key or key.endswith("/") else f"{key}/"
+
+
+def check_bucket(client: ObjectClient, bucket: str) -> None:
+    """Raises NotFoundError when there is no such bucket. A remote that is away, or that does not
+    let us list the bucket, does not say so: then the command goes on."""
+    with suppress(UnavailableError, DeniedError):
+        client.list(bucket, limit=1)
 
 
 def exists(client: ObjectClient, target: Target) -> bool:

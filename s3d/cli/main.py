@@ -92,9 +92,13 @@ FAMILIAR = {
     "delete": "rm", "del": "rm", "remove": "rm", "list": "ls", "dir": "ls", "lsf": "ls",
     "tree": "find", "size": "du", "mirror": "sync", "mkdir": "mb", "rmdir": "rb", "more": "cat",
     "pipe": "put", "ps": "status", "share": "presign", "url": "presign", "tag": "set",
-    "log": "logs", "up": "start", "down": "stop", "edit": "config",
+    "log": "logs", "up": "start", "down": "stop", "edit": "config", "lsd": "ls", "lsl": "ls",
+    "ll": "ls", "ncdu": "du", "purge": "rm", "unlink": "rm", "link": "presign", "touch": "put",
 }  # fmt: skip
 """Words of other tools -> our commands."""
+
+WORDS = {"help": "--help", "version": "--version"}
+"""Words that other tools have as commands -> our options: s3d help ls is s3d ls --help."""
 
 OF_AWS = ("--endpoint-url", "--no-sign-request", "--no-verify-ssl", "--profile", "--region")
 """Options of every aws command that mean nothing here."""
@@ -111,6 +115,11 @@ OS_ERRORS: dict[int, type[S3dError]] = {
 
 class LazyGroup(click.Group):
     """A group that imports the module of a sub-command only to run it or to show its help."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] in WORDS:
+            args = [*args[1:], WORDS[args[0]]]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
 from s3d.cli.output import json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
-from s3d.cli.target import Names, Target, parse_target
+from s3d.cli.target import SCHEME, Names, Target, parse_target
 from s3d.shared.config.mount_settings import DEFAULT_DIR
 from s3d.shared.errors import UsageError
 from s3d.shared.mounting import MountSpec, mount_text, shown_part
@@ -19,7 +20,7 @@ LIST = "ls"
 
 
 @click.command("mount")
-@click.argument("dir", metavar=f"[DIR | {LIST}]", required=False, type=click.Path())
+@click.argument("dirs", metavar=f"[DIR | {LIST}]", nargs=-1, type=click.Path())
 @click.option("--bucket", "target", metavar=Names.PREFIX.value,
               help="Show only this bucket, or the keys below a prefix of it.")  # fmt: skip
 @click.option("--read-only", is_flag=True, help="Refuse every change.")
@@ -31,7 +32,7 @@ LIST = "ls"
 @socket_option
 @pass_session
 def mount_command(
-    session: Session, /, dir: str | None, *, target: str | None, read_only: bool,
+    session: Session, /, dirs: tuple[str, ...], *, target: str | None, read_only: bool,
     allow_other: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Show buckets as folders of a file system, at the empty folder DIR; by default ~/S3.
@@ -46,13 +47,16 @@ def mount_command(
       s3d mount ls
       s3d umount ~/photos
     """
+    if len(dirs) > 1 or any(each.startswith(SCHEME) for each in dirs):
+        raise _places_given(dirs)
+    dir = dirs[0] if dirs else DEFAULT_DIR
     if dir == LIST:
         _list(session, as_json=as_json)
         return
     _refuse_macos(session)
     place = Target("") if target is None else parse_target(Names.PREFIX, target)
     spec = MountSpec(
-        dir=_absolute(dir or DEFAULT_DIR),
+        dir=_absolute(dir),
         bucket=place.bucket,
         prefix=place.key,
         read_only=read_only,
@@ -64,6 +68,14 @@ def mount_command(
     else:
         shown = safe(status.dir)
         report(f"mounted {shown_part(status)} at {shown}; s3d umount {shown} ends it")
+
+
+def _places_given(places: Sequence[str]) -> UsageError:
+    """The error for BUCKET DIR, the order of other programs, and for s3://BUCKET alone."""
+    bucket, *dirs = sorted(places, key=lambda place: place.startswith(("/", "~", ".")))
+    dir = dirs[0] if dirs else "DIR"
+    hint = f"for one bucket: s3d mount {safe(dir)} --bucket {safe(bucket)}"
+    return UsageError("bad usage", "mount takes one DIR, and no place in S3", hint)
 
 
 def _list(session: Session, *, as_json: bool) -> None:

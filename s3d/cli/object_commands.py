@@ -20,6 +20,7 @@ from s3d.shared.key_patterns import KeyGlob, has_wildcards
 from s3d.shared.text import count, moment, safe, size
 
 DELIMITER = "/"
+NO_BUCKETS = "no buckets; s3d mb BUCKET makes one"
 _DATE_WIDTH = len("2026-01-31 12:34:56")
 
 
@@ -32,11 +33,13 @@ class Prefix(msgspec.Struct, frozen=True):
 
 @click.command("ls")
 @target_argument(Names.PREFIX, many=True, required=False, or_all=True)
-@click.option("-r", "--recursive", is_flag=True, help="List the keys of all levels.")
+@click.option("-r", "-R", "--recursive", is_flag=True, help="List the keys of all levels.")
 @click.option("-l", "--long", is_flag=True, help="Show sizes in bytes, and ETags.")
+@click.option("-h", "--human-readable", is_flag=True,
+              help="Show sizes with units, also with -l. The default without it.")  # fmt: skip
+@click.option("-a", "--all", is_flag=True, hidden=True, expose_value=False, help="The default.")
 @click.option("--versions", is_flag=True, help="List all versions and delete markers.")
 @click.option("--summarize", is_flag=True, help="Show the number and size of all at the end.")
-@click.option("--human-readable", is_flag=True, hidden=True, help="The default.")
 @click.option("--no-glob", is_flag=True, help="Take * and ? as they are.")
 @aws_options("ls")
 @json_option
@@ -44,7 +47,7 @@ class Prefix(msgspec.Struct, frozen=True):
 @pass_session
 def ls_command(
     session: Session, /, targets: tuple[Target, ...], *, recursive: bool, long: bool,
-    versions: bool, summarize: bool, human_readable: bool, no_glob: bool, as_json: bool,
+    human_readable: bool, versions: bool, summarize: bool, no_glob: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """List buckets, or the objects of one level of a bucket.
 
@@ -80,7 +83,7 @@ def ls_command(
             if as_json:
                 json_line(listed_row(item, versions=versions))
             else:
-                click.echo(_row(item, long=long, versions=versions))
+                click.echo(_row(item, long=long, exact=not human_readable, versions=versions))
         if is_empty and target.key:
             verb = "matches" if has_wildcards(target.key) and not no_glob else "begins with"
             raise NotFoundError("no such prefix", f"no key of {target.bucket} {verb} {target.key}")
@@ -93,7 +96,7 @@ def ls_command(
 
 def _list_buckets(client: ObjectClient, *, as_json: bool) -> None:
     buckets = client.buckets()
-    note_empty(buckets, "no buckets; s3d mb BUCKET makes one", as_json=as_json)
+    note_empty(buckets, NO_BUCKETS, as_json=as_json)
     for bucket in buckets:
         if as_json:
             json_line({"name": bucket.name, "created": bucket.created})
@@ -158,13 +161,14 @@ def _items(client: ObjectClient, target: Target, delimiter: str) -> Iterator[Obj
             yield item
 
 
-def _row(item: ObjectInfo | Prefix, *, long: bool, versions: bool = False) -> str:
+def _row(item: ObjectInfo | Prefix, *, long: bool, exact: bool, versions: bool) -> str:
     if versions and isinstance(item, ObjectInfo):
         return _version_row(item, name=True)
     if isinstance(item, Prefix):
         middle = f"{'-':>13}  {'':34}" if long else f"{'-':>9}"
         return f"{'':{_DATE_WIDTH}}  {middle}  {safe(item.prefix)}"
-    middle = f"{item.size:>13}  {item.etag:34}" if long else f"{size(item.size):>9}"
+    amount = str(item.size) if long and exact else size(item.size)
+    middle = f"{amount:>13}  {item.etag:34}" if long else f"{amount:>9}"
     return f"{moment(item.last_modified)}  {middle}  {safe(item.key)}"
 
 

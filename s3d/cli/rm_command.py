@@ -17,6 +17,7 @@ from s3d.cli.key_selection import (
     ALL,
     Conditions,
     Selection,
+    folder_prefix,
     no_match,
     select,
     selected,
@@ -27,7 +28,7 @@ from s3d.cli.selection_options import Age, RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.control import ObjectInfo
-from s3d.shared.errors import NotFoundError, S3dError, UnavailableError, UsageError
+from s3d.shared.errors import DeniedError, NotFoundError, S3dError, UnavailableError, UsageError
 from s3d.shared.key_patterns import PathRule
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfers import TransferError
@@ -51,7 +52,7 @@ class Deletion(NamedTuple):
 
 @click.command("rm", cls=RuledCommand)
 @target_argument(Names.EITHER, many=True)
-@click.option("-r", "--recursive", is_flag=True, help="Delete all objects below KEY/.")
+@click.option("-r", "-R", "--recursive", is_flag=True, help="Delete all objects below KEY/.")
 @rule_options
 @click.option("--older-than", "older", type=Age(), metavar="AGE",
               help="Only objects that were last changed longer ago, such as 30d.")  # fmt: skip
@@ -62,6 +63,8 @@ class Deletion(NamedTuple):
     "-n", "--dry-run", "--dryrun", "dry_run", is_flag=True, help="Only show what would be deleted."
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-f", "--force", is_flag=True,
+              help="Do not ask, and take what does not exist as deleted.")  # fmt: skip
 @click.option("-q", "--quiet", "--only-show-errors", "quiet", is_flag=True,
               help="Print errors only.")  # fmt: skip
 @aws_options("rm")
@@ -72,14 +75,15 @@ class Deletion(NamedTuple):
 def rm_command(
     session: Session, /, targets: tuple[Target, ...], *, recursive: bool, rules: list[PathRule],
     older: float | None, version: str, all_versions: bool, no_glob: bool, dry_run: bool, yes: bool,
-    quiet: bool, wait: bool, as_json: bool,
+    force: bool, quiet: bool, wait: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Delete objects. -r deletes all objects below a folder, or all of a bucket.
 
     With -r, BUCKET/KEY means BUCKET/KEY/, as in aws s3 rm. For all keys that begin with KEY, write
     'BUCKET/KEY*'. * and ? stay within one level, and ** crosses levels. What deletes many objects
-    asks first, with their number and size. After an error, rm continues with the next object, and
-    it exits with the code of the first error.
+    asks first, with their number and size, unless -y or -f is given. After an error, rm continues
+    with the next object, and it exits with the code of the first error. What does not exist is an
+    error (exit code 3), but not with -f.
 
     \b
     Examples:
@@ -89,7 +93,7 @@ def rm_command(
       s3d rm -r logs --exclude '*' --include '*.gz' --dry-run
     """
     client = session.objects()
-    plan = Deletion(yes, dry_run, all_versions, as_json, quiet)
+    plan = Deletion(yes or force, dry_run, all_versions, as_json, quiet)
     conditions = Conditions(rules, older)
     if version and (recursive or all_versions or len(targets) > 1):
         raise UsageError("bad usage", "--version is for one object", "s3d rm BUCKET/KEY --version")
@@ -110,7 +114,11 @@ def rm_command(
                 raise NotFoundError(f"nothing to delete: {target}", why)
             raise no_match(client, target)
 
-    code = for_each(targets, remove)
+    def remove_what_is_there(target: Target) -> None:
+        with suppress(NotFoundError):
+            remove(target)
+
+    code = for_each(targets, remove_what_is_there if force else remove)
     after_writes(session, wait=wait, quiet=as_json or dry_run or quiet)
     return code
 
@@ -118,11 +126,25 @@ def rm_command(
 def _delete(client: ObjectClient, target: Target, version: str, plan: Deletion) -> None:
     # S3 answers the delete of a missing object with success, so find out whether it exists.
     if not version:
-        with suppress(UnavailableError):
+        try:
             client.object_status(*target)
+        except UnavailableError:
+            pass
+        except NotFoundError as error:
+            if _has_objects_below(client, target):
+                hint = f"to delete all that is below it: s3d rm -r {target}"
+                raise NotFoundError(error.title, error.detail, hint) from error
+            raise
     if not plan.dry_run:
         client.delete(*target, version)
     _report(target.bucket, target.key, version, plan)
+
+
+def _has_objects_below(client: ObjectClient, target: Target) -> bool:
+    """Whether there are any, as far as the remote says so."""
+    with suppress(UnavailableError, DeniedError):
+        return bool(client.list(target.bucket, folder_prefix(target.key), limit=1).objects)
+    return False
 
 
 def _report(bucket: str, key: str, version: str | None, plan: Deletion) -> None:

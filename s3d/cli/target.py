@@ -43,6 +43,15 @@ class Names(StrEnum):
     PREFIX = "BUCKET[/PREFIX]"
 
 
+class LocalPath(click.Path):
+    """A path on this machine. A place in S3 is refused: it would become a folder named "s3:"."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value.startswith(SCHEME):
+            self.fail(f"{value!r} is a place in S3; write a path on this machine", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def target_argument(
     names: Names, *, many: bool = False, required: bool = True, or_all: bool = False
 ) -> Callable[[F], F]:
@@ -67,11 +76,21 @@ def _without_all(
     return tuple(target for target in targets if target != _ALL)
 
 
+def misspelt(text: str) -> str:
+    """What somebody meant who wrote s3:/b/k or S3://b/k: s3://b/k. "" when nothing is wrong."""
+    if text.startswith(SCHEME) or not text.lower().startswith("s3:"):
+        return ""
+    return SCHEME + text[len("s3:") :].lstrip("/")
+
+
 def parse_target(names: Names, text: str) -> Target:
     """Raises click.BadParameter, which says what is expected."""
+    if meant := misspelt(text):
+        raise click.BadParameter(f"{text!r} is no place in S3; write {meant}")
     bucket, _, key = text.removeprefix(SCHEME).partition("/")
     if not bucket:
-        raise click.BadParameter(f"{text!r} names no bucket; write {names}")
+        what = "is a path on this machine" if text.startswith("/") else "names no bucket"
+        raise click.BadParameter(f"{text!r} {what}; write {names}")
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise click.BadParameter(f"'{printable_path(text)}' is not UTF-8")
     if names is Names.OBJECT and not key:

@@ -153,3 +153,13 @@ def test_without_an_agent_nothing_is_completed_and_nothing_is_printed(alone):
 @pytest.mark.parametrize("name", SHELLS)
 def test_the_script_is_printed(alone, name):
     assert f"_S3D_COMPLETE={name}_complete" in alone("completion", name).out
+
+
+def test_zsh_without_compinit_is_set_up_too(serving, tmp_path):
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    path = f"{Path(sys.executable).parent}:{serving.env['PATH']}"
+    typed = 'eval "$(s3d completion zsh)"; print -r -- $_comps[s3d]'
+    env = serving.env | {"PATH": path, "HOME": str(tmp_path)}
+    done = subprocess.run(["zsh", "-f", "-c", typed], env=env, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("_s3d_completion\n", "")

@@ -25,10 +25,29 @@ def test_a_folder_that_is_missing_is_made_where_it_is_written_as_one(s3d, store)
     assert not (s3d.home / "third").exists()
 
 
+def test_a_place_in_s3_is_no_file_to_get(s3d, store):
+    done = s3d("get", store("k"), "s3://b/made/")
+    assert (done.code, "'s3://b/made/' is a place in S3; write a path" in done.err) == (2, True)
+    assert [*s3d.home.iterdir()] == []
+
+
 def test_a_folder_is_not_put(s3d, bucket):
     (s3d.home / "some").mkdir()
     done = s3d("put", f"{bucket}/k", "some")
     assert (done.code, "some is a folder" in done.err, "cp -r some" in done.err) == (2, True, True)
+
+
+def test_a_file_before_the_place_is_an_error_that_shows_the_order(s3d, bucket):
+    (s3d.home / "f.txt").write_text("data")
+    for place in (f"{bucket}/k", f"s3://{bucket}/k", bucket):
+        done = s3d("put", "f.txt", place)
+        assert (done.code, done.out) == (2, "")
+        assert f"hint: the place in S3 comes first: s3d put {place} f.txt\n" in done.err
+    assert "s3d put BUCKET[/KEY] f.txt" in s3d("put", "f.txt").err
+    (s3d.home / bucket).mkdir()
+    (s3d.home / bucket / "f.txt").touch()
+    assert s3d("put", f"{bucket}/f.txt", "f.txt").code == 0, "a file can be named as the object"
+    assert s3d("put", f"{bucket}/f.txt", stdin=b"data").code == 0
 
 
 def test_data_goes_to_stdout_and_the_rest_to_stderr(s3d, store):
@@ -61,12 +80,19 @@ def test_put_reads_stdin(s3d, bucket):
 def test_put_sets_tags_metadata_and_type(s3d, bucket):
     (s3d.home / "page.html").write_text("<p>")
     result = s3d(
-        "put", f"{bucket}/p", "page.html", "--tag", "a=1+2 é", "--metadata", "Owner=me", "--json"
+        "put",
+        f"{bucket}/p",
+        "page.html",
+        "--tag",
+        "a=1+2 é",
+        "--metadata",
+        "Owner=me,of=it",
+        "--json",
     )
     assert json.loads(result.out)["size"] == 3
     found = json.loads(s3d("status", f"{bucket}/p", "--json").out)
     assert found["tags"] == {"a": "1+2 é"}
-    assert found["metadata"] == {"owner": "me"}
+    assert found["metadata"] == {"owner": "me", "of": "it"}, "as cp and the AWS CLI have it"
     assert found["content_type"] == "text/html"
     s3d("put", f"{bucket}/p", "page.html", "--content-type", "text/x-mine")
     assert json.loads(s3d("status", f"{bucket}/p", "--json").out)["content_type"] == "text/x-mine"

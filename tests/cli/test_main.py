@@ -1,11 +1,13 @@
 import errno
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 import pytest
@@ -104,6 +106,12 @@ def test_version(alone):
     assert alone("--version").out == f"s3d {__version__}\n"
 
 
+def test_help_and_version_are_also_words(alone):
+    assert alone("version").out == alone("--version").out
+    assert alone("help") == alone("--help")
+    assert alone("help", "sync", "add").out.startswith("Usage: s3d sync add ")
+
+
 def test_without_a_command_the_help_is_shown(alone):
     result = alone()
     assert result.code == 0
@@ -119,6 +127,14 @@ def test_each_command_has_a_help_with_an_example(name):
     text = command.get_help(click.Context(command, info_name=name, parent=click.Context(cli)))
     assert "Example" in text
     assert f"s3d {name}" in text
+
+
+def test_the_user_guide_has_each_command_in_its_table():
+    guide = (Path(__file__).parents[2] / "docs/user-guide.md").read_text()
+    table = guide.partition("## Command line")[2].partition("Every command has")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(?:s3d )?([a-z]+)", row)}
+    assert [name for name in COMMANDS if name not in named] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

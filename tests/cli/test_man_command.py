@@ -15,7 +15,7 @@ def test_each_command_has_a_page(alone):
         assert text.startswith(f'.TH "{name.upper()}" 1')
         assert "\b" not in text
     assert ".SH EXAMPLES\n.nf\ns3d cp cat.jpg s3://photos/2026/\n" in pages["s3d-cp"]
-    assert ".B \\-r, \\-\\-recursive\nCopy folders and prefixes.\n" in pages["s3d-cp"]
+    assert ".B \\-r, \\-R, \\-\\-recursive\nCopy folders and prefixes.\n" in pages["s3d-cp"]
     if shutil.which("groff"):
         for text in pages.values():
             checked = subprocess.run(

@@ -60,6 +60,18 @@ def test_without_an_agent_there_is_no_mount(tmp_path):
 
 
 @needs_fuse
+@pytest.mark.parametrize(
+    ("places", "meant"),
+    [
+        (["bkt", "/d"], "/d --bucket bkt"),
+        (["./d", "s3://bkt/p"], "./d --bucket s3://bkt/p"),
+        (["s3://bkt"], "DIR --bucket s3://bkt"),
+    ],
+)
+def test_a_bucket_is_named_by_its_option(run, places, meant):
+    assert f"hint: for one bucket: s3d mount {meant}\n" in run("mount", *places, code=2).stderr
+
+
 def test_files_and_objects_are_the_same(run, mount, agent):
     (mount / "bkt" / "a").write_text("from a program")
     assert run("get", "bkt/a").stdout == "from a program"

@@ -23,13 +23,26 @@ def test_ls_goes_level_by_level(s3d, bucket, store):
     assert names(s3d("ls", bucket).out) == ["B", "a.txt", "b/", "c.txt"]
     assert names(s3d("ls", f"s3://{bucket}/b/").out) == ["b/1", "b/2/"]
     assert names(s3d("ls", "-r", bucket).out) == ["B", "a.txt", "b/1", "b/2/3", "c.txt"]
-    assert names(s3d("ls", "-r", f"{bucket}/b/2").out) == ["b/2/3"]
+    assert names(s3d("ls", "-R", f"{bucket}/b/2").out) == ["b/2/3"]
 
 
 def test_ls_shows_date_and_size(s3d, store):
     target = store("a.txt", b"x" * 1536)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:]{8}    1.5 KiB  a.txt\n", s3d("ls", target).out)
     assert re.search(r' 1536  "[0-9a-f]{32}"  a.txt\n', s3d("ls", "-l", target).out)
+    assert re.search(r' 1.5 KiB  "[0-9a-f]{32}"  a.txt\n', s3d("ls", "-lh", target).out)
+
+
+def test_h_of_ls_and_du_is_that_of_other_programs_and_not_help(s3d, bucket, store):
+    store("a.txt", b"x" * 1536)
+    assert s3d("ls", "-la", bucket) == s3d("ls", "-l", bucket), "names with a dot are shown anyway"
+    assert s3d("ls", "-h", bucket) == s3d("ls", bucket) == s3d("ls", "--human-readable", bucket)
+    assert s3d("du", "-sh", bucket) == s3d("du", bucket) == s3d("du", "-b", "-h", bucket)
+    assert " 1536 " in s3d("du", "-h", "-b", bucket).out, "the last one counts"
+    for command in ("ls", "du"):
+        shown = s3d(command, "--help").out
+        assert shown.startswith(f"Usage: s3d {command}")
+        assert "  --help " in shown
 
 
 def test_ls_json_is_an_object_a_line(s3d, bucket, store):

@@ -20,6 +20,17 @@ def test_rm_deletes_each_and_goes_on_after_an_error(s3d, bucket, store):
     assert s3d("ls", bucket).out == ""
 
 
+def test_rm_of_a_folder_names_the_option_for_it(s3d, bucket, store):
+    store("p/k")
+    for key in ("p", "p/"):
+        done = s3d("rm", f"{bucket}/{key}")
+        assert (
+            done.code,
+            f"hint: to delete all that is below it: s3d rm -r {bucket}/{key}\n" in done.err,
+        ) == (3, True)
+    assert "rm -r" not in s3d("rm", f"{bucket}/none").err
+
+
 def test_rm_of_a_bucket_is_a_mistake(s3d, bucket, store):
     store("one")
     result = s3d("rm", bucket)
@@ -46,6 +57,14 @@ def test_rm_recursive_without_a_terminal_needs_yes(s3d, bucket, store):
     assert "--yes" in result.err
     assert s3d("rm", "-r", "--yes", bucket).out == f"deleted 1 object of {bucket}, 4 B\n"
     assert s3d("ls", bucket).out == ""
+
+
+def test_rf_does_not_ask_and_takes_what_is_missing_as_deleted(s3d, bucket, store):
+    store("a/1"), store("b")
+    assert s3d("rm", "-rf", f"{bucket}/a", f"{bucket}/none").out.startswith("deleted 1 object of ")
+    done = s3d("rm", "-f", f"{bucket}/none", f"{bucket}/b", "no-such-bucket/k")
+    assert (done.code, done.out, done.err) == (0, f"deleted {bucket}/b\n", "")
+    assert s3d("rm", "-f", bucket).code == 2, "another mistake is one"
 
 
 def test_rm_recursive_of_nothing(s3d, bucket):

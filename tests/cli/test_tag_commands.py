@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from s3d.cli.tag_commands import pairs
+from s3d.cli.tag_commands import metadata_entries, pairs
 from s3d.shared.errors import UsageError
 
 
@@ -41,3 +41,19 @@ def test_pairs():
     assert pairs(("a=1", "b=", "c=x=y"), "--tag") == {"a": "1", "b": "", "c": "x=y"}
     with pytest.raises(UsageError, match="twice"):
         pairs(("a=1", "a=2"), "--tag")
+
+
+def test_metadata_is_read_as_the_aws_cli_does():
+    assert metadata_entries(("A=1,b=2,3", "c=4")) == {"a": "1", "b": "2,3", "c": "4"}
+
+
+def test_metadata_can_be_json():
+    assert metadata_entries(('{"A":"1,b=2"}',)) == {"a": "1,b=2"}
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "é=1", "a=\n", "a b=1", "a=1,a=2", '{"a":1}', '{"a":', '{"":"x"}']
+)
+def test_bad_metadata_is_refused(text):
+    with pytest.raises(UsageError):
+        metadata_entries((text,))

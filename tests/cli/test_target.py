@@ -39,6 +39,17 @@ def test_what_does_not_name_it_is_refused(names, text):
         parse_target(names, text)
 
 
+def test_a_path_where_a_place_in_s3_is_wanted_is_called_one():
+    with pytest.raises(click.BadParameter, match="'/home/me' is a path on this machine; write"):
+        parse_target(Names.EITHER, "/home/me")
+
+
+@pytest.mark.parametrize("text", ["s3:b/k", "s3:/b/k", "S3://b/k"])
+def test_what_nearly_is_a_place_in_s3_is_corrected(text):
+    with pytest.raises(click.BadParameter, match=r"write s3://b/k$"):
+        parse_target(Names.EITHER, text)
+
+
 def test_text_of_a_target_is_what_was_typed():
     assert str(Target("b", "k")) == "b/k"
     assert str(Target("b")) == "b"

@@ -4,6 +4,7 @@ import subprocess
 from s3d.cli.target import Target
 from s3d.cli.watch_command import concerns, line
 from s3d.shared.control import Event
+from s3d.shared.key_patterns import KeyGlob
 from tests.cli.conftest import S3D
 
 
@@ -20,6 +21,22 @@ def test_a_target_is_a_bucket_or_a_prefix():
     assert concerns(event("x/y"), None)
     assert not concerns(event("x/y", "heartbeat"), None)
     assert concerns(event("", "resync"), target)
+
+
+def test_a_glob_matches_keys_and_what_is_below_its_folders():
+    target, glob = Target("b", "p/*.d"), KeyGlob("p/*.d")
+    assert concerns(event("b/p/x.d"), target, glob)
+    assert concerns(event("b/p/x.d/k"), target, glob)
+    assert concerns(event("b/p/*.d"), target, glob), "a key that is the text itself"
+    assert concerns(event("b"), target, glob), "the whole bucket"
+    assert not concerns(event("b/p/q/x.d"), target, glob)
+
+
+def test_a_bucket_that_does_not_exist_is_an_error(s3d):
+    result = s3d("watch", "no-such-bucket/p/")
+    assert (result.code, result.out) == (3, "")
+    assert "does not exist: no-such-bucket" in result.err
+    assert s3d("watch", "b/a**b**c**d**e**f**g**h").code == 2, "a glob that is too complex"
 
 
 def test_a_line_says_what_and_who():

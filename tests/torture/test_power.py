@@ -7,7 +7,6 @@ SIGSTOP before the image is copied, so that no acknowledgement comes after the c
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ import pytest
 
 from tests.agent_process import AgentProcess, launch
 from tests.gateway.conftest import remote_settings
+from tests.known_load import wait_until
 from tests.peers.servers import Peer
 from tests.torture.conftest import Campaign
 from tests.torture.power import Image, Volatile, needs_fuse, needs_loop
@@ -60,6 +60,12 @@ DISKS = [
 ]
 
 
+def _is_stopped(pid: int) -> bool:
+    """Whether no thread of a process runs or is within a system call. It need not be a child."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
+
+
 class Writing:
     """One agent on a disk that loses its power, and what its writers know."""
 
@@ -77,7 +83,7 @@ class Writing:
                 load.start()
                 load.wait_for(chance.randrange(5, 80))
                 agent.process.send_signal(signal.SIGSTOP)
-                os.waitid(os.P_PID, agent.process.pid, os.WSTOPPED | os.WNOWAIT)
+                wait_until(partial(_is_stopped, agent.process.pid))
                 after = cut()
                 agent.kill()
                 load.join()

@@ -73,6 +73,17 @@ class FileBody(Body, Protocol):
         """All pieces at once, valid until aclose(); None when there are more than most."""
 
 
+class ArrivingBody(Body, Protocol):
+    """A payload that is being fetched into a file."""
+
+    def file(self) -> Piece:
+        """Where the bytes are once they have arrived. The file is open until aclose()."""
+
+    def arrivals(self) -> AsyncIterator[int]:
+        """The offsets in the file up to which bytes have arrived, as they do. Instead of the
+        iteration over the bytes, for a caller that reads the file itself. Raises S3Error."""
+
+
 class BytesBody(msgspec.Struct, eq=False, gc=False):
     """A small payload in memory."""
 

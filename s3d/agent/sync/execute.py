@@ -103,9 +103,6 @@ class Executor(Placement):
 
     async def execute(self, step: Step) -> StepResult:
         """Execute a step after looking at both sides again. Raises Unavailable."""
-        return self.with_copies(await self._attempt(step))
-
-    async def _attempt(self, step: Step) -> StepResult:
         difference = step.difference
         if step.action in (Action.BLOCK, Action.LEAVE):
             return StepResult(step.path, step.action, difference.trouble)

@@ -143,6 +143,7 @@ def open_folder(
         host=settings.host,
         trash_age=trash_clock.now,
     )
+    executor.on_copy = lambda path: changed({path})
     passes = Passes(executor, tree, selection, room, config.prefix)
     passes.own_writes = lambda: own_paths(settings)
     watcher = Watcher(tree.root, changed, tree.touch_canary)

@@ -73,7 +73,7 @@ class PassResult:
     finds: int = 0
     """Local changes that no event had reported."""
     has_more: bool = False
-    """A step has found further paths to look at."""
+    """Further paths have to be looked at: conflict copies, say."""
     counts: Counter[Action] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:

@@ -100,9 +100,9 @@ class Passes:
 
         Raises Unavailable, RootGone, PassInterrupted; MassDeletionGuard, before any deletion.
         """
+        copies_before = self.executor.copies
         steps = await self.plan(scope)
-        copies = await asyncio.to_thread(find_copies, steps)
-        sha256 = await read_copies(self.executor, copies)
+        sha256 = await read_copies(self.executor, await asyncio.to_thread(find_copies, steps))
         moves, steps = await asyncio.to_thread(find_moves, steps, sha256)
         if approved:
             self._deleted.clear()
@@ -126,6 +126,7 @@ class Passes:
         unblocked = await asyncio.to_thread(_in_the_way, steps, outcome.done)
         await self._each(unblocked, self._run_step, note)
         await self._baseline.flush()
+        outcome.has_more = outcome.has_more or self.executor.copies > copies_before
         await release(moves)
         for part in (*parts, unblocked, steps):
             await release(part)

@@ -19,7 +19,6 @@ from s3d.agent.sync.interfaces import (
     RemoteTree,
     StagedFile,
 )
-from s3d.agent.sync.pass_scope import StepResult
 from s3d.agent.sync.path_state import BaselineEntry, Signature
 
 ATTEMPTS = 5
@@ -40,8 +39,11 @@ class Placement:
         self.ids: Callable[[], str] = new_id
         self.trash_age: Callable[[], float] = lambda: 0.0
         """Age of the trash in seconds, on its own clock."""
-        self._copies: list[str] = []
-        """Conflict copies that no result names yet."""
+        self.on_copy: Callable[[str], None] = lambda path: None
+        """Called with the path of each conflict copy: it is a new file, which has to be looked at,
+        whatever comes of the step that has made it."""
+        self.copies = 0
+        """Conflict copies made so far."""
 
     async def clear_away(
         self, path: str, name: str, came_out: Signature | None, expected: Signature | None
@@ -62,17 +64,10 @@ class Placement:
             to = conflict_name(path, self.host, self.clock(), self.ids()[:4])
             if await give(to):
                 self.note("conflict", path, f"kept as {to}")
-                self._copies.append(to)
+                self.copies += 1
+                self.on_copy(to)
                 return to
         raise PathBlocked("no free name for the conflict copy")
-
-    def with_copies(self, result: StepResult) -> StepResult:
-        """The result, which also names the conflict copies made since the last one: they are new
-        files, and the attempt that made them may have ended without a result."""
-        copies, self._copies = self._copies, []
-        if not copies:
-            return result
-        return result._replace(more=tuple(dict.fromkeys((*result.more, *copies))))
 
     def trash_row(self, name: str, path: str, signature: Signature, reason: str) -> None:
         row = TrashEntry(name, path, signature, reason, self.clock(), self.trash_age())

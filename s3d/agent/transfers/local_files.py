@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -118,9 +119,21 @@ def _write(fd: int, data: bytes) -> None:
 
 
 def publish(tree: FolderTree, fd: int, part: str, path: str, modified: float) -> None:
-    """Give a complete file its name and its time. Raises OSError."""
+    """Give a complete file its name and its time.
+
+    Raises OSError; NotTransferable instead of replacing a pipe or a device, such as /dev/null.
+    """
     os.utime(fd, ns=(int(modified * 1e9), int(modified * 1e9)))
     os.fsync(fd)  # A power cut after the replacement must not leave an empty file in its place.
     with tree.at(part) as source, tree.at(path) as target:
+        _check_replaceable(target.folder, target.name)
         os.replace(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
         os.fsync(target.folder)
+
+
+def _check_replaceable(folder: int, name: str) -> None:
+    """Raises NotTransferable, OSError."""
+    with suppress(FileNotFoundError):
+        mode = os.lstat(name, dir_fd=folder).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+            raise NotTransferable("a pipe or device has this name")

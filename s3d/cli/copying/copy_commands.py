@@ -24,7 +24,7 @@ def _places_and_options(*, recursive: str) -> Callable[[F], F]:
     parameters: tuple[Callable[[Any], Any], ...] = (
         click.argument("places", metavar="SOURCE... TARGET", nargs=-1,
                        shell_complete=complete_place),
-        click.option("-r", "--recursive", is_flag=True, help=recursive),
+        click.option("-r", "-R", "--recursive", is_flag=True, help=recursive),
         click.option("--skip-existing", "--no-overwrite", "skip_existing", is_flag=True,
                      help="Do not replace what exists."),
         click.option("--if-match", metavar="ETAG", default="",
@@ -97,7 +97,7 @@ def _copy(session: Session, name: str, texts: Sequence[str], values: dict[str, A
     *sources, to = as_objects(session, [parse_place(text) for text in texts])
     how, no_glob = carrying(values), values.pop("no_glob")
     options = CopyOptions(move=name == "mv", new_object=new_object(values), **values)
-    if to.is_stream or any(source.is_stream for source in sources):
+    if any(_is_stream(place, sources, options) for place in (*sources, to)):
         if len(sources) > 1:
             raise UsageError("bad usage", "- is for a single source")
         return copy_stream(session, sources[0], to, options, how)
@@ -108,6 +108,13 @@ def _copy(session: Session, name: str, texts: Sequence[str], values: dict[str, A
         [_with_glob(session, source, no_glob=no_glob) for source in sources], to, options
     )
     return _carry_out(session, requests, how)
+
+
+def _is_stream(place: Place, sources: Sequence[Place], options: CopyOptions) -> bool:
+    """Whether this command reads or writes the place itself, instead of the agent: a pipe can be
+    one of this process, and one copy reads or writes it to its end."""
+    is_single = len(sources) == 1 and not options.recursive and not options.move
+    return place.is_stream or (is_single and place.is_pipe())
 
 
 def _with_glob(session: Session, source: Place, *, no_glob: bool) -> Source:
@@ -125,6 +132,8 @@ def _carry_out(session: Session, requests: Sequence[TransferRequest], how: Carry
     if request.rules:
         return code
     place = Place(request.bucket, request.glob or request.prefixes[0].rstrip("/"))
+    if not place.key:  # the whole of a bucket, which can be empty
+        return code
     raise no_match(session.objects(), place.target)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,7 +16,8 @@ from s3d.cli.output import json_line, report
 from s3d.cli.queue.push_commands import after_writes, wait_option
 from s3d.cli.selection_options import rule_options
 from s3d.cli.session import F, Session, json_option, socket_option
-from s3d.cli.tag_commands import pairs
+from s3d.cli.tag_commands import metadata_entries, pairs
+from s3d.cli.target import SCHEME
 from s3d.shared.errors import NotRunningError, S3dError, UsageError
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfer_options import ACLS, ENCRYPTIONS, NewObject, PlannedTransfer
@@ -31,8 +31,6 @@ DIRECTIVES = ("COPY", "REPLACE")
 UNKNOWN_TYPE = "binary/octet-stream"
 """The type of an object that was stored without one:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
-_NEXT_ENTRY = re.compile(r",(?=[A-Za-z0-9_.-]+=)")
-"""Between two entries of --metadata a=1,b=2, as the AWS CLI has them."""
 
 
 class Carrying(NamedTuple):
@@ -109,24 +107,8 @@ def _metadata(texts: tuple[str, ...], directive: str | None) -> dict[str, str] |
     """The metadata of the new objects; None: that of the source. Raises UsageError."""
     if directive == "COPY" and texts:
         raise UsageError("bad usage", "--metadata-directive COPY and --metadata exclude each other")
-    entries = {}
-    for name, value in pairs(tuple(_entries(texts)), "--metadata").items():
-        check_metadata(name, value)
-        entries[name.lower()] = value
+    entries = metadata_entries(texts)
     return entries if texts or directive == "REPLACE" else None
-
-
-def _entries(texts: Iterable[str]) -> Iterator[str]:
-    """Each NAME=VALUE of a=1,b=2, or of a JSON object, as the AWS CLI takes them."""
-    for text in texts:
-        if not text.startswith("{"):
-            yield from _NEXT_ENTRY.split(text)
-            continue
-        try:
-            entries = msgspec.json.decode(text, type=dict[str, str])
-        except msgspec.DecodeError as error:
-            raise UsageError("bad usage", f"--metadata {text!r}: {error}") from None
-        yield from (f"{name}={value}" for name, value in entries.items())
 
 
 def _encryption(values: dict[str, Any]) -> str:
@@ -135,15 +117,6 @@ def _encryption(values: dict[str, Any]) -> str:
     if values["sse_kms_key_id"] and not sse.startswith("aws:kms"):
         raise UsageError("bad usage", "--sse-kms-key-id is for --sse aws:kms")
     return sse
-
-
-def check_metadata(name: str, value: str) -> None:
-    """Raises UsageError for an entry that S3 cannot store as a header."""
-    if not (name + value).isascii() or not value.isprintable():
-        detail = f"--metadata {name}: use printable ASCII"
-        raise UsageError("bad usage", detail, "tags can contain any text")
-    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise UsageError("bad usage", f"--metadata {name!r}: use letters, digits, dots, - and _")
 
 
 def http_date(text: str) -> str:
@@ -228,14 +201,19 @@ def show_plan(session: Session, requests: Iterable[TransferRequest], output: Out
 def plan_rows(session: Session, requests: Iterable[TransferRequest]) -> Iterator[PlannedTransfer]:
     """The rows of the plan that concern an object."""
     for request in requests:
-        yield from (row for row in session.transfers().plan(request) if row.action)
+        to = f" to {SCHEME}{request.to_bucket}" if request.to_bucket else ""
+        for row in session.transfers().plan(request):
+            if row.action and not (row.source or row.target):  # a failure of the whole
+                yield msgspec.structs.replace(row, source=f"{SCHEME}{request.bucket}{to}")
+            elif row.action:
+                yield row
 
 
 def failure(row: PlannedTransfer) -> S3dError:
     """A failure in a plan as an error."""
     from s3d.cli.client.control_client import ERRORS
 
-    return ERRORS.get(row.code, S3dError)(row.source or row.target or "failed", row.reason)
+    return ERRORS.get(row.code, S3dError)(row.source or row.target, row.reason)
 
 
 def planned_text(row: PlannedTransfer) -> str:

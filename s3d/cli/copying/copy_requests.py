@@ -22,8 +22,8 @@ UPLOAD, DOWNLOAD, COPY, MOVE = "upload", "download", "copy", "move"
 MAX_SOURCES = 500
 """Keys or files of one request."""
 
-_LIKE_S3 = re.compile(r"s3:|[^/]+/")
-"""A path that somebody wrote who meant a place in S3: s3:b/k, s3:/b/k or b/k."""
+_LIKE_S3 = re.compile(r"[^/]+/")
+"""A path that somebody can have written who meant a place in S3: b/k."""
 
 
 class CopyOptions(NamedTuple):
@@ -70,7 +70,7 @@ def check_places(sources: Sequence[Place], to: Place) -> None:
     for source in sources:
         if not source.bucket and not to.bucket:
             meant = to if source.exists() else source  # the hint is about what does not exist
-            name = meant.key.removeprefix("s3:").lstrip("/") if _LIKE_S3.match(meant.key) else ""
+            name = meant.key if _LIKE_S3.match(meant.key) else ""
             example = name or "BUCKET/KEY"
             raise UsageError("bad usage", f"neither {source} nor {to} is in S3",
                              f"a place in S3 begins with {SCHEME}: {SCHEME}{example}")  # fmt: skip

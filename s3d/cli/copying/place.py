@@ -10,7 +10,7 @@ import click
 
 from s3d.cli.client.mount_client import is_in_a_mount
 from s3d.cli.session import Session
-from s3d.cli.target import SCHEME, Names, Target, complete_target
+from s3d.cli.target import SCHEME, Names, Target, complete_target, misspelt
 from s3d.shared.errors import NotFoundError, UsageError
 from s3d.shared.mounting import ObjectPlace
 from s3d.shared.text import printable_path
@@ -58,6 +58,11 @@ class Place(NamedTuple):
         """Whether the path is an existing folder."""
         return os.path.isdir(self.path)
 
+    def is_pipe(self) -> bool:
+        """Whether the path is a pipe or a device, which is a stream: /dev/null, or <(command)."""
+        path = "" if self.bucket else self.path
+        return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
 
 def parse_place(text: str) -> Place:
     """Raises UsageError."""
@@ -66,6 +71,12 @@ def parse_place(text: str) -> Place:
                          "rename it, or copy the folder that it is in")  # fmt: skip
     if not text:
         raise UsageError("bad usage", "a source or target is empty", f"write {SCHEME}BUCKET/KEY")
+    if meant := misspelt(text):
+        raise UsageError(
+            "bad usage",
+            f"{text!r} is no place in S3",
+            f"a place in S3 begins with {SCHEME}: {meant}; a path: ./{text}",
+        )
     if not text.startswith(SCHEME):
         return Place("", text)
     bucket, _, key = text.removeprefix(SCHEME).partition("/")

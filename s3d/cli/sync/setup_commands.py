@@ -9,20 +9,21 @@ import click
 
 from s3d.cli.client.sync_client import SyncClient
 from s3d.cli.filter_commands import Expression
+from s3d.cli.key_selection import check_bucket
 from s3d.cli.output import confirmed, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.build_folders import IGNORE_FILE, build_folders, ignore
 from s3d.cli.sync.folder_text import SHOWN, show_plan
-from s3d.cli.target import Names, Target, target_argument
+from s3d.cli.target import LocalPath, Names, Target, target_argument
 from s3d.shared.config.validators import SYNC_MODES
-from s3d.shared.errors import UsageError
+from s3d.shared.errors import UnavailableError, UsageError
 from s3d.shared.filters.expression import Filter
 from s3d.shared.syncing import FolderDraft, FolderSpec, SyncPlan
 from s3d.shared.text import safe
 
 
 @click.command("add")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=LocalPath(path_type=Path))
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True,
               help="backup only uploads; mirror only downloads.")  # fmt: skip
@@ -76,7 +77,7 @@ def add_command(
         _offer_to_ignore(path, yes=yes, dry_run=dry_run)
     name = name or path.name
     is_new = _is_new(client, name, spec)
-    plan = client.validate(spec, name="" if is_new else name)
+    plan = _plan(session, spec, name="" if is_new else name)
     if dry_run and as_json:
         json_line(plan)
         return
@@ -94,6 +95,15 @@ def add_command(
     else:
         made = "" if was_there else "created and "
         report(f"{made}syncing {path}; s3d sync status {status.name} shows the progress")
+
+
+def _plan(session: Session, spec: FolderSpec, *, name: str) -> SyncPlan:
+    """What the first pass would do. Raises NotFoundError for a bucket that does not exist."""
+    try:
+        return session.sync().validate(spec, name=name)
+    except UnavailableError:
+        check_bucket(session.objects(), spec.bucket)
+        raise
 
 
 def _show_first_pass(path: Path, plan: SyncPlan) -> None:
@@ -118,7 +128,7 @@ def _offer_to_ignore(path: Path, *, yes: bool, dry_run: bool) -> None:
 
 
 @click.command("check", short_help="Check a folder before it is added.")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=LocalPath(path_type=Path))
 @target_argument(Names.PREFIX)
 @click.option("--mode", type=click.Choice(SYNC_MODES), default="two-way", show_default=True)
 @click.option(

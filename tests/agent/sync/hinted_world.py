@@ -187,6 +187,11 @@ class HintedDevice(Device):
 
     # A pass
 
+    def executor(self) -> Executor:
+        executor = super().executor()
+        executor.on_copy = lambda path: self.schedule.changed({path})
+        return executor
+
     @property
     def has_work(self) -> bool:
         schedule = self.schedule

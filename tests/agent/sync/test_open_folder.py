@@ -1,10 +1,13 @@
+import time
 from dataclasses import replace
 
 import pytest
 
 from s3d.agent.s3.messages import BytesBody
+from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.interfaces import Unavailable
-from s3d.agent.sync.open_folder import own_paths, preview
+from s3d.agent.sync.local_tree import FolderTree
+from s3d.agent.sync.open_folder import open_folder, own_paths, preview
 from s3d.shared.filters.expression import Filter
 from tests.agent.sync.conftest import BUCKET
 
@@ -48,3 +51,24 @@ async def test_without_the_bucket_nothing_is_shown(settings, objects):
     await objects.delete_bucket(BUCKET)
     with pytest.raises(Unavailable, match="NoSuchBucket"):
         await preview(settings())
+
+
+@pytest.mark.finding("S1")
+async def test_a_conflict_copy_is_looked_at_whatever_comes_of_its_step(settings, root):
+    """The step may fail after it, and the system's events may not come."""
+    root.mkdir(parents=True)
+    (root / "a").write_text("ours")
+    changed = []
+    tree, baseline = FolderTree(root), Baseline(None)
+    try:
+        here = open_folder(settings(), tree, baseline, changed.append, time.time)
+
+        async def give(to):
+            return await tree.move("a", to) is not None
+
+        copy = await here.passes.executor.beside("a", give)
+        assert (root / copy).read_text() == "ours"
+        assert changed == [{copy}]
+    finally:
+        tree.close()
+        baseline.close()

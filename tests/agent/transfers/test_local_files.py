@@ -6,7 +6,12 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, StreamBody
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
-from s3d.agent.transfers.local_files import make_folder, same_file, write_atomically
+from s3d.agent.transfers.local_files import (
+    NotTransferable,
+    make_folder,
+    same_file,
+    write_atomically,
+)
 
 
 @pytest.fixture
@@ -35,6 +40,13 @@ async def test_a_body_that_breaks_off_leaves_the_old_file(tree, tmp_path):
     with pytest.raises(S3Error):
         await write_atomically(tree, "f", StreamBody(broken()), 1.0, 0o644, lambda size: None)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]
+
+
+async def test_a_pipe_is_never_replaced(tree, tmp_path):
+    os.mkfifo(tmp_path / "f")
+    with pytest.raises(NotTransferable):
+        await write_atomically(tree, "f", BytesBody(b"data"), 1.0, 0o644, lambda size: None)
+    assert [(path.name, path.is_fifo()) for path in tmp_path.iterdir()] == [("f", True)]
 
 
 async def test_what_a_crash_has_left_is_taken_away_when_it_comes_again(tree, tmp_path):

@@ -239,6 +239,20 @@ def test_globs_and_rules_choose_what_is_copied(s3d, bucket, store, tmp_path):
     assert s3d("cp", f"s3://{bucket}/*.none", "x/").code == 3
 
 
+def test_an_empty_bucket_is_copied_as_nothing(s3d, bucket):
+    done = s3d("cp", "-r", f"s3://{bucket}", "d")
+    assert (done.code, done.err) == (0, "")
+    assert s3d("cp", "-r", f"s3://{bucket}/p", "d").code == 3
+
+
+def test_a_plan_names_the_bucket_that_does_not_exist(s3d, tmp_path):
+    tree(tmp_path, d__a="1")
+    expected = "s3://no-such-bucket: The specified bucket does not exist"
+    assert expected in s3d("diff", "d", "s3://no-such-bucket").err
+    planned = s3d("cp", "-r", "s3://no-such-bucket", "e", "--dry-run")
+    assert (planned.code, f"would fail: {expected}" in planned.out) == (3, True)
+
+
 def test_files_are_moved(s3d, bucket, tmp_path):
     tree(tmp_path, a="1", b="2", folder__c="3")
     moved = s3d("mv", "a", "b", f"s3://{bucket}/p/", "--tag", "k=v")

@@ -19,6 +19,14 @@ def test_a_bad_place_is_refused(text):
         parse_place(text)
 
 
+@pytest.mark.parametrize("text", ["s3:b/k", "s3:/b/k", "S3://b/k"])
+def test_what_nearly_is_a_place_in_s3_is_no_path(text):
+    with pytest.raises(UsageError) as caught:
+        parse_place(text)
+    assert caught.value.remedy == f"a place in S3 begins with s3://: s3://b/k; a path: ./{text}"
+    assert parse_place(f"./{text}") == Place("", f"./{text}")
+
+
 def test_a_local_source_exists(tmp_path):
     (tmp_path / "f").touch()
     check_source(Place("", str(tmp_path / "f")), recursive=False)

@@ -190,7 +190,7 @@ def test_conflicts_are_listed_and_resolved(s3d, notes, bucket):
     ("arguments", "code", "said"),
     [
         (["add", "/", "home"], 1, "root of the file system"),
-        (["add", "x", "no-such-bucket-here"], 1, "NoSuchBucket"),
+        (["add", "x", "no-such-bucket-here"], 3, "does not exist: no-such-bucket-here\n"),
         (["add", "x", "home", "--filter", "["], 2, "filter"),
         (["add", "x", "home", "--mode", "both"], 2, "two-way"),
         (["add", "x"], 2, "missing argument"),

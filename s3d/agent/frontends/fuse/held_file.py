@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
+from collections.abc import AsyncIterator
 from itertools import accumulate
+from typing import cast
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, Piece
+from s3d.agent.s3.messages import ArrivingBody, Body, Piece
 
 _MOST_PIECES = 64
 """Files that are kept open for one object, at most."""
@@ -42,6 +44,26 @@ class HeldFile:
                 size -= length
             index += 1
         return found[0] if len(found) == 1 else b"".join(found)
+
+
+class ArrivingFile(HeldFile):
+    """The bytes of a body that is being fetched into a file."""
+
+    def __init__(self, body: ArrivingBody) -> None:
+        piece = body.file()
+        super().__init__(body, [piece])
+        self._start = piece.offset
+        self._arrivals = body.arrivals()
+
+    async def arrivals(self) -> AsyncIterator[int]:
+        """How many bytes are there, each time when there are more. Raises S3Error."""
+        async for until in self._arrivals:
+            yield until - self._start
+
+
+def arriving_file(body: Body) -> ArrivingFile | None:
+    """The same body as a file to which its bytes come; None when it is no such body."""
+    return ArrivingFile(cast("ArrivingBody", body)) if hasattr(body, "arrivals") else None
 
 
 def hold_file(body: Body) -> HeldFile | None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.frontends.fuse.held_file import HeldFile, hold_file
+from s3d.agent.frontends.fuse.held_file import HeldFile, arriving_file, hold_file
 from s3d.agent.frontends.fuse.read_window import ReadWindow
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
@@ -90,10 +90,15 @@ class ObjectOpener:
         except S3Error as error:
             window.fail(Changed() if error.status in (404, 416) else error)
             return
-        held = hold_file(body)
-        if held is None:
+        arriving, held = arriving_file(body), hold_file(body)
+        if arriving is not None:
+            is_taken = await window.follow(arriving)
+        elif held is not None:
+            is_taken = window.hold(held)
+        else:
+            is_taken = True
             await window.fill(body)
-        elif not window.hold(held):
+        if not is_taken:
             await body.aclose()
 
     async def _content(self, info: ObjectInfo, body: Body) -> Content | None:

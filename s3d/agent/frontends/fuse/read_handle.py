@@ -74,6 +74,7 @@ class ReadHandle:
         self._lock = threading.Lock()
         self._windows: dict[ReadWindow, Future[None] | None] = {}
         """And what fills it. The one that was used last is the last."""
+        self._is_closed = False
         self._next = 0
         """Where the last read has ended."""
         content = opened.content
@@ -110,7 +111,9 @@ class ReadHandle:
             raise os_error(error) from error
 
     def close(self) -> None:
-        """No thread reads any more."""
+        """Reads that have not ended are cancelled."""
+        with self._lock:
+            self._is_closed = True
         if isinstance(self._whole, HeldFile):
             self._close_body(self._whole)
         for window in list(self._windows):
@@ -130,6 +133,8 @@ class ReadHandle:
     def _window_at(self, offset: int, end: int) -> ReadWindow:
         """The window with this byte, which is requested if there is none."""
         with self._lock:
+            if self._is_closed:
+                raise S3Error("ServiceUnavailable", "The read was cancelled.")
             is_sequential = abs(offset - self._next) <= _SLACK and self._next > 0
             self._next = end
             window = self._find(offset)
@@ -169,9 +174,7 @@ class ReadHandle:
         if filling is not None:
             self._budget.give_back(window.end - window.start)
             filling.cancel()
-        held = window.close()
-        if held is not None:
-            self._close_body(held)
+        window.close(self._close_body)
 
     def _close_body(self, held: HeldFile) -> None:
         with suppress(OSError):  # the mount has ended, and the loop with it

@@ -8,8 +8,7 @@
     user.s3d.pin       1 when the read cache always keeps it, else 0
     user.s3d.refresh   whatever is written to it: what the mount remembers of the file is forgotten
 
-A name that is none of these has no value (ENODATA), without any request: programs ask for the
-attributes of security modules with each file.
+A name that is none of these has no value (ENODATA), without any request.
 """
 
 from __future__ import annotations

@@ -85,8 +85,9 @@ async def test_a_window_has_bytes_of_its_version_only(world: World) -> None:
         window = ReadWindow(1 << 20, 2 << 20)
         await opener(world, streamed=streamed).fill((BUCKET, "big"), info.etag, window)
         assert window.read(2 << 20, 1 << 20) == DATA[1 << 20 : 2 << 20]
-        held = window.close()
-        if held is not None:
+        released: list[HeldFile] = []
+        window.close(released.append)
+        for held in released:
             await held.body.aclose()
     await world.put("big", DATA[::-1])
     window = ReadWindow(1 << 20, 2 << 20)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import cast
 
 import pytest
 
-from s3d.agent.frontends.fuse.held_file import HeldFile
+from s3d.agent.frontends.fuse.held_file import ArrivingFile, HeldFile, arriving_file
 from s3d.agent.frontends.fuse.read_window import ReadWindow
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import BytesBody, StreamBody
+from s3d.agent.s3.messages import Body, BytesBody, Piece, StreamBody
 
 
 class Chunks:
@@ -109,10 +113,112 @@ async def test_a_thread_that_gave_up_does_not_hinder_the_others(window: ReadWind
     assert window.read(2, 108) == b"89"
 
 
-def test_a_file_that_comes_after_the_end_is_not_kept(window: ReadWindow) -> None:
-    file = HeldFile(BytesBody(b""), [])
-    assert window.close() is None
+class Arriving:
+    """A body of the read cache whose bytes come into a file, at its offset 3, when the test says
+    so."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.write_bytes(b"###")
+        self.fd = os.open(path, os.O_RDONLY)
+        self.queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+
+    def file(self) -> Piece:
+        return Piece(self.fd, 3, 10)
+
+    async def arrivals(self) -> AsyncIterator[int]:
+        while (data := await self.queue.get()) is not None:
+            if isinstance(data, Exception):
+                raise data
+            with self.path.open("ab") as file:
+                file.write(data)
+            yield self.path.stat().st_size
+
+    async def aclose(self) -> None:
+        os.close(self.fd)
+
+
+@pytest.fixture
+def arriving(tmp_path: Path) -> Arriving:
+    return Arriving(tmp_path / "file")
+
+
+def arriving_file_of(body: object) -> ArrivingFile:
+    found = arriving_file(cast("Body", body))
+    assert found is not None
+    return found
+
+
+async def test_bytes_are_read_in_the_file_to_which_they_come(
+    window: ReadWindow, arriving: Arriving
+) -> None:
+    file = arriving_file_of(arriving)
+    first, rest = window.arrival_of(104), window.arrival_of(110)
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(window.follow(file))
+        arriving.queue.put_nowait(b"abcd")
+        await arrived(first)
+        assert window.read(10, 101) == b"bcd"
+        arriving.queue.put_nowait(b"efghij")
+        arriving.queue.put_nowait(None)
+        await arrived(rest)
+    assert following.result()
+    assert window.read(3, 108) == b"ij"
+    released: list[HeldFile] = []
+    window.close(released.append)
+    assert released == [file]
+    await arriving.aclose()
+
+
+@pytest.mark.parametrize("end", [None, S3Error("AccessDenied")])
+async def test_what_does_not_come_into_the_file_is_an_error(
+    window: ReadWindow, arriving: Arriving, end: Exception | None
+) -> None:
+    rest = window.arrival_of(110)
+    arriving.queue.put_nowait(b"abc")
+    arriving.queue.put_nowait(end)
+    assert await window.follow(arriving_file_of(arriving))
+    await arrived(rest)
+    assert window.read(100, 100) == b"abc"
+    assert not window.covers(105)
+    with pytest.raises(S3Error):
+        window.read(5, 105)
+    await arriving.aclose()
+
+
+def test_a_file_that_comes_after_the_end_is_not_kept(
+    window: ReadWindow, arriving: Arriving
+) -> None:
+    file, released = HeldFile(BytesBody(b""), []), list[HeldFile]()
+    window.close(released.append)
     assert not window.hold(file)
+    assert not asyncio.run(window.follow(arriving_file_of(arriving)))
+    asyncio.run(arriving.aclose())
+    assert released == []
     other = ReadWindow(0, 1)
     assert other.hold(file)
-    assert other.close() is file
+    other.close(released.append)
+    assert released == [file]
+
+
+def test_a_file_stays_open_while_a_thread_reads_in_it(window: ReadWindow, tmp_path: Path) -> None:
+    """Its descriptor would be that of another file otherwise, and its bytes those of that one."""
+    begun, may_end, released = Event(), Event(), list[HeldFile]()
+
+    def check(start: int, end: int) -> int:
+        begun.set()
+        assert may_end.wait(10)
+        return end
+
+    (tmp_path / "file").write_bytes(b"0123456789")
+    with (tmp_path / "file").open("rb") as file, ThreadPoolExecutor() as threads:
+        held = HeldFile(BytesBody(b""), [Piece(file.fileno(), 0, 10, check)])
+        assert window.hold(held)
+        reading = threads.submit(window.read, 10, 100)
+        assert begun.wait(10)
+        window.close(released.append)
+        assert released == []
+        assert window.read(10, 100) == b"", "it is requested anew"
+        may_end.set()
+        assert reading.result() == b"0123456789"
+        assert released == [held]

@@ -46,7 +46,7 @@ from s3d.agent.frontends.fuse.kernel.protocol import (
 )
 from s3d.agent.frontends.fuse.kernel.replies import ReplyWriter
 from s3d.agent.frontends.fuse.kernel.request_threads import RequestThreads
-from s3d.agent.frontends.fuse.kernel.xattr_calls import XattrCalls, absent_attribute
+from s3d.agent.frontends.fuse.kernel.xattr_calls import XattrCalls, unsupported_attribute
 
 logger = LimitedLogger(logging.getLogger(__name__))
 
@@ -159,9 +159,9 @@ class Binding:
         self._counts.append(counts)
 
         def handle(message: memoryview) -> None:
-            if unique := absent_attribute(message):
+            if unique := unsupported_attribute(message):
                 counts[Operation.GETXATTR] += 1
-                self._threads.send([OUT_HEADER.pack(OUT_HEADER.size, -errno.ENODATA, unique)])
+                self._threads.send([OUT_HEADER.pack(OUT_HEADER.size, -errno.EOPNOTSUPP, unique)])
                 return
             request = parse(message)
             call.begin(request.unique, request.thread)

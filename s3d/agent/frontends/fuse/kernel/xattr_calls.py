@@ -30,12 +30,13 @@ _NAME = IN_HEADER.size + GETXATTR_IN.size
 _NAMESPACE = b"user."
 
 
-def absent_attribute(message: memoryview) -> int:
-    """The number of a request for an extended attribute that no file has; 0: it is another one.
+def unsupported_attribute(message: memoryview) -> int:
+    """The number of a request for an extended attribute outside of user.*, which the mount does not
+    have; 0: it is another request.
 
-    `ls -l` sends two for each file (security.selinux, system.posix_acl_access), and the kernel one
-    before each write (security.capability). A binding that answers them at once halves what
-    `ls -l` costs.
+    `ls -l` reads two for each file (security.selinux, system.posix_acl_access) unless it is told
+    that the file system does not support them. The kernel reads security.capability before each
+    write, so the binding answers without looking for the file.
     """
     operation, unique = _OPERATION.unpack_from(message)
     if operation != Operation.GETXATTR or message[_NAME : _NAME + len(_NAMESPACE)] == _NAMESPACE:

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import NO_TRAILERS, RequestContext
+from s3d.agent.s3.messages import NO_TRAILERS, Piece, RequestContext
 from s3d.agent.storage.blocks import BLOCK
 from s3d.agent.stores.read_cache.catalog.entry import Entry
 from s3d.agent.stores.read_cache.fill.fetch import Fetch
@@ -53,12 +53,25 @@ class FillBody:
             await self._available()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        at = self._at
+        async for until in self.arrivals():
+            while at < until:
+                chunk = await self._read(at, min(until, at + _CHUNK))
+                at += len(chunk)
+                yield chunk
+
+    def file(self) -> Piece:
+        """Where the bytes are once they have arrived. The file is open until aclose()."""
+        assert self._fd is not None
+        return Piece(self._fd, self._at, self.size)
+
+    async def arrivals(self) -> AsyncIterator[int]:
+        """The offsets in the file up to which the bytes have arrived, as they do. Instead of the
+        iteration over the bytes, for a caller that reads the file itself."""
         while self._at < self._stop:
-            until = await self._available()
-            chunk = await self._read(min(until, self._stop, self._at + _CHUNK))
-            self._at += len(chunk)
+            self._at = min(await self._available(), self._stop)
             await self._judge()
-            yield chunk
+            yield self._at
 
     async def aclose(self) -> None:
         fd, self._fd = self._fd, None
@@ -86,19 +99,18 @@ class FillBody:
         raise S3Error("ServiceUnavailable", "The bytes could not be fetched.")
 
     async def _judge(self) -> None:
-        """Raise S3Error when bytes that were already returned turn out to be wrong. A reader that
-        reaches the end of a fetch waits for the result before it gets the last bytes.
-        """
+        """Raise S3Error when bytes that have arrived turn out to be wrong. A reader that reaches
+        the end of a fetch waits for the result before it gets the last bytes."""
         for fetch in self._used:
             if self._at == self._stop == fetch.stop:
                 await fetch.verdict()
             else:
                 fetch.check()
 
-    async def _read(self, until: int) -> bytes:
+    async def _read(self, start: int, until: int) -> bytes:
         assert self._fd is not None
         loop = asyncio.get_running_loop()
-        chunk = await loop.run_in_executor(None, os.pread, self._fd, until - self._at, self._at)
+        chunk = await loop.run_in_executor(None, os.pread, self._fd, until - start, start)
         if not chunk:
             raise S3Error("InternalError", "A file of the cache is too short.")
         return chunk

@@ -280,13 +280,14 @@ class UnresolvedPushes:
     def until(self, place: Place, own: str, state: str, *, is_conditional: bool) -> float:
         """Until when a request may replace what a write has left, Unix seconds; 0: none may.
 
-        own: the ETag of the write itself: a request with the same bytes does no harm.
+        own: the ETag of the write itself, NO_OBJECT for a delete. A late delete undoes no delete,
+        but a late object with the same bytes may have other metadata.
         """
         return max(
             (
                 push.until
                 for etag, push in self._of_key.get(place, {}).items()
-                if not same_state(etag, own)
+                if (etag or unquoted(own))
                 and push.may_replace(state, is_conditional=is_conditional)
             ),
             default=0.0,

@@ -377,12 +377,12 @@ class PushExecutor:
         result = self._pushed(job, pushed_etag, self._clock.now())
         if result.replaceable_until or self._journal.outcomes.has_successor(job.write):
             return result
-        head = await self._head(job)
-        if head is None:
+        if (head := await self._head(job)) is None:
             return result
         state = state_of(head).etag
+        is_ours = same_state(state, pushed_etag) and is_our_write(job.sent, head)
         older = self._journal.outcomes.unresolved_etags(job.write)
-        if same_state(state, pushed_etag) or not any(same_state(state, each) for each in older):
+        if is_ours or not any(same_state(state, each) for each in older):
             return result
         await self._journal.outcomes.push_again(job.write.seq)
         return None

@@ -252,15 +252,18 @@ async def etag_of(body: Body, stored: Stored) -> str:
     return multipart_etag([hash.digest() for hash in hashes])
 
 
-def is_our_write(stored: Stored, head: Members, *, same_bytes: bool = False) -> bool:
+def is_our_write(stored: Stored | None, head: Members, *, same_bytes: bool = False) -> bool:
     """Whether HeadObject shows the result of our write whose response was lost.
 
+    stored: None for a delete. head: empty for an absent key.
     same_bytes: compare_content has proven that the bytes are the same, whatever the ETag.
 
     Equal content alone proves nothing: the key may have had the same bytes with another
     description, or from an earlier write. HeadObject does not show tags and ACLs, so a write that
     sets any returns False and is repeated.
     """
+    if stored is None:
+        return not head
     record, about = stored.record, stored.record.description
     if about.tags or about.acl is not None or head.get("TagCount"):
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from s3d.agent.s3.errors import S3Error
@@ -31,6 +33,18 @@ async def test_what_is_here_and_what_is_missing_come_as_one(rig):
     body = FillBody(rig.cache.fills, entry, start, 3 * MIB)
     assert body.size == 3 * MIB
     assert await read(body) == DATA[start : start + 3 * MIB]
+
+
+async def test_a_caller_can_read_the_file_as_the_bytes_arrive(rig):
+    entry = await partly(rig)
+    start, size = MIB + 77, 3 * MIB
+    body = FillBody(rig.cache.fills, entry, start, size)
+    file, found = body.file(), b""
+    assert (file.offset, file.size) == (start, size)
+    async for until in body.arrivals():
+        found += os.pread(file.fd, until - start - len(found), start + len(found))
+    assert found == DATA[start : start + size]
+    await body.aclose()
 
 
 async def test_a_block_that_has_rotted_is_fetched_anew(rig):

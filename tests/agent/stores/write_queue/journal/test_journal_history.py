@@ -105,7 +105,16 @@ def test_when_a_late_request_is_taken(states, state, is_judged, may):
     known.add(PLACE, '"late"', doubt)
     until = known.until(PLACE, '"own"', state, is_conditional=is_judged)
     assert until == (50.0 if may else 0.0)
-    assert known.until(PLACE, '"late"', state, is_conditional=is_judged) == 0.0
+    assert known.until(PLACE, '"late"', state, is_conditional=is_judged) == until, (
+        "the same bytes may have other metadata"
+    )
+
+
+def test_a_late_delete_undoes_no_delete():
+    known = UnresolvedPushes()
+    known.add(PLACE, NO_OBJECT, UnresolvedPush(50.0, None))
+    assert known.until(PLACE, NO_OBJECT, NO_OBJECT, is_conditional=False) == 0.0
+    assert known.until(PLACE, '"own"', '"own"', is_conditional=False) == 50.0
 
 
 def test_what_the_remote_shows_may_be_the_condition_of_a_request_in_doubt():

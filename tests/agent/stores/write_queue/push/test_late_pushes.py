@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -159,6 +160,28 @@ async def test_before_a_remote_without_conditions_it_is_put_right(scene: Scene) 
         assert await rig.staged.read(scene.bucket, "k") == SECOND
         await until_nothing_can_arrive(scene, rig)
         assert await scene.read(rig) == SECOND
+
+
+@pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
+@pytest.mark.parametrize("tags", ["", "colour=blue"])
+async def test_the_same_bytes_with_older_metadata_are_put_right(scene: Scene, tags: str) -> None:
+    """Seen in the campaign kills, seed 12: the ETag does not tell which of them is there."""
+    newer: Any = {"Metadata": {"colour": "blue"}} | ({"Tagging": tags} if tags else {})
+    async with scene.killed_agent() as killed:
+        await killed.staged.put(scene.bucket, "k", FIRST, **newer)
+    async with scene.agent() as rig:
+
+        async def found() -> tuple[Any, bool]:
+            head = await rig.there("HeadObject", Bucket=scene.bucket, Key="k")
+            return head.output.get("Metadata", {}), "TagCount" in head.output
+
+        rig.start()
+        await verifying(rig)
+        assert await found() == ({"colour": "blue"}, bool(tags))
+        assert await scene.commit_late() == 200
+        assert (await found())[0] == {}
+        await until_nothing_can_arrive(scene, rig)
+        assert await found() == ({"colour": "blue"}, bool(tags))
 
 
 @pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
