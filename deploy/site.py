@@ -1,9 +1,8 @@
 """Build the documentation as a static site: `make site` writes it to site/.
 
-The pages are README.md, CHANGELOG.md and docs/*.md, with links that fit the site. A link that leads
-nowhere, and any other warning of MkDocs, is an error. Each section of the user guide is a page of
-its own. The site works without a network: it loads no
-fonts and no scripts from elsewhere.
+The pages are README.md, CHANGELOG.md, docs/*.md and docs/guide/*.md, with links that fit the site.
+A link that leads nowhere, and any other warning of MkDocs, is an error. The site works without a
+network: it loads no fonts and no scripts from elsewhere.
 """
 
 from __future__ import annotations
@@ -81,37 +80,19 @@ def slug(heading: str) -> str:
 
 
 @cache
-def guide_sections() -> dict[str, str]:
-    """The sections of the user guide by title; "" is what stands before the first."""
-    first, *sections = re.split(r"^## ", (ROOT / "docs" / GUIDE).read_text(), flags=re.MULTILINE)
-    return {"": first} | {each.partition("\n")[0]: each for each in sections}
+def guide_pages() -> dict[str, str]:
+    """The pages of the user guide in the site -> their titles, in the order of its index."""
+    index = (ROOT / "docs" / GUIDE).read_text()
+    listed = re.findall(r"^- \[(.+)\]\(guide/([\w-]+\.md)\)$", index, re.MULTILINE)
+    return {f"guide-{name}": title for title, name in listed}
 
 
-def guide_page(title: str) -> str:
-    return f"guide-{slug(title)}.md" if title else GUIDE
-
-
-@cache
-def guide_anchors() -> dict[str, str]:
-    """The page of each heading of the guide, by its anchor."""
-    return {
-        f"#{slug(heading)}": guide_page(title)
-        for title, text in guide_sections().items()
-        for heading in (title, *re.findall(r"^### (.+)$", text, re.MULTILINE))
-    }
-
-
-def write_guide(target: Path) -> None:
-    """Write a page for each section of the guide: its headings rise by one level."""
-    for title, text in guide_sections().items():
-        page = guide_page(title)
-        raised = re.sub(r"^##(#+ )", r"#\1", f"# {text}" if title else text, flags=re.MULTILINE)
-        linked = re.sub(
-            r"\]\((#[^)\s]+)\)",
-            lambda link: f"]({guide_anchors()[link[1]]}{link[1]})",
-            raised,
-        )
-        (target / page).write_text(page_text(linked, ROOT / "docs"))
+def page_name(source: Path) -> str:
+    """The name of a document in the site, where all pages are in one folder."""
+    path = source.relative_to(ROOT)
+    if path.parent == Path("docs/guide"):
+        return f"guide-{path.name}"
+    return _AT_ROOT.get(str(path), path.name)
 
 
 def page_text(text: str, folder: Path) -> str:
@@ -127,10 +108,8 @@ def page_text(text: str, folder: Path) -> str:
         anchor = link["anchor"] or ""
         if path.parts[0] == "screenshots":
             return f"]({path})"
-        target = _AT_ROOT.get(str(path), path.name)
-        if target == GUIDE:
-            return f"]({guide_anchors().get(anchor, GUIDE)}{anchor})"
-        if target in PAGES.values() or target.startswith("guide-"):
+        target = page_name(ROOT / path)
+        if target in PAGES.values() or target in guide_pages():
             return f"]({target}{anchor})"
         return f"](index.md#more) (`{path}`)"
 
@@ -139,13 +118,9 @@ def page_text(text: str, folder: Path) -> str:
 
 def write_pages(target: Path) -> None:
     """Write every page, and the pictures."""
-    sources = [*(ROOT / name for name in _AT_ROOT), *sorted((ROOT / "docs").glob("*.md"))]
-    for source in sources:
-        name = _AT_ROOT.get(str(source.relative_to(ROOT)), source.name)
-        if name == GUIDE:
-            write_guide(target)
-            continue
-        (target / name).write_text(page_text(source.read_text(), source.parent))
+    for source in (*(ROOT / name for name in _AT_ROOT), *sorted((ROOT / "docs").rglob("*.md"))):
+        text = page_text(source.read_text(), source.parent)
+        (target / page_name(source)).write_text(text)
     shutil.copytree(ROOT / "screenshots", target / "screenshots")
     (target / STYLE_FILE).write_text(STYLE)
 
@@ -157,8 +132,9 @@ def navigation() -> Iterator[str]:
             yield f"  - {title}: {page}"
             continue
         yield f"  - {title}:"
-        for section in guide_sections():
-            yield f"    - {json.dumps(section or 'What is where')}: {guide_page(section)}"
+        yield f"    - What is where: {page}"
+        for name, section in guide_pages().items():
+            yield f"    - {json.dumps(section)}: {name}"
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ class BadFilterError(UsageError):
     def __init__(self, error: FilterError) -> None:
         self.quoted = error.quoted
         super().__init__(
-            "the filter cannot be read", str(error), "docs/user-guide.md explains the syntax"
+            "the filter cannot be read", str(error), "docs/guide/filters.md explains the syntax"
         )
 
 

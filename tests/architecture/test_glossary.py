@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.user_guide import GUIDE, PAGES
+
 ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 TERMS = re.findall(r"^### (.+)$", GLOSSARY, re.MULTILINE)
-DOCUMENTS = ("README.md", "docs/user-guide.md", "docs/semantics.md", "docs/control-api.md")
+FILES = ("README.md", "docs/semantics.md", "docs/control-api.md")
+DOCUMENTS = {"user guide": GUIDE, **{name: (ROOT / name).read_text() for name in FILES}}
+"""Name -> text of those that link to each term that they use."""
+WITH_LINKS = [
+    ROOT / name
+    for name in ("docs/glossary.md", "docs/developer-guide.md", "docs/user-guide.md", *FILES)
+] + [*PAGES]
 
 ALSO_ORDINARY_WORDS = {
     "adopt", "base", "blob", "drain", "fill", "fresh", "hold", "layer", "migrate", "park", "pass",
@@ -50,7 +58,7 @@ def test_a_term_has_one_or_two_sentences():
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_a_document_links_to_each_term_that_it_uses(document):
-    text = (ROOT / document).read_text()
+    text = DOCUMENTS[document]
     linked = set(re.findall(r"glossary\.md#([\w-]+)\)", text))
     assert {term for term in used_terms(text) if anchor(term) not in linked} == set()
 
@@ -60,9 +68,8 @@ def test_used_terms_are_found_in_prose_only():
     assert used_terms(text) == {"Stale", "Sync folder"}
 
 
-@pytest.mark.parametrize("document", ["docs/glossary.md", "docs/developer-guide.md", *DOCUMENTS])
-def test_links_to_headings_lead_to_one(document):
-    file = ROOT / document
+@pytest.mark.parametrize("file", WITH_LINKS, ids=lambda file: file.name)
+def test_links_to_headings_lead_to_one(file):
     for path, target in re.findall(r"\]\(([\w./-]*)#([\w+-]+)\)", file.read_text()):
         if path and not path.endswith(".md"):
             continue

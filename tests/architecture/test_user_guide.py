@@ -1,8 +1,7 @@
-"""The tables of settings in docs/user-guide.md say what the type of the configuration says."""
+"""The tables of settings in the user guide say what the type of the configuration says."""
 
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from s3d.shared.config.rules import ENV, FLAG, Setting, settings_of
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
 from s3d.shared.filters.expression import EVERYTHING
+from tests.user_guide import DOCS, GUIDE, PAGES
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "user-guide.md").read_text()
 SETTINGS = settings_of(Config)
 ROWS = {
     cells[0].strip("`"): cells
@@ -26,6 +25,10 @@ UNSET = {"unset", "none"}
 
 def default_of(setting: Setting, text: str) -> Any:
     return setting.rule.parse(text.strip("`"))
+
+
+def test_the_index_lists_every_page_once():
+    assert sorted(PAGES) == sorted((DOCS / "guide").iterdir())
 
 
 def test_every_setting_is_documented_and_nothing_else():

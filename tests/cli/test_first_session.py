@@ -1,7 +1,7 @@
 """What README.md and the user guide show in a terminal, typed into a shell, prints just that.
 
 A ```console block holds "$ command" lines and what each prints. Blocks of a file run one after the
-other, in a fresh home with a running agent.
+other, in a fresh home with a running agent; those of the user guide in the order of its pages.
 """
 
 import os
@@ -16,6 +16,7 @@ import pytest
 from tests.agent_process import AgentProcess
 from tests.cli.conftest import TIMEOUT, Commands
 from tests.mortal import mortal, needs_modes
+from tests.user_guide import GUIDE
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("s3d run", "make", "git ", "cd ", 'eval "$(make', "pip ", "uv ", "pipx ")
@@ -37,6 +38,11 @@ VARIES = (
     (r"[ \t]+$", ""),
 )
 END = "\x1e"
+SESSIONS = {
+    "README.md": (ROOT / "README.md").read_text(),
+    "moving": (ROOT / "docs/moving.md").read_text(),
+    "user guide": GUIDE,
+}
 
 
 class Step(NamedTuple):
@@ -46,8 +52,8 @@ class Step(NamedTuple):
     printed: str
 
 
-def steps_of(document: Path) -> list[Step]:
-    blocks = re.findall(r"^```console\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
+def steps_of(document: str) -> list[Step]:
+    blocks = re.findall(r"^```console\n(.*?)^```", document, re.DOTALL | re.MULTILINE)
     parts = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
     steps = [Step(*part.split("\n", 1)) for part in parts]
     return [step for step in steps if not step.command.startswith(ELSEWHERE)]
@@ -76,9 +82,9 @@ def typed(commands: list[str], env: dict[str, str], folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/moving.md", "docs/user-guide.md"])
+@pytest.mark.parametrize("name", SESSIONS)
 def test_a_session_runs_as_it_is_printed(agent: AgentProcess, tmp_path: Path, name: str):
-    steps = steps_of(ROOT / name)
+    steps = steps_of(SESSIONS[name])
     folder = tmp_path / "session"
     folder.mkdir()
     printed = typed([step.command for step in steps], agent.env, folder)
@@ -90,9 +96,8 @@ def test_a_session_runs_as_it_is_printed(agent: AgentProcess, tmp_path: Path, na
 def test_the_user_guide_shows_every_command():
     from s3d.cli.main import COMMANDS
 
-    text = (ROOT / "docs" / "user-guide.md").read_text()
-    assert [name for name in COMMANDS if f"`s3d {name}" not in text] == []
-    shown = " ".join(step.command for step in steps_of(ROOT / "docs" / "user-guide.md"))
+    assert [name for name in COMMANDS if f"`s3d {name}" not in GUIDE] == []
+    shown = " ".join(step.command for step in steps_of(GUIDE))
     assert {name for name in COMMANDS if f"s3d {name}" in shown} >= {
         "status", "ls", "get", "put", "set", "rm", "mb", "rb", "presign", "env", "config"
     }  # fmt: skip

@@ -21,9 +21,9 @@ import pytest
 
 from s3d.cli.client.queue_client import QueueClient
 from tests.agent_process import AgentProcess, environment
+from tests.user_guide import PAGES
 
 ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "docs/user-guide.md"
 SHELLS = ("sh", "bash", "shell", "console", "sh-session")
 PLAIN = ("", "text")
 COMMAND = re.compile(r"^(\$ |s3d |S3D_\w+=|make |curl |aws |rclone )", re.MULTILINE)
@@ -31,8 +31,8 @@ COMMAND = re.compile(r"^(\$ |s3d |S3D_\w+=|make |curl |aws |rclone )", re.MULTIL
 RUN_AS_SESSIONS = {
     ("README.md", "console"),
     ("moving.md", "console"),
-    ("user-guide.md", "console"),
-    ("user-guide.md", "sh-session"),
+    *((page.name, "console") for page in PAGES),
+    ("pending-writes.md", "sh-session"),
     ("control-api.md", "console"),
     ("cookbook.md", "sh"),
 }
@@ -90,7 +90,7 @@ def blocks_of(document: Path) -> list[Block]:
 def block(name: str) -> str:
     """The text of a block of RUN_HERE or SAMPLES."""
     start = RUN_HERE.get(name) or SAMPLES[name]
-    blocks = (*blocks_of(GUIDE), *blocks_of(ROOT / "README.md"))
+    blocks = [each for path in (*PAGES, ROOT / "README.md") for each in blocks_of(path)]
     (found,) = [each.text for each in blocks if each.text.startswith(start)]
     return found
 
@@ -218,7 +218,7 @@ def test_the_block_about_a_store_for_tests(tmp_path: Path) -> None:
 def test_every_shell_block_runs_or_says_why_not() -> None:
     blocks = [
         each
-        for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+        for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
         for each in blocks_of(path)
     ]
     is_run = [

@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from tests.cli.test_first_session import ROOT, Step, plain, typed
+from tests.cli.test_first_session import Step, plain, typed
+from tests.user_guide import GUIDE
 
-GUIDE = ROOT / "docs" / "user-guide.md"
 AGES = r"\d+ s(  photos| ago)"
 
 
 def steps() -> list[Step]:
-    block = re.findall(r"^```sh-session\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    block = re.findall(r"^```sh-session\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
     parts = re.split(r"^\$ ", "".join(block), flags=re.MULTILINE)[1:]
     return [Step(*part.split("\n", 1)) for part in parts]
 

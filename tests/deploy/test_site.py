@@ -6,22 +6,28 @@ import re
 from pathlib import Path
 
 from tests.deploy.deploy_module import module
+from tests.user_guide import PAGES
 
 site = module("site")
 ROOT = Path(__file__).parents[2]
 
 
 def test_every_document_is_a_page():
-    documents = {path.name for path in (ROOT / "docs").glob("*.md")}
-    assert documents | {"index.md", "changelog.md"} == set(site.PAGES.values())
+    documents = {site.page_name(path) for path in (ROOT / "docs").rglob("*.md")}
+    pages = {*site.PAGES.values(), *site.guide_pages()}
+    assert documents | {"index.md", "changelog.md"} == pages
 
 
 def test_links_lead_to_pages_of_the_site():
-    text = "[a](docs/user-guide.md#filters) [b](README.md) [c](CHANGELOG.md) [d](screenshots/a.svg)"
+    text = "[a](docs/guide/filters.md#policies) [b](README.md) [c](CHANGELOG.md)"
     assert site.page_text(text, ROOT) == (
-        "[a](guide-in-front-of-a-remote.md#filters) [b](index.md) [c](changelog.md) "
-        "[d](screenshots/a.svg)"
+        "[a](guide-filters.md#policies) [b](index.md) [c](changelog.md)"
     )
+    text = "[a](../semantics.md) [b](mounts.md) [c](../../README.md#more) [d](#here)"
+    assert site.page_text(text, ROOT / "docs/guide") == (
+        "[a](semantics.md) [b](guide-mounts.md) [c](index.md#more) [d](#here)"
+    )
+    assert site.page_text("[d](screenshots/a.svg)", ROOT) == "[d](screenshots/a.svg)"
     text = "[a](semantics.md) [b](../README.md#more) [c](#here) [d](https://example.org/x.md)"
     assert site.page_text(text, ROOT / "docs") == (
         "[a](semantics.md) [b](index.md#more) [c](#here) [d](https://example.org/x.md)"
@@ -48,17 +54,18 @@ def test_the_pages_have_no_link_that_leads_nowhere(tmp_path):
             assert (tmp_path / path).exists(), f"{page.name}: {path}"
 
 
-def test_each_section_of_the_guide_is_a_page(tmp_path):
+def test_the_navigation_has_each_page_of_the_guide_in_the_order_of_its_index(tmp_path):
     site.write_pages(tmp_path)
-    pages = sorted(path.name for path in tmp_path.glob("guide-*.md"))
-    sections = re.findall(r"^## (.+)$", (ROOT / "docs/user-guide.md").read_text(), re.MULTILINE)
-    assert pages == sorted(f"guide-{site.slug(title)}.md" for title in sections)
+    pages = [f"guide-{page.name}" for page in PAGES]
+    assert sorted(path.name for path in tmp_path.glob("guide-*.md")) == sorted(pages)
     assert (tmp_path / "guide-mounts.md").read_text().startswith("# Mounts\n")
     listed = "\n".join(site.navigation())
-    assert [page for page in pages if page not in listed] == []
-    for page in (site.GUIDE, *pages):
-        for path, anchor in re.findall(
-            r"\]\(([\w-]+\.md)#([^)]+)\)", (tmp_path / page).read_text()
-        ):
+    assert re.findall(r"guide-[\w-]+\.md", listed) == pages
+
+
+def test_each_link_to_a_heading_leads_to_one(tmp_path):
+    site.write_pages(tmp_path)
+    for page in tmp_path.glob("*.md"):
+        for path, anchor in re.findall(r"\]\(([\w-]+\.md)#([^)]+)\)", page.read_text()):
             headings = re.findall(r"^#+ (.+)$", (tmp_path / path).read_text(), re.MULTILINE)
-            assert anchor in map(site.slug, headings), f"{page}: {path}#{anchor}"
+            assert anchor in map(site.slug, headings), f"{page.name}: {path}#{anchor}"

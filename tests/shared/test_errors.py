@@ -1,10 +1,10 @@
 import re
-from pathlib import Path
 
 import pytest
 
 from s3d.shared import errors
 from s3d.shared.errors import EXIT_CODES, S3dError
+from tests.user_guide import GUIDE
 
 CODES = {
     "S3dError": 1,
@@ -40,7 +40,6 @@ def test_the_text_is_title_and_detail(parts, text):
 def test_every_exit_code_is_explained_and_the_user_guide_has_the_same_table():
     codes = {cls.exit_code for cls in vars(errors).values() if hasattr(cls, "exit_code")}
     assert codes <= EXIT_CODES.keys()
-    guide = (Path(__file__).parents[2] / "docs" / "user-guide.md").read_text()
-    table = guide.partition("### Exit codes\n")[2].partition("\n## ")[0]
+    table = GUIDE.partition("## Exit codes\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (\d+) \| (.+) \|$", table, re.MULTILINE)
     assert {int(code): text for code, text in rows} == EXIT_CODES

@@ -2,8 +2,8 @@
 
 To add a setting, add a field with a Rule: to Config for one at the top of the file, else to the
 struct of its section (*_settings.py). To add a section, add such a struct. rules.py derives the
-names in the file, the environment and the flags. docs/user-guide.md lists all settings; a test
-keeps that list complete.
+names in the file, the environment and the flags. docs/guide/configuration.md lists all settings; a
+test keeps that list complete.
 
 It does not import annotations from __future__: rules.py needs the values of the annotations, and
 evaluating them from text takes several times as long.

@@ -2,7 +2,7 @@
 
 The last term that matches decides. If no term matches, a filter that consists only of exclusions
 includes the object, and every other filter excludes it. The verdict is UNKNOWN only if it depends
-on attributes that were not fetched. Syntax: docs/user-guide.md, "Filters".
+on attributes that were not fetched. Syntax: docs/guide/filters.md.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ import subprocess
 import threading
 import time
 from contextlib import ExitStack, closing
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,8 +20,8 @@ from s3d.shared.diagnostics import NOT_READY, READY, ReadinessCheck
 from tests.admin_client import ANY_PORT, admin_url, page, socket_page
 from tests.agent_process import AgentProcess, StartFailed
 from tests.scrape import parse
+from tests.user_guide import GUIDE
 
-GUIDE = (Path(__file__).parents[3] / "docs" / "user-guide.md").read_text()
 ANY_ADDRESS = "http://0.0.0.0:0"
 
 
@@ -30,7 +29,7 @@ def test_the_lines_of_the_user_guide_work(start_agent):
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     agent = start_agent(env={"S3D_ADMIN": ANY_PORT})
-    example = GUIDE.partition("## Monitoring")[2].partition("```shell")[2].partition("```")[0]
+    example = GUIDE.partition("\n# Monitoring\n")[2].partition("```shell")[2].partition("```")[0]
     lines = re.findall(r"^\$ (curl .*)$", example, re.MULTILINE)
     answers = []
     for line in lines:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tests.cli.copying.familiar_options import option_table, unused_options
 
-GUIDE = Path(__file__).parents[3] / "docs" / "user-guide.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "command-line.md"
 BEGIN, END = "<!-- familiar commands -->\n", "<!-- end of the familiar commands -->\n"
 
 FILES = {

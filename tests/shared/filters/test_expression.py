@@ -15,6 +15,7 @@ from s3d.shared.filters.expression import EVERYTHING, Filter, Verdict
 from s3d.shared.filters.parser import FilterError
 from s3d.shared.filters.terms import Attributes, FilterSubject
 from s3d.shared.text import parse_size
+from tests.user_guide import GUIDE
 
 VECTORS = json.loads(Path(__file__).with_name("filter_vectors.json").read_text())
 VERDICTS = {"true": Verdict.INCLUDE, "false": Verdict.EXCLUDE, "unknown": Verdict.UNKNOWN}
@@ -114,7 +115,6 @@ def test_why(text, why, term):
     assert (decision.why, decision.term) == (why, term)
 
 
-GUIDE = (Path(__file__).parents[3] / "docs" / "user-guide.md").read_text()
 EXAMPLES = re.findall(
     r"^\| `(.+)` \| `([a-z]+)/(.+)`(?: of (.+)| with the tag (.+))? \| (taken|not taken) \|$",
     GUIDE,

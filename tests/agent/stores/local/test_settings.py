@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
 
@@ -15,8 +13,7 @@ from s3d.agent.stores.local.configurations import ConfigurationOps
 from s3d.agent.stores.local.locks import LockOps
 from s3d.agent.stores.local.notifications import NotificationOps
 from s3d.agent.stores.local.settings import ENFORCED, SETTINGS, STORED_ONLY, SettingOps
-
-GUIDE = Path(__file__).parents[4] / "docs" / "user-guide.md"
+from tests.user_guide import GUIDE
 
 NOT_IMPLEMENTED = {
     # deprecated: never routed to
@@ -86,7 +83,7 @@ def test_every_setting_is_either_kept_or_enforced():
 
 
 def test_the_user_guide_lists_what_is_kept_and_not_enforced():
-    _, _, section = GUIDE.read_text().lower().partition("\n## kept, not enforced")
+    _, _, section = GUIDE.lower().partition("\n## kept, not enforced")
     section = section.partition("\n#")[0]
     assert [name for name in STORED_ONLY.values() if name not in section] == []
     assert [name for name in ENFORCED.values() if name.lower() in section] == []

@@ -86,7 +86,7 @@ async def test_a_read_waits_once_and_the_next_one_not_at_all(
 
 
 def test_the_times_are_those_that_are_promised() -> None:
-    """docs/user-guide.md, "While the remote does not answer"."""
+    """docs/guide/remote.md, "While the remote does not answer"."""
     assert (Timeouts().connect, Timeouts().answer) == (3.0, 30.0)
 
 
