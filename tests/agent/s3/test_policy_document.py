@@ -166,13 +166,13 @@ def parse_or_refuse(text):
         return None
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(max_size=40), _VALUES.map(json.dumps)))
 def test_no_text_raises_anything_else(text):
     parse_or_refuse(text)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(_STATEMENTS, min_size=1, max_size=2), st.sampled_from(["x", "1", "::1", "\0"]))
 def test_no_statement_raises_anything_else(statements, value):
     policy = parse_or_refuse(document(statements))

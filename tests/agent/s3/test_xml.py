@@ -246,7 +246,7 @@ def test_many_sets_of_members_do_not_fill_the_memory() -> None:
 
 
 @given(st.text(st.characters()))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_every_text_is_read_back_by_a_strict_parser(text: str) -> None:
     document = xml.writer("Tag", "Tag")({"Key": text}).encode()
     read_back = ElementTree.fromstring(document).findtext("Key")

@@ -41,7 +41,7 @@ terms = st.builds(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(terms, max_size=3))
 def test_what_is_written_is_read_as_the_same(terms):
     wanted = Filter(tuple(terms))
