@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import click
 import pytest
@@ -17,6 +16,7 @@ from s3d.cli import main
 from s3d.cli.main import COMMANDS, OS_ERRORS, cli, execute
 from s3d.shared.errors import DeniedError, FullError, NotFoundError, S3dError
 from tests.cli.conftest import S3D
+from tests.user_guide import GUIDE
 
 HEAVY = {
     "json",
@@ -130,8 +130,7 @@ def test_each_command_has_a_help_with_an_example(name):
 
 
 def test_the_user_guide_has_each_command_in_its_table():
-    guide = (Path(__file__).parents[2] / "docs/user-guide.md").read_text()
-    table = guide.partition("## Command line")[2].partition("Every command has")[0]
+    table = GUIDE.partition("\n# Command line\n")[2].partition("Every command has")[0]
     rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(?:s3d )?([a-z]+)", row)}
     assert [name for name in COMMANDS if name not in named] == []
