@@ -25,12 +25,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """What is collected lives to the end, so it is not looked at for garbage again and again."""
+    """What is collected lives to the end, so it is not looked at for garbage again and again.
+
+    After that, garbage is collected as seldom as in the agent (app/process.py) and in the terminal
+    app (tui/launch.py). With Python's own thresholds it would take a tenth of all tests' CPU.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
         gc.enable()
 
 

@@ -10,6 +10,8 @@ import pytest
 
 LONGEST = 0.02
 """Seconds of CPU that one callback may take."""
+NAMED = LONGEST / 10
+"""Seconds from which a callback is named: to name each of a million would cost more than they."""
 
 
 def measure_callbacks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, str]]:
@@ -21,8 +23,12 @@ def measure_callbacks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, str]
         begun = time.thread_time()
         run(handle)
         seconds = time.thread_time() - begun
-        task = getattr(handle._callback, "__self__", None)
-        spent.append((seconds, task.get_name() if isinstance(task, asyncio.Task) else repr(handle)))
+        spent.append((seconds, _name(handle) if seconds > NAMED else ""))
 
     monkeypatch.setattr(asyncio.events.Handle, "_run", measured)
     return spent
+
+
+def _name(handle: Any) -> str:
+    task = getattr(handle._callback, "__self__", None)
+    return task.get_name() if isinstance(task, asyncio.Task) else repr(handle)

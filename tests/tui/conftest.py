@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from functools import cache
 from typing import Any
 
 import pytest
 from rich.segment import Segment
 from rich.style import Style
+from textual._compositor import Compositor
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.events import Paste
 from textual.widgets import Footer
 from textual.widgets._toast import Toast, ToastRack
 
+from s3d.tui import demo_values
 from s3d.tui.agent_client import AgentUnreachable
 from s3d.tui.app import S3dApp
 from s3d.tui.demo import DemoAgent
@@ -41,6 +45,22 @@ def _styles_are_parsed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_made_once() -> Iterator[None]:
+    """The demonstration makes a hundred thousand keys for each page of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_values, "keys", cache(demo_values.keys))
+        yield
+
+
+@contextmanager
+def _undrawn() -> Iterator[None]:
+    """Frames within the block are not drawn: the next one has all that has changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Compositor, "render_update", lambda *_, **__: None)
+        yield
+
+
 class InlineDecoder:
     """The decoders in this process: their own process has its own tests."""
 
@@ -62,13 +82,14 @@ def opened() -> Opened:
         app = S3dApp(agent or DemoAgent(), clock=lambda: NOW, **options)
         app.previews = Previews(app.agent, InlineDecoder())
         async with app.run_test(size=size, notifications=True) as pilot:
-            with suppress(AgentUnreachable):
-                await app.feed.poll()
-            await pilot.press(tab)
-            with suppress(AgentUnreachable):
-                await app.feed.poll()
-            app.main.draw()
-            await pilot.pause()
+            with _undrawn():  # a terminal would show some ten frames; test_truth.py draws those
+                with suppress(AgentUnreachable):
+                    await app.feed.poll()
+                await pilot.press(tab)
+                with suppress(AgentUnreachable):
+                    await app.feed.poll()
+                app.main.draw()
+                await pilot.pause()
             pilot.press = _press_and_settle(pilot)
             yield pilot
 
@@ -85,6 +106,14 @@ def _press_and_settle(pilot: Any) -> Callable[..., Any]:
         await pilot.pause()
 
     return press_and_settle
+
+
+async def paste(pilot: Any, text: str) -> None:
+    """Enter a long text at once, as a terminal with bracketed paste does."""
+    pilot.app.post_message(Paste(text))
+    await pilot.pause()
+    await pilot.app.type_ahead.idle.wait()
+    await pilot.pause()
 
 
 async def loaded(pilot: Any, *groups: str) -> None:

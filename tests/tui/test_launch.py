@@ -69,6 +69,5 @@ async def test_what_the_start_has_made_is_no_part_of_garbage_collections():
                 await pilot.pause()
             assert gc.get_freeze_count() > 0
     finally:
-        gc.unfreeze()
         gc.set_threshold(*thresholds)
         gc.enable()

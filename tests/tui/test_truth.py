@@ -45,7 +45,9 @@ class Stage:
             await self._draw(scene)
             parts, outside = parts_of(self.app)
             after = AgentJson(self.agent.places.socket, self.now)
-            wrong = falsehoods(parts, RULES, TABLES, (before, after))
+            # A source is read when a rule needs it. So before the first round, nothing was read.
+            looks = (before, after) if sources else (after,)
+            wrong = falsehoods(parts, RULES, TABLES, looks)
             wrong += [f"in no part: {outside!r}"] if outside else []
             sources |= set(after.read)
             if not wrong or time.monotonic() > end:

@@ -130,8 +130,8 @@ class Agent:
         admin_token: Secret | None = None,
         stdin: int | None = None,
     ) -> None:
-        """umask: for files of the user. stored: where the keys were loaded from. admin_token: what
-        /metrics needs; None: nothing. stdin: see run()."""
+        """umask: for files of the user. stored: where the keys were loaded from. admin_token: a
+        request of /metrics has to have it; None: no token is needed. stdin: see run()."""
         in_use = AccessKeys(keys)
         self._stdin = stdin
         self._config = config
@@ -256,7 +256,7 @@ class Agent:
             loop.add_reader(self._stdin, self._on_input, self._stdin)
 
     def _on_input(self, stdin: int) -> None:
-        """What comes is ignored; at its end the agent stops in order."""
+        """Ignore what arrives at standard input; at its end, stop the agent in order."""
         if not os.read(stdin, 4096):
             asyncio.get_running_loop().remove_reader(stdin)
             self._stopping.set()

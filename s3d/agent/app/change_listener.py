@@ -23,7 +23,7 @@ LOOK_TIMEOUT = 100.0
 
 
 class ChangeListener:
-    """Passes hints on to all who show or keep objects."""
+    """Passes hints on to the parts of the agent that show or keep objects."""
 
     def __init__(self, cache: Cache | None, folders: Folders, events: Events) -> None:
         self._cache, self._folders, self._events = cache, folders, events
@@ -58,7 +58,7 @@ async def _look(folder: SyncFolder, hints: Sequence[Hint]) -> None:
 
 
 def _of_folder(folder: SyncFolder, hints: Sequence[Hint]) -> list[Hint]:
-    """Those that are below the folder's prefix, or are a folder around it."""
+    """The hints about objects below the folder's prefix, or about a folder around it."""
     config = folder.settings.config
     return [
         hint

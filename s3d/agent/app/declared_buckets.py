@@ -1,7 +1,7 @@
 """Makes the buckets that the configuration file declares, with their settings.
 
-What is there already stays: no bucket, object or setting is removed, and each setting of the file
-is put again at each start. A setting takes the way of a client's request: see written_members.py.
+What exists stays: no bucket, object or setting is removed. Each start puts each setting of the file
+again, by the request that a client would send: see written_members.py.
 """
 
 from __future__ import annotations
@@ -50,35 +50,27 @@ def _same(value: Any) -> Any:
 
 _REQUESTS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "object_lock": ("PutObjectLockConfiguration", _object_lock),
-    "versioning": (
-        "PutBucketVersioning", lambda value: {"Status": value},
-    ),
+    "versioning": ("PutBucketVersioning", lambda value: {"Status": value}),
     "ownership": ("PutBucketOwnershipControls", _ownership),
     "public_access_block": ("PutPublicAccessBlock", _public_access_block),
     "encryption": ("PutBucketEncryption", _encryption),
     "tags": ("PutBucketTagging", _tags),
     "cors": ("PutBucketCors", lambda value: {"CORSRules": value}),
-    "lifecycle": (
-        "PutBucketLifecycleConfiguration",
-        lambda value: {"Rules": value},
-    ),
+    "lifecycle": ("PutBucketLifecycleConfiguration", lambda value: {"Rules": value}),
     "policy": (
         "PutBucketPolicy",
         lambda value: value if isinstance(value, str) else json.dumps(value),
     ),
     "website": ("PutBucketWebsite", _same),
     "logging": ("PutBucketLogging", _same),
-    "notification": (
-        "PutBucketNotificationConfiguration",
-        _same,
-    ),
-}  # fmt: skip
+    "notification": ("PutBucketNotificationConfiguration", _same),
+}
 """Name of bucket_tables.SETTINGS -> the operation, and its payload."""
 
 
 async def declare_buckets(client: S3Client, declared: Sequence[DeclaredBucket]) -> None:
-    """Create the missing ones, and put the settings of all. Raises ConfigError with every problem,
-    after what can be made is made."""
+    """Create the missing ones, and put the settings of all. Raises ConfigError with all problems,
+    once everything else is made."""
     there = {bucket.name for bucket in await client.buckets()}
     problems: list[Problem] = []
     for bucket in declared:  # all, since one can be the target of another one's log
@@ -100,7 +92,7 @@ async def declare_buckets(client: S3Client, declared: Sequence[DeclaredBucket]) 
 
 
 async def _put(client: S3Client, bucket: str, setting: BucketSetting) -> str:
-    """What is wrong with the setting; "" when it is made."""
+    """Put a setting. Returns what is wrong with it, or ""."""
     name, payload_of = _REQUESTS[setting.name]
     try:
         await client.output(name, parse_written(name, bucket, payload_of(setting.value)))

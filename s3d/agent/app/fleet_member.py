@@ -25,7 +25,7 @@ MAX_PROBLEMS = 10
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What this device has to do with its fleet."""
+    """The parts of the agent that connect this device with its fleet."""
 
     url: str
     poll: ConfigPoll

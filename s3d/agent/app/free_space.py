@@ -1,7 +1,7 @@
 """How much is free on the disks of some folders, measured so that a hung disk stops nothing.
 
-The system call that tells it does not return while the server of a network file system is away. So
-each folder has a thread of its own for it, at most one at a time; it is a daemon thread, because an
+The system call for it does not return while the server of a network file system is away. So each
+folder is measured in a thread of its own, at most one at a time; it is a daemon thread, because an
 agent that stops must not wait for it either. Readers get what was measured last.
 """
 

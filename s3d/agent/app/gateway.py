@@ -335,7 +335,7 @@ class _Layers:
         journal, staging = self.queue_files
         cache = None if self.cache is None else self.cache.layer
         remote = self.remote
-        assert isinstance(inner, ForwardedWrites)  # a push is no write that is forwarded
+        assert isinstance(inner, ForwardedWrites)  # pushes enter below it: the queue records them
         push_to = inner.inner if cache is None else CacheBypass(cache)
         layer, self.queue = build_queue(
             self.config,

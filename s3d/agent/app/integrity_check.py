@@ -1,4 +1,5 @@
-"""`s3d check`: of the store, the queue, the cache and the baselines of sync folders, in this order.
+"""`s3d check`: it checks the store, the queue, the cache and the baselines of sync folders, in this
+order.
 
 In the agent it uses the stores that are open and opens the others; without an agent it holds the
 agent's lock while it runs.
@@ -52,10 +53,10 @@ _INDEX = (
     "stop the agent, then restore the whole folder, index and blobs together, from a copy, "
     "or recover the readable part: s3d check --repair"
 )
-_MEMORY = "s3d sync approve, or s3d check --repair while no agent runs; neither deletes anything"
+_BASELINE = "s3d sync approve, or s3d check --repair while no agent runs; neither deletes anything"
 _KEYS = "put the files of the key ring back from a copy, beside those that are there"
-_ENDS = 1_000
-"""A line is sent at least after so many rows, to show progress."""
+_PROGRESS_EVERY = 1_000
+"""Rows after which a line is sent to show progress, at the latest."""
 
 Lines = AsyncGenerator[CheckLine, None]
 Verify = Callable[[Entry], Awaitable[bool]]
@@ -96,10 +97,10 @@ class Checker:
             problem = await asyncio.to_thread(problem_of, file)
             self._files += 1
             if problem:
-                yield self._line(self._memory(file, problem, repair))
+                yield self._line(self._damaged_baseline(file, problem, repair))
         for damage in await asyncio.to_thread(damaged_state, self._places):
             yield self._line(damage)
-        yield CheckLine(self._share, done=True)
+        yield CheckLine(self._checked, done=True)
 
     async def _store(self, place: str, folder: Path, repair: bool) -> Lines:
         path = folder / INDEX
@@ -149,7 +150,7 @@ class Checker:
                 remedy = "" if found.repaired else _OBJECT[place]
                 damage = Damage(place, found.name, found.problem, found.repaired, remedy)
                 yield self._line(damage)
-            elif found.size or not self._files % _ENDS:
+            elif found.size or not self._files % _PROGRESS_EVERY:
                 yield self._line()
         if lost := await check.lost():
             size = await asyncio.to_thread(_size_of, lost)
@@ -186,19 +187,19 @@ class Checker:
             damage = Damage("cache", name, "its bytes have changed on the disk", dropped)
             yield self._line(None if is_right else damage)
 
-    def _memory(self, file: Path, problem: str, repair: bool) -> Damage:
+    def _damaged_baseline(self, file: Path, problem: str, repair: bool) -> Damage:
         if not repair or self._opened.is_running or "newer s3d" in problem:
-            return Damage("sync", str(file), problem, remedy=_MEMORY)
+            return Damage("sync", str(file), problem, remedy=_BASELINE)
         for each in file.parent.glob(f"{file.name}*"):
             each.rename(each.with_name(f"{each.name}.damaged"))
         return Damage("sync", str(file), problem, f"it was renamed to {file.name}.damaged")
 
     @property
-    def _share(self) -> Totals:
+    def _checked(self) -> Totals:
         return Totals(self._files, self._size)
 
     def _line(self, damage: Damage | None = None) -> CheckLine:
-        return CheckLine(self._share, damage)
+        return CheckLine(self._checked, damage)
 
 
 def opened_of(stack: Stack) -> Opened:

@@ -1,6 +1,7 @@
 """The access keys of the running agent: a change takes effect with the next request.
 
-It runs in a thread, since it waits for the disk; then the keys in memory are replaced on the loop.
+A thread writes the change, since that waits for the disk. Then the loop replaces the keys in
+memory.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class KeyManager:
     def __init__(self, stored: LocalKeys, keys: AccessKeys) -> None:
         self._stored = stored
         self._keys = keys
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def list_keys(self) -> KeyList:
         return await asyncio.to_thread(self._stored.list_keys)
@@ -39,8 +40,8 @@ class KeyManager:
         return await self._change(partial(self._stored.revoke, name))
 
     async def _change(self, change: Callable[[], T]) -> T:
-        """The change is applied in memory too before the caller learns that it is done."""
-        async with self._turn:
+        """The keys in memory are changed, too, when this returns."""
+        async with self._lock:
             result, keys = await asyncio.to_thread(_change_and_load, change, self._stored.load)
             self._keys.replace(keys)
         return result

@@ -117,7 +117,7 @@ class MountedBuckets:
             await asyncio.to_thread(metadata.close)
 
     def state_of(self, bucket: str, key: str) -> AgentState:
-        """Of one object, for its extended attributes."""
+        """The state of one object, for its extended attributes."""
         from s3d.agent.frontends.fuse.xattrs import AgentState
 
         gateway = self._stack.gateway

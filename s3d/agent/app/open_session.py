@@ -215,7 +215,7 @@ class FrontendRow(NamedTuple):
 
 
 async def _start(frontend: Frontend, closing: AsyncExitStack) -> None:
-    """It is stopped also when it has started only in part."""
+    """Start a front end. It is stopped at the end, also when its start has failed half-way."""
     closing.push_async_callback(frontend.stop)
     await frontend.start()
 
@@ -318,7 +318,7 @@ def _open_change_sources(
 ) -> ChangeSources | None:  # fmt: skip
     if stack.gateway is None:
         return None
-    from s3d.agent.app.remote_events import open_change_sources  # an embedded store spares it
+    from s3d.agent.app.remote_events import open_change_sources  # of no use without a remote
 
     return open_change_sources(
         stack, config, places=places, folders=folders, events=events, closing=closing

@@ -1,5 +1,5 @@
-"""What the agent's process owes the system: limits, private files, one agent at a time, and the
-messages that a service manager expects (sd_notify(3); nothing without NOTIFY_SOCKET)."""
+"""The agent as a process of the system: its limits, private files, one agent at a time, and the
+messages that a service manager expects (sd_notify(3); none without NOTIFY_SOCKET)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 def harden() -> int:
     """Keep secrets out of core files and debuggers, make new files private, raise the limit of
-    open files. The umask of the user, for files that are the user's."""
+    open files. Returns the umask that the process was started with, for files of the user."""
     umask = os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
@@ -86,14 +86,14 @@ def private_folder(folder: Path) -> None:
     Raises UsageError when it belongs to another user, or when other users could replace it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    facts = folder.stat()
-    if facts.st_uid != os.geteuid():
+    status = folder.stat()
+    if status.st_uid != os.geteuid():
         raise UsageError(
             "the folder belongs to another user",
             str(folder),
             "set S3D_LOCAL_DIR to a folder of your own",
         )
-    if stat.S_IMODE(facts.st_mode) & 0o077:
+    if stat.S_IMODE(status.st_mode) & 0o077:
         folder.chmod(0o700)
     for parent in folder.resolve().parents:
         _check_parent(parent)
@@ -104,9 +104,9 @@ def _check_parent(folder: Path) -> None:
 
     One that belongs to root is accepted: that is how container runtimes make volumes.
     """
-    facts = folder.stat()
-    is_open = facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX
-    if is_open and facts.st_uid not in (os.geteuid(), 0):
+    status = folder.stat()
+    is_open = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+    if is_open and status.st_uid not in (os.geteuid(), 0):
         raise UsageError(
             "the folder is not secure",
             f"{folder} belongs to another user, and every user can write to it",

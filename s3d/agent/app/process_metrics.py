@@ -60,7 +60,7 @@ async def measure_lag(registry: Registry) -> None:
 
 
 def max_files() -> int | None:
-    """How many files and sockets the process may have open; None: as many as it likes."""
+    """How many files and sockets the process may have open; None: there is no limit."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return None if limit == resource.RLIM_INFINITY else limit
 
@@ -74,7 +74,7 @@ def resident_memory() -> int:
 
 
 def open_files() -> int | None:
-    """None: the system does not say."""
+    """How many files and sockets the process has open; None: the system does not say."""
     for folder in (_DESCRIPTORS, Path("/dev/fd")):
         with suppress(OSError):
             return len(os.listdir(folder)) - 1  # listing it takes one

@@ -42,8 +42,10 @@ PUBLISH_EVERY = 2.0
 VERSION = "v2"
 """Version of the layout. Another version uses another folder and starts empty."""
 ADOPTED = "v1"
-"""Has the same tables; an s3d that uses it does not know that a row may be unconfirmed."""
+"""The version before, whose folder is adopted since it has the same tables. Its name was changed
+because an s3d that uses it does not know that a row may be unconfirmed."""
 _DISTRUST = {LastStop.KILLED: EXPIRED, LastStop.POWER_CUT: UNCONFIRMED}
+"""How the last run ended -> the value of Entry.checked for the entries that it has left."""
 
 
 def _same_folder(folder: Path) -> Path:

@@ -47,7 +47,7 @@ def _stores(stack: Stack) -> Iterator[ReadinessCheck]:
 
 
 def _folders(folders: Folders) -> Iterator[ReadinessCheck]:
-    """One that has stopped is open as far as it can be: a person has to decide."""
+    """A folder that has stopped counts as open: it waits for the decision of a person."""
     for folder in folders.by_name.values():
         name = f"sync folder {folder.name}"
         if folder.is_opening:

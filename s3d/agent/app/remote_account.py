@@ -72,7 +72,10 @@ class PendingBefore:
 
 
 class RemoteAccount:
-    """Belongs to the loop. Run run() as long as the gateway is open."""
+    """Confirms that the access key in use belongs to the account of the open state.
+
+    Belongs to the loop. run() has to run as long as the gateway is open.
+    """
 
     def __init__(
         self, ask: AskOwner, keys: CredentialProvider, url: str, *, is_confirmed: bool

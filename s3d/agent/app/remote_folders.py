@@ -1,10 +1,10 @@
 """Which folders hold the state of a remote: each base folder has one for every remote it has seen.
 
 A base is the write queue's folder, the read cache's or the state folder. The base itself belongs to
-the remote that used it first; any other remote has BASE/remotes/ID. Either says whose it is in
-remote.json (see stores/remote/identity.py). So the state that s3d 0.1 wrote, which knew one remote
-only, is adopted by one small file that is replaced atomically: there is no moment at which a crash
-loses anything, and nothing is moved.
+the remote that used it first; any other remote has BASE/remotes/ID. The file remote.json in a
+folder names its remote (see stores/remote/identity.py). So the state that s3d 0.1 wrote, which knew
+one remote only, is adopted by one small file that is replaced atomically: there is no moment at
+which a crash loses anything, and nothing is moved.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def read_identity(folder: Path) -> RemoteIdentity | None:
 
 
 def write_identity(folder: Path, identity: RemoteIdentity) -> None:
-    """Replace the identity file; durable, and whole at any moment. Raises OSError."""
+    """Replace the identity file, durably and atomically. Raises OSError."""
     write_atomically(
         folder / FILE,
         msgspec.json.format(msgspec.json.encode(identity), indent=2) + b"\n",
@@ -94,8 +94,8 @@ def write_identity(folder: Path, identity: RemoteIdentity) -> None:
 def claim(base: Path, identity: RemoteIdentity) -> Path:
     """The folder of a remote in a base, made when it has none. Raises OSError, S3dError.
 
-    identity: also replaces what the folder says of its remote. The base itself is taken when it is
-    nobody's.
+    identity: also replaces the one in the folder. The base itself is taken when it belongs to no
+    remote yet.
     """
     private_folder(base)
     own = {each.identity.id: each for each in folders_of(base)}

@@ -49,8 +49,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 6.0
 """Seconds that a start waits for the credentials and for the owner of the account."""
-OF_BEFORE = ("index.sqlite", ADOPTED, VERSION, "capabilities.json", "pins.json")
-"""Files and folders in a base that were written by a version without identity files."""
+OF_FIRST_VERSION = ("index.sqlite", ADOPTED, VERSION, "capabilities.json", "pins.json")
+"""Files and folders in a base that s3d 0.1 wrote, which had no identity files."""
 
 HasPending = Callable[[Path], bool]
 """Whether a queue's folder has pending writes."""
@@ -108,7 +108,7 @@ async def open_remote_state(
     state = bases.choose(places.state_dir, known)
     account.opened(state)
     if was_adopted:
-        logger.info("the write queue and the read cache that were here belong to %s now",
+        logger.info("the existing write queue and read cache belong to %s from now on",
                     config.remote)  # fmt: skip
 
     def claim_cache(base: Path) -> Path:
@@ -156,7 +156,7 @@ class Bases:
 
         If a crash has interrupted its adoption, the rest is adopted by the same remote.
         """
-        old = [base for base in self.all if _is_of_before(base)]
+        old = [base for base in self.all if _is_of_first_version(base)]
         first = next((each for base in self.all if (each := read_identity(base))), None)
         if first is None:
             return bool(old)
@@ -240,8 +240,11 @@ async def _key_of_chain(keys: CredentialProvider) -> RemoteKey | None:
         return None
 
 
-def _is_of_before(base: Path) -> bool:
+def _is_of_first_version(base: Path) -> bool:
+    """Whether a base has state but no identity."""
     try:
-        return read_identity(base) is None and any((base / name).exists() for name in OF_BEFORE)
+        if read_identity(base) is not None:
+            return False
+        return any((base / name).exists() for name in OF_FIRST_VERSION)
     except S3dError:
         return False

@@ -38,7 +38,8 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 class Sampler:
-    """Run run(). counters: what is counted. turn: called each second, see LatencyWindow."""
+    """Takes a sample each second while run() runs. counters: the totals that rates are computed
+    from. turn: called each second, see LatencyWindow."""
 
     def __init__(
         self, counters: Callable[[], Counters], quantiles: Callable[..., Iterable[float]],
@@ -60,7 +61,7 @@ class Sampler:
             self.take()
 
     def take(self) -> None:
-        """One more value."""
+        """Take a sample."""
         now, found = self._steady(), self._counters()
         then, before = self._last
         seconds = max(now - then, 1e-6)

@@ -1,9 +1,10 @@
 """Fills an empty store from a folder at the start: its folders are buckets, their files objects.
 
-A seed is all there or not at all: before the first bucket is made, a row of the index says that
-everything in the store comes from a seed that has not ended. It goes with the last object, before
-any front end starts. A start that finds the row empties the store. So a kill leaves nothing half
-done, whatever the options of the next start are. A store that has buckets is never seeded.
+A seed is stored completely or not at all: before the first bucket is made, a row of the index says
+that everything in the store comes from a seed that has not ended. The row is removed after the last
+object, before any front end starts. A start that finds the row empties the store. So a kill leaves
+nothing half done, whatever the options of the next start are. A store that has buckets is never
+seeded.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ async def prepare_store(index: Index, client: S3Client, config: Config) -> None:
     seed = None if config.seed is None else await begin_seed(index, config.seed)
     await create_buckets(client, config.buckets)
     if config.declared_buckets:
-        from s3d.agent.app.declared_buckets import declare_buckets  # most starts spare it
+        from s3d.agent.app.declared_buckets import declare_buckets  # most starts need none
 
         await declare_buckets(client, config.declared_buckets)
     if seed is not None:
@@ -82,14 +83,14 @@ async def undo_unfinished_seed(index: Index) -> None:
     """Empty the store if everything in it comes from a seed that did not end."""
     if index.read_inline(lambda reader: reader.setting(*_ROW)) is None:
         return
-    from s3d.agent.storage import snapshots  # most starts spare it
+    from s3d.agent.storage import snapshots  # hardly any start needs it
 
     def undo(tx: Transaction) -> None:
         snapshots.reset(tx, index.forget_all)
         tx.put_setting(*_ROW, None)
 
     await index.write(undo, frees=True)
-    logger.warning("removed what a seed that was interrupted had stored")
+    logger.warning("removed the buckets and objects of a seed that was interrupted")
 
 
 async def begin_seed(index: Index, folder: Path) -> Seed | None:
@@ -141,7 +142,7 @@ async def _store(client: S3Client, files: Iterator[SeedFile]) -> None:
 async def _store_parts(client: S3Client, file: SeedFile, attributes: ObjectAttributes) -> None:
     """Store a file that is too large for one PutObject. A seed that is interrupted starts over, so
     the part map is a temporary file."""
-    from s3d.agent.large_objects.file_source import FileSource  # most starts spare it
+    from s3d.agent.large_objects.file_source import FileSource  # hardly any start needs it
     from s3d.agent.large_objects.part_transfers import PartTransfers
     from s3d.agent.large_objects.part_upload import SourceChanged, UploadPlan
 
@@ -177,17 +178,17 @@ def read_seed(folder: Path) -> Seed:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise _unfit(folder, error.strerror or str(error)) from error
+        raise _seed_error(folder, error.strerror or str(error)) from error
     for entry in entries:
         if entry.name.startswith("."):
             continue
         path = Path(entry.path)
         if not entry.is_dir():
-            raise _unfit(path, "it lies in no folder, which would be its bucket")
+            raise _seed_error(path, "it lies in no folder, which would be its bucket")
         try:
             check_bucket_name(entry.name)
         except S3Error as error:
-            raise _unfit(path, f"no name of a bucket: {error.message}") from error
+            raise _seed_error(path, f"no name of a bucket: {error.message}") from error
         seed.buckets.append(entry.name)
         seed.files.extend(_files_of(entry.name, path))
     return seed
@@ -198,7 +199,7 @@ def _files_of(bucket: str, root: Path) -> Iterator[SeedFile]:
         folders.sort()
         for name in folders:
             if (path := Path(parent, name)).is_symlink():
-                raise _unfit(path, "a symbolic link to a folder, which could lead anywhere")
+                raise _seed_error(path, "a symbolic link to a folder, which could lead anywhere")
         for name in sorted(names):
             if name not in IGNORED:
                 yield _file(bucket, root, Path(parent, name))
@@ -211,23 +212,23 @@ def _file(bucket: str, root: Path, path: Path) -> SeedFile:
         check_key(key)
         size = path.stat().st_size
     except UnicodeEncodeError as error:
-        raise _unfit(path, "its name is not UTF-8") from error
+        raise _seed_error(path, "its name is not UTF-8") from error
     except S3Error as error:
-        raise _unfit(path, f"no key of an object: {error.message}") from error
+        raise _seed_error(path, f"no key of an object: {error.message}") from error
     except OSError as error:
-        raise _unfit(path, error.strerror or str(error)) from error
+        raise _seed_error(path, error.strerror or str(error)) from error
     if not path.is_file():
-        raise _unfit(path, "neither a file nor a folder")
+        raise _seed_error(path, "neither a file nor a folder")
     if size > MAX_OBJECT:
-        raise _unfit(path, "larger than the 48.8 TiB that S3 allows")
+        raise _seed_error(path, "larger than the 48.8 TiB that S3 allows")
     return SeedFile(bucket, key, path, size)
 
 
 def _raise(error: OSError) -> None:
-    raise _unfit(Path(error.filename), error.strerror or str(error)) from error
+    raise _seed_error(Path(error.filename), error.strerror or str(error)) from error
 
 
-def _unfit(path: Path, why: str) -> UsageError:
+def _seed_error(path: Path, why: str) -> UsageError:
     return UsageError(
         "the store cannot be seeded", f"{path}: {why}", "the folders in S3D_SEED are buckets"
     )

@@ -250,9 +250,8 @@ async def build_stack(
             inventory,
             logs,
         )
-    from s3d.agent.app.gateway import (
-        open_gateway,  # the libraries of a client, which most starts spare
-    )
+    # Imported here because it imports an HTTP client, which the embedded store does not need.
+    from s3d.agent.app.gateway import open_gateway
 
     gateway = await open_gateway(config, places, events, registry, tracer=tracer)
     return Stack(gateway.top, gateway.access, None, gateway, gateway.waiting)
@@ -297,7 +296,8 @@ async def _open_controls(
 
 
 def _waiting(config: Config, places: Places) -> WaitingWrites | None:
-    """Without a remote only a queue folder inside the data folder is covered by a lock."""
+    """The pending writes of earlier remotes; None when there can be none. Without a remote, only a
+    queue folder inside the data folder is covered by a lock."""
     folder = places.write_queue_dir
     if not folder.is_relative_to(places.data_dir) or not folder.exists():
         return None

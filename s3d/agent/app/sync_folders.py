@@ -65,7 +65,7 @@ def open_folders(
         _rename_remote(gateway.state, places)
     objects = S3Client(stack.without_events, bypass_cache=True, bypass_queue=True)
     state = places.state_dir / "sync"
-    around = SyncContext(
+    context = SyncContext(
         objects=objects,
         preview_objects=stack.bounded_client(stack.without_events, bypass_cache=True),
         parts=PartTransfers(objects, state / "uploads", config.part_size),
@@ -86,8 +86,8 @@ def open_folders(
         rules=None if uploads is None else uploads.rules,
         policy=None if gateway is None else gateway.sync_policy,
     )  # fmt: skip
-    folders = Folders(around, config.sync_folders)
-    _report_folders(around.registry, folders)
+    folders = Folders(context, config.sync_folders)
+    _report_folders(context.registry, folders)
     return folders
 
 

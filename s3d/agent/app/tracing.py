@@ -1,6 +1,7 @@
 """What is traced: the spans of the layers, and the history of objects.
 
-The layers themselves know nothing of their spans; here is when each of them does work.
+The layers themselves know nothing of their spans: the rows here say which requests give a layer
+work, and so a span.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Writes that wait for remotes other than the one in use: shown, exported, discarded, moved.
 
-Their queues stay closed until a call needs one. The agent holds the lock of the queue's folder, so
-no other process changes them meanwhile."""
+Their queues stay closed until a call needs one. The agent holds the lock of the folder of all
+queues, so no other process changes them meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -176,12 +177,9 @@ def _is_conflict() -> S3Error:
 
 
 def waiting_remote(identity: RemoteIdentity, writes: Totals, oldest: float | None) -> WaitingRemote:
-    """As the control API shows it."""
+    """A remote and its pending writes as the control API shows them."""
     account = identity.owner or (identity.keys[-1] if identity.keys else "")
     return WaitingRemote(identity.id, identity.url, account, writes, oldest)
-
-
-logger = logging.getLogger(__name__)
 
 
 async def take_over(state: RemoteState, waiting: WaitingWrites) -> None:

@@ -107,7 +107,8 @@ def build_queue(
     spans: PushSpans | None = None,
     uploads: Uploads | None = None,
 ) -> tuple[WriteQueue, QueueParts]:
-    """The layer, and the parts that push what it accepts. No cache has what is pending.
+    """The layer, and the parts that push what it accepts. The cache forgets the keys with pending
+    writes.
 
     inner: answers reads of clients. push_to: receives the pushes. cache: adopts what was pushed.
     rules: of what is pushed. capabilities: knows which conditional writes the remote supports.

@@ -21,7 +21,7 @@ from s3d.shared.access_key import AccessKey, owner_named
 from s3d.shared.masking import hide
 
 _SESSIONS = 1024
-"""Verified session tokens that are remembered: a token costs 20 us, a look-up 0.2."""
+"""Verified session tokens that are cached: to verify one costs 20 us, to look it up 0.2."""
 
 
 class KeySource(Protocol):
@@ -65,7 +65,7 @@ class AccessKeys:
         """keys: the default key is the first one."""
         self._keys: dict[str, AccessKey] = {}
         self._known: dict[str, _Known] = {}
-        """Those of the keys that were used, because replace() must be quick for thousands."""
+        """Only the keys that were used since replace(), which must be quick for thousands."""
         self.owners = Owners()
         """The accounts of the keys."""
         self._sessions: LRUCache[str, OpenedSession] = LRUCache(_SESSIONS)
@@ -173,7 +173,7 @@ def principal_of(key: AccessKey) -> Principal:
 
 
 def _principal_of_session(parent: Principal, credentials: Temporary, session: Session) -> Principal:
-    """It has the owner and the limits of its permanent key, and ends with that key at the latest.
+    """A session has the owner and the limits of its permanent key, and ends with it at the latest.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-role-session
     """

@@ -38,8 +38,8 @@ class BoundedClient(S3Client):
     """An S3Client whose calls fail with ServiceUnavailable while the remote does not answer.
 
     A call with a body lasts as long as its caller takes to send the body. With bounds_uploads, it
-    is bounded from then on; a queue must not be in between, whose disk may be slow while the remote
-    is away.
+    is bounded once the body was sent. That is wrong in front of a write queue, whose disk may be
+    slow while the remote is away.
     """
 
     def __init__(
@@ -156,8 +156,8 @@ def _is_reading(operation: str) -> bool:
 
 
 def _own(error: S3Error, more: str = "") -> S3Error:
-    """An error for one caller: those that share a check must not share the error that they raise,
-    to which each adds its traceback and cause."""
+    """A copy of the error for one caller. Callers that share a check must not raise the same
+    object, since each adds its traceback and cause to it."""
     return S3Error(error.code, f"{error.message.rstrip('.')}{more}.", **error.detail)
 
 

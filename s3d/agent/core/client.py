@@ -71,8 +71,8 @@ class S3Client:
     async def output(self, operation: str, members: Members, body: Body | None = None) -> Members:
         """The members of the response, whose payload is thrown away.
 
-        The body that is sent is closed, also when the store has not read it: the file that it
-        lies in cannot be removed before.
+        The body that is sent is closed, also when the store has not read it: its file cannot be
+        removed while it is open.
         """
         async with aclosing(body if body is not None else BytesBody(b"")):
             response = await self.call(operation, members, body)
@@ -144,7 +144,8 @@ class S3Client:
         stored = await self.head(bucket, key, version=version)
         if stored is not None and stored.etag == etag:
             return stored
-        return ObjectInfo(bucket, key, size or 0, etag, time.time())  # replaced by now
+        # Another writer has replaced it meanwhile.
+        return ObjectInfo(bucket, key, size or 0, etag, time.time())
 
     async def store(
         self,

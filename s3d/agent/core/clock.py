@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 LATEST = 253_370_764_800.0
-"""9999-01-01T00:00:00Z: there is a year left before the last date that datetime knows."""
+"""9999-01-01T00:00:00Z, a year before the last date of datetime, so that a somewhat later date can
+be computed."""
 JUMP = 5.0
 """Seconds by which the clocks must have moved apart: more than a time service corrects at once."""
 
@@ -63,8 +64,8 @@ class MovableClock:
         return self._real() + self.offset
 
     def offset_for(self, moment: float) -> float:
-        """The offset with which it is this moment now. Raises ValueError for one that S3 has no
-        date for."""
+        """The offset with which it is this moment (Unix seconds) now. Raises ValueError for a
+        moment before 1970 or after LATEST."""
         if not 0 <= moment <= LATEST:
             raise ValueError("the clock can be set to the years 1970 to 9998")
         return moment - self._real()

@@ -1,4 +1,4 @@
-"""Where the context of a request that the agent makes itself comes from.
+"""The contexts of requests that the agent makes itself, and writes that are reported together.
 
 A layer that needs a further call to answer a request passes that request's context on, so the
 request id of the client is seen in every call made for it. Background work has a context of its

@@ -130,7 +130,7 @@ CODES: Mapping[str, FailureClass] = {
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
 
 STATUSES: Mapping[int, FailureClass] = {
-    # S3 says more when it leads elsewhere; a portal on the way, which one has to pass, does not.
+    # A redirect of S3 has a code. One without comes from a captive portal, where a person logs in.
     **dict.fromkeys((300, 301, 302, 303, 307, 308), FailureClass.TRANSIENT),
     401: FailureClass.AUTH,
     403: FailureClass.DENIED,

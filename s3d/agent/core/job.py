@@ -26,7 +26,7 @@ ENDED = frozenset((JobState.DONE, JobState.FAILED, JobState.CANCELLED))
 
 
 def state_without_queue(state: JobState) -> str:
-    """The state of a job that counts as running from the start."""
+    """The state to show for a job of an engine that starts every job at once."""
     return (JobState.RUNNING if state is JobState.QUEUED else state).value
 
 
@@ -143,7 +143,7 @@ class Job(Generic[R]):
     notes: list[str] = field(default_factory=list)
     """What the user should know beside the failures, each once."""
     error: JobFailure | None = None
-    """The first failure, or the temporary error that the job waits after."""
+    """The first failure, or the temporary error after which the job waits for its next attempt."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def begin(self) -> None:

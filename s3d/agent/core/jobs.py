@@ -197,7 +197,7 @@ class JobEngine(Generic[R]):
     ) -> None:
         """Perform all items, some at a time, and record the failures. name: item -> bucket, key.
 
-        Raises Interrupted within a group, and what items raises.
+        Raises an ExceptionGroup with Interrupted in it, and whatever iterating over items raises.
         """
         policy = self._policy
         slots = asyncio.Semaphore(policy.concurrency) if policy.is_limit_per_job else self._slots

@@ -78,7 +78,7 @@ class LogWriter:
         self._queue.put(_REOPEN)
 
     def close(self) -> None:
-        """Write what waits; give up after some seconds."""
+        """Write the lines that wait; give up after _CLOSE_TIMEOUT seconds."""
         self._closing.set()
         self._queue.put(_CLOSE)
         self._thread.join(_CLOSE_TIMEOUT)

@@ -59,7 +59,8 @@ class _Header(msgspec.Struct):
 
 
 class HistoryLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One event in the file of the agent. subject: bucket/key; it comes first, to be found."""
+    """One event in the file. subject: bucket/key; the first field, since _lines_of() searches for
+    the beginning of a line."""
 
     subject: str
     at: float

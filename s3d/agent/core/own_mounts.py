@@ -17,7 +17,8 @@ _MOST_LINKS = 40
 
 
 class MountedPlace(NamedTuple):
-    """What a path shows. key: without a slash at its end; "" for a bucket, bucket "" for all."""
+    """What a path shows. key: without a slash at its end; "" for a whole bucket. bucket: "" when
+    the path shows all buckets."""
 
     bucket: str
     key: str
@@ -76,7 +77,7 @@ def split_at(
             return split_at(reached, mounts, readlink=readlink)
         try:
             target = readlink(str(reached))
-        except OSError:  # no link, or nothing
+        except OSError:  # it is not a link, or does not exist
             continue
         links += 1
         if links > _MOST_LINKS:

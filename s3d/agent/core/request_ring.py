@@ -25,9 +25,9 @@ class RequestFilter(NamedTuple):
     """Such as 404 or 4xx; "": any."""
 
     def check(self) -> None:
-        """Raises ValueError for a status that is none."""
+        """Raises ValueError for a status that has not one of these forms."""
         if self.status and not re.fullmatch(r"[0-5](\d\d|xx)", self.status):
-            raise ValueError(f"{self.status!r} is no status: write it like 404 or 4xx")
+            raise ValueError(f"{self.status!r} is not a status: write it like 404 or 4xx")
 
     def admits(self, request: RecordedRequest) -> bool:
         return (

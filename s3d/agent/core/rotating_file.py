@@ -45,7 +45,7 @@ class RotatingFile:
         self._size += written
 
     def close(self) -> None:
-        """Close the file; the next write opens it again, also when another is there by then."""
+        """Close the file. The next write opens what is at the path then."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

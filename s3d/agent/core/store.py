@@ -27,7 +27,7 @@ class ObjectStore(Protocol):
 
 
 class AccessControl(Protocol):
-    """Decides whether a principal may do what a request asks for: the layer of a stack that does.
+    """The layer of a stack that decides whether a principal may do what a request asks for.
 
     Its call() decides about every request. authorize() does the same before a document is read, so
     that a client that waits for 100 Continue learns of a refusal first.

@@ -1,4 +1,5 @@
-"""What becomes of failures in the background: a task is restarted, or nobody has to know."""
+"""Failures in the background: supervise() restarts a task that has failed, consume_exception()
+drops an exception that nobody awaits."""
 
 from __future__ import annotations
 

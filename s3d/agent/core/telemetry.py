@@ -72,7 +72,7 @@ class Exemplar(NamedTuple):
 
 
 class Histogram:
-    """How often a value was how large."""
+    """The numbers of observations by their size."""
 
     __slots__ = ("_edges", "counts", "exemplars", "sum")
 

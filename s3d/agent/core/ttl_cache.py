@@ -24,7 +24,7 @@ class TTLCache(Generic[K, V]):
         self._clock = clock
         self._entries: TLRUCache[K, tuple[float, V]] = TLRUCache(size, _expiry, timer=clock)
         self._is_unused = True
-        """Nothing was ever stored, as in most of these caches."""
+        """Nothing was ever stored, as in most of these caches: get() is cheap then."""
 
     def get(self, key: K) -> V | None:
         """The value, unless it has expired or was never stored."""

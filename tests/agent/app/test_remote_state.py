@@ -191,7 +191,7 @@ async def test_state_of_before_belongs_to_the_remote_of_the_first_start(starts, 
         await starts.start()
     assert state.places.write_queue_dir == starts.home / "data" / "write_queue"
     assert [r.message for r in caplog.records if "belong to" in r.message] == [
-        f"the write queue and the read cache that were here belong to {HERE} now"
+        f"the existing write queue and read cache belong to {HERE} from now on"
     ]
 
 

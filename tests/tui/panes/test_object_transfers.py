@@ -4,7 +4,7 @@ import pytest
 
 from s3d.shared.transfers import TransferRequest
 from s3d.tui.panes.object_transfers import MAX_KEYS, split_request
-from tests.tui.conftest import go_to_row, loaded, screen
+from tests.tui.conftest import go_to_row, loaded, paste, screen
 
 
 async def test_what_is_marked_is_downloaded_with_a_word_on_how_much(opened, tmp_path):
@@ -13,7 +13,9 @@ async def test_what_is_marked_is_downloaded_with_a_word_on_how_much(opened, tmp_
         await pilot.press("space", "space", "d")
         await pilot.pause()
         assert "2 objects, 2.1 KiB" in screen(pilot.app)
-        await pilot.press(*["backspace"] * 11, *str(tmp_path), "enter")
+        await pilot.press("ctrl+u")
+        await paste(pilot, str(tmp_path))
+        await pilot.press("enter")
         await loaded(pilot, "act")
         ((_, path, request),) = pilot.app.agent.calls
         assert (path, request.kind, request.keys) == (
@@ -52,7 +54,9 @@ async def test_a_file_is_uploaded_to_the_level_that_is_seen(opened, tmp_path):
     (tmp_path / "cat.jpg").write_bytes(b"x")
     async with opened("2") as pilot:
         await go_to_row(pilot, "pix", "..", "photos/")
-        await pilot.press("u", "backspace", "backspace", *f"{tmp_path}/ca")
+        await pilot.press("u", "backspace", "backspace")
+        await paste(pilot, f"{tmp_path}/")
+        await pilot.press(*"ca")
         await pilot.pause(0.2)
         await pilot.press("right", "enter")
         await loaded(pilot, "act")

@@ -120,11 +120,11 @@ class ClientWait:
     def begin(
         self, now: float, moved: int, *, patience: float, rate: float, longest: float
     ) -> float:
-        """The server waits for the next piece. Returns until when.
+        """Begin to wait for the next piece; returns the time until which to wait.
 
-        moved: bytes of the body so far. The patience is prolonged for what came faster than the
-        rate, and shortened for what came slower; longest: without any byte. The time in which the
-        server did not wait is not the client's.
+        moved: bytes of the body so far. In total, the server waits `patience` seconds and the time
+        that these bytes take at `rate` bytes a second, and at most `longest` without any byte. Only
+        the time in which it waits counts.
         """
         self._began = now
         if moved != self._moved:

@@ -106,7 +106,7 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = NEVER
         """When expire() is due, by the loop's clock."""
         self.client_address = ""
-        """IP address of the client."""
+        """The IP address of the client; "" when it is not known."""
         self.transport: asyncio.Transport | None = None
         """None before the connection is made and after it is lost."""
 
@@ -169,12 +169,6 @@ class ClientConnection(asyncio.Protocol):
     def is_busy(self) -> bool:
         """True while a request is being served."""
         return self._task is not None
-
-    @property
-    def peer(self) -> str:
-        """The IP address of the client; "" when it is not known."""
-        address = None if self.transport is None else self.transport.get_extra_info("peername")
-        return str(address[0]) if address else ""
 
     @property
     def is_last(self) -> bool:

@@ -27,7 +27,7 @@ class ResponseChannel(Protocol):
 
     @property
     def client_address(self) -> str:
-        """IP address of the client."""
+        """The IP address of the client; "" when it is not known."""
 
     @property
     def transport(self) -> asyncio.Transport | None:
@@ -36,10 +36,6 @@ class ResponseChannel(Protocol):
     @property
     def is_last(self) -> bool:
         """True when no request follows the one in hand."""
-
-    @property
-    def peer(self) -> str:
-        """The IP address of the client; "" when it is not known."""
 
     def set_body_timeout(self, waiting: bool) -> None:
         """Start or end the time that the client has for the next piece of its body."""
@@ -109,7 +105,7 @@ class Exchange:
 
     @property
     def client_address(self) -> str:
-        """IP address of the client."""
+        """The IP address of the client; "" when it is not known."""
         return self._channel.client_address
 
     @property
@@ -150,9 +146,9 @@ class Exchange:
     def decide_keep_alive(self) -> str:
         """Decide whether the connection outlives the response; its Connection header line, or "".
 
-        A client that still waits for 100 Continue may or may not send its body after the response
-        (and botocore then misreads the next one, so even an empty body is asked for); and nobody
-        wants to read the rest of a long body: both end the connection.
+        It does not while the client still waits for 100 Continue: nobody knows whether its body
+        follows the response. (botocore even misreads the next response then; so the server asks for
+        an empty body, too.) Nor does it when the unread rest of the body is long.
         """
         self.keep_alive = (
             self.wants_keep_alive

@@ -27,8 +27,8 @@ _DECLARATION_RE = re.compile(rb"^<\?xml[^>]*\?>\s*")
 class KeepAliveResponder:
     """Waits for one slow response and writes a space after every interval until it is there."""
 
-    def __init__(self, sender: ResponseWriter, exchange: Exchange, seconds: float) -> None:
-        self._sender = sender
+    def __init__(self, writer: ResponseWriter, exchange: Exchange, seconds: float) -> None:
+        self._writer = writer
         self._exchange = exchange
         self._seconds = seconds
 
@@ -54,7 +54,7 @@ class KeepAliveResponder:
 
     async def _write_spaces(self, task: asyncio.Task[Any]) -> None:
         """Write until the task has ended, or was cancelled because the client has left."""
-        self._sender.begin_chunked(self._exchange)
+        self._writer.begin_chunked(self._exchange)
         self._write(_DECLARATION)
         while not task.done():
             self._write(b" ")
@@ -66,7 +66,7 @@ class KeepAliveResponder:
 
     def _write_end(self, op: Operation, outcome: S3Response[Any] | S3Error) -> None:
         if isinstance(outcome, S3Error):
-            self._sender.note_error(self._exchange, outcome)
+            self._writer.note_error(self._exchange, outcome)
             _, _, document = serialize_error(outcome, "", self._exchange.request_id)
         else:
             _, _, document = serialize_output(op, outcome.output)

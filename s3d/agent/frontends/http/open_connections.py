@@ -13,7 +13,8 @@ _SPARE = 256
 
 
 class OpenConnections:
-    """One timer expires all deadlines: a timer for each request would cost more."""
+    """The set of open connections. One timer expires all their deadlines: a timer for each request
+    would cost more."""
 
     def __init__(self, limits: Limits) -> None:
         self._cap = connection_cap(limits)

@@ -36,7 +36,7 @@ class FormPost:
     def __init__(
         self,
         store: ObjectStore,
-        sender: ResponseWriter,
+        writer: ResponseWriter,
         keys: AccessKeys | None,
         clock: Callable[[], float],
         *,
@@ -45,7 +45,7 @@ class FormPost:
         """keys: None when requests need no signature. admits_anonymous: the store decides about
         forms without a policy."""
         self._store = store
-        self._sender = sender
+        self._writer = writer
         self._keys = keys
         self._clock = clock
         self._admits_anonymous = admits_anonymous
@@ -80,7 +80,7 @@ class FormPost:
             describe(exchange.span, request)
         response = await self._store.call(request)
         status, headers, document = _answer(reader.fields, head, members, response.output)
-        self._sender.write_plain(exchange, status, headers, document)
+        self._writer.write_plain(exchange, status, headers, document)
 
     def _identify(self, body: _FileOfForm, bucket: str) -> Principal | None:
         """Who may store the file; a form without a policy is anonymous. Sets the grant."""

@@ -44,7 +44,6 @@ class RecordedExchange(Exchange):
 
     __slots__ = (
         "error_code",
-        "peer",
         "received_at",
         "responded_at",
         "response_head",
@@ -53,8 +52,6 @@ class RecordedExchange(Exchange):
 
     def __init__(self, channel: ResponseChannel, request: HttpRequest) -> None:
         super().__init__(channel, request)
-        self.peer = channel.peer
-        """The IP address of the client; "" when it is not known."""
         self.store_request: S3Request[Any] | None = None
         """None: refused before the store was called, or a form or a preflight."""
         self.response_head = b""
@@ -216,7 +213,7 @@ def _main_record(exchange: RecordedExchange, head: RequestHead | None, now: floa
         operation=_operation(exchange, head),
         request_id=exchange.request_id,
         bucket="" if head is None else head.address.bucket,
-        remote_ip=exchange.peer,
+        remote_ip=exchange.client_address,
         requester="" if requested is None else _requester(requested.context.principal),
         key=key,
         request_line=line,

@@ -147,7 +147,7 @@ def _token_in_query(query: Mapping[str, str]) -> str:
 
 
 def _check_anonymous(head: RequestHead) -> None:
-    """Only a signature makes the headers of a response the wish of somebody who may ask for it.
+    """Refuse response-* parameters: only a signed request may choose headers of its response.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_RequestSyntax
     """
@@ -197,7 +197,7 @@ def _payload_size(headers: Mapping[str, str], op: Operation, verified: Verified)
 
 
 def _declared_size(headers: Mapping[str, str]) -> int:
-    """S3 takes chunks of HTTP only around the chunks of a streaming signature.
+    """S3 accepts the chunked transfer coding only for a body that has the aws-chunked coding.
 
     https://github.com/aws/aws-sdk-js-v3/pull/3403
     """

@@ -55,9 +55,9 @@ Its Content-Length stays: the response to a HEAD has no other.
 class ResponseWriter:
     """Writes responses; it never decides what they are."""
 
-    def __init__(self, heads: ResponseHeadWriter, pump: SendfilePool) -> None:
+    def __init__(self, heads: ResponseHeadWriter, sendfile: SendfilePool) -> None:
         self._heads = heads
-        self._pump = pump
+        self._sendfile = sendfile
         self._random_bits = random.Random().getrandbits
 
     def new_request_id(self) -> str:
@@ -118,7 +118,7 @@ class ResponseWriter:
         exchange.write(self._head(exchange, status, headers) + document)
 
     def note_error(self, exchange: Exchange, error: S3Error) -> None:
-        """An error is written under a head that was a success. Nothing but a log needs it."""
+        """Called for an error that is written after the head of a success. Only logs need it."""
 
     def write_plain(
         self, exchange: Exchange, status: int, headers: Headers, document: bytes = b""
@@ -140,7 +140,7 @@ class ResponseWriter:
             pieces = getattr(body, "pieces", None)
             if pieces is not None and body.size is not None:
                 head = self._head(exchange, status, _sized(headers, body.size))
-                await self._pump.send(exchange, head, pieces())
+                await self._sendfile.send(exchange, head, pieces())
             else:
                 await self._send_stream(exchange, status, headers, body)
 

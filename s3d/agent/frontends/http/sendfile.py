@@ -52,27 +52,27 @@ class SendfilePool:
         wait = ClientWait()
         with socket.socket(fileno=os.dup(original.fileno())) as out:
             for piece in pieces:
-                turn = SendfileTask(out, head, piece)
+                task = SendfileTask(out, head, piece)
                 try:
-                    await self._send_piece(out, turn, wait, exchange.sent)
+                    await self._send_piece(out, task, wait, exchange.sent)
                 except S3Error:
-                    if turn.is_untouched:
+                    if task.is_untouched:
                         exchange.status = 0
                     raise
                 finally:
-                    exchange.sent += turn.sent
+                    exchange.sent += task.sent
                 head = b""
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)
 
     async def _send_piece(
-        self, out: socket.socket, turn: SendfileTask, wait: ClientWait, before: int
+        self, out: socket.socket, task: SendfileTask, wait: ClientWait, before: int
     ) -> None:
         """wait: of the response. before: its bytes before this piece."""
         loop = asyncio.get_running_loop()
         while True:
-            future = loop.run_in_executor(self._pool, turn.run)
+            future = loop.run_in_executor(self._pool, task.run)
             try:
                 # wait() does not cancel the future: the thread still uses the file descriptors.
                 await asyncio.wait((future,))
@@ -82,7 +82,7 @@ class SendfilePool:
                 raise
             if future.result():
                 return
-            await self._writable(out, wait, before + turn.sent)
+            await self._writable(out, wait, before + task.sent)
 
     async def _writable(self, out: socket.socket, wait: ClientWait, sent: int) -> None:
         """Wait until the client has made room. sent: bytes of the response so far.
@@ -141,7 +141,8 @@ class SendfileTask:
         return self._whole - len(self._head) + self._size - self._left
 
     def run(self) -> bool:
-        """In a thread: send until all is sent (True), the client is slow or the time is over."""
+        """Send until all is sent, the client is slow or the time is over; whether all is sent. In
+        a thread."""
         end = time.monotonic() + _TURN
         poll = select.poll()
         poll.register(self._out, select.POLLOUT)

@@ -46,7 +46,8 @@ def reader_deadline(wait: ClientWait, now: float, taken: int, limits: Limits) ->
 
 
 class WriteFlow:
-    """Turned by pause_writing() and resume_writing() of an asyncio.Protocol; one waits at most."""
+    """Whether the transport accepts more, as pause_writing() and resume_writing() of the protocol
+    say; at most one task waits for it."""
 
     __slots__ = ("_loop", "_waiter", "is_paused")
 
