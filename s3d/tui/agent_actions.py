@@ -30,6 +30,7 @@ COUNT_TIME = 2.0
 """Seconds for which objects below a prefix are counted before the confirmation."""
 LINK_TIMES = {"1 hour": 3600, "1 day": 86_400, "1 week": 604_800}
 """What the user chooses -> seconds for which a presigned URL is valid."""
+NOT_RESPONDING = "Not done: the agent isn't responding"
 _CACHE_RESULTS = {
     "pin": "pinned", "unpin": "unpinned", "prefetch": "Prefetch started", "evict": "evicted",
 }  # fmt: skip
@@ -62,7 +63,7 @@ class AgentActions:
         if is_refused:
             self._messages.toast("The app is read-only", is_error=True)
         elif not self._state.connection.is_live:
-            self._messages.toast("Not done: the agent isn't responding", is_error=True)
+            self._messages.toast(NOT_RESPONDING, is_error=True)
         return not is_refused and self._state.connection.is_live
 
     def send(

@@ -33,7 +33,6 @@ from s3d.shared.control import (
     Event,
     Hello,
     Listing,
-    ObjectInfo,
     ObjectStatus,
     Presigned,
     Problem,
@@ -53,7 +52,7 @@ from s3d.shared.transfers import (
 )
 from s3d.tui import demo_values as values
 from s3d.tui.agent_client import RequestRefused
-from s3d.tui.demo_objects import object_bytes, object_size
+from s3d.tui.demo_objects import object_bytes
 from s3d.tui.demo_values import ENDPOINT, GIB, LOG, MIB, NOW
 
 PAGE = 1_000
@@ -250,21 +249,28 @@ class DemoAgent:
         if not prefix.endswith("/"):
             keys, folders = ([each for each in found if each.startswith(prefix)]
                              for found in (keys, folders))  # fmt: skip
-        rows = [
-            ObjectInfo(bucket, key, object_size(key), f'"{number:032x}"', NOW - 60.0 * number)
+        numbered = [
+            (number, key)
             for number, key in enumerate(keys[start : start + PAGE], start)
             if (bucket, key) not in self.deleted
         ]
+        rows = [values.object_at(bucket, key, number) for number, key in numbered]
+        states = {key: values.key_state(number) for number, key in numbered}
         more = str(start + PAGE) if len(keys) > start + PAGE else ""
-        return Listing(rows, folders if not start else [], more, values.key_states(rows))
+        return Listing(rows, folders if not start else [], more,
+                       {key: state for key, state in states.items() if state})  # fmt: skip
 
     def _object(self, bucket: str, key: str) -> ObjectStatus:
-        whole = object_size(key)
+        """Says the same of it as the listing."""
+        number = values.number_of(bucket, key)
+        info, state = values.object_at(bucket, key, number), values.key_state(number)
+        held = {"cached": info.size, "pinned": info.size, "partial": info.size * 5 // 8}
         return ObjectStatus(
-            bucket, key, whole, '"9b2cf0a1e1"', NOW - 120.0,
+            bucket, key, info.size, info.etag, info.last_modified,
             content_type=mimetypes.guess_type(key)[0] or "binary/octet-stream",
-            metadata={"mtime": "1795759880.5"}, tags=self.tags, state="pushed",
-            cache=CacheState(whole * 5 // 8, whole, False),
+            metadata={"mtime": "1795759880.5"}, tags=self.tags,
+            state=state if state in ("pending", "failed") else "pushed",
+            cache=CacheState(held.get(state, 0), info.size, state == "pinned"),
         )  # fmt: skip
 
     async def read_range(self, path: str, start: int, size: int) -> bytes:

@@ -40,6 +40,7 @@ from s3d.shared.transfers import (
     Transfer,
     TransferError,
 )
+from s3d.tui.demo_objects import object_size
 
 NOW = 1_795_760_000.0
 """The time at which the demonstration stands still, in Unix seconds."""
@@ -54,6 +55,8 @@ HOSTILE = (
 ENDPOINT = "http://127.0.0.1:33333"
 LOG = [Event(0, "demo", NOW - 30, "hello")]
 """The events of the demonstration."""
+_KEY_STATES = ("cached", "cached", "partial", "", "pinned", "pending", "failed")
+"""Those of the first objects of a level."""
 _LOG_LINES = (
     ("info", "store.queue", "pushed bucket=pix key=photos/2025/IMG_0002.jpg size=4613734"),
     ("warning", "store.queue", "8f25 SlowDown, retried in 8 s"),
@@ -101,7 +104,10 @@ def settings() -> SettingList:
     return SettingList(
         [
             SettingInfo(
-                "remote", "https://s3.eu-west-1.amazonaws.com", "file", "The S3 behind us."
+                "remote",
+                "https://s3.eu-west-1.amazonaws.com",
+                "file",
+                "The S3 that s3d caches and pushes to.",
             ),
             SettingInfo("secret_access_key", "********", "environment", "Of the remote."),
             SettingInfo("read_cache.max_size", "10GiB", "default", "Bytes of the cache.", False),
@@ -117,21 +123,31 @@ def after(transfer: Transfer, seconds: float) -> Transfer:
     return structs.replace(transfer, done=done, remaining=(transfer.size - done) / transfer.rate)
 
 
-def key_states(rows: list[ObjectInfo]) -> dict[str, str]:
-    words = ("cached", "cached", "partial", "", "pinned", "pending", "failed")
-    return {
-        row.key: words[number % len(words)]
-        for number, row in enumerate(rows[:7])
-        if words[number % len(words)]
-    }
+def object_at(bucket: str, key: str, number: int) -> ObjectInfo:
+    """An object as it is listed. number: its place in its level."""
+    return ObjectInfo(bucket, key, object_size(key), f'"{number:032x}"', NOW - 60.0 * number)
+
+
+def number_of(bucket: str, key: str) -> int:
+    """The place of an object in its level."""
+    level, _ = keys(bucket, key[: key.rfind("/") + 1])
+    return level.index(key) if key in level else len(level)
+
+
+def key_state(number: int) -> str:
+    """The state in queue and cache of the object at a place of its level."""
+    return _KEY_STATES[number] if number < len(_KEY_STATES) else ""
 
 
 def versions(bucket: str, key: str) -> Listing:
+    """The newest is the object as it is listed."""
+    newest = object_at(bucket, key, number_of(bucket, key))
     rows = [
-        ObjectInfo(bucket, key, 4_089_446, '"9b2cf0a1e1"', NOW - 120.0, version_id="3kL9"),
+        structs.replace(newest, version_id="3kL9"),
         ObjectInfo(bucket, key, 0, "", NOW - 86_400.0, version_id="2bD1"),
-        ObjectInfo(bucket, key, 4_012_110, '"77afe0b2c3"', NOW - 172_800.0, version_id="1aX7"),
-    ]
+        ObjectInfo(bucket, key, newest.size - 77, '"77afe0b2c3"', NOW - 172_800.0,
+                   version_id="1aX7"),
+    ]  # fmt: skip
     return Listing(rows, [])
 
 

@@ -33,6 +33,13 @@ def elide(text: str, width: int, more: str = "…") -> str:
     return set_cell_size(text, head) + more + _last(text, tail)
 
 
+def elide_start(text: str, width: int, more: str = "…") -> str:
+    """At most width cells, of which the end is shown."""
+    if cell_len(text) <= width:
+        return text
+    return more + _last(text, width - cell_len(more)) if width > cell_len(more) else more[:width]
+
+
 def fitting(parts: Sequence[str], width: int, gap: str = "  ", more: str = "…") -> str:
     """As many parts as have room, in one line; the first is elided if even it has none."""
     text = elide(parts[0], width, more) if parts else ""

@@ -80,18 +80,23 @@ def updated_text(seconds: float) -> str:
     return "Updated just now" if seconds < 1 else f"Updated {age(seconds)} ago"
 
 
-def banner_text(state: State, now: float, *, is_readonly: bool, can_start: bool = False) -> str:
+def banner_text(
+    state: State, now: float, width: int, *, is_readonly: bool, can_start: bool = False
+) -> str:
     """A row that is only there when the connection is not as usual; else empty.
 
-    can_start: the agent is one of this machine.
+    width: cells of the terminal. can_start: the agent is one of this machine.
     """
     connection = state.connection
     if connection.link is Link.LOST and connection.hello is not None:
-        wait = max(0.0, connection.retry_at - now)
-        return safe(
-            f" The agent isn't responding ({connection.error}). "
-            f"Next try in {wait:.0f} s   ctrl+r: try now{'   f8: start it' if can_start else ''}"
-        )
+        wait = f"{max(0.0, connection.retry_at - now):.0f} s"
+        start = "   f8: start it" if can_start else ""
+        texts = [
+            safe(f" The agent isn't responding{why}. Next try in {wait}   ctrl+r: try now{start}")
+            for why in (f" ({connection.error})", "")
+        ]
+        shortest = f" No answer, next try in {wait}   ctrl+r: now{start}"
+        return next((each for each in texts if cell_len(each) < width), shortest)
     if connection.link is Link.FOREIGN:
         return " The agent has another version of the control API: update s3d. This app only reads."
     if not connection.is_current_api:
@@ -105,7 +110,7 @@ def no_agent_text(state: State, socket: str, now: float, *, can_start: bool) -> 
     wait = max(0.0, connection.retry_at - now)
     start = [
         "enter  start it now    (s3d run)",
-        "s      set it up       a remote, a service, a sync folder, step by step",
+        "s      set it up       remote, service, folders",
     ]
     return [
         "The agent is not running",

@@ -79,7 +79,7 @@ STEPS = (
     Step("~/notes", "notes", 1.0, is_typed=True),
     Step("\t", "", 0.6),
     Step("backup", "reachable", 1.5, is_typed=True),
-    Step("\x14", "Dry run", 3.0),
+    Step("\x14", ", down 0 B", 3.0),
     Step("\x13", "up to date", 3.5),
     Step("\x1bOQ", "theme", 2.5),
     Step("1", "Sync folders", 3.0),

@@ -110,8 +110,8 @@ class Marks:
         self.add(id for id in shown if id not in marked)
 
 
-class Table(ScrollView, can_focus=True):
-    """Rows under a header, a cursor and marks."""
+class Table(ScrollView, can_focus=True, inherit_bindings=False):
+    """Rows under a header, a cursor and marks. It has no keys that scroll sideways."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),

@@ -45,3 +45,19 @@ async def test_deletions_and_refusals():
         await agent.call("GET", "/v1/buckets/nothing/objects", Listing)
     with pytest.raises(RequestRefused):
         await agent.call("POST", "/v1/transfers/8f10:retry", object)
+
+
+async def test_an_object_is_the_same_in_its_listing_its_details_and_its_versions():
+    agent = DemoAgent()
+    page = await agent.call("GET", "/v1/buckets/pix/objects?prefix=photos/", Listing)
+    for info in page.objects:
+        query = f"bucket=pix&key={info.key}"
+        status = await agent.call("GET", f"/v1/status?{query}", ObjectStatus)
+        found = await agent.call("GET", f"/v1/buckets/pix/versions?key={info.key}", Listing)
+        for each in (status, found.objects[0]):
+            assert (each.size, each.etag, each.last_modified) == (
+                info.size, info.etag, info.last_modified,
+            )  # fmt: skip
+        state = page.key_states.get(info.key, "")
+        assert (status.cache.held == info.size) is (state in ("cached", "pinned"))
+        assert (status.state == "pushed") is (state not in ("pending", "failed"))

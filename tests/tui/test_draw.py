@@ -9,6 +9,7 @@ from s3d.tui.draw import (
     colored_gauge,
     colored_spark,
     elide,
+    elide_start,
     fitting,
     frame_keys,
     fullness,
@@ -29,6 +30,9 @@ def test_a_long_text_loses_its_middle():
     assert elide("a-very-long-name.parquet", 13) == "a-very…arquet"
     assert elide("short", 13) == "short"
     assert elide("abc", 1) == "…"
+    assert elide_start("/home/me/notes", 7) == "…/notes"
+    assert elide_start("notes", 5) == "notes"
+    assert elide_start("abc", 1, "...") == "."
 
 
 @given(st.floats(-1, 2), st.integers(0, 50))

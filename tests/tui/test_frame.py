@@ -38,9 +38,17 @@ def test_a_remote_that_is_away_is_told_apart_from_an_agent_that_is_lost():
     assert "next check in 4 s" in frame.head_text(found, UNICODE, NOW, 100)
     found.connection.mark_lost("EOF", NOW, NOW + 2)
     assert "reconnecting, try 1" in frame.head_text(found, UNICODE, NOW, 100)
-    assert "The agent isn't responding (EOF)" in frame.banner_text(found, NOW, is_readonly=False)
-    assert "f8: start it" in frame.banner_text(found, NOW, is_readonly=False, can_start=True)
-    assert "f8" not in frame.banner_text(found, NOW, is_readonly=False)
+    assert "The agent isn't responding (EOF)" in frame.banner_text(
+        found, NOW, 100, is_readonly=False
+    )
+    assert "f8: start it" in frame.banner_text(found, NOW, 100, is_readonly=False, can_start=True)
+    assert "f8" not in frame.banner_text(found, NOW, 100, is_readonly=False)
+    banner = frame.banner_text(found, NOW, 80, is_readonly=False, can_start=True)
+    assert banner.startswith(" The agent isn't responding. Next try in")
+    assert banner.endswith("f8: start it")
+    for width in (60, 80, 100):
+        one_line = frame.banner_text(found, NOW, width, is_readonly=False, can_start=True)
+        assert len(one_line) < width
     assert frame.stale_text(found, NOW + 14) == " Last update 14 s ago, actions disabled"
 
 
@@ -50,14 +58,15 @@ def test_without_an_agent_it_says_what_to_do():
     text = "\n".join(frame.no_agent_text(found, "/run/x", NOW, can_start=True))
     for wanted in ("not running", "␛[31m/run", "s3d run", "in 4 s, try 1"):
         assert wanted in text
+    assert max(map(len, text.splitlines())) <= 48, "it fits in 60 cells without a break"
     assert "s3d run" not in "\n".join(frame.no_agent_text(found, "/run/x", NOW, can_start=False))
-    assert frame.banner_text(found, NOW, is_readonly=True) == " Read only"
+    assert frame.banner_text(found, NOW, 100, is_readonly=True) == " Read only"
 
 
 def test_an_older_agent_is_told():
     found = state()
     found.mark_connected(Hello("0.9", ApiVersion(1, 2), "b", 1, "http://x"), NOW)
-    assert "older than this app" in frame.banner_text(found, NOW, is_readonly=False)
+    assert "older than this app" in frame.banner_text(found, NOW, 100, is_readonly=False)
 
 
 @pytest.mark.finding("tui-38")

@@ -1,3 +1,5 @@
+import pytest
+
 from s3d.tui.app import S3dApp, sources
 from s3d.tui.demo import DemoAgent
 from s3d.tui.keys import all_keys, groups_of, ids_of, keys_of, sign
@@ -72,3 +74,10 @@ async def test_help_is_grouped_with_the_nearest_keys_first(opened):
         pilot.app.prompts.confirm("Sure?", lambda: None)
         await pilot.pause()
         assert groups_of(pilot.app.screen)[0][0] == "This window"
+
+
+@pytest.mark.parametrize("tab", "23456")
+async def test_help_has_no_key_that_scrolls_tables_sideways(opened, tab):
+    async with opened(tab) as pilot:
+        lines = [line if isinstance(line, str) else line.text for line in keys_of(pilot.app.screen)]
+        assert not [line for line in lines if line.endswith((" Left", " Right"))]

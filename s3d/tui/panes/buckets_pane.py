@@ -162,7 +162,7 @@ class BucketsPane(Pane):
         total = size(sum(info.size for info in objects))
         marked = f"{len(marks):,} marked, {total}   " if marks else ""
         if listing.error:
-            return safe(f" {marked}error: {listing.error}   ctrl+r tries again")
+            return safe(f" {marked}ctrl+r tries again   error: {listing.error}")
         if self.table.is_outdated and listing.total > listing_table.MAX_REFRESHED:
             return safe(f" {marked}{listing.name} has changed since it was read   ctrl+r reloads")
         return safe(f" {marked}{listing.name if listing.bucket else 'all buckets'}")

@@ -135,7 +135,10 @@ def gauge_lines(cache: CacheStatus, state: State, width: int, glyphs: Glyphs) ->
         colored(glyphs.half, "accent"), f" pinned {size(pinned)}", writes,
     )  # fmt: skip
     hits = f"hits: {hit_share(cache)} "
-    numbers = [f" evicted {cache.evictions:,}", f"S3-FIFO, revalidated after {age(cache.max_age)}"]
+    numbers = [
+        f" evicted {count(cache.evictions, 'object')}",
+        f"S3-FIFO, revalidated after {age(cache.max_age)}",
+    ]
     chart = min(_CHART_CELLS, max(width - len(hits + "   ".join(numbers)), 8))
     return [
         colored_gauge(shares, max(width - len(full), 10), glyphs) + full,

@@ -121,6 +121,8 @@ class DashboardPane(Pane):
         trouble = self._current
         if trouble is not None and trouble.command:
             parts.append(safe(f"$ {trouble.command}"))
+            while sum(map(len, parts)) + 3 * len(parts) > self.host.size.width and len(parts) > 1:
+                del parts[0]  # the command is whole, or of no use
         return " " + "   ".join(parts)
 
     def draw(self) -> None:
@@ -183,7 +185,8 @@ class DashboardPane(Pane):
         rate, peak = (rates[-1] if rates else 0.0), max(rates, default=0.0)
         box.set_title(f"{name.title()}  {size(round(rate))}/s")
         middle = middle or f"peak {size(round(peak))}/s in {age(max(len(rates), 1))}"
-        self._put(box, colored_spark(highest(rates, width), width, self.glyphs), text, middle)
+        texts = [each for each in (text, middle) if each]
+        self._put(box, colored_spark(highest(rates, width), width, self.glyphs), *texts)
 
     def _put(self, box: Box, *lines: str | Content) -> None:
         """The lines of a box, the most important first; each is a whole one."""
@@ -200,7 +203,7 @@ class DashboardPane(Pane):
             box,
             colored_gauge([(share, fullness(share))], width, self.glyphs) + f" {share:.0%}",
             safe(cache.trouble) or fitting(used, box.size.width, ", ", self.glyphs.more),
-            fitting(_saved(cache), box.size.width, "", self.glyphs.more),
+            _saved(cache, box.size.width, self.glyphs.more),
         )
 
     def _draw_store(self) -> None:
@@ -264,8 +267,10 @@ def _latency(seconds: float) -> str:
     return duration(seconds) if seconds else "-"
 
 
-def _saved(cache: CacheStatus) -> list[str]:
-    """What the remote was spared, and its price where the settings have one, in parts."""
-    cost = "" if cache.saved_cost is None else f" {cache.saved_cost:,.2f}:"
+def _saved(cache: CacheStatus, width: int, more: str) -> str:
+    """What the remote was spared, and its price where the settings have one."""
     requests, downloads = count(cache.saved_requests, "request"), size(cache.saved_bytes)
-    return [f"saved{cost} {requests}", f", {downloads}", " of downloads"]
+    worth = "" if cache.saved_cost is None else f", worth {cache.saved_cost:,.2f}"
+    text = f"saved {requests}, {downloads} of downloads{worth}"
+    short = fitting([f"saved {requests}", f", {downloads}", worth], width, "", more)
+    return text if len(text) <= width else short

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from s3d.shared.syncing import FolderStatus
 from s3d.shared.text import age, count, safe, size
-from s3d.tui.draw import bar, cell
+from s3d.tui.draw import bar, cell, elide, elide_start
 from s3d.tui.table import Row
 from s3d.tui.themes import Glyphs
 
@@ -34,15 +36,17 @@ def folder_line(folder: FolderStatus, width: int, glyphs: Glyphs) -> str:
     elif folder.state == "idle":
         state = f"up to date, {count(folder.files, 'file')}"
     half = max(width - 14, 20) // 2
-    texts = [(folder.name, 10), (_sides(folder, glyphs), half), (state, half)]
+    sides = sides_text(folder, half, glyphs)
+    texts = [(folder.name, 10), (sides, half), (state, half)]
     if width < _WITH_SIDES:
         texts = [(folder.name, 12), (state, width - 15)]
     sign = "!" if folder.conflicts and folder.state != "offline" else _sign(folder, glyphs)
     return " ".join([sign, *(cell(text, cells, more=glyphs.more) for text, cells in texts)])
 
 
-def folder_row(folder: FolderStatus, glyphs: Glyphs) -> Row:
-    """A row of the table of folders; its id is the name."""
+def folder_row(folder: FolderStatus, width: int, glyphs: Glyphs) -> Row:
+    """A row of the table of folders; its id is the name. width: cells of the column of both
+    sides."""
     state = f"{_sign(folder, glyphs)} {folder.state}"
     if folder.state == "syncing" and folder.todo:
         state = f"{bar(folder.done / folder.todo, 8, glyphs)} {folder.done:,}/{folder.todo:,}"
@@ -52,7 +56,8 @@ def folder_row(folder: FolderStatus, glyphs: Glyphs) -> Row:
         state = f"! {folder.failed:,} not in sync"
     elif folder.state == "idle":
         state = f"{glyphs.on} up to date"
-    cells = (folder.name, _sides(folder, glyphs), folder.mode, f"{folder.files:,}", state)
+    sides = sides_text(folder, width, glyphs)
+    cells = (folder.name, sides, folder.mode, f"{folder.files:,}", state)
     return Row(folder.name, cells, _STYLES.get(folder.state, ""))
 
 
@@ -85,10 +90,16 @@ def _differences(folder: FolderStatus) -> list[str]:
     return ["   ".join(parts)] if parts else []
 
 
-def _sides(folder: FolderStatus, glyphs: Glyphs) -> str:
-    """The local folder, the direction, and the prefix."""
+def sides_text(folder: FolderStatus, width: int, glyphs: Glyphs) -> str:
+    """The local folder, the direction and the prefix, in at most width cells: each side is elided
+    alone, and of the local folder the end is shown."""
     arrow = {"two-way": glyphs.both, "backup": glyphs.to, "mirror": glyphs.back}[folder.mode]
-    return f"{folder.path} {arrow} {folder.bucket}/{folder.prefix}"
+    local, remote = safe(folder.path), safe(f"{folder.bucket}/{folder.prefix}")
+    room = max(width - len(arrow) - 2, 2)
+    if cell_len(local) + cell_len(remote) > room:
+        remote = elide(remote, max(room * 2 // 3, room - cell_len(local)), glyphs.more)
+        local = elide_start(local, room - cell_len(remote), glyphs.more)
+    return f"{local} {arrow} {remote}"
 
 
 def _has_failed(folder: FolderStatus) -> bool:

@@ -22,6 +22,7 @@ from s3d.tui.panes.inspector_lines import (
     SECTIONS,
     bucket_lines,
     object_lines,
+    prefix_lines,
     version_lines,
 )
 from s3d.tui.preview.preview_box import PreviewBox, budget_text
@@ -120,8 +121,10 @@ class Inspector(Vertical):
         self.set_class(is_previewing, "-previewing")
         if info is not None:
             self._put(self._short_name(key), *object_lines(info))
+        elif key:
+            self._put(self._short_name(key), *prefix_lines())
         else:
-            self._put(*([self._short_name(key or bucket)] if bucket else []))
+            self._put(*([self._short_name(bucket)] if bucket else []))
         if is_visible or self.display:
             self._is_read = True
             self._read(bucket, key, info)

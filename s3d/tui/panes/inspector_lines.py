@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from s3d.shared.caching import CacheState
 from s3d.shared.control import BucketInfo, ObjectInfo, ObjectStatus
 from s3d.shared.receipts import Receipt
 from s3d.shared.text import moment, safe, size
@@ -35,12 +36,18 @@ def info_lines(status: ObjectStatus) -> list[str]:
         lines.append(f"state {status.state}")
     cache = status.cache
     if cache is not None:
-        share = f"{cache.held / cache.size:.0%}" if cache.size else "-"
-        lines.append(f"cache {size(cache.held)} ({share}){', pinned' if cache.pinned else ''}")
+        lines.append(_cache_line(cache))
     lines += [_receipt_line(status, each) for each in status.receipts]
     if status.tags:
         lines.append("tags " + ", ".join(pair.strip() for pair in _pairs(status.tags)))
     return lines
+
+
+def _cache_line(cache: CacheState) -> str:
+    pinned = ", pinned" if cache.pinned else ""
+    if not cache.held:
+        return f"not cached{pinned}"
+    return f"cache {size(cache.held)} ({cache.held / max(cache.size, 1):.0%}){pinned}"
 
 
 def _receipt_line(status: ObjectStatus, receipt: Receipt) -> str:
@@ -65,6 +72,11 @@ SECTION_LINES = {"Info": info_lines, "Meta": meta_lines, "Tags": tag_lines}
 
 def _pairs(pairs: dict[str, str]) -> list[str]:
     return [safe(f"  {name} = {value}") for name, value in pairs.items()]
+
+
+def prefix_lines() -> list[str]:
+    """Of a prefix, nothing is known without a listing of all that is below it."""
+    return ["prefix", "", "S shows the size of what is below it"]
 
 
 def version_lines(versions: list[ObjectInfo]) -> list[str]:

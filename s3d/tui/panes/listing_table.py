@@ -46,6 +46,8 @@ class ListingTable(Table):
         self._layout = layout_for(0, 0)
         self._select = ""
         """The row that the cursor goes to when it has arrived."""
+        self._before_filter = ""
+        """The row under the cursor when the filter was begun."""
         self.deleted: DeletedObjects | None = None
         """What was deleted below the place; None while that is not shown."""
         self.is_outdated = False
@@ -170,11 +172,18 @@ class ListingTable(Table):
                 self.show_listing()
 
     def search(self, text: str) -> None:
-        """Show only what matches a filter, with the cursor on the first. Raises Unmatchable."""
+        """Show only what matches a filter, with the cursor on the first match. Without a filter,
+        the cursor stays on its match, or is where it was before one that nothing matched. Raises
+        Unmatchable."""
+        above = 0 if self.listing.place == HOME else 1  # the row that leads up
+        had_match = len(self.rows) > above
+        if not self.listing.filter.text:
+            self._before_filter = self.cursor.id
         self.listing.search(text)
         self.show_listing()
-        above = 0 if self.listing.place == HOME else 1  # the row that leads up
-        if text and len(self.rows) > above:
+        if not text and not had_match:
+            self.go(self._before_filter)
+        elif text and len(self.rows) > above:
             self._move_to(above)
 
     def on_resize(self) -> None:

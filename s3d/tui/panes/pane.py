@@ -10,7 +10,8 @@ from textual.containers import Vertical
 from textual.events import Key
 from textual.widgets import Input
 
-from s3d.tui.app_state import State
+from s3d.tui.agent_actions import NOT_RESPONDING
+from s3d.tui.app_state import Link, State
 from s3d.tui.host import Host, host_of
 from s3d.tui.match import NameFilter, Unmatchable
 from s3d.tui.table import Table
@@ -51,12 +52,22 @@ class Pane(Vertical):
         """Show what the State says."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nothing that writes is offered when the app is read-only; what is not possible for the
-        row under the cursor is shown as that."""
-        names = {action, f"{action} {parameters[0]}" if parameters else action}
-        if self.host.actions.is_readonly and names & self.WRITES:
+        """Nothing that writes is offered when the app is read-only; what is not possible now, or
+        for the row under the cursor, is shown as that."""
+        if self.host.actions.is_readonly and self._writes(action, parameters):
             return False
-        return None if self.refusal(action, parameters) else True
+        return None if self._why_not(action, parameters) else True
+
+    def _writes(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Whether an action changes something."""
+        names = {action, f"{action} {parameters[0]}" if parameters else action}
+        return bool(names & self.WRITES)
+
+    def _why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Why an action is not possible now; empty when it is."""
+        if self.state.connection.link is Link.LOST and self._writes(action, parameters):
+            return NOT_RESPONDING
+        return self.refusal(action, parameters)
 
     def offer_actions(self) -> None:
         """Let the footer show other keys when other actions are possible."""
@@ -73,7 +84,7 @@ class Pane(Vertical):
             if self.check_action(name, parameters):
                 continue
             readonly = self.check_action(name, parameters) is False
-            text = "The app is read-only" if readonly else self.refusal(name, parameters)
+            text = "The app is read-only" if readonly else self._why_not(name, parameters)
             self.host.messages.toast(text)
             event.stop()
             return
@@ -140,8 +151,12 @@ class FilteredPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.filter = NameFilter()
+        self._before_filter = ""
+        """The row under the cursor when the filter was begun."""
 
     def action_filter(self) -> None:
+        if not self.filter.text:
+            self._before_filter = self.table.cursor.id
         self.query_one(FilterInput).open()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -156,9 +171,13 @@ class FilteredPane(Pane):
         self.take_focus()
 
     def action_unfilter(self) -> None:
-        """Show all rows again, without marks."""
+        """Show all rows again, without marks; after a filter that nothing matched, with the cursor
+        where it was before."""
+        had_match = len(self.table.rows) > 0
         self.query_one(FilterInput).close()
         self.filter = NameFilter()
         self.table.unmark()
         self.take_focus()
         self.draw()
+        if not had_match:
+            self.table.go(self._before_filter)

@@ -31,7 +31,7 @@ class SideViews:
         """Run the action of a key by its name."""
         actions: dict[str, Callable[[], None]] = {
             "tree": self._toggle_tree, "inspector": self._toggle_inspector,
-            "before": lambda: self._inspector.turn(-1), "next": lambda: self._inspector.turn(1),
+            "before": lambda: self._turn(-1), "next": lambda: self._turn(1),
         }  # fmt: skip
         actions[name]()
 
@@ -60,6 +60,13 @@ class SideViews:
         if self._tree.has_focus:
             self._leave_tree()
         show(self._tree, not self._tree.display)
+
+    def _turn(self, by: int) -> None:
+        """Turn the inspector, or show it where it is hidden."""
+        if self._inspector.display:
+            self._inspector.turn(by)
+        else:
+            self._toggle_inspector()
 
     def _toggle_inspector(self) -> None:
         """What the user has chosen stays when the terminal becomes wide or narrow."""

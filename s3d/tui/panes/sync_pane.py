@@ -10,13 +10,14 @@ from textual.binding import Binding, BindingType
 
 from s3d.shared.syncing import FolderStatus, HistoryRow
 from s3d.shared.text import moment, safe
-from s3d.tui.columns import Column
+from s3d.tui.columns import Column, place_columns
 from s3d.tui.panes.folder_rows import folder_details, folder_row, sync_text
 from s3d.tui.panes.pane import Pane
 from s3d.tui.panes.sync_folder_actions import NO_FOLDERS, FolderActions, refusal
 from s3d.tui.table import Row, Table
 from s3d.tui.text_widgets import Box, show
 
+_SIDES = "Folder and bucket"
 _WITH_YEAR = 78
 """Cells of a terminal in which a moment has its year and its seconds."""
 
@@ -46,7 +47,7 @@ class SyncPane(Pane):
 
     def compose(self) -> ComposeResult:
         yield Table(
-            [Column("Name", 12), Column("Folder and bucket"), Column("Mode", 8, shown_from=78),
+            [Column("Name", 12), Column(_SIDES), Column("Mode", 8, shown_from=96),
              Column("Files", 9, right=True, shown_from=78), Column("State", 22)],
             glyphs=self.glyphs,
             empty=NO_FOLDERS,
@@ -77,7 +78,11 @@ class SyncPane(Pane):
         return next((each for each in rows if row is not None and str(each.id) == row.id), None)
 
     def draw(self) -> None:
-        self.table.show([folder_row(folder, self.glyphs) for folder in self.state.folders])
+        table = self.table
+        width = table.scrollable_content_region.width or self.host.size.width
+        placed = place_columns(table.columns, width)
+        cells = next(each.cells for each in placed if each.column.title == _SIDES)
+        table.show([folder_row(each, cells, self.glyphs) for each in self.state.folders])
         self._draw_folder()
 
     def _draw_folder(self) -> None:

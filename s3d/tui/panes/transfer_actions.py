@@ -108,7 +108,7 @@ class TransferActions:
             path = transfer_path(each.id, verb)
             is_stopped = each.state == "running" and each.kind == "push" and verb in _STOPS
             result = "stops after this part" if is_stopped else done
-            self._host.actions.send("POST", path, f"{each.id} {result}", body, command=cli)
+            self._host.actions.send("POST", path, f"{each.id}: {result}", body, command=cli)
 
 
 def _is_paused(transfer: Transfer) -> bool:

@@ -36,6 +36,7 @@ class Confirm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         box = Vertical(classes="dialog destroys" if self._destroys else "dialog")
+        box.border_subtitle = "enter confirm   esc cancel" if self._typed else ""
         with box:
             yield Static(Content(safe(self._question)), markup=False, classes="question")
             if self._typed:

@@ -135,6 +135,7 @@ class MainScreen(Screen[None]):
         text = frame.banner_text(
             state,
             now,
+            width,
             is_readonly=host.actions.is_readonly,
             can_start=host.agent.is_local and not is_demo,
         )
@@ -144,6 +145,7 @@ class MainScreen(Screen[None]):
         self.query_one("#panes").set_class(is_lost, "-stale")
         self._draw_no_agent(now)
         self.draw_foot()
+        self.pane.offer_actions()
 
     def _draw_no_agent(self, now: float) -> None:
         """Show the panes, or the view in their place when no agent has ever answered."""

@@ -146,6 +146,15 @@ async def test_a_filter_that_is_no_regex_is_told_and_search_goes_below(opened):
         assert pilot.app.pane.table.listing.filter.text == ""
 
 
+async def test_an_error_that_has_no_room_is_marked_as_cut(opened):
+    async with opened("2", size=(60, 20)) as pilot:
+        await enter(pilot, "pix")
+        await pilot.press("slash", *"~(")
+        await pilot.pause()
+        line = next(row for row in screen(pilot.app).splitlines() if "Invalid regular" in row)
+        assert line.rstrip().endswith("…")
+
+
 async def test_marks_survive_a_filter_and_are_counted(opened):
     async with opened("2") as pilot:
         await enter(pilot, "pix", "photos/")
@@ -170,6 +179,21 @@ async def test_a_filter_puts_the_cursor_on_the_first_match_and_arrows_move_it(op
         await pilot.press("enter")
         await loaded(pilot, "preview")
         assert len(pilot.app.screen_stack) == 2, "the match is viewed, not the level above"
+
+
+@pytest.mark.finding("tui-8")
+@pytest.mark.parametrize(
+    ("typed", "row"),
+    [(["8"], "photos/IMG_0008.jpg"), (["z"], "photos/IMG_0005.jpg"),
+     (["8", "z"], "photos/IMG_0005.jpg"), (["8", "z", "backspace"], "photos/IMG_0008.jpg")],
+)  # fmt: skip
+async def test_without_the_filter_the_cursor_is_on_its_match_or_where_it_was(opened, typed, row):
+    async with opened("2") as pilot:
+        await enter(pilot, "pix", "photos/")
+        table(pilot).go("photos/IMG_0005.jpg")
+        await pilot.press("slash", *typed, "escape")
+        assert table(pilot).listing.filter.text == ""
+        assert table(pilot).current.id == row
 
 
 @pytest.mark.finding("tui-8")
@@ -225,6 +249,16 @@ async def test_the_inspector_stays_as_it_was_chosen(opened, size, other):
         assert is_shown is (size[0] < 96)
         await pilot.resize_terminal(*other)
         assert inspector.display is is_shown
+
+
+@pytest.mark.parametrize("key", ["left_square_bracket", "right_square_bracket"])
+async def test_a_key_that_turns_the_inspector_shows_it_first(opened, key):
+    async with opened("2", size=(60, 20)) as pilot:
+        assert "Info 1/4" not in screen(pilot.app)
+        await pilot.press(key)
+        assert "Info 1/4" in screen(pilot.app)
+        await pilot.press("right_square_bracket")
+        assert "Meta 2/4" in screen(pilot.app)
 
 
 @pytest.mark.finding("tui-32")

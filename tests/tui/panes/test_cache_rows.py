@@ -49,6 +49,7 @@ def test_the_gauge_says_how_full_it_is():
     assert "7.1 GiB of 10 GiB 71%" in lines[0]
     assert "never evicted" in lines[1]
     assert f"hits: {hit_share(cache)} " in lines[2]
+    assert "evicted 312 objects" in lines[2]
 
 
 @pytest.mark.finding("tui-40")

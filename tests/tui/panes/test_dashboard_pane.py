@@ -13,13 +13,13 @@ async def test_it_shows_whether_all_is_well(opened):
                      "AccessDenied (HTTP 403)", "stopped: 55 of 60",
                      "up to date, 18,204 files",
                      "oldest 6 min", "arrival", "850 ms", "9.2 s",
-                     "saved 7.95: 81,204 requests, 88 GiB"):  # fmt: skip
+                     "saved 81,204 requests, 88 GiB, worth 7.95"):  # fmt: skip
             assert text in shown
 
 
 async def test_a_box_has_whole_words(opened):
     async with opened(size=(120, 30)) as pilot:
-        assert "saved 7.95: 81,204 requests, 88 GiB of downloads " in screen(pilot.app)
+        assert "saved 81,204 requests, 88 GiB of downloads, worth 7.95 " in screen(pilot.app)
     async with opened(size=(60, 20)) as pilot:
         shown = screen(pilot.app)
         assert "saved" not in shown
@@ -104,3 +104,13 @@ async def test_keys_pause_all_and_copy_the_endpoint(opened):
         assert "$ s3d queue pause" in screen(pilot.app)
         await pilot.press("y")
         assert pilot.app.clipboard == "http://127.0.0.1:33333"
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [(160, " Updated just now   remote reachable   $ s3d queue retry 8f10"),
+     (60, " remote reachable   $ s3d queue retry 8f10"), (40, " $ s3d queue retry 8f10")],
+)  # fmt: skip
+async def test_the_command_that_mends_a_problem_is_never_cut(opened, width, text):
+    async with opened(size=(width, 30)) as pilot:
+        assert pilot.app.pane.status() == text

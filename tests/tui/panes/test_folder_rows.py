@@ -3,7 +3,7 @@ from msgspec.structs import replace
 
 from s3d.shared.syncing import PathStatus
 from s3d.tui.demo import DemoAgent
-from s3d.tui.panes.folder_rows import folder_details, folder_line, folder_row, sync_text
+from s3d.tui.panes.folder_rows import folder_details, folder_line, folder_row, sides_text, sync_text
 from s3d.tui.themes import ASCII, UNICODE
 
 
@@ -12,7 +12,7 @@ def folder(**more):
 
 
 def test_a_folder_in_sync_is_up_to_date():
-    row = folder_row(folder(), UNICODE)
+    row = folder_row(folder(), 40, UNICODE)
     assert row.id == row.cells[0] == folder().name
     assert row.cells[4] == "● up to date"
     assert "up to date" in folder_line(folder(), 100, UNICODE)
@@ -22,16 +22,16 @@ def test_a_folder_in_sync_is_up_to_date():
 @pytest.mark.finding("tui-21")
 def test_progress_conflicts_and_reasons_are_seen():
     syncing = replace(folder(todo=4, done=1), state="syncing")
-    assert "1/4" in folder_row(syncing, UNICODE).cells[4]
+    assert "1/4" in folder_row(syncing, 40, UNICODE).cells[4]
     assert "1 of 4" in folder_line(syncing, 100, UNICODE)
     with_conflict = replace(folder(), conflicts=2)
-    assert folder_row(with_conflict, UNICODE).cells[4] == "! 2 conflicts"
+    assert folder_row(with_conflict, 40, UNICODE).cells[4] == "! 2 conflicts"
     assert folder_line(with_conflict, 100, UNICODE).startswith("!")
     assert folder_details(with_conflict)[-1] == "2 conflicts: c resolves them"
     stopped = replace(folder(), state="stopped", reason="why\x1b[2J", conflicts=1)
-    assert folder_row(stopped, UNICODE).cells[4] == "! stopped"
+    assert folder_row(stopped, 40, UNICODE).cells[4] == "! stopped"
     assert "stopped: why" in folder_line(stopped, 100, UNICODE)
-    assert folder_row(stopped, UNICODE).style == "bad"
+    assert folder_row(stopped, 40, UNICODE).style == "bad"
     assert "stopped: why␛[2J" in folder_details(stopped)
 
 
@@ -59,7 +59,7 @@ def test_paths_that_should_be_in_sync_and_are_not_are_seen():
     failing = folder(
         troubles=troubles, trouble_count=9, blocked=8, left_as_is=1, left_out=1, last_pass=40.0
     )
-    assert folder_row(failing, UNICODE).cells[4] == "! 8 not in sync"
+    assert folder_row(failing, 40, UNICODE).cells[4] == "! 8 not in sync"
     assert "! " in folder_line(failing, 100, UNICODE)
     assert "8 paths not in sync, press 5" in folder_line(failing, 100, UNICODE)
     assert sync_text(failing, 100.0).startswith("8 paths not in sync, the others in sync 1 min ago")
@@ -75,5 +75,14 @@ def test_what_a_mode_keeps_is_no_trouble():
         troubles=[PathStatus("a", "kept", "the remote has another")], trouble_count=1,
         left_as_is=1, mode="backup",
     )  # fmt: skip
-    assert folder_row(kept, UNICODE).cells[4] == "● up to date"
+    assert folder_row(kept, 40, UNICODE).cells[4] == "● up to date"
     assert folder_details(kept)[1:] == ["1 path kept, as the mode backup says"]
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [(31, "/home/me/Pictures ⇄ pix/photos/"), (24, "…/Pictures ⇄ pix/photos/"),
+     (22, "…ictures ⇄ pix/photos/"), (14, "…res ⇄ pix…os/"), (0, "… ⇄ …")],
+)  # fmt: skip
+def test_both_sides_of_a_folder_are_seen_in_little_room(width, text):
+    assert sides_text(folder(), width, UNICODE) == text

@@ -90,6 +90,12 @@ async def test_the_numbers_of_a_bucket_follow_its_changes(opened, monkeypatch):
         assert "1,205 objects" in screen(pilot.app)
 
 
+async def test_a_prefix_says_how_its_size_is_found(opened):
+    async with opened("2", DemoAgent(), SIZE) as pilot:
+        await go_to_row(pilot, "pix", "notes/")
+        assert "S shows the size" in screen(pilot.app)
+
+
 @pytest.mark.finding("tui-23")
 async def test_a_long_key_leaves_room(opened):
     async with opened("2", DemoAgent(), (100, 30)) as pilot:

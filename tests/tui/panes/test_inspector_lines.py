@@ -39,6 +39,18 @@ def test_all_that_is_known_is_told_as_text():
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize(
+    ("held", "size", "pinned", "text"),
+    [
+        (0, 0, False, "not cached"),
+        (0, 9, True, "not cached, pinned"),
+        (9, 9, False, "cache 9 B (100%)"),
+    ],
+)
+def test_what_is_not_cached_has_no_share(held, size, pinned, text):
+    assert text in info_lines(status(cache=CacheState(held, size, pinned)))
+
+
 def test_receipts_say_of_which_version_they_are():
     values = {"previous": "", "device": "d", "remote": "r", "bucket": "b", "key": "k", "size": 1,
               "algorithm": "MD5", "checksum": "c", "operation": "HeadObject"}  # fmt: skip

@@ -55,6 +55,16 @@ async def test_news_of_what_runs_move_the_bar_and_not_the_cursor(opened):
         assert pilot.app.pane._current.id == "8f22"
 
 
+async def test_after_a_filter_that_nothing_matches_the_cursor_is_where_it_was(opened):
+    async with opened("3") as pilot:
+        table = pilot.app.pane.query_one("#queue")
+        table.go("8f26")
+        await pilot.press("slash", *"zzz", "enter")
+        assert "No match." in screen(pilot.app)
+        await pilot.press("escape")
+        assert table.current.id == "8f26"
+
+
 async def test_one_state_alone_and_a_filter(opened):
     async with opened("3") as pilot:
         table = pilot.app.pane.query_one("#queue")

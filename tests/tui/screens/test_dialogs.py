@@ -34,6 +34,7 @@ async def test_another_text_than_the_one_to_type_is_named_and_the_question_stays
         pilot.app.prompts.confirm("Delete all?", lambda: answers.append(1), "datasets")
         await pilot.pause()
         assert "Type datasets to confirm" in screen(pilot.app)
+        assert "enter confirm   esc cancel" in screen(pilot.app)
         await pilot.press(*"dataset", "enter")
         await pilot.pause()
         assert "dataset is not datasets" in screen(pilot.app)

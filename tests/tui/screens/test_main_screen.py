@@ -79,3 +79,14 @@ async def test_a_terminal_that_is_too_small_is_said_so(opened, size):
         assert pilot.app.focused is pilot.app.pane.table
         await pilot.press("j")
         assert pilot.app.pane.table.cursor.line == 1
+
+
+async def test_what_the_foot_has_no_room_for_is_marked(opened):
+    async with opened(size=(60, 20)) as pilot:
+        pilot.app.messages.report(
+            "notes saved", "s3d sync add /home/me/notes backup/notes/ '--filter=!*.tmp'"
+        )
+        await pilot.pause()
+        foot = screen(pilot.app).splitlines()[-2]
+        assert "s3d sync add" in foot
+        assert foot.rstrip().endswith("…")

@@ -130,7 +130,8 @@ _BUCKETS = (
     Rule("details", "{.content_type} {.last_modified|time} class {.storage_class}", "=inspected",
          has("pending")),
     Rule("details", "version {.version_id} state {.state}", "=inspected"),
-    Rule("details", "state {.state} cache {.cache.held|size}", "=inspected"),
+    *(Rule("details", text, "=inspected", lambda each: each["cache"].get("held") == 0)
+      for text in ("state {.state} not cached", "not cached")),
     Rule("details", "state {.state} cache {.cache.held|size} ({.cache.share|percent})",
          "=inspected"),
     Rule("details", "cache {.cache.held|size} ({.cache.share|percent})", "=inspected"),
@@ -161,7 +162,7 @@ _CACHE = (
     Rule("gauge", "pinned {=cache.pinned|size}"),
     Rule("gauge", "pending writes {=pending.size|size} (in the queue, never evicted)"),
     Rule("gauge", "hits: {=cache.hits|percent}"),
-    Rule("gauge", "evicted {cache.evictions|n}"),
+    Rule("gauge", "evicted {cache.evictions|count object}"),
     Rule("gauge", "S3-FIFO, revalidated after {cache.max_age|age}"),
     Rule("FormScreen.Static", "S3D_READ_CACHE_MAX_SIZE"),
     Rule("FormScreen.field", "Max size {cache.max_size|compact size}"),
