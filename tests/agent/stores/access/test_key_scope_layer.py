@@ -106,6 +106,11 @@ async def test_inside_its_prefix_a_key_may_do_everything(layer, operation, membe
         ("GetObject", {"Bucket": "missing", "Key": "team/a"}),
         ("HeadObject", {"Key": "secret"}),
         ("PutObject", {"Key": "secret"}),
+        ("PutObject", {"Key": "team/a.tar", "Metadata": {"Snowball-Auto-Extract": "true"}}),
+        (
+            "CreateMultipartUpload",
+            {"Key": "team/a.tar", "Metadata": {"snowball-auto-extract": "true"}},
+        ),
         ("DeleteObject", {"Key": "secret"}),
         ("CopyObject", {"Key": "team/c", "CopySource": "bucket/secret"}),
         ("CopyObject", {"Key": "team/c", "CopySource": "bucket/team/a+b"}),
@@ -207,6 +212,55 @@ def test_what_a_remote_could_read_otherwise_is_refused(layer, query, headers, is
         return
     with pytest.raises(S3Error, match="AccessDenied"):
         layer.authorize(request)
+
+
+LOGGED = {"LoggingEnabled": {"TargetBucket": "other", "TargetPrefix": "logs/"}}
+TO_OTHER = {"S3BucketDestination": {"Bucket": "arn:aws:s3:::other", "Format": "CSV"}}
+ANALYZED = {"DataExport": {"OutputSchemaVersion": "V_1", "Destination": TO_OTHER}}
+REPLICATED = {"Role": "r", "Rules": [{"Destination": {"Bucket": "arn:aws:s3:::other"}}]}
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("PutBucketLogging", {"BucketLoggingStatus": LOGGED}),
+        ("PutBucketInventoryConfiguration", {"InventoryConfiguration": {"Destination": TO_OTHER}}),
+        (
+            "PutBucketAnalyticsConfiguration",
+            {"AnalyticsConfiguration": {"StorageClassAnalysis": ANALYZED}},
+        ),
+        ("PutBucketReplication", {"ReplicationConfiguration": REPLICATED}),
+    ],
+)
+@pytest.mark.rule("KEY-1")
+def test_a_key_has_nothing_written_where_it_may_not_write(layer, operation, members) -> None:
+    """It may change every setting of its bucket, and has nothing to do with the other one."""
+    context = RequestContext("R", principal(KeyScope("bucket", "")))
+    request = S3Request(operations()[operation], {"Bucket": "bucket", **members}, context=context)
+    with pytest.raises(S3Error, match="AccessDenied"):
+        layer.authorize(request)
+    both = RequestContext("R", principal(KeyScope("other", "")))
+    own = {"BucketLoggingStatus": LOGGED}
+    into_itself = S3Request(
+        operations()["PutBucketLogging"], {"Bucket": "other", **own}, context=both
+    )
+    layer.authorize(into_itself)
+
+
+async def test_a_copy_with_annotations_of_a_session_that_must_not_read_them(layer) -> None:
+    """Whether there are some, only the remote knows: what nothing denies is passed on."""
+    allowed = """{"Statement": [
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectTagging", "s3:PutObject"],
+         "Resource": "*"}%s]}"""
+    denied = ', {"Effect": "Deny", "Action": "s3:GetObjectAnnotation", "Resource": "*"}'
+    copy = {"Key": "team/c", "CopySource": "bucket/team/a"}
+    for more, directive, code in [
+        ("", {}, ""),
+        (denied, {}, "AccessDenied"),
+        (denied, {"AnnotationDirective": "EXCLUDE"}, ""),
+    ]:
+        caller = Caller(layer, principal(session_policies=(allowed % more,)))
+        assert await caller.code("CopyObject", **copy, **directive) == code
 
 
 async def test_an_unknown_operation_is_for_unrestricted_keys_only(layer) -> None:
