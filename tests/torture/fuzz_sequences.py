@@ -41,30 +41,30 @@ class Chooser:
     """Chooses the next call of a sequence."""
 
     def __init__(
-        self, rng: random.Random, buckets: Buckets, prefix: str, *, has_versions: bool = True
+        self, rng: random.Random, buckets: Buckets, prefix: str, *, is_gateway: bool = False
     ) -> None:
-        """prefix: of the names of the buckets. has_versions: False for a gateway, whose write queue
-        answers before the remote says what it makes of versions, locks and lifecycle rules."""
+        """prefix: of the names of the buckets. is_gateway: what a write queue may answer otherwise
+        than S3 is left out."""
         self._rng = rng
         self._buckets = buckets
         self._names = [f"{prefix}-{letter}" for letter in "abc"]
-        self._has_versions = has_versions
+        self._is_gateway = is_gateway
         self._finished: list[Members] = []
         """Completions of uploads, to be repeated."""
 
     def first(self) -> list[Call]:
         """The buckets; one of them has object lock."""
-        calls = [Call("create_bucket", {"Bucket": name}) for name in self._names[:2]]
-        if self._has_versions:
-            status = {"Status": self._rng.choice(("Enabled", "Suspended"))}
-            second: Members = {"Bucket": self._names[1], "VersioningConfiguration": status}
-            third: Members = {"Bucket": self._names[2], "ObjectLockEnabledForBucket": True}
-            calls += [Call("put_bucket_versioning", second), Call("create_bucket", third)]
-        return calls
+        status = {"Status": self._rng.choice(("Enabled", "Suspended"))}
+        second: Members = {"Bucket": self._names[1], "VersioningConfiguration": status}
+        third: Members = {"Bucket": self._names[2], "ObjectLockEnabledForBucket": True}
+        return [
+            *(Call("create_bucket", {"Bucket": name}) for name in self._names[:2]),
+            Call("put_bucket_versioning", second),
+            Call("create_bucket", third),
+        ]
 
     def next(self) -> Call:
-        kinds = {**_PLAIN, **_FURTHER} if self._has_versions else _PLAIN
-        names, weights = zip(*kinds.items(), strict=True)
+        names, weights = zip(*_KINDS.items(), strict=True)
         while True:
             call: Call | None = self._rng.choices(names, weights)[0](self)
             if call is not None:
@@ -88,7 +88,7 @@ class Chooser:
         members: Members = {"Bucket": name, "Key": self._key(bucket)}
         versions = bucket.versions.get(members["Key"]) or []
         chosen = bucket.current(members["Key"])
-        if versions and self._has_versions and self._rng.random() < version:
+        if versions and self._rng.random() < version:
             chosen = self._rng.choice(versions)
             members["VersionId"] = chosen.id
         return members, bucket, chosen
@@ -126,9 +126,8 @@ class Chooser:
     # ------------------------------------------------------------ buckets
 
     def _create_bucket(self) -> Call:
-        lock = self._has_versions and self._rng.random() < 0.3
         name = self._rng.choice(self._names)
-        lock = lock and name not in self._buckets
+        lock = name not in self._buckets and self._rng.random() < 0.3
         more = {"ObjectLockEnabledForBucket": True} if lock else {}
         return Call("create_bucket", {"Bucket": name, **more})
 
@@ -217,7 +216,7 @@ class Chooser:
         objects: list[Members] = []
         for key in self._rng.sample(KEYS, self._rng.randint(1, 4)):
             versions = bucket.versions.get(key) or []
-            if versions and self._has_versions and self._rng.random() < 0.5:
+            if versions and self._rng.random() < 0.5:
                 objects.append({"Key": key, "VersionId": self._rng.choice(versions).id})
             else:
                 objects.append({"Key": key})
@@ -301,7 +300,8 @@ class Chooser:
         if chance > 0.95:
             listed[-1]["ETag"] = WRONG_ETAG
         members["MultipartUpload"] = {"Parts": listed}
-        members |= self._write_condition(bucket.current(members["Key"]))
+        if chance < 0.7 or not self._is_gateway:  # of two errors it may answer the other one
+            members |= self._write_condition(bucket.current(members["Key"]))
         self._finished.append(members)
         return Call("complete_multipart_upload", members)
 
@@ -309,7 +309,7 @@ class Chooser:
         """A gateway answers a repeated completion with the same, whatever became of the object."""
         bucket = self._buckets.get(completion["Bucket"], Bucket())
         done = bucket.completed.get(completion["UploadId"])
-        return self._has_versions or done is None or bucket.current(done[0]) is done[1]
+        return not self._is_gateway or done is None or bucket.current(done[0]) is done[1]
 
     def _abort(self) -> Call | None:
         if self._rng.random() < 0.2:
@@ -322,8 +322,6 @@ class Chooser:
 
     def _list(self) -> Call | None:
         name, members = self._rng.choice(LISTINGS), self._listing()
-        if name == "list_object_versions" and not self._has_versions:
-            return None
         if name == "list_parts":
             found = self._upload()
             if found is None:
@@ -357,7 +355,7 @@ def _bypass(bypass: bool) -> Members:
 
 Choice = Callable[[Chooser], Any]
 
-_PLAIN: dict[Choice, int] = {
+_KINDS: dict[Choice, int] = {
     Chooser._put: 22,
     Chooser._read: 14,
     Chooser._attributes: 2,
@@ -372,8 +370,6 @@ _PLAIN: dict[Choice, int] = {
     Chooser._list: 10,
     Chooser._create_bucket: 2,
     Chooser._delete_bucket: 2,
-}
-_FURTHER: dict[Choice, int] = {
     Chooser._versioning: 4,
     Chooser._lock: 6,
     Chooser._lifecycle: 3,
