@@ -129,7 +129,7 @@ DIFFERENCES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "`x-amz-copy-source` in the query of a presigned URL, where some SDKs put it",
-        "",
+        "not covered",
         "501 NotImplemented; AWS ignores it and "
         "[stores an empty object](https://github.com/aws/aws-sdk-php/issues/1275)",
     ),
@@ -139,9 +139,10 @@ DIFFERENCES: tuple[tuple[str, str, str], ...] = (
         "405 MethodNotAllowed, as [others](https://github.com/localstack/localstack) measured AWS",
     ),
     (
-        "the source of access logs, inventories and replication: who may name a destination",
-        "",
-        "who may write there; at AWS the policy of that bucket has to grant it to the service",
+        "the destination of access logs, inventories, analytics and replication",
+        "whoever may change the setting chooses it",
+        "the caller must also be allowed to write there; at AWS, the policy of the destination "
+        "has to grant it to the service",
     ),
     (
         "an `x-amz-` header that S3 does not know, such as `x-amz-foo`",
