@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
+from s3d.agent.s3.access_decision import EXISTING_TAG
 from s3d.agent.s3.address import decode, parse_query
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.principal import ANONYMOUS, Principal
@@ -47,7 +48,6 @@ _MEMBERS: Mapping[str, str] = {
 _CREATING = frozenset({"CompleteMultipartUpload", "CopyObject", "PutObject"})
 _OF_UPLOADS = frozenset({"CompleteMultipartUpload", "UploadPart", "UploadPartCopy"})
 _SHA256, UNSIGNED = "x-amz-content-sha256", "UNSIGNED-PAYLOAD"
-_EXISTING_TAG = "s3:existingobjecttag/"
 _REQUEST_TAG = "s3:requestobjecttag/"
 
 
@@ -93,8 +93,8 @@ class ConditionKeys:
         read = _READERS.get(key)
         if read is not None:
             return read(self)
-        if key.startswith(_EXISTING_TAG):
-            return _texts(self._tags().get(key.removeprefix(_EXISTING_TAG)))
+        if key.startswith(EXISTING_TAG):
+            return _texts(self._tags().get(key.removeprefix(EXISTING_TAG)))
         if key.startswith(_REQUEST_TAG):
             return _texts(_request_tags(self).get(key.removeprefix(_REQUEST_TAG)))
         return None

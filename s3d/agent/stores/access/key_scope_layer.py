@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
-from s3d.agent.s3.access_decision import decide_by_key
+from s3d.agent.s3.access_decision import decide_by_key, may_be_denied_by_tags
 from s3d.agent.s3.actions import Need, needs_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, WireRequest
@@ -85,6 +85,8 @@ class KeyScopeLayer(Layer):
             if_match=need.if_match,
         )
         decision = decide_by_key(need, principal, keys)
+        if decision.allowed and may_be_denied_by_tags(need, principal, keys):
+            return False
         # Only the remote knows whether a source has annotations; hardly any remote has some.
         return decision.allowed or (need.of_annotations and not decision.is_explicit)
 

@@ -44,8 +44,11 @@ async def layer(tmp_path: Path):
 class Caller:
     """Calls the layer as a principal: await caller("GetObject", Key="k")."""
 
-    def __init__(self, layer: KeyScopeLayer, who: Principal | None) -> None:
-        self._client = S3Client(layer, RequestContext("R", who))
+    def __init__(
+        self, layer: KeyScopeLayer, who: Principal | None, client_address: str = ""
+    ) -> None:
+        context = RequestContext("R", who, client_address=client_address)
+        self._client = S3Client(layer, context)
 
     async def __call__(self, operation: str, body: bytes | None = None, **members: Any) -> Members:
         given = {"Bucket": "bucket", **members}
@@ -245,6 +248,21 @@ def test_a_key_has_nothing_written_where_it_may_not_write(layer, operation, memb
         operations()["PutBucketLogging"], {"Bucket": "other", **own}, context=both
     )
     layer.authorize(into_itself)
+
+
+async def test_a_session_that_denies_objects_by_their_tags(layer) -> None:
+    """Nobody knows the tags of an object in front of a remote, so any object may have them."""
+    policy = """{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/team/*",
+         "Condition": {"StringEquals": {"s3:ExistingObjectTag/secret": "1"},
+                       "IpAddress": {"aws:SourceIp": "%s"}}}]}"""
+    for source, code in (("192.0.2.1", "AccessDenied"), ("198.51.100.1", "")):
+        caller = Caller(layer, principal(session_policies=(policy % source,)), "192.0.2.1")
+        assert await caller.code("GetObject", Key="team/a") == code
+        assert await caller.code("CopyObject", Key="c", CopySource="bucket/team/a") == code
+        assert await caller.code("GetObject", Key="secret") == ""
+        assert await caller.code("DeleteObject", Key="team/none") == ""
 
 
 async def test_a_copy_with_annotations_of_a_session_that_must_not_read_them(layer) -> None:
