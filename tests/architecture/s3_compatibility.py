@@ -118,6 +118,33 @@ DIFFERENCES: tuple[tuple[str, str, str], ...] = (
         "within a streaming signature it is stored",
     ),
     (
+        "`list-type` with another value than 2, such as 1 or 3",
+        "ListObjects",
+        "the same, [as AWS](https://github.com/brekkylab/backlot/pull/204)",
+    ),
+    (
+        "`start-after` or `continuation-token` without `list-type=2`, `marker` with it",
+        "ignored",
+        "400 InvalidArgument, [as AWS](https://github.com/versity/versitygw/issues/2004)",
+    ),
+    (
+        "`x-amz-copy-source` in the query of a presigned URL, where some SDKs put it",
+        "not covered",
+        "501 NotImplemented; AWS ignores it and "
+        "[stores an empty object](https://github.com/aws/aws-sdk-php/issues/1275)",
+    ),
+    (
+        "the tags of a key whose newest version is a delete marker",
+        "404",
+        "405 MethodNotAllowed, as [others](https://github.com/localstack/localstack) measured AWS",
+    ),
+    (
+        "the destination of access logs, inventories, analytics and replication",
+        "whoever may change the setting chooses it",
+        "the caller must also be allowed to write there; at AWS, the policy of the destination "
+        "has to grant it to the service",
+    ),
+    (
         "an `x-amz-` header that S3 does not know, such as `x-amz-foo`",
         "ignored",
         "501 NotImplemented: what it asks for would not be done",

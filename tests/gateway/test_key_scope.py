@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
+from s3d.agent.s3.signature_elements import Signer
+from s3d.agent.s3.signing import presign
 from s3d.cli.client.access_key_client import AccessKeyClient
 from s3d.shared.key_changes import KeyRequest, NewKey
 from tests.agent_process import AgentProcess
@@ -42,6 +47,29 @@ def code_of(call: Any, **given: Any) -> str:
 def closing():
     with ExitStack() as stack:
         yield stack
+
+
+@pytest.mark.rule("KEY-1")
+def test_a_presigned_url_does_not_make_the_remote_copy_what_the_key_may_not_read(
+    gateway: Gateway, remote: Any, bucket_name: str, closing: ExitStack
+) -> None:
+    """The word of the query becomes a header of the request to the remote."""
+    agent = gateway.start(S3D_WRITE_QUEUE="false")
+    keys = AccessKeyClient(agent.client)
+    key = keys.create(KeyRequest("t", bucket=bucket_name, prefix="team/"))
+    team = client_of(agent, key, closing)
+    remote.create_bucket(Bucket=bucket_name)
+    remote.put_object(Bucket=bucket_name, Key="secret", Body=b"secret")
+    url = urlsplit(agent.endpoint)
+    signer = Signer(key.access_key_id, key.secret_access_key)
+    source = f"x-amz-copy-source=%2F{bucket_name}%2Fsecret"
+    target = f"{agent.endpoint}/{bucket_name}/team/stolen?{source}"
+    signed = presign("PUT", target, signer, 60, time.time())
+    connection = HTTPConnection(url.netloc)
+    closing.callback(connection.close)
+    connection.request("PUT", signed.partition(url.netloc)[2])
+    assert connection.getresponse().status == 403
+    assert code_of(team.get_object, Bucket=bucket_name, Key="team/stolen") == "NoSuchKey"
 
 
 @pytest.mark.rule("KEY-1")

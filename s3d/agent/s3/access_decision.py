@@ -19,7 +19,7 @@ from s3d.agent.s3.actions import Need
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import LISTINGS, scope_allows
 from s3d.agent.s3.policy_document import DENY, Policy, parse_policy
-from s3d.agent.s3.policy_evaluation import deciding_statement
+from s3d.agent.s3.policy_evaluation import deciding_statement, denies_if
 from s3d.agent.s3.policy_patterns import Lookup
 from s3d.agent.s3.principal import Principal
 from s3d.agent.s3.public_access import NOTHING_BLOCKED, PublicAccessBlock, is_public_policy
@@ -194,6 +194,27 @@ def decide_by_key(need: Need, caller: Principal, lookup: Lookup) -> Decision:
             reason = f"the policy of the session denies it: {statement.name}"
             return Decision(False, reason, is_explicit=True, is_of_session=True)
     return Decision(True, f"the scope of the key {caller.access_key_id} includes it")
+
+
+def may_be_denied_by_tags(need: Need, caller: Principal, lookup: Lookup) -> bool:
+    """Whether the session denies this for objects with certain tags, and so may deny it here.
+
+    In front of a remote nothing is known of the tags of an object.
+    """
+    return any(
+        denies_if(
+            policy,
+            condition=EXISTING_TAG,
+            action=need.action,
+            resource=need.resource,
+            lookup=lookup,
+        )
+        for policy in _sessions(caller)
+    )
+
+
+EXISTING_TAG = "s3:existingobjecttag/"
+"""How the condition keys begin that are about the tags of an existing object."""
 
 
 def _grant(

@@ -37,6 +37,8 @@ class Need(NamedTuple):
 
     if_match: str = ""
     """The ETag that a deletion names; "": it names none."""
+    of_annotations: bool = False
+    """Needed only if the source of a copy has annotations, which the copy gets too."""
 
     @property
     def resource(self) -> str:
@@ -131,6 +133,18 @@ _OF_VERSIONS: Mapping[str, str] = {
 """Action -> the action that a request with a version id needs in its place."""
 
 
+SHOWN_WITH: Mapping[str, str] = {
+    "ObjectLockLegalHoldStatus": "GetObjectLegalHold",
+    "ObjectLockMode": "GetObjectRetention",
+    "ObjectLockRetainUntilDate": "GetObjectRetention",
+    "TagCount": "GetObjectTagging",
+}
+"""Members of the responses to GetObject and HeadObject that only a caller sees who may do this too.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html#API_HeadObject_ResponseSyntax
+"""
+
+
 def action_of(operation: str, scope: str, *, of_version: bool = False) -> str:
     """The main action of the named operation.
 
@@ -199,15 +213,25 @@ def delete_needs(
 
 
 def source_needs(input: Mapping[str, Any]) -> list[Need]:
-    """What a copy needs of its source: to read it, and its tags unless they are replaced."""
+    """What a copy needs of its source: to read it, its tags unless they are replaced, and its
+    annotations unless they are excluded."""
     bucket, key, version_id = parse_copy_source(input["CopySource"])
     names = ["GetObject"]
     if "UploadId" not in input and input.get("TaggingDirective") != "REPLACE":
         names.append("GetObjectTagging")
-    return [
+    needs = [
         Need(action_of(name, "object", of_version=bool(version_id)), bucket, key, version_id or "")
         for name in names
     ]
+    if _copies_annotations(input):
+        action = "s3:GetObjectAnnotation"
+        needs.append(Need(action, bucket, key, version_id or "", of_annotations=True))
+    return needs
+
+
+def _copies_annotations(input: Mapping[str, Any]) -> bool:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
+    return "UploadId" not in input and input.get("AnnotationDirective") != "EXCLUDE"
 
 
 def _described(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
@@ -245,6 +269,8 @@ def _compared(etag: str, bucket: str, key: str) -> Iterator[Need]:
 
 def _copy(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
     yield from source_needs(input)
+    if _copies_annotations(input):
+        yield Need("s3:PutObjectAnnotation", main.bucket, main.key, of_annotations=True)
     yield from _described(input, main)
 
 
@@ -288,6 +314,42 @@ def _rename(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
     yield Need("s3:PutObject", main.bucket, main.key)
 
 
+def _log(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    enabled = (input.get("BucketLoggingStatus") or {}).get("LoggingEnabled") or {}
+    yield from _written(enabled.get("TargetBucket"), enabled.get("TargetPrefix"))
+
+
+def _report(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    configuration = input.get("InventoryConfiguration") or {}
+    yield from _exported((configuration.get("Destination") or {}).get("S3BucketDestination"))
+
+
+def _analyze(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    analysis = (input.get("AnalyticsConfiguration") or {}).get("StorageClassAnalysis") or {}
+    destination = (analysis.get("DataExport") or {}).get("Destination") or {}
+    yield from _exported(destination.get("S3BucketDestination"))
+
+
+def _replicate(input: Mapping[str, Any], main: Need) -> Iterator[Need]:
+    for rule in (input.get("ReplicationConfiguration") or {}).get("Rules") or ():
+        yield from _written((rule.get("Destination") or {}).get("Bucket"), "")
+
+
+def _exported(destination: Mapping[str, Any] | None) -> Iterator[Need]:
+    if destination:
+        yield from _written(destination.get("Bucket"), destination.get("Prefix"))
+
+
+def _written(bucket: Any, prefix: Any) -> Iterator[Need]:
+    """What a setting needs that has objects written into another bucket, under a prefix.
+
+    At AWS the policy of that bucket has to grant it to the service that writes. Here nobody has
+    objects written where it may not write itself. bucket: its name or ARN.
+    """
+    if bucket:
+        yield Need("s3:PutObject", str(bucket).rpartition(":")[2], f"{prefix or ''}*")
+
+
 def _locking(main: Need, action: str) -> Need:
     """A lock keeps the owner of the bucket from deleting the object, so it is never granted along
     with the permission to write.
@@ -308,6 +370,10 @@ _FURTHER: Mapping[str, Callable[[Mapping[str, Any], Need], Iterator[Need]]] = {
     "CreateMultipartUpload": _described,
     "DeleteObject": _delete,
     "GetObjectAttributes": _attributes,
+    "PutBucketAnalyticsConfiguration": _analyze,
+    "PutBucketInventoryConfiguration": _report,
+    "PutBucketLogging": _log,
+    "PutBucketReplication": _replicate,
     "PutObject": _put,
     "PutObjectRetention": _bypass,
     "RenameObject": _rename,

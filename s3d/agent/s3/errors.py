@@ -319,3 +319,12 @@ ERRORS: dict[str, tuple[int, str]] = {
     "Unavailable": (503, "The service cannot be reached."),
 }
 """code -> (HTTP status, default message)."""
+
+
+def delete_marker_as_source() -> S3Error:
+    """The error for a copy whose source is a delete marker, named by its version id.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
+    message = "The source of a copy request may not specifically refer to a delete marker by "
+    return S3Error("InvalidRequest", f"{message}version id.")

@@ -184,6 +184,15 @@ class MountHints(NamedTuple):
 NO_HINTS = MountHints()
 
 
+class PostedForm(NamedTuple):
+    """What is known of a browser's form beside its object: it is not forwarded verbatim."""
+
+    headers: tuple[tuple[str, str], ...]
+    """Of the request with the form, as in WireRequest."""
+    signature: str
+    """The version of the signature of its policy, as the policies of buckets name it."""
+
+
 @dataclass(slots=True, eq=False)
 class RequestContext:
     """Who made a request, its deadline, and whether caches may answer.
@@ -206,10 +215,8 @@ class RequestContext:
     """Background work has a request id of its own; this is that of the request that caused it."""
     client_address: str = ""
     """IP address of the client; "" for the agent itself and for the control API."""
-    is_form: bool = False
+    form: PostedForm | None = None
     """The object comes from a browser's form: POST instead of PUT."""
-    form_headers: tuple[tuple[str, str], ...] = ()
-    """Headers of the request with the form, as in WireRequest: a form is not forwarded verbatim."""
     replaces: str | None = None
     """For a write of the mount: the ETag of the only object that it may replace, "" for none. The
     write queue accepts it at once, and the push has the condition. None: the rules of S3."""

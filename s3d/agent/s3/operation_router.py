@@ -11,7 +11,7 @@ presigning SDKs put headers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -39,7 +39,13 @@ class _Rules:
     plain: list[_Rule] = field(default_factory=list)
     by_word: dict[str, list[_Rule]] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
-    """The value that a word must have: list-type=2."""
+    """The value that a word must have: list-type=2. With another one it selects nothing, so that
+    list-type=1 and list-type=3 are ListObjects, as S3 was measured:
+    https://github.com/brekkylab/backlot/pull/204"""
+
+
+LIST_TYPE = "list-type"
+"""The query word that chooses between the two versions of one listing."""
 
 
 def route(
@@ -65,6 +71,8 @@ def route(
             _check_sub_resources(method, scope, query)
         if "" in query.values() and _names_unknown(scope, query):
             return UNKNOWN
+        if scope == "bucket":
+            _check_listing(candidates[0].op.name if candidates else "", query)
     for rule in candidates:
         if rule.fits(query, headers):
             return rule.op
@@ -87,6 +95,30 @@ def _selected(rules: _Rules, query: Mapping[str, str]) -> list[_Rule] | None:
             raise S3Error("InvalidArgument", f"Conflicting query string parameters: {words}")
         found = of_word
     return found
+
+
+_OF_THE_OTHER_LISTING: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "ListObjects": (
+        (
+            "continuation-token",
+            "continuation-token only supported in REST.GET.BUCKET with list-type=2",
+        ),
+        ("start-after", "startAfter only supported in REST.GET.BUCKET with list-type=2"),
+    ),
+    "ListObjectsV2": (("marker", "Marker unsupported with REST.GET.BUCKET in list-type=2"),),
+}
+"""Operation -> the query words that the other version of it has, with S3's messages."""
+
+
+def _check_listing(name: str, query: Mapping[str, str]) -> None:
+    """Raises S3Error InvalidArgument for a page of the other version of the listing: without the
+    word, the client would get the first page again and again.
+
+    S3 was measured: https://github.com/versity/versitygw/issues/2004
+    """
+    for word, message in _OF_THE_OTHER_LISTING.get(name, ()):
+        if word in query:
+            raise S3Error("InvalidArgument", message, ArgumentName=word)
 
 
 def _check_sub_resources(method: str, scope: str, query: Mapping[str, str]) -> None:
@@ -153,8 +185,8 @@ def _vocabulary() -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     }
     selectors = {(op.scope, op.subresource) for op in operations().values() if op.subresource}
     return (
-        frozenset(parameters),
-        frozenset((scope, word) for scope, word in selectors if word != "list-type"),
+        frozenset(parameters | {LIST_TYPE}),
+        frozenset((scope, word) for scope, word in selectors if word != LIST_TYPE),
     )
 
 
@@ -222,6 +254,20 @@ def has_unknown(names: Set[str]) -> bool:
     if len(_harmless) < _MOST_HARMLESS:
         _harmless.update(names)
     return False
+
+
+_OF_HEADERS_ALONE = frozenset({"x-amz-copy-source", "x-amz-rename-source"})
+
+
+def has_unknown_word(words: Iterable[str]) -> bool:
+    """Whether one of these words of a query is for a header that S3 does not read there.
+
+    S3 reads the other x-amz-* headers in the query, too. It takes a request whose query has the
+    source of a copy for a PutObject, which would replace the object by an empty one.
+    https://github.com/aws/aws-sdk-php/issues/1275
+    """
+    names = {word.lower() for word in words}
+    return has_unknown(names) or not names.isdisjoint(_OF_HEADERS_ALONE)
 
 
 @cache

@@ -38,6 +38,23 @@ def deciding_statement(
     return allowing
 
 
+def denies_if(
+    policy: Policy, *, condition: str, action: str, resource: str, lookup: Lookup
+) -> bool:
+    """Whether a statement without principals denies the action, if its conditions hold on the keys
+    that begin so. condition: the beginning of condition keys of which lookup knows nothing."""
+    return any(
+        statement.effect == DENY
+        and _names_action(statement, action.lower())
+        and _names_resource(statement, resource, lookup)
+        and any(each.key.startswith(condition) for each in statement.conditions)
+        and all(
+            each.key.startswith(condition) or each.holds(lookup) for each in statement.conditions
+        )
+        for statement in policy.statements
+    )
+
+
 def applies(
     statement: Statement,
     identifiers: Collection[str],

@@ -24,6 +24,7 @@ from s3d.agent.s3.messages import Members, WireRequest
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.object_headers import CONTENT_HEADERS
 from s3d.agent.s3.parse import parse_input
+from s3d.agent.s3.scalars import is_header
 
 MAX_FIELDS = 20 * 1024
 """Bytes of everything that comes before the file's own bytes."""
@@ -32,8 +33,6 @@ _BOUNDARY = re.compile(r"[!-~](?:[ -~]{0,68}[!-~])?")
 _PARAMETER = re.compile(r";\s*([\w!#$%&+^`|~.*-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\";\s]*)\s*")
 _HEADERS = {"acl": "x-amz-acl", **{name: name for name in CONTENT_HEADERS.values()}}
 """Field -> header of PutObject; so are x-amz-* fields, under their own name."""
-_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SIGNED = frozenset({"policy", "signature", "x-amz-signature", "x-amz-credential"})
 """Fields in which ${filename} stays: a replacement would make them fail."""
 _STATUSES = {"200": 200, "201": 201}
@@ -241,8 +240,7 @@ def _is_header(field: str) -> bool:
 
 
 def _header(field: str, value: str) -> tuple[str, str]:
-    """Unlike a header, a field may contain line breaks, which would split a later response."""
-    if not _HEADER_NAME.fullmatch(field) or _CONTROL.search(value):
+    if not is_header(field, value):
         raise S3Error("InvalidArgument", ArgumentName=field)
     return _HEADERS.get(field, field), value.strip(" \t")
 

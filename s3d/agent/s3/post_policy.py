@@ -85,6 +85,14 @@ def is_signed(fields: Mapping[str, str]) -> bool:
     return not fields.keys().isdisjoint(("policy", *_V4_FIELDS, *_V2_FIELDS))
 
 
+def signature_version(fields: Mapping[str, str]) -> str:
+    """As the condition key s3:signatureversion has it; fields: of a form that verify_policy takes.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html
+    """
+    return ALGORITHM if any(field in fields for field in _V4_FIELDS) else "AWS"
+
+
 def _signed_by_v4(fields: Mapping[str, str], secret_of: SecretOf) -> str:
     algorithm, credential, date, signature = _required(fields, _V4_FIELDS)
     if algorithm != ALGORITHM:

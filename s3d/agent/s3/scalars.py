@@ -1,4 +1,4 @@
-"""Reads and writes numbers, booleans and times as S3 does.
+"""Reads and writes numbers, booleans and times as S3 does, and knows what a header can hold.
 
 Readers raise ValueError; their callers know which S3 error that is. All times are aware UTC
 datetimes, as boto3 has them; writers also take Unix seconds.
@@ -99,3 +99,16 @@ def _moment(moment: datetime | float) -> datetime:
 
 def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def is_header(name: str, value: str) -> bool:
+    """Whether both can stand in a header: what comes in a query or in a form may contain line
+    breaks, which would end the header and begin another one.
+
+    https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+    """
+    return _HEADER_NAME.fullmatch(name) is not None and _CONTROL.search(value) is None

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum, auto
 from typing import NamedTuple, NoReturn, final
 from urllib.parse import unquote
 
@@ -48,6 +49,25 @@ MAX_EXPIRES = 604_800
 
 SecretOf = Callable[[str], str | None]
 """Access key id -> secret; None for an unknown key."""
+
+
+class Form(Enum):
+    """The forms of a proof."""
+
+    HEADER_V4 = auto()
+    QUERY_V4 = auto()
+    QUERY_V2 = auto()
+
+
+def forms_of(authorization: str, names: Collection[str]) -> list[Form]:
+    """The forms of a proof in a request, which may have one. authorization: the header; another
+    scheme proves nothing. names: of the query parameters, spelt as they came."""
+    found = [Form.HEADER_V4] if authorization.startswith("AWS") else []
+    if not _V4_MARKS.isdisjoint(names):
+        found.append(Form.QUERY_V4)
+    if not sigv2.MARKS.isdisjoint(names):
+        found.append(Form.QUERY_V2)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +139,16 @@ def verify(
     if headers is None:
         headers = joined_headers(wire.headers)
     pairs = query_pairs(wire.raw_query)
-    names = {name for name, _ in pairs}
     authorization = headers.get("authorization", "")
-    in_header = authorization.startswith("AWS")
-    match in_header, not names.isdisjoint(_V4_MARKS), not names.isdisjoint(sigv2.MARKS):
-        case (True, False, False):
+    match forms_of(authorization, {name for name, _ in pairs}):
+        case [Form.HEADER_V4]:
             proof = _header_proof(authorization, headers, pairs, now)
-        case (False, True, False):
+        case [Form.QUERY_V4]:
             proof = _query_proof(headers, pairs, now)
-        case (False, False, True):
+        case [Form.QUERY_V2]:
             access_key = sigv2.verify_query(wire, secret_of, now, virtual_bucket)
             return _verified_v2(wire.method, headers, access_key)
-        case (False, False, False):
+        case []:
             if authorization or not admits_unsigned:
                 _refuse_unsigned(authorization)
             return _unsigned(wire.method, headers)
@@ -375,6 +393,6 @@ _QUERY_PARTS = (
     "X-Amz-Expires",
 )
 _QUERY_NAMES = {name.lower(): name for name in (*_QUERY_PARTS, "X-Amz-Content-Sha256")}
-_V4_MARKS = {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"}
+_V4_MARKS = frozenset({"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"})
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
 _NOBODY = "nobody has this secret"

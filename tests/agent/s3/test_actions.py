@@ -87,11 +87,23 @@ def test_every_operation_has_an_action_of_the_reference():
         (
             "CopyObject",
             {"Key": "k", "CopySource": "source/s?versionId=1"},
-            ["PutObject", "GetObjectVersion", "GetObjectVersionTagging"],
+            [
+                "PutObject",
+                "GetObjectVersion",
+                "GetObjectVersionTagging",
+                "GetObjectAnnotation",
+                "PutObjectAnnotation",
+            ],
         ),
         (
             "CopyObject",
-            {"Key": "k", "CopySource": "source/s", "TaggingDirective": "REPLACE", "Tagging": "a=b"},
+            {
+                "Key": "k",
+                "CopySource": "source/s",
+                "TaggingDirective": "REPLACE",
+                "Tagging": "a=b",
+                "AnnotationDirective": "EXCLUDE",
+            },
             ["PutObject", "GetObject", "PutObjectTagging"],
         ),
         (
@@ -117,6 +129,8 @@ def test_the_resources_of_a_copy():
         "arn:aws:s3:::b/k/l",
         "arn:aws:s3:::source/s",
         "arn:aws:s3:::source/s",
+        "arn:aws:s3:::source/s",
+        "arn:aws:s3:::b/k/l",
     ]
 
 

@@ -7,7 +7,14 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import UNKNOWN, operations, required_words, service
 from s3d.agent.s3.model_overrides import OFF_THE_TABLE
-from s3d.agent.s3.operation_router import WITHOUT_PROMISE, has_unknown, opaque, route, understood
+from s3d.agent.s3.operation_router import (
+    WITHOUT_PROMISE,
+    has_unknown,
+    has_unknown_word,
+    opaque,
+    route,
+    understood,
+)
 
 Query = dict[str, str]
 PART = {"partNumber": "1", "uploadId": "u"}
@@ -48,6 +55,11 @@ def test_what_an_operation_requires_leads_to_it(name: str) -> None:
         ("GET", "b", {"Version": "2006-03-01"}, (), "ListObjects"),
         ("GET", "b", {"list-type": "2", "prefix": "", "encoding-type": "url"}, (), "ListObjectsV2"),
         ("GET", "b", {"list-type": "1"}, (), "ListObjects"),
+        ("GET", "b", {"list-type": "3", "marker": "m"}, (), "ListObjects"),
+        ("GET", "b", {"list-type": ""}, (), "ListObjects"),
+        ("GET", "b", {"list-type": "02"}, (), "ListObjects"),
+        ("HEAD", "b", {"list-type": "2", "marker": ""}, (), "HeadBucket"),
+        ("GET", "b", {"versions": "", "start-after": ""}, (), "ListObjectVersions"),
         ("GET", "b", {"location": ""}, (), "GetBucketLocation"),
         ("GET", "b", {"analytics": "", "id": "1"}, (), "GetBucketAnalyticsConfiguration"),
         ("GET", "b", {"analytics": "", "x-id": "1"}, (), "ListBucketAnalyticsConfigurations"),
@@ -124,6 +136,39 @@ def test_two_sub_resources_at_once_are_refused() -> None:
     with pytest.raises(S3Error, match="acl, policy") as caught:
         ask("GET", "b", {"policy": "", "acl": ""})
     assert caught.value.code == "InvalidArgument"
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ({"start-after": "k"}, "start-after"),
+        ({"list-type": "1", "start-after": ""}, "start-after"),
+        ({"start-after": "k", "continuation-token": "t"}, "continuation-token"),
+        ({"list-type": "3", "continuation-token": ""}, "continuation-token"),
+        ({"list-type": "2", "marker": "k"}, "marker"),
+        ({"list-type": "2", "marker": "", "prefix": "p"}, "marker"),
+    ],
+)
+def test_the_pages_of_the_other_listing_are_refused(query: Query, word: str) -> None:
+    """Whoever asks for them would get the first page again and again."""
+    with pytest.raises(S3Error) as caught:
+        ask("GET", "b", query)
+    assert (caught.value.code, caught.value.detail) == ("InvalidArgument", {"ArgumentName": word})
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["X-Amz-Signature", "x-amz-acl", "X-Amz-Meta-a", "prefix"], False),
+        (["x-amz-copy-source"], True),
+        (["X-Amz-Copy-Source"], True),
+        (["x-amz-rename-source"], True),
+        (["X-Amz-Foo"], True),
+        (["foo"], False),
+    ],
+)
+def test_words_for_headers_that_are_not_read_in_a_query(words: list[str], expected: bool) -> None:
+    assert has_unknown_word(words) is expected
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.post_policy import MAX_FILE, FormGrant, verify_policy
+from s3d.agent.s3.post_policy import MAX_FILE, FormGrant, signature_version, verify_policy
 from s3d.agent.s3.signature_elements import Scope, basic_date, parse_date, signing_key
 from tests.agent.s3.wires import ACCESS_KEY, CREDENTIALS, NOW, REGION, SECRET, secret_of
 
@@ -282,6 +282,12 @@ def test_a_bad_proof_has_the_code_of_aws(change: dict[str, str | None], code: st
 )
 def test_a_bad_v2_proof_has_the_code_of_aws(fields: dict[str, str], code: str) -> None:
     assert refused(fields).code == code
+
+
+def test_the_version_of_the_signature_of_a_form() -> None:
+    """For the condition key s3:signatureversion."""
+    assert signature_version(form([{"key": "k"}], key="k")) == "AWS4-HMAC-SHA256"
+    assert signature_version({"awsaccesskeyid": "a", "signature": "s", "policy": "p"}) == "AWS"
 
 
 def test_no_secret_and_no_signature_is_shown() -> None:

@@ -418,6 +418,17 @@ OBJECTS = (
         x_amz_object_attributes="Colour",
     ),
     row("GetObjectTorrent", "NoSuchKey", "no torrents", "GET /plain/k?torrent"),
+    row("GetObjectTagging", "MethodNotAllowed", "delete marker", "GET /versioned/gone?tagging"),
+    row(
+        "DeleteObjectTagging", "MethodNotAllowed", "delete marker", "DELETE /versioned/gone?tagging"
+    ),
+    row(
+        "PutObjectTagging",
+        "MethodNotAllowed",
+        "delete marker",
+        "PUT /versioned/gone?tagging",
+        _tags(1),
+    ),
     row("PutObjectTagging", "InvalidTag", "eleven tags", "PUT /plain/k?tagging", _tags(11)),
     row("PutObjectTagging", "InvalidTag", "twice", "PUT /plain/k?tagging", _tags(2, "k")),
     row("PutObjectTagging", "InvalidTag", "long key", "PUT /plain/k?tagging", _tags(1, "k" * 129)),
@@ -858,6 +869,8 @@ LISTINGS = (
     row("ListBuckets", "InvalidArgument", "bad token", "GET /?continuation-token=%20"),
     row("ListObjects", "InvalidArgument", "no number", "GET /plain?max-keys=x"),
     row("ListObjects", "InvalidArgument", "encoding", "GET /plain?encoding-type=x"),
+    row("ListObjects", "InvalidArgument", "of version 2", "GET /plain?list-type=3&start-after=k"),
+    row("ListObjectsV2", "InvalidArgument", "of version 1", "GET /plain?list-type=2&marker=k"),
     row("ListObjectsV2", "InvalidArgument", "no number", "GET /plain?list-type=2&max-keys=-1"),
     row("ListObjectsV2", "InvalidArgument", "encoding", "GET /plain?list-type=2&encoding-type=x"),
     row(

@@ -18,10 +18,10 @@ from s3d.agent.frontends.http.request_span import describe
 from s3d.agent.frontends.http.response_writer import Headers, ResponseWriter
 from s3d.agent.s3 import xml
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import NO_TRAILERS, RequestContext, S3Request
+from s3d.agent.s3.messages import NO_TRAILERS, PostedForm, RequestContext, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.object_headers import Group, header_names, header_text
-from s3d.agent.s3.post_policy import FormGrant, is_signed, verify_policy
+from s3d.agent.s3.post_policy import FormGrant, is_signed, signature_version, verify_policy
 from s3d.agent.s3.principal import ANONYMOUS, Principal
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ class FormPost:
             principal,
             trace=exchange.trace,
             client_address=exchange.client_address,
-            is_form=True,
-            form_headers=head.wire.headers,
+            form=PostedForm(head.wire.headers, signature_version(reader.fields)),
         )
         request = S3Request(op, members, body, None, context)
         if exchange.span is not None:

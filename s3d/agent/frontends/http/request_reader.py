@@ -17,8 +17,9 @@ from s3d.agent.s3.address import Address, parse_address, parse_query
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
-from s3d.agent.s3.operation_router import has_unknown, opaque, route
+from s3d.agent.s3.operation_router import has_unknown, has_unknown_word, opaque, route
 from s3d.agent.s3.principal import ANONYMOUS, Principal
+from s3d.agent.s3.scalars import is_header
 from s3d.agent.s3.sigv4 import Verified
 
 STATE_CHANGING = frozenset({"PUT", "POST", "DELETE"})
@@ -85,7 +86,7 @@ class RequestReader:
 
     def parse_head(self, request: HttpRequest) -> RequestHead:
         """Raises S3Error: RequestHeaderSectionTooLarge, AccessDenied for another Host, InvalidURI
-        and others for a bad address."""
+        and others for a bad address, InvalidArgument for a header in the query that is none."""
         if request.head_size > HEAD_SIZE:
             raise S3Error("RequestHeaderSectionTooLarge", MaxSizeAllowed=HEAD_SIZE)
         headers = request.by_name
@@ -97,7 +98,11 @@ class RequestReader:
             raise S3Error("AccessDenied")
         wire = WireRequest(request.method, path, query, request.headers)
         address = parse_address(host, path, self._hosts.bases)
-        return RequestHead(wire, headers, host, address, parse_query(query) if query else {})
+        words = parse_query(query) if query else {}
+        for word, value in words.items():
+            if word[:6].lower() == "x-amz-" and not is_header(word, value):
+                raise S3Error("InvalidArgument", ArgumentName=word, ArgumentValue=value)
+        return RequestHead(wire, headers, host, address, words)
 
     def address_of(self, request: HttpRequest) -> Address:
         """What the request seems to be for, to be logged; an empty address when it names none."""
@@ -111,9 +116,7 @@ class RequestReader:
         wire, address = head.wire, head.address
         verified, principal = self._identify(head)
         op = route(wire.method, address.bucket, address.key, head.query, head.headers)
-        if has_unknown(head.headers.keys()) or (
-            head.query and has_unknown({word.lower() for word in head.query})
-        ):
+        if has_unknown(head.headers.keys()) or (head.query and has_unknown_word(head.query)):
             op = opaque(op)
         size = _payload_size(head.headers, op, verified)
         return AuthorizedRequest(head, op, verified, principal, size)

@@ -25,7 +25,7 @@ from s3d.agent.s3.access_decision import (
     refusal,
 )
 from s3d.agent.s3.acl_evaluation import OF_OBJECTS, OF_OWN_OBJECTS
-from s3d.agent.s3.actions import Need, needs_of
+from s3d.agent.s3.actions import SHOWN_WITH, Need, action_of, needs_of, source_needs
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import scope_allows
@@ -89,6 +89,20 @@ class Authorization:
         if not self.decide(Need("s3:DeleteObject", request.bucket), request, caller).allowed:
             raise S3Error("AccessDenied")
 
+    def hidden_members(
+        self, request: S3Request[Any], caller: Principal, output: Mapping[str, Any]
+    ) -> frozenset[str]:
+        """The members of the response to a GetObject or HeadObject that the caller may not see."""
+        version = str(request.input.get("VersionId") or "")
+        hidden = set()
+        for member, operation in SHOWN_WITH.items():
+            if member in output:
+                action = action_of(operation, "object", of_version=bool(version))
+                need = Need(action, request.bucket, request.key, version)
+                if not self.decide(need, request, caller).allowed:
+                    hidden.add(member)
+        return frozenset(hidden)
+
     def explain(self, need: Need, caller: Principal, *, prefix: str = "") -> Decision:
         """What would be decided about a request that needs this and has nothing else.
 
@@ -113,6 +127,8 @@ class Authorization:
             return self._without_bucket(need, request, caller)
         if need.action in _OF_TAGS and request.op.name == "CopyObject" and not self._tags(need):
             return Decision(True, "the source has no tags")
+        if need.of_annotations and not self._has_annotations(request):
+            return Decision(True, "the source has no annotations")
         decision = decide(
             need,
             caller,
@@ -164,6 +180,11 @@ class Authorization:
     def _tags(self, need: Need) -> Mapping[str, str]:
         record = self._record(need) if need.key else None
         return {} if record is None else record.description.tags
+
+    def _has_annotations(self, request: S3Request[Any]) -> bool:
+        """Whether the source of a copy has any."""
+        record = self._record(source_needs(request.input)[0])
+        return record is not None and record.annotations > 0
 
     def _record(self, need: Need) -> ObjectRecord | None:
         """The version that a need names, if it exists."""

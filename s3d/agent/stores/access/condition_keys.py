@@ -13,9 +13,12 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
+from s3d.agent.s3.access_decision import EXISTING_TAG
 from s3d.agent.s3.address import decode, parse_query
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.principal import ANONYMOUS, Principal
+from s3d.agent.s3.signature_elements import ALGORITHM, query_pairs
+from s3d.agent.s3.sigv4 import Form, forms_of
 
 Values = Sequence[str] | None
 
@@ -45,7 +48,6 @@ _MEMBERS: Mapping[str, str] = {
 _CREATING = frozenset({"CompleteMultipartUpload", "CopyObject", "PutObject"})
 _OF_UPLOADS = frozenset({"CompleteMultipartUpload", "UploadPart", "UploadPartCopy"})
 _SHA256, UNSIGNED = "x-amz-content-sha256", "UNSIGNED-PAYLOAD"
-_EXISTING_TAG = "s3:existingobjecttag/"
 _REQUEST_TAG = "s3:requestobjecttag/"
 
 
@@ -91,8 +93,8 @@ class ConditionKeys:
         read = _READERS.get(key)
         if read is not None:
             return read(self)
-        if key.startswith(_EXISTING_TAG):
-            return _texts(self._tags().get(key.removeprefix(_EXISTING_TAG)))
+        if key.startswith(EXISTING_TAG):
+            return _texts(self._tags().get(key.removeprefix(EXISTING_TAG)))
         if key.startswith(_REQUEST_TAG):
             return _texts(_request_tags(self).get(key.removeprefix(_REQUEST_TAG)))
         return None
@@ -158,12 +160,23 @@ def _referer(view: ConditionKeys) -> Values:
     return _header(view, "referer")
 
 
+def _form(view: ConditionKeys) -> Form | None:
+    """The form of the signature that was verified; None: there is none, or it is that of a form.
+
+    What stands beside it may not decide: a caller could add it to look like another one.
+    """
+    wire = view.request.wire
+    if wire is None:
+        return None
+    names = {name for name, _ in query_pairs(wire.raw_query)}
+    return next(iter(forms_of((_header(view, "authorization") or [""])[0], names)), None)
+
+
 def _content_sha256(view: ConditionKeys) -> Values:
     """As it is signed: a presigned URL without a hash signs that it has none."""
-    query = _query(view)
-    if "x-amz-signature" not in query:
+    if _form(view) is not Form.QUERY_V4:
         return _header(view, _SHA256)
-    return _texts(query.get("x-amz-content-sha256")) or _header(view, _SHA256) or [UNSIGNED]
+    return _texts(_query(view).get(_SHA256)) or _header(view, _SHA256) or [UNSIGNED]
 
 
 def _auth_type(view: ConditionKeys) -> Values:
@@ -172,21 +185,21 @@ def _auth_type(view: ConditionKeys) -> Values:
         return None
     if view.request.wire is None:
         return ["POST"]
-    return ["REST-HEADER" if _header(view, "authorization") else "REST-QUERY-STRING"]
+    return ["REST-HEADER" if _form(view) is Form.HEADER_V4 else "REST-QUERY-STRING"]
 
 
 def _signature_version(view: ConditionKeys) -> Values:
-    if _caller(view).is_anonymous or view.request.wire is None:
+    if _caller(view).is_anonymous:
         return None
-    header = _header(view, "authorization") or [""]
-    if header[0].startswith("AWS4") or "x-amz-algorithm" in _query(view):
-        return ["AWS4-HMAC-SHA256"]
-    return ["AWS"]
+    if view.request.wire is None:
+        form = view.request.context.form
+        return None if form is None else [form.signature]
+    return ["AWS" if _form(view) is Form.QUERY_V2 else ALGORITHM]
 
 
 def _signature_age(view: ConditionKeys) -> Values:
     """Milliseconds since a request was presigned."""
-    date = _query(view).get("x-amz-date")
+    date = _query(view).get("x-amz-date") if _form(view) is Form.QUERY_V4 else None
     if date is None:
         return None
     try:
@@ -198,7 +211,8 @@ def _signature_age(view: ConditionKeys) -> Values:
 
 def _header(view: ConditionKeys, name: str) -> Values:
     wire, context = view.request.wire, view.request.context
-    headers = context.form_headers if wire is None else wire.headers
+    form = context.form.headers if context.form is not None else ()
+    headers = form if wire is None else wire.headers
     return [value for key, value in headers if key == name] or None
 
 
@@ -221,11 +235,13 @@ def _is_creation(view: ConditionKeys) -> Values:
 
 
 def _copy_source(view: ConditionKeys) -> Values:
-    """With and without the slash in front, since clients send both, and decoded."""
+    """With and without the slash in front, since clients send both, and decoded as the source is
+    read: parse_copy_source."""
     source = view.input.get("CopySource")
     if not source:
         return None
-    plain = decode(source).removeprefix("/")
+    path, question, version = source.partition("?")
+    plain = decode(path.replace("+", " ") + question + version).removeprefix("/")
     return [plain, f"/{plain}"]
 
 

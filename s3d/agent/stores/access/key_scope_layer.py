@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
-from s3d.agent.s3.access_decision import decide_by_key
+from s3d.agent.s3.access_decision import decide_by_key, may_be_denied_by_tags
 from s3d.agent.s3.actions import Need, needs_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, WireRequest
@@ -62,6 +62,8 @@ class KeyScopeLayer(Layer):
         if "+" in str(request.input.get("CopySource") or ""):
             # A space for AWS, and itself for other remotes; programs send either encoded.
             raise S3Error("AccessDenied", "Encode the plus sign in x-amz-copy-source as %2B.")
+        if _is_extracted(request.input) and _is_limited_to_keys(principal):
+            raise S3Error("AccessDenied")
         for need in needs_of(op.name, op.scope, request.input):
             if not self._allows(principal, need, request):
                 raise S3Error("AccessDenied")
@@ -82,7 +84,11 @@ class KeyScopeLayer(Layer):
             version_id=need.version_id,
             if_match=need.if_match,
         )
-        return decide_by_key(need, principal, keys).allowed
+        decision = decide_by_key(need, principal, keys)
+        if decision.allowed and may_be_denied_by_tags(need, principal, keys):
+            return False
+        # Only the remote knows whether a source has annotations; hardly any remote has some.
+        return decision.allowed or (need.of_annotations and not decision.is_explicit)
 
 
 def _is_ambiguous(wire: WireRequest) -> bool:
@@ -100,3 +106,21 @@ def _is_ambiguous(wire: WireRequest) -> bool:
 
 _DECISIVE = frozenset({"x-amz-copy-source", "x-amz-rename-source"})
 """Headers that name another object."""
+
+
+def _is_extracted(input: Members) -> bool:
+    """Whether a remote may extract the object, an archive, into its bucket.
+
+    The objects in it have keys of their own: https://github.com/minio/minio/issues/20883
+    """
+    return any(name.lower() == _EXTRACTED for name in input.get("Metadata") or ())
+
+
+def _is_limited_to_keys(principal: Principal) -> bool:
+    """Whether the principal may not write every key of its bucket."""
+    scope = principal.scope
+    return bool(principal.session_policies) or (scope is not None and bool(scope.prefix))
+
+
+_EXTRACTED = "snowball-auto-extract"
+"""Name of the user metadata that asks for it."""

@@ -5,17 +5,19 @@
    of other accounts, may do everything: the request is passed on after one look into a dictionary.
 3. Authorization decides about everything else, from the index and without a wait. The body of the
    request is not read before, so a client that waits for `100 Continue` sends none in vain.
-4. Each key of DeleteObjects is decided on its own.
+4. Each key of DeleteObjects is decided on its own, and so are the tags and the lock of an object
+   that is read.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
+from s3d.agent.core.store import Answer, Completed, Layer, ObjectStore, operation
 from s3d.agent.s3.actions import Need
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Members, S3Request
+from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.principal import Principal
 from s3d.agent.stores.access.authorization import Authorization
 from s3d.agent.stores.access.delete_objects import delete_permitted
@@ -76,6 +78,30 @@ class AccessLayer(Layer):
                 raise S3Error("AccessDenied")
             return
         self._authorization.check(request, principal)
+
+    @operation("GetObject", "HeadObject")
+    def read(self, request: S3Request[Members]) -> Answer:
+        """Without what the caller may not see of the object."""
+        self._check(request)
+        answer, principal = self.inner.call(request), request.context.principal
+        assert principal is not None
+        if isinstance(answer, Completed):
+            return Completed(self._shown(request, principal, answer.response))
+        return self._shown_later(request, principal, answer)
+
+    async def _shown_later(
+        self, request: S3Request[Members], caller: Principal, answer: Answer
+    ) -> S3Response[Any]:
+        return self._shown(request, caller, await answer)
+
+    def _shown(
+        self, request: S3Request[Members], caller: Principal, response: S3Response[Any]
+    ) -> S3Response[Any]:
+        hidden = self._authorization.hidden_members(request, caller, response.output)
+        if not hidden:
+            return response
+        output = {name: value for name, value in response.output.items() if name not in hidden}
+        return replace(response, output=output, rendered_headers=None)
 
     @operation("DeleteObjects")
     def delete_objects(self, request: S3Request[Members]) -> Answer:

@@ -14,7 +14,7 @@ from s3d.agent.s3 import checksums
 from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.conditions import check_copy_source, resolve_copy_range
 from s3d.agent.s3.encryption import COPY_SOURCE, CustomerKey
-from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.errors import S3Error, delete_marker_as_source
 from s3d.agent.s3.messages import Body, Members
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import (
@@ -128,8 +128,7 @@ def find_source(input: Mapping[str, Any], reader: Reader) -> CopySource:
     except S3Error as error:
         if error.code != "MethodNotAllowed":
             raise
-        message = "The source of a copy request may not specifically refer to a delete marker by "
-        raise S3Error("InvalidRequest", message + "version id.") from error
+        raise delete_marker_as_source() from error
     record = stored.record
     customer_key = customer_key_of_read(input, record, COPY_SOURCE)
     check_copy_source(input, record.etag, record.modified)

@@ -23,7 +23,6 @@ from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import (
     check_object_lock,
     find_bucket,
-    find_changeable,
     find_version,
     update_metadata,
 )
@@ -89,7 +88,6 @@ class LockOps:
         def put(tx: Transaction) -> None:
             bucket, version_id = find_bucket(tx, request.bucket), request.input.get("VersionId")
             check_object_lock(tx, bucket)
-            find_changeable(tx, bucket, request.key, version_id)
             update_metadata(tx, bucket, request.key, version_id, changed)
 
         await self._index.write(put)

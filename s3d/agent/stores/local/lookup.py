@@ -191,8 +191,8 @@ def update_metadata(
     version_id: str | None,
     change: Callable[[Description], Description],
 ) -> ObjectRecord:
-    """Update the metadata of a version, by default the current one. Raises like find_version."""
-    stored = find_version(tx, bucket, key, version_id)
+    """Update the metadata of a version, by default the current one. Raises like find_changeable."""
+    stored = find_changeable(tx, bucket, key, version_id)
     record = stored.record
     revised = replace(record, description=change(record.description))
     put_revised(tx, bucket, stored, revised)

@@ -102,7 +102,7 @@ def check_digest(request: S3Request[Members], what: str) -> None:
     what: Object or Part. Forms have no such headers, and the agent itself needs none.
     """
     context, input = request.context, request.input
-    if context.principal is None or context.is_form or "ContentMD5" in input:
+    if context.principal is None or context.form is not None or "ContentMD5" in input:
         return
     if checksums.expected(input, {}) is None and not _announced(request):
         raise S3Error(

@@ -214,7 +214,7 @@ class ObjectOps:
             record,
             received.enter(tx),
             context=context,
-            event=CREATED_POST if context.is_form else CREATED_PUT,
+            event=CREATED_POST if context.form is not None else CREATED_PUT,
         )
         return stored_members(stored)
 

@@ -7,6 +7,7 @@ lifecycle configurations are in lifecycle_rules.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from s3d.agent.s3.messages import BytesBody, Members, S3Request
 from s3d.agent.s3.model import service
 from s3d.agent.s3.model_overrides import MALFORMED
 from s3d.agent.s3.parse import has_unknown_elements
+from s3d.agent.s3.scalars import is_header
 
 MAX_CORS_RULES = 100
 CORS_METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD"})
@@ -89,6 +91,9 @@ def check_cors(configuration: Mapping[str, Any]) -> None:
                 if value.count("*") > 1:
                     message = f'{member} "{value}" can not have more than one wildcard.'
                     raise S3Error("InvalidRequest", message)
+        for value in rule.get("ExposeHeaders", ()):
+            if not is_header(value, ""):
+                raise S3Error("InvalidRequest", f'ExposeHeader "{value}" is not a header.')
 
 
 def check_encryption(configuration: Mapping[str, Any]) -> None:
@@ -138,7 +143,7 @@ def check_website(configuration: Mapping[str, Any]) -> None:
         if others:
             message = f"RedirectAllRequestsTo cannot be provided with {', '.join(sorted(others))}"
             raise S3Error("InvalidArgument", message)
-        _check_protocol(configuration["RedirectAllRequestsTo"])
+        _check_redirect(configuration["RedirectAllRequestsTo"])
         return
     suffix = (configuration.get("IndexDocument") or {}).get("Suffix")
     if not suffix:
@@ -164,10 +169,22 @@ def _check_routing(rule: Mapping[str, Any]) -> None:
             "condition element shouldn't be present."
         )
         raise S3Error("InvalidRequest", message)
-    _check_protocol(redirect)
+    code = redirect.get("HttpRedirectCode")
+    if code is not None and not _REDIRECT_CODE.fullmatch(code):
+        message = f"The provided HTTP redirect code ({code}) is not valid. Valid codes are 3XX "
+        raise S3Error("InvalidRequest", f"{message}except 300.")
+    _check_redirect(redirect)
 
 
-def _check_protocol(redirect: Mapping[str, Any]) -> None:
+_REDIRECT_CODE = re.compile(r"3(?!00)[0-9]{2}")
+_HOST_NAME = re.compile(r"[!-~]+")
+
+
+def _check_redirect(redirect: Mapping[str, Any]) -> None:
+    """Both become a part of the header Location."""
+    host = redirect.get("HostName")
+    if host is not None and not _HOST_NAME.fullmatch(host):
+        raise S3Error("InvalidRequest", "The HostName of a redirect is not well formed.")
     if redirect.get("Protocol") not in _PROTOCOLS:
         message = (
             "Invalid protocol, protocol can be http or https. If not defined the protocol will be "

@@ -22,7 +22,12 @@ from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.lookup import find_bucket, find_version, shown_version, update_metadata
+from s3d.agent.stores.local.lookup import (
+    find_bucket,
+    find_changeable,
+    shown_version,
+    update_metadata,
+)
 from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.setting_rules import check_elements
 
@@ -118,9 +123,13 @@ class TagOps:
 
     @operation("GetObjectTagging")
     def get_object_tagging(self, request: S3Request[Members]) -> Completed[Members]:
+        """Of a delete marker, S3 answers it as it answers the operations that change tags:
+        https://github.com/localstack/localstack/blob/main/localstack-core/localstack/services/s3/provider.py
+        """
+
         def look(reader: Reader) -> Members:
             bucket = find_bucket(reader, request.bucket)
-            stored = find_version(reader, bucket, request.key, request.input.get("VersionId"))
+            stored = find_changeable(reader, bucket, request.key, request.input.get("VersionId"))
             tags = tag_set(sorted(stored.record.description.tags.items()))
             return {"TagSet": tags, **shown_version(bucket, stored.record)}
 

@@ -124,6 +124,8 @@ class BucketOps:
             message = "The write queue holds writes for this bucket that are not pushed yet."
             raise S3Error("BucketNotEmpty", message, BucketName=request.bucket)
         response = await self._settler.inner.call(request)
+        if response.wire is not None and response.wire.status >= 300:  # the remote has refused it
+            return response
         self._stage.forget(request.bucket)
         with suppress(S3Error):  # the stage has no such bucket, or a write has just filled it
             client = S3Client(self._stage.store, request.context)

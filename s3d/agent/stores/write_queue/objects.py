@@ -24,7 +24,7 @@ from s3d.agent.s3.authority import (
     authority_of_write,
 )
 from s3d.agent.s3.conditions import parse_copy_range, resolve_copy_range
-from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.errors import S3Error, delete_marker_as_source
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal.journal import Journal
@@ -296,6 +296,8 @@ class CopyOps:
                 resolve_copy_range(
                     input["CopySourceRange"], int(error.detail.get("ActualObjectSize") or 0)
                 )
+            if error.code == "MethodNotAllowed":
+                raise delete_marker_as_source() from error
             raise
         if source.status == 304:
             raise S3Error("PreconditionFailed")

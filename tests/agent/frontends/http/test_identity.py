@@ -140,6 +140,43 @@ async def test_a_presigned_url_has_the_scope_of_its_key(
         assert (await wire.ask(head, method)).status == status
 
 
+@pytest.mark.parametrize("word", ["x-amz-copy-source", "X-Amz-Copy-Source", "x-amz-rename-source"])
+@pytest.mark.parametrize(("who", "status"), [(TEAM, 403), (DEFAULT, 501)])
+async def test_a_source_in_the_query_of_a_presigned_url(
+    principals: Principals, who: AccessKey, status: int, word: str
+) -> None:
+    """S3 would replace the object by an empty one. A gateway makes a header of the word, so that
+    its remote would copy what the key may not read."""
+    signer = Signer(who.access_key_id, who.secret.reveal())
+    path = f"/bucket/team/a?{word}=%2Fbucket%2Fsecret"
+    url = presign("PUT", f"http://{principals.endpoint.host}{path}", signer, 60, time.time())
+    target = url.partition(principals.endpoint.host)[2]
+    headers = {"host": principals.endpoint.host, "content-length": "0"}
+    async with principals.endpoint.wire() as wire:
+        assert (await wire.ask(plain_head("PUT", target, headers))).status == status
+    assert (await ask(principals, who, "PUT", path)).status == status
+    assert (await principals.endpoint.ask("GET", "/bucket/team/a")).body == b"a"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["x-amz-meta-a=1%0D%0Ax-amz-meta-b:2", "x-amz-meta-a%0D%0Ab=1", "X-Amz-Meta-a=%00",
+     "x-amz-website-redirect-location=%2F%0Aa", "x-amz-meta-a%20=1"],
+)  # fmt: skip
+async def test_a_header_in_the_query_that_no_header_could_be(
+    principals: Principals, word: str
+) -> None:
+    """It would begin another header in each response that shows it, and in what a gateway sends."""
+    signer = Signer(TEAM.access_key_id, TEAM.secret.reveal())
+    url = f"http://{principals.endpoint.host}/bucket/team/b?{word}"
+    target = presign("PUT", url, signer, 60, time.time()).partition(principals.endpoint.host)[2]
+    headers = {"host": principals.endpoint.host, "content-length": "0"}
+    async with principals.endpoint.wire() as wire:
+        answer = await wire.ask(plain_head("PUT", target, headers))
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert (await principals.endpoint.ask("GET", "/bucket/team/b")).status == 404
+
+
 async def test_a_form_has_the_scope_of_its_key(principals: Principals) -> None:
     for who, key, status in [
         (TEAM, "team/form", 204),

@@ -1,5 +1,8 @@
 import json
+from base64 import b64encode
 from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import md5
 
 import pytest
 
@@ -12,7 +15,10 @@ from tests.agent.stores.access.conftest import ALT, MAIN, NARROW
 K = {"Bucket": "bucket", "Key": "k"}
 
 
-async def policy(store, action, *resources, **more):
+MD5 = b64encode(md5(b"1", usedforsecurity=False).digest()).decode()
+
+
+async def policy(store, action, *resources, bucket="bucket", **more):
     statement = {
         "Effect": "Allow",
         "Principal": "*",
@@ -21,7 +27,7 @@ async def policy(store, action, *resources, **more):
         **more,
     }
     document = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    await store.call(MAIN, "PutBucketPolicy", Bucket="bucket", Policy=document)
+    await store.call(MAIN, "PutBucketPolicy", Bucket=bucket, Policy=document)
 
 
 async def test_what_does_not_exist_is_shown_to_whoever_may_list(store):
@@ -99,6 +105,67 @@ async def test_the_policy_of_a_session_decides_without_a_bucket_too(store, actio
     session = replace(MAIN, session_policies=(policy,))
     assert await store.code(session, "CreateBucket", Bucket="new-bucket") == created
     assert await store.code(session, "ListBuckets") == listed
+
+
+SHOWN = {
+    "TagCount": "s3:GetObjectTagging",
+    "ObjectLockMode": "s3:GetObjectRetention",
+    "ObjectLockRetainUntilDate": "s3:GetObjectRetention",
+    "ObjectLockLegalHoldStatus": "s3:GetObjectLegalHold",
+}
+
+
+@pytest.mark.parametrize("caller", [ALT, ANONYMOUS])
+@pytest.mark.parametrize("operation", ["GetObject", "HeadObject"])
+async def test_tags_and_lock_of_an_object_are_for_those_who_may_read_them(store, caller, operation):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
+    await store.call(MAIN, "CreateBucket", Bucket="locked", ObjectLockEnabledForBucket=True)
+    lock = {
+        "ObjectLockMode": "GOVERNANCE",
+        "ObjectLockRetainUntilDate": datetime(2090, 1, 1, tzinfo=UTC),
+        "ObjectLockLegalHoldStatus": "ON",
+    }
+    k = {"Bucket": "locked", "Key": "k"}
+    put = await store.call(MAIN, "PutObject", b"1", **k, Tagging="a=b", ContentMD5=MD5, **lock)
+
+    async def shown(who, **members):
+        response = await store.call(who, operation, **k, **members)
+        return SHOWN.keys() & response.output.keys()
+
+    for granted in (set(), {"s3:GetObjectTagging"}, set(SHOWN.values())):
+        await policy(store, ["s3:GetObject", *granted], "locked/*", bucket="locked")
+        expected = {member for member, action in SHOWN.items() if action in granted}
+        assert await shown(caller) == expected
+        assert await shown(MAIN) == SHOWN.keys()
+    await policy(
+        store, ["s3:GetObjectVersion", "s3:GetObjectVersionTagging"], "locked/*", bucket="locked"
+    )
+    assert await shown(caller, VersionId=put.output["VersionId"]) == {"TagCount"}
+
+
+async def test_the_annotations_of_a_copy_are_for_those_who_may_read_them(store):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
+    copy = {"Bucket": "bucket", "Key": "copy", "CopySource": "bucket/k"}
+    some = ["s3:GetObject", "s3:PutObject"]
+    await policy(store, some, "bucket/*")
+    assert await store.code(ALT, "CopyObject", **copy) == "ok"
+    await store.call(MAIN, "PutObjectAnnotation", b"note", **K, AnnotationName="n")
+    assert await store.code(ALT, "CopyObject", **copy) == "AccessDenied"
+    assert await store.code(ALT, "CopyObject", **copy, AnnotationDirective="EXCLUDE") == "ok"
+    await policy(store, [*some, "s3:GetObjectAnnotation"], "bucket/*")
+    assert await store.code(ALT, "CopyObject", **copy) == "AccessDenied"
+    await policy(store, [*some, "s3:GetObjectAnnotation", "s3:PutObjectAnnotation"], "bucket/*")
+    assert await store.code(ALT, "CopyObject", **copy) == "ok"
+
+
+async def test_logs_are_not_written_where_the_caller_may_not_write(store):
+    await store.call(MAIN, "CreateBucket", Bucket="other")
+    status = {"LoggingEnabled": {"TargetBucket": "other", "TargetPrefix": "k"}}
+    logging = {"Bucket": "bucket", "BucketLoggingStatus": status}
+    assert await store.code(NARROW, "PutBucketLogging", **logging) == "AccessDenied"
+    assert await store.code(MAIN, "PutBucketLogging", **logging) == "ok"
+    status["LoggingEnabled"]["TargetBucket"] = "bucket"
+    assert await store.code(NARROW, "PutBucketLogging", **logging) == "ok"
 
 
 @pytest.mark.parametrize("caller", [ALT, ANONYMOUS])

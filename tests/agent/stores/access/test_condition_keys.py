@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from s3d.agent.s3.messages import RequestContext, S3Request, WireRequest
+from s3d.agent.s3.messages import PostedForm, RequestContext, S3Request, WireRequest
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.policy_conditions import S3_KEYS
 from s3d.agent.s3.policy_patterns import key_of
@@ -148,6 +148,50 @@ def test_a_presigned_url_signs_no_hash_unless_it_has_one():
         WireRequest("PUT", "/b/k", f"{query}&X-Amz-Content-Sha256=h", ()),
     ):
         assert keys(wire=wire)("s3:x-amz-content-sha256") == ["h"]
+
+
+SIGNED = (
+    ("authorization", "AWS4-HMAC-SHA256 Credential=..."),
+    ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+)
+V4, V2 = "X-Amz-Signature=s&X-Amz-Credential=c", "Signature=s&AWSAccessKeyId=k&Expires=9"
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "kind", "version", "sha256"),
+    [
+        # a presigned URL, with a header that it does not need
+        (V4, (("authorization", "Bearer x"),), "REST-QUERY-STRING", "AWS4-HMAC-SHA256",
+         ["UNSIGNED-PAYLOAD"]),
+        # a presigned URL of Version 2, with a word of Version 4
+        (f"{V2}&x-amz-algorithm=AWS4-HMAC-SHA256", (), "REST-QUERY-STRING", "AWS", None),
+        # a signed request, with words of a presigned one in lower case, which prove nothing
+        ("x-amz-signature=s&x-amz-content-sha256=h&x-amz-date=20010909T014638Z", SIGNED,
+         "REST-HEADER", "AWS4-HMAC-SHA256", ["UNSIGNED-PAYLOAD"]),
+    ],
+)  # fmt: skip
+def test_a_request_cannot_look_like_another_one(query, headers, kind, version, sha256):
+    """Policies that deny presigned URLs, Version 2 or unsigned payloads rely on it."""
+    found = keys(wire=WireRequest("PUT", "/b/k", query, headers))
+    assert found("s3:authType") == [kind]
+    assert found("s3:signatureversion") == [version]
+    assert found("s3:x-amz-content-sha256") == sha256
+    assert found("s3:signatureAge") is None
+
+
+def test_the_source_of_a_copy_is_compared_as_it_is_read():
+    """A plus sign is a space there."""
+    found = keys("CopyObject", CopySource="b/a+k%2B?versionId=x%20y")
+    assert found("s3:x-amz-copy-source") == ["b/a k+?versionId=x y", "/b/a k+?versionId=x y"]
+
+
+def test_the_signature_of_a_form():
+    for version in ("AWS", "AWS4-HMAC-SHA256"):
+        context = RequestContext("ID", ALT, form=PostedForm((), version))
+        request = S3Request(operations()["PutObject"], {}, None, None, context)
+        found = ConditionKeys(request, now=NOW, account="111122223333")
+        assert found("s3:signatureversion") == [version]
+        assert found("s3:authtype") == ["POST"]
 
 
 def test_the_age_of_a_presigned_url_in_another_spelling():

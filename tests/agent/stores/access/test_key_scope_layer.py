@@ -44,8 +44,11 @@ async def layer(tmp_path: Path):
 class Caller:
     """Calls the layer as a principal: await caller("GetObject", Key="k")."""
 
-    def __init__(self, layer: KeyScopeLayer, who: Principal | None) -> None:
-        self._client = S3Client(layer, RequestContext("R", who))
+    def __init__(
+        self, layer: KeyScopeLayer, who: Principal | None, client_address: str = ""
+    ) -> None:
+        context = RequestContext("R", who, client_address=client_address)
+        self._client = S3Client(layer, context)
 
     async def __call__(self, operation: str, body: bytes | None = None, **members: Any) -> Members:
         given = {"Bucket": "bucket", **members}
@@ -106,6 +109,11 @@ async def test_inside_its_prefix_a_key_may_do_everything(layer, operation, membe
         ("GetObject", {"Bucket": "missing", "Key": "team/a"}),
         ("HeadObject", {"Key": "secret"}),
         ("PutObject", {"Key": "secret"}),
+        ("PutObject", {"Key": "team/a.tar", "Metadata": {"Snowball-Auto-Extract": "true"}}),
+        (
+            "CreateMultipartUpload",
+            {"Key": "team/a.tar", "Metadata": {"snowball-auto-extract": "true"}},
+        ),
         ("DeleteObject", {"Key": "secret"}),
         ("CopyObject", {"Key": "team/c", "CopySource": "bucket/secret"}),
         ("CopyObject", {"Key": "team/c", "CopySource": "bucket/team/a+b"}),
@@ -207,6 +215,70 @@ def test_what_a_remote_could_read_otherwise_is_refused(layer, query, headers, is
         return
     with pytest.raises(S3Error, match="AccessDenied"):
         layer.authorize(request)
+
+
+LOGGED = {"LoggingEnabled": {"TargetBucket": "other", "TargetPrefix": "logs/"}}
+TO_OTHER = {"S3BucketDestination": {"Bucket": "arn:aws:s3:::other", "Format": "CSV"}}
+ANALYZED = {"DataExport": {"OutputSchemaVersion": "V_1", "Destination": TO_OTHER}}
+REPLICATED = {"Role": "r", "Rules": [{"Destination": {"Bucket": "arn:aws:s3:::other"}}]}
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("PutBucketLogging", {"BucketLoggingStatus": LOGGED}),
+        ("PutBucketInventoryConfiguration", {"InventoryConfiguration": {"Destination": TO_OTHER}}),
+        (
+            "PutBucketAnalyticsConfiguration",
+            {"AnalyticsConfiguration": {"StorageClassAnalysis": ANALYZED}},
+        ),
+        ("PutBucketReplication", {"ReplicationConfiguration": REPLICATED}),
+    ],
+)
+@pytest.mark.rule("KEY-1")
+def test_a_key_has_nothing_written_where_it_may_not_write(layer, operation, members) -> None:
+    """It may change every setting of its bucket, and has nothing to do with the other one."""
+    context = RequestContext("R", principal(KeyScope("bucket", "")))
+    request = S3Request(operations()[operation], {"Bucket": "bucket", **members}, context=context)
+    with pytest.raises(S3Error, match="AccessDenied"):
+        layer.authorize(request)
+    both = RequestContext("R", principal(KeyScope("other", "")))
+    own = {"BucketLoggingStatus": LOGGED}
+    into_itself = S3Request(
+        operations()["PutBucketLogging"], {"Bucket": "other", **own}, context=both
+    )
+    layer.authorize(into_itself)
+
+
+async def test_a_session_that_denies_objects_by_their_tags(layer) -> None:
+    """Nobody knows the tags of an object in front of a remote, so any object may have them."""
+    policy = """{"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/team/*",
+         "Condition": {"StringEquals": {"s3:ExistingObjectTag/secret": "1"},
+                       "IpAddress": {"aws:SourceIp": "%s"}}}]}"""
+    for source, code in (("192.0.2.1", "AccessDenied"), ("198.51.100.1", "")):
+        caller = Caller(layer, principal(session_policies=(policy % source,)), "192.0.2.1")
+        assert await caller.code("GetObject", Key="team/a") == code
+        assert await caller.code("CopyObject", Key="c", CopySource="bucket/team/a") == code
+        assert await caller.code("GetObject", Key="secret") == ""
+        assert await caller.code("DeleteObject", Key="team/none") == ""
+
+
+async def test_a_copy_with_annotations_of_a_session_that_must_not_read_them(layer) -> None:
+    """Whether there are some, only the remote knows: what nothing denies is passed on."""
+    allowed = """{"Statement": [
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectTagging", "s3:PutObject"],
+         "Resource": "*"}%s]}"""
+    denied = ', {"Effect": "Deny", "Action": "s3:GetObjectAnnotation", "Resource": "*"}'
+    copy = {"Key": "team/c", "CopySource": "bucket/team/a"}
+    for more, directive, code in [
+        ("", {}, ""),
+        (denied, {}, "AccessDenied"),
+        (denied, {"AnnotationDirective": "EXCLUDE"}, ""),
+    ]:
+        caller = Caller(layer, principal(session_policies=(allowed % more,)))
+        assert await caller.code("CopyObject", **copy, **directive) == code
 
 
 async def test_an_unknown_operation_is_for_unrestricted_keys_only(layer) -> None:

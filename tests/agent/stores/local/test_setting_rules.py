@@ -21,7 +21,13 @@ def lock(**default: object) -> dict:
     return {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": default}}
 
 
+def routed(redirect: dict) -> dict:
+    return {"IndexDocument": {"Suffix": "i"}, "RoutingRules": [{"Redirect": redirect}]}
+
+
 TAKEN = [
+    (rules.check_cors, {"CORSRules": [{**GET, "ExposeHeaders": ["x-amz-meta-a", "*"]}]}),
+    (rules.check_website, routed({"HostName": "a.example:8080", "HttpRedirectCode": "302"})),
     (rules.check_accelerate, {"Status": "Enabled"}),
     (rules.check_cors, {"CORSRules": [GET] * 100}),
     (rules.check_cors, {"CORSRules": [{**GET, "AllowedHeaders": ["x-*"]}]}),
@@ -42,6 +48,7 @@ REFUSED = [
     (rules.check_cors, {"CORSRules": [{**GET, "AllowedOrigins": []}]}, "MalformedXML"),
     (rules.check_cors, {"CORSRules": [{**GET, "AllowedMethods": ["get"]}]}, "InvalidRequest"),
     (rules.check_cors, {"CORSRules": [{**GET, "AllowedHeaders": ["*-*"]}]}, "InvalidRequest"),
+    (rules.check_cors, {"CORSRules": [{**GET, "ExposeHeaders": ["x\r\ny: z"]}]}, "InvalidRequest"),
     (rules.check_encryption, {"Rules": [{}, {}]}, "MalformedXML"),
     (rules.check_encryption, sse(SSEAlgorithm="rot13"), "MalformedXML"),
     (rules.check_encryption, sse(SSEAlgorithm="AES256", KMSMasterKeyID="k"), "InvalidArgument"),
@@ -51,6 +58,10 @@ REFUSED = [
     (rules.check_object_lock, lock(Mode="GOVERNANCE", Days=0), "InvalidArgument"),
     (rules.check_ownership, {"Rules": [{}, {}]}, "MalformedXML"),
     (rules.check_website, {}, "InvalidArgument"),
+    (rules.check_website, {"RedirectAllRequestsTo": {"HostName": "a\r\nb"}}, "InvalidRequest"),
+    (rules.check_website, routed({"HostName": "a b"}), "InvalidRequest"),
+    (rules.check_website, routed({"HttpRedirectCode": "300"}), "InvalidRequest"),
+    (rules.check_website, routed({"HttpRedirectCode": "found"}), "InvalidRequest"),
     (rules.check_website, {"IndexDocument": {"Suffix": "a/b"}}, "InvalidArgument"),
     (
         rules.check_website,

@@ -122,3 +122,18 @@ async def test_tags_given_at_the_creation_of_a_bucket(s3):
     configuration = {"Tags": TAGGING["TagSet"]}
     await s3("CreateBucket", Bucket="tagged", CreateBucketConfiguration=configuration)
     assert (await s3("GetBucketTagging", Bucket="tagged"))["TagSet"] == TAGGING["TagSet"]
+
+
+async def test_the_tags_of_a_delete_marker(s3, bucket):
+    """405, whether or not it is named: S3 was measured, see get_object_tagging."""
+    versioning = {"Status": "Enabled"}
+    await s3("PutBucketVersioning", Bucket=bucket, VersioningConfiguration=versioning)
+    await s3.put(bucket, "k")
+    marker = (await s3("DeleteObject", Bucket=bucket, Key="k"))["VersionId"]
+    for named in ({}, {"VersionId": marker}):
+        at = {"Bucket": bucket, "Key": "k", **named}
+        await s3.refused("MethodNotAllowed", "GetObjectTagging", **at)
+        await s3.refused("MethodNotAllowed", "DeleteObjectTagging", **at)
+        error = await s3.refused("MethodNotAllowed", "PutObjectTagging", Tagging=as_set(), **at)
+        assert error.detail["VersionId"] == marker
+    await s3.refused("NoSuchKey", "GetObjectTagging", Bucket=bucket, Key="none")

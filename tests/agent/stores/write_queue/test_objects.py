@@ -230,6 +230,16 @@ async def test_a_part_is_made_of_a_pending_object(s3, bucket):
     assert part["CopyPartResult"]["ETag"]
 
 
+async def test_a_part_is_not_made_of_a_delete_marker(s3, there, bucket):
+    enabled = {"Status": "Enabled"}
+    await there("PutBucketVersioning", Bucket=bucket, VersioningConfiguration=enabled)
+    marker = (await there("DeleteObject", Bucket=bucket, Key="k"))["VersionId"]
+    made = await s3("CreateMultipartUpload", Bucket=bucket, Key="copy")
+    at = {"UploadId": made["UploadId"], "PartNumber": 1}
+    source = f"bucket/k?versionId={marker}"
+    await s3.refused("InvalidRequest", "UploadPartCopy", **copy(source, "copy", **at))
+
+
 @pytest.mark.parametrize("operation", ["CopyObject", "UploadPartCopy"])
 async def test_a_source_that_is_pushed_before_it_is_copied_is_the_remotes(
     s3, queue, there, bucket, monkeypatch, operation
