@@ -124,7 +124,9 @@ def example(name: str, bucket: str) -> Any:
             value["Rules"][0]["Destination"]["Bucket"] = f"arn:aws:s3:::{bucket}"
         case "PutBucketWebsite":
             del value["RedirectAllRequestsTo"]
-            del value["RoutingRules"][0]["Redirect"]["ReplaceKeyWith"]
+            redirect = value["RoutingRules"][0]["Redirect"]
+            del redirect["ReplaceKeyWith"]
+            redirect["HttpRedirectCode"] = "301"
         case "PutObjectLockConfiguration":
             del value["Rule"]["DefaultRetention"]["Years"]
     return value

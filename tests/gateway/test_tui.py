@@ -233,7 +233,7 @@ def test_11_an_agent_that_hangs_is_told_and_comes_back(app: App) -> None:
     pid = app.gateway.agent.process.pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        app.terminal.until("does not respond", 12 + 3 * TIMES)
+        app.terminal.until("agent isn't responding", 12 + 3 * TIMES)
         app.terminal.press("3")
         app.terminal.until("[3 Transfers", 0.5 * TIMES)
     finally:

@@ -287,7 +287,7 @@ class UnresolvedPushes:
             (
                 push.until
                 for etag, push in self._of_key.get(place, {}).items()
-                if (etag or unquoted(own))
+                if not etag == own == NO_OBJECT
                 and push.may_replace(state, is_conditional=is_conditional)
             ),
             default=0.0,
