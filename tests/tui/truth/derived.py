@@ -72,9 +72,10 @@ def _folder_troubles(look: AgentJson) -> int:
 
 
 def _rates(look: AgentJson) -> Json:
+    """An agent that has just started has no samples yet."""
     samples = look.source("samples")
     return {
-        "peak_up": max(samples["up"]), "peak_down": max(samples["down"]),
+        "peak_up": max(samples["up"], default=0), "peak_down": max(samples["down"], default=0),
         "seconds": len(samples["up"]) * samples["every"],
     }  # fmt: skip
 
