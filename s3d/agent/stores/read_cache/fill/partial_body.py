@@ -58,6 +58,7 @@ class FillBody:
             while at < until:
                 chunk = await self._read(at, min(until, at + _CHUNK))
                 at += len(chunk)
+                await self._judge()  # the caller may have taken its time since the last chunk
                 yield chunk
 
     def file(self) -> Piece:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import aclosing
 
 import pytest
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
+from s3d.agent.stores.read_cache.fill import partial_body
 from s3d.agent.stores.read_cache.fill.partial_body import FillBody
 from tests.agent.stores.read_cache.fill.test_fill_coordinator import DATA
 from tests.contract.client import read
@@ -81,6 +83,24 @@ async def test_a_file_that_is_gone_is_a_miss(rig):
     rig.path("k").unlink()
     for _ in range(3):
         assert await rig.s3.read("bbb", "k") == DATA
+
+
+async def test_a_slow_reader_gets_no_more_once_the_bytes_turned_out_to_be_wrong(rig, monkeypatch):
+    monkeypatch.setattr(partial_body, "_CHUNK", 1_000)
+    await rig.there.put("bbb", "k", DATA)
+    rig.remote.garble = True
+    rig.remote.gate.clear()
+    request = S3Request(operations()["GetObject"], {"Bucket": "bbb", "Key": "k"})
+    response = await rig.cache.call(request)  # a fetch of all of it, whose first piece has come
+    reader = FillBody(rig.cache.fills, rig.cache.catalog.peek("bbb", "k"), 0, 5_000)
+    async with aclosing(aiter(reader)) as chunks:
+        assert len(await anext(chunks)) == 1_000
+        rig.remote.gate.set()
+        await rig.quiet()
+        with pytest.raises(S3Error):
+            await anext(chunks)
+    await reader.aclose()
+    await response.body.aclose()
 
 
 async def test_it_can_be_closed_at_any_time(rig):
