@@ -64,6 +64,17 @@ class AgentProcess:
         key = load_or_create(self.places, load_config(None, self.env, {}))
         return key.access_key_id, key.secret.reveal()
 
+    @property
+    def as_remote(self) -> dict[str, str]:
+        """The environment that makes another agent a gateway to this one."""
+        access_key, secret = self.key
+        return {
+            "S3D_REMOTE": self.endpoint,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_REGION": "us-east-1",
+        }
+
     def s3(self, *, key: tuple[str, str] | None = None, **settings: Any) -> Any:
         """A boto3 client; no retries unless settings (of botocore's Config) say so.
 

@@ -46,13 +46,7 @@ class Home:
 
     def serve(self, remote: AgentProcess, **env: str) -> AgentProcess:
         """The agent before this remote."""
-        access_key, secret = remote.key
-        settings = {
-            "S3D_REMOTE": remote.endpoint,
-            "AWS_ACCESS_KEY_ID": access_key,
-            "AWS_SECRET_ACCESS_KEY": secret,
-            "S3D_FLUSH_TIMEOUT": "0",
-        }
+        settings = {**remote.as_remote, "S3D_FLUSH_TIMEOUT": "0"}
         return self._start(home=self._folder / "gateway", env=settings | env)
 
 

@@ -34,14 +34,7 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
 def gateway(
     remote: AgentProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[AgentProcess]:
-    access_key, secret = remote.key
-    env = {
-        "S3D_REMOTE": remote.endpoint,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_REGION": "us-east-1",
-        "S3D_PROBE": "false",
-    }
+    env = {**remote.as_remote, "S3D_PROBE": "false"}
     agent = launch(tmp_path_factory.mktemp("gateway") / "home", env=env)
     yield agent
     agent.kill()

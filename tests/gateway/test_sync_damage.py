@@ -36,11 +36,8 @@ def test_a_damaged_memory_stops_its_folder_before_a_remote(
     question: str,
 ) -> None:
     remote = start_agent("--bucket", BUCKET, home=tmp_path / "remote")
-    access_key, secret = remote.key
     settings = {
-        "S3D_REMOTE": remote.endpoint,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret,
+        **remote.as_remote,
         "S3D_FLUSH_TIMEOUT": "0",
         "S3D_SYNC_FOLDER": str(tmp_path / "tree"),
         "S3D_SYNC_FOLDER_BUCKET": BUCKET,

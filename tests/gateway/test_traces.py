@@ -48,15 +48,7 @@ def behind(tmp_path_factory, collector) -> Iterator[AgentProcess]:
 
 @pytest.fixture
 def start_gateway(start_agent, tmp_path, behind, collector):
-    access_key, secret = behind.key
-    remote = {
-        "S3D_REMOTE": behind.endpoint,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_REGION": "us-east-1",
-        "S3D_PROBE": "false",
-    }
-    env = remote | collector.env(OTEL_SERVICE_NAME="gateway")
+    env = {**behind.as_remote, "S3D_PROBE": "false"} | collector.env(OTEL_SERVICE_NAME="gateway")
     return partial(_start, start_agent, tmp_path / "gateway", env)
 
 

@@ -13,14 +13,7 @@ pytestmark = pytest.mark.slow
 def test_a_deletion_of_the_bucket_that_is_refused_leaves_them(start_agent, tmp_path) -> None:
     """Their parts were acknowledged, and are nowhere else."""
     remote = start_agent(home=tmp_path / "remote")
-    access_key, secret = remote.key
-    env = {
-        "S3D_REMOTE": remote.endpoint,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_REGION": "us-east-1",
-        "S3D_PROBE": "false",
-    }
+    env = {**remote.as_remote, "S3D_PROBE": "false"}
     gateway = start_agent(home=tmp_path / "gateway", env=env)
     with closing(gateway.s3()) as s3:
         s3.create_bucket(Bucket="bucket")

@@ -260,15 +260,7 @@ def test_callers_of_a_gateway_keep_to_what_they_may_do(
     queue: str,
 ) -> None:
     remote = start_agent(home=tmp_path / "remote")
-    access_key, secret = remote.key
-    env = {
-        "S3D_REMOTE": remote.endpoint,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_REGION": "us-east-1",
-        "S3D_PROBE": "false",
-        "S3D_WRITE_QUEUE": queue,
-    }
+    env = {**remote.as_remote, "S3D_PROBE": "false", "S3D_WRITE_QUEUE": queue}
     gateway = start_agent(home=tmp_path / "gateway", env=env)
     run_rounds(campaign(f"access_gateway_queue_{queue}", 10), World(gateway))
 

@@ -232,14 +232,7 @@ def test_a_gateway_answers_sequences_as_its_remote(
 ) -> None:
     """The remote is another s3d; the write queue and the read cache are on."""
     remote = start_agent(home=tmp_path / "remote")
-    access_key, secret = remote.key
-    env = {
-        "S3D_REMOTE": remote.endpoint,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_REGION": "us-east-1",
-        "S3D_PROBE": "false",
-    }
+    env = {**remote.as_remote, "S3D_PROBE": "false"}
     gateway = start_agent(home=tmp_path / "gateway", env=env)
     run_sequences(campaign("sequences_gateway", 30), client_of(gateway), is_gateway=True)
 

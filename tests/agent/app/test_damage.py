@@ -124,14 +124,8 @@ def test_damage_of_a_part_and_of_a_copy(start_agent):
 def test_queued_bytes_that_are_damaged_are_neither_served_nor_pushed(start_agent):
     behind = start_agent()
     behind.s3().create_bucket(Bucket="bucket")
-    access_key, secret = behind.key
-    env = {
-        "S3D_REMOTE": behind.endpoint,
-        "AWS_ACCESS_KEY_ID": access_key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-    }
     home = behind.home.parent / "gateway"
-    front = start_agent(home=home, env=env)
+    front = start_agent(home=home, env=behind.as_remote)
     QueueClient(front.client).pause()
     objects = {"small": SMALL, "medium": MEDIUM, "large": LARGE}
     for key, data in objects.items():
@@ -139,7 +133,7 @@ def test_queued_bytes_that_are_damaged_are_neither_served_nor_pushed(start_agent
     front.stop()
     for data in objects.values():
         flip(home / "data", data[:40])
-    front = start_agent(home=home, env=env)
+    front = start_agent(home=home, env=behind.as_remote)
     for key in objects:
         assert refusal(front, key) == "InternalError"
         assert any(f"bucket/{key}" in warning for warning in front.client.status().warnings)

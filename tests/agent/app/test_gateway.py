@@ -236,14 +236,7 @@ def test_a_variable_of_aws_is_no_remote(start_agent):
 
 def test_a_bucket_of_the_settings_is_there_when_the_agent_is_ready(start_agent, tmp_path):
     remote = start_agent(home=tmp_path / "remote")
-    key, secret = remote.key
-    env = {
-        "S3D_REMOTE": remote.endpoint,
-        "S3D_BUCKETS": "new",
-        "S3D_WRITE_QUEUE": "false",
-        "AWS_ACCESS_KEY_ID": key,
-        "AWS_SECRET_ACCESS_KEY": secret,
-    }
+    env = {**remote.as_remote, "S3D_BUCKETS": "new", "S3D_WRITE_QUEUE": "false"}
     agent = start_agent(home=tmp_path / "gateway", env=env)
     with closing(agent.s3()) as s3:
         s3.put_object(Bucket="new", Key="k", Body=b"1")

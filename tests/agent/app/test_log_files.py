@@ -70,9 +70,7 @@ def test_json_on_stderr_is_what_is_in_the_file(start_agent: Start) -> None:
 def test_planted_secrets_are_in_no_log(start_agent: Start, tmp_path: Path) -> None:
     env = {"S3D_LOG_LEVEL": "debug", "S3D_ACCESS_LOG": "on"}
     behind = start_agent(home=tmp_path / "behind")
-    access_key, secret = behind.key
-    remote = {"S3D_REMOTE": behind.endpoint, "AWS_ACCESS_KEY_ID": access_key}
-    agent = start_agent(env=env | remote | {"AWS_SECRET_ACCESS_KEY": secret})
+    agent = start_agent(env=env | behind.as_remote)
     with closing(agent.s3()) as s3:
         s3.create_bucket(Bucket="bucket")
         s3.put_object(Bucket="bucket", Key="k", Body=b"value")
@@ -99,21 +97,13 @@ def test_planted_secrets_are_in_no_log(start_agent: Start, tmp_path: Path) -> No
     assert {path.name for path in files} == {"agent.log", "access.log"}
     for text in (agent.stderr, *(path.read_text() for path in files)):
         assert "bucket" in text
-        for planted in (own, secret, TOKEN, CUSTOMER_KEY, signature):
+        for planted in (own, behind.key[1], TOKEN, CUSTOMER_KEY, signature):
             assert planted not in text
 
 
 def test_lines_of_a_push_name_the_request_of_the_write(start_agent: Start, tmp_path: Path) -> None:
     behind = start_agent(home=tmp_path / "behind")
-    access_key, secret = behind.key
-    agent = start_agent(
-        env={
-            "S3D_REMOTE": behind.endpoint,
-            "AWS_ACCESS_KEY_ID": access_key,
-            "AWS_SECRET_ACCESS_KEY": secret,
-            "S3D_LOG_LEVEL": "debug",
-        }
-    )
+    agent = start_agent(env={**behind.as_remote, "S3D_LOG_LEVEL": "debug"})
     with closing(agent.s3()) as s3:
         s3.create_bucket(Bucket="bucket")
         answer = s3.put_object(Bucket="bucket", Key="k", Body=b"value")
