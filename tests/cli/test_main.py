@@ -233,6 +233,14 @@ def test_ctrl_c_is_130_without_a_word_about_it(s3d, bucket):
     assert s3d("status", f"{bucket}/k").code == 3
 
 
+def test_ctrl_c_while_it_starts_is_130_without_a_word_about_it(tmp_path):
+    """While its modules are imported, of which click is the first large one."""
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"}
+    done = subprocess.run([*S3D, "status"], env=env, cwd=tmp_path, capture_output=True)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_no_half_file(s3d, store, number):
     target = store("k", os.urandom(32 << 20))

@@ -65,7 +65,7 @@ def test_the_wheel_has_the_package_its_license_and_its_entry_points(built):
     }
     assert f"{info}/licenses/LICENSE" in names
     assert (metadata["Name"], metadata["License-Expression"]) == ("s3d-agent", "Apache-2.0")
-    assert "s3d.cli.main:main" in entries
+    assert "s3d.__main__:main" in entries
     assert "[pytest11]" in entries
 
 
