@@ -140,7 +140,7 @@ DIFFERENCES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "the destination of access logs, inventories, analytics and replication",
-        "whoever may change the setting chooses it",
+        "everybody who may change the setting chooses it",
         "the caller must also be allowed to write there; at AWS, the policy of the destination "
         "has to grant it to the service",
     ),

@@ -32,7 +32,7 @@ def is_large_and_plain(data: bytes) -> bool:
         len(data) >= _LARGE
         and b"<!" not in data
         and b"\0" not in data
-        and (
+        and (  # the first count is the quick one, and suffices for most documents
             data.count(b"<") <= MAX_ELEMENTS or data.count(b"<") - data.count(b"</") <= MAX_ELEMENTS
         )
     )

@@ -144,7 +144,7 @@ def check_document(authorized: AuthorizedRequest, document: bytes) -> None:
             raise S3Error("BadDigest", f"The {algorithm} you specified did not match")
     if authorized.op.name in DIGEST_REQUIRED and md5 is None and not promised:
         if authorized.principal is ANONYMOUS:
-            raise S3Error("AccessDenied")  # what the request lacks is told to known callers only
+            raise S3Error("AccessDenied")  # only known callers learn what the request lacks
         raise S3Error(
             "InvalidRequest",
             "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",

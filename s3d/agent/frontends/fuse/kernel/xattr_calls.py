@@ -34,9 +34,9 @@ def unsupported_attribute(message: memoryview) -> int:
     """The number of a request for an extended attribute outside of user.*, which the mount does not
     have; 0: it is another request.
 
-    `ls -l` reads two for each file (security.selinux, system.posix_acl_access) unless it is told
-    that the file system does not support them. The kernel reads security.capability before each
-    write, so the binding answers without looking for the file.
+    `ls -l` reads two for each file (security.selinux, system.posix_acl_access), but only of the
+    first file if the answer is that the file system does not support them. The kernel reads
+    security.capability before each write, so the binding answers without looking for the file.
     """
     operation, unique = _OPERATION.unpack_from(message)
     if operation != Operation.GETXATTR or message[_NAME : _NAME + len(_NAMESPACE)] == _NAMESPACE:
