@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from typing import NoReturn
 
@@ -9,11 +11,20 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run the command line. Ctrl-C while its modules are imported ends it as quietly as later."""
     try:
+        if sys.argv[1:] == ["status"] and _has_printed_status():
+            gc.freeze()  # see s3d.cli.main
+            sys.exit(0)
         from s3d.cli.main import main as run
 
         run()
     except KeyboardInterrupt:
         sys.exit(130)  # 128 + SIGINT, as a shell has it
+
+
+def _has_printed_status() -> bool:
+    from s3d.cli.quick_status import print_status
+
+    return print_status(os.environ)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ import click
 
 from s3d.cli.client.cache_client import CacheClient
 from s3d.cli.output import StatusLine, confirmed, fields, for_each, json_line, report
-from s3d.cli.pending_summary import amount
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.caching import CacheEntry, CachePlace, CacheStatus, PinStatus, PrefetchStatus
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
+from s3d.shared.pending_summary import amount
 from s3d.shared.text import age, count, parse_size, safe, size
 from s3d.shared.transfers import Totals
 

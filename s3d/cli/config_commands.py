@@ -15,7 +15,7 @@ from s3d.cli.session import Session, json_option, pass_session
 from s3d.shared.config.rules import FILE, settings_of
 from s3d.shared.config.schema import Config, json_value
 from s3d.shared.errors import S3dError
-from s3d.shared.paths import config_file
+from s3d.shared.socket_path import config_file
 from s3d.shared.text import count
 
 DEFAULT = "default"

@@ -172,6 +172,10 @@ def main() -> NoReturn:
             signal.signal(number, _stop)
     _open_closed_streams()
     code = execute(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:  # it has been reported; Python would report it again, and exit with 120
+        _drop_output()
     gc.freeze()  # at exit Python collects garbage several times, which takes 4 ms otherwise
     sys.exit(code)
 
@@ -230,8 +234,13 @@ def _trace(error: BaseException) -> None:
 
 def _reader_gone() -> int:
     """The reader of the output has all that it needs (head, a pager): that is no error."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _drop_output()
     return 0
+
+
+def _drop_output() -> None:
+    """Write what is still in the buffer of stdout nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: click.ClickException) -> S3dError:

@@ -8,10 +8,10 @@ import click
 
 from s3d.cli.client.remote_client import MigrationClient
 from s3d.cli.output import StatusLine, complain, confirmed, json_line, report
-from s3d.cli.pending_summary import amount
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.errors import S3dError
+from s3d.shared.pending_summary import amount
 from s3d.shared.transfers import MigrationStatus
 
 RUNNING, DONE = "running", "done"

@@ -14,7 +14,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from s3d.shared.errors import NotRunningError, S3dError, UsageError
-from s3d.shared.text import safe, size
+from s3d.shared.text import in_columns, safe, size
 
 T = TypeVar("T")
 
@@ -30,10 +30,7 @@ PROGRESS_EVERY = 0.2
 
 def fields(rows: Iterable[tuple[str, str]]) -> None:
     """Print labels and values in two columns. An empty label continues the row above."""
-    rows = list(rows)
-    width = max((len(label) for label, _ in rows), default=0)
-    for label, value in rows:
-        click.echo(f"{label:{width}}  {safe(value)}".rstrip())
+    click.echo(in_columns(rows), nl=False)
 
 
 def json_line(value: Any, *, err: bool = False) -> None:

@@ -124,7 +124,7 @@ class Session:
 
     def _socket(self) -> Path:
         """The agent's socket. Raises ConfigError, UsageError."""
-        from s3d.shared.paths import usual_socket
+        from s3d.shared.socket_path import usual_socket
 
         return usual_socket(os.environ, self.flags) or self.load()[1].socket
 

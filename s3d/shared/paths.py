@@ -5,33 +5,16 @@ Without local_dir, they are in the usual folders of the system: https://specific
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from s3d.shared.errors import UsageError
+from s3d.shared.socket_path import XDG, checked_socket, config_file, default_socket, usual_folder
 
 if TYPE_CHECKING:
     from s3d.shared.config.schema import Config
-
-APP = "s3d"
-SOCKET_PATH_LIMIT = 103 if sys.platform == "darwin" else 107
-"""Maximum length of a socket's path in bytes: the size of sun_path without its final NUL."""
-
-_XDG = {
-    "config": ("XDG_CONFIG_HOME", ".config"),
-    "data": ("XDG_DATA_HOME", ".local/share"),
-    "cache": ("XDG_CACHE_HOME", ".cache"),
-    "state": ("XDG_STATE_HOME", ".local/state"),
-}
-
-
-_OF_SOCKET = frozenset({"S3D_LOCAL_DIR", "S3D_SOCKET", "S3D_FAILPOINT"})
-"""The variables that usual_socket() understands; the last one is no setting."""
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -155,77 +138,14 @@ def rotated(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}") if number else path
 
 
-def usual_socket(env: Mapping[str, str], flags: Mapping[str, str]) -> Path | None:
-    """The agent's socket when only local_dir and socket are set; None: load() has to tell.
-
-    Without a file and other variables there is no other setting to check, and the modules of the
-    settings need not be imported, which would double the time of `s3d status`. Raises UsageError.
-    """
-    others = {name for name in env if name.startswith("S3D_") or name == "S3_ENDPOINT"}
-    if not (others <= _OF_SOCKET and flags.keys() <= {"local_dir", "socket"}):
-        return None
-    try:
-        if config_file(env, flags).exists():
-            return None
-        local = _absolute(flags.get("local_dir") or env.get("S3D_LOCAL_DIR"))
-        own = _absolute(flags.get("socket") or env.get("S3D_SOCKET"))
-    except (OSError, RuntimeError, ValueError):
-        return None  # load() says what is wrong
-    return _checked(own or _socket(local, local / "state" if local else _usual("state", env), env))
-
-
-def config_file(env: Mapping[str, str], flags: Mapping[str, str]) -> Path:
-    """The path of the TOML file: below local_dir, which only the environment and a flag can set."""
-    local = flags.get("local_dir") or env.get("S3D_LOCAL_DIR")
-    if local:
-        return Path(local).expanduser().absolute() / "config" / "config.toml"
-    return _usual("config", env) / "config.toml"
-
-
 def find_places(config: Config, env: Mapping[str, str]) -> Places:
     """Find the files. Raises UsageError when the socket's path is too long for the system."""
     local = config.local_dir
     config_dir, data_dir, cache_dir, state_dir = (
-        local / name if local else _usual(name, env) for name in _XDG
+        local / name if local else usual_folder(name, env) for name in XDG
     )
-    socket = config.socket or _socket(local, state_dir, env)
-    _checked(socket)
+    socket = config.socket or default_socket(local, state_dir, env)
+    checked_socket(socket)
     queue_dir = config.write_queue.dir or data_dir / "write_queue"
     read_cache_dir = config.read_cache.dir or cache_dir / "read_cache"
     return Places(config_dir, data_dir, cache_dir, state_dir, socket, queue_dir, read_cache_dir)
-
-
-def _absolute(text: str | None) -> Path | None:
-    if text and "\0" in text:
-        raise ValueError("a path must not contain NUL")
-    return Path(text).expanduser().absolute() if text else None
-
-
-def _checked(socket: Path) -> Path:
-    length = len(os.fsencode(socket))
-    if length > SOCKET_PATH_LIMIT:
-        raise UsageError(
-            "the socket's path is too long",
-            f"{socket} has {length} bytes, and the system allows {SOCKET_PATH_LIMIT}",
-            "set S3D_SOCKET to a shorter path in a folder of your own",
-        )
-    return socket
-
-
-def _usual(name: str, env: Mapping[str, str]) -> Path:
-    if sys.platform == "darwin":
-        from platformdirs import PlatformDirs
-
-        folder: Path = getattr(PlatformDirs(APP, appauthor=False), f"user_{name}_path")
-        return folder
-    variable, usual = _XDG[name]  # the same as in platformdirs, whose import takes 25 ms
-    xdg = env.get(variable, "")
-    home = Path(env.get("HOME") or Path.home())
-    return (Path(xdg) if os.path.isabs(xdg) else home / usual) / APP
-
-
-def _socket(local: Path | None, state_dir: Path, env: Mapping[str, str]) -> Path:
-    runtime = env.get("XDG_RUNTIME_DIR", "")
-    if local is None and os.path.isabs(runtime) and os.path.isdir(runtime):
-        return Path(runtime) / APP / "agent.sock"
-    return (local or state_dir) / "run" / "agent.sock"

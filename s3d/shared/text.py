@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -127,3 +127,10 @@ def parse_age(text: str) -> float:
     if not parts or not known or re.sub(_AGE_TEXT, "", text).strip():
         raise ValueError("not a time: write a number with a unit, such as 90s, 15m, 1h30m or 7d")
     return float(sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts))
+
+
+def in_columns(rows: Iterable[tuple[str, str]]) -> str:
+    """Labels and texts in two columns, made safe for a terminal, as lines."""
+    rows = list(rows)
+    width = max((len(label) for label, _ in rows), default=0)
+    return "".join(f"{label:{width}}  {safe(text)}".rstrip() + "\n" for label, text in rows)

@@ -28,6 +28,7 @@ SMALL = {
     "s3d.agent.selection.filter_subject": "its floor keeps the filters from knowing the records",
     "s3d.agent.stores.remote.encoded_listing": "a table of botocore's handlers, its oracle",
     "s3d.cli.client.access_key_client": "one part of the control API's client, as its siblings",
+    "s3d.cli.quick_status": "what it imports is the time that it takes",
     "s3d.cli.tui_command": "one command, as its siblings",
     "s3d.shared.findings": "a type that the command and its door into the agent share",
 }

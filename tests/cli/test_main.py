@@ -75,7 +75,7 @@ def test_start_imports_nothing_heavy(alone, arguments):
 def test_finding_the_agent_imports_no_settings(alone, arguments):
     env = {name: value for name, value in alone.env.items() if name != "S3D_ENDPOINT"}
     modules = modules_of(env, *arguments)
-    assert "s3d.shared.paths" in modules
+    assert "s3d.shared.socket_path" in modules
     assert not {name for name in modules if name.startswith(SETTINGS)}
     assert not modules & SLOW
 
@@ -100,6 +100,13 @@ def test_start_is_quick(serving, arguments):
     bare = cpu_of([sys.executable, "-c", "pass"], serving.env)
     budget = max(BUDGET, 12 * bare)  # a busy machine is no fault of ours
     assert cpu_of(command, serving.env) < budget
+
+
+def test_the_status_takes_at_most_four_times_as_long_as_bare_python(serving):
+    env = {name: serving.env[name] for name in ("HOME", "S3D_LOCAL_DIR")}
+    command = [*S3D, "status"]
+    assert b"endpoint" in subprocess.run(command, env=env, capture_output=True).stdout
+    assert cpu_of(command, env) <= 4 * cpu_of([sys.executable, "-c", "pass"], env)
 
 
 def test_version(alone):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from s3d.cli.pending_summary import folder_left, is_moving
+from s3d.shared.pending_summary import folder_left, is_moving
 from s3d.shared.syncing import FolderStatus
 from tests.agent_process import AgentProcess, launch
 from tests.cli.conftest import Commands

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from s3d.shared.config.load import load_config
-from s3d.shared.config.rules import settings_of
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
-from s3d.shared.paths import SOCKET_PATH_LIMIT, config_file, find_places, load, usual_socket
+from s3d.shared.paths import find_places, load
+from s3d.shared.socket_path import SOCKET_PATH_LIMIT, config_file
 
 
 @pytest.fixture
@@ -82,16 +82,6 @@ def test_the_limit_is_in_bytes():
         find_places(Config(socket=Path("/" + "ü" * 60), local_dir=Path("/l")), {})
 
 
-def test_the_limit_is_the_system_s(tmp_path, monkeypatch):
-    import socket
-
-    monkeypatch.chdir(tmp_path)
-    with socket.socket(socket.AF_UNIX) as fits:
-        fits.bind("x" * SOCKET_PATH_LIMIT)
-    with socket.socket(socket.AF_UNIX) as too_long, pytest.raises(OSError, match="too long"):
-        too_long.bind("y" * (SOCKET_PATH_LIMIT + 2))
-
-
 def test_the_file_below_local_dir_is_read(tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.toml").write_text('region = "here"')
@@ -105,49 +95,3 @@ def test_the_write_queue_may_lie_on_another_disk(tmp_path):
     assert find_places(config, {}).write_queue_dir == tmp_path / "data" / "write_queue"
     config = load_config(None, {"S3D_WRITE_QUEUE_DIR": "/srv/queue"}, {})
     assert find_places(config, {"HOME": "/h"}).write_queue_dir == Path("/srv/queue")
-
-
-@pytest.mark.parametrize(
-    ("env", "flags"),
-    [
-        ({}, {}),
-        ({"XDG_RUNTIME_DIR": "/"}, {}),
-        ({"XDG_STATE_HOME": "/x"}, {}),
-        ({"S3D_LOCAL_DIR": "/l"}, {}),
-        ({"S3D_LOCAL_DIR": "relative", "S3D_FAILPOINT": "here"}, {}),
-        ({"S3D_LOCAL_DIR": "/l", "S3D_SOCKET": ""}, {}),
-        ({"S3D_LOCAL_DIR": "/l", "S3D_SOCKET": "~/my.sock"}, {}),
-        ({"S3D_LOCAL_DIR": "/l", "S3D_SOCKET": "/env.sock"}, {"socket": "/flag.sock"}),
-        ({"S3D_LOCAL_DIR": "/l"}, {"local_dir": "/flag"}),
-    ],
-)
-def test_the_usual_socket_is_the_one_of_the_settings(home, env, flags):
-    env = {"HOME": str(home), **env}
-    assert usual_socket(env, flags) == load(env, flags)[1].socket
-
-
-def test_the_usual_socket_is_unknown_when_other_settings_have_to_be_checked(home):
-    for setting in settings_of(Config).values():
-        if setting.name in ("local_dir", "socket"):
-            continue
-        for variable in (setting.env, *setting.rule.aliases, setting.env + "X"):
-            assert usual_socket({"HOME": str(home), variable: "x"}, {}) is None
-        assert usual_socket({"HOME": str(home)}, {setting.name: "x"}) is None
-
-
-def test_the_usual_socket_is_unknown_when_there_is_a_file(home):
-    file = config_file({"HOME": str(home)}, {})
-    file.parent.mkdir(parents=True)
-    assert usual_socket({"HOME": str(home)}, {}) is not None
-    file.write_text("")
-    assert usual_socket({"HOME": str(home)}, {}) is None
-
-
-@pytest.mark.parametrize("path", ["~nobody-of-that-name/x", "/a\0b"])
-def test_a_bad_path_is_left_to_the_settings(home, path):
-    assert usual_socket({"HOME": str(home), "S3D_SOCKET": path}, {}) is None
-
-
-def test_the_usual_socket_is_not_too_long_either(home):
-    with pytest.raises(UsageError, match=str(SOCKET_PATH_LIMIT)):
-        usual_socket({"HOME": str(home), "S3D_SOCKET": "/" + "x" * SOCKET_PATH_LIMIT}, {})

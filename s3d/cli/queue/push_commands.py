@@ -12,9 +12,9 @@ import click
 from s3d.cli.client.control_client import ControlClient
 from s3d.cli.client.queue_client import QueueClient
 from s3d.cli.output import StatusLine, fields, json_line, report
-from s3d.cli.pending_summary import CLEAN, amount, folder_left, is_clean, is_moving, summary
 from s3d.cli.session import F, Session, json_option, pass_session, socket_option
 from s3d.shared.errors import PendingError, UsageError
+from s3d.shared.pending_summary import CLEAN, amount, folder_left, is_clean, is_moving, summary
 from s3d.shared.text import parse_age, size
 from s3d.shared.transfers import QueueStatus
 

@@ -14,7 +14,6 @@ from s3d.cli.client.unix_http import BLOCK
 from s3d.cli.completers import complete_write
 from s3d.cli.get_put_commands import STDIO, destination
 from s3d.cli.output import confirmed, fields, for_each, json_line, report
-from s3d.cli.pending_summary import CLEAN, amount, summary
 from s3d.cli.queue.remote_commands import (
     adopt_command,
     move_command,
@@ -25,6 +24,7 @@ from s3d.cli.queue.remote_commands import (
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, parse_target, target_argument
 from s3d.shared.errors import NotFoundError, UsageError
+from s3d.shared.pending_summary import CLEAN, amount, summary
 from s3d.shared.text import age, count, moment, safe, size
 from s3d.shared.transfers import QueueStatus, Transfer
 

@@ -8,10 +8,10 @@ import click
 
 from s3d.cli.client.remote_client import FormerRemoteClient
 from s3d.cli.output import report
-from s3d.cli.pending_summary import amount
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, parse_target
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
+from s3d.shared.pending_summary import amount
 from s3d.shared.text import age, count, safe
 from s3d.shared.transfers import MoveFailure, Transfer, WaitingRemote
 

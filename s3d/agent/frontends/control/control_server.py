@@ -25,7 +25,7 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.control_call import Route, respond
 from s3d.agent.frontends.control.problems import ControlError, problem_response
 from s3d.shared.errors import AlreadyRunningError, UsageError
-from s3d.shared.paths import SOCKET_PATH_LIMIT
+from s3d.shared.socket_path import SOCKET_PATH_LIMIT
 
 ROOT = 0
 ABORTED = "aborted"

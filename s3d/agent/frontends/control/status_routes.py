@@ -20,6 +20,8 @@ from s3d.agent.storage.records import StoreTotals
 from s3d.shared import control
 from s3d.shared.control import AgentStatus, ApiVersion, BucketInfo, Hello, ObjectInfo, State
 from s3d.shared.diagnostics import READY, Readiness
+from s3d.shared.status_rows import status_rows
+from s3d.shared.text import in_columns
 
 FEATURES = [
     "buckets",
@@ -91,13 +93,19 @@ class StatusRoutes:
         )
 
     async def status(self, call: Call) -> web.Response:
-        """Answer the status of the agent, or of the bucket or the object that the query names."""
+        """Answer the status of the agent, or of the bucket or the object that the query names.
+
+        The agent's is also text for people, as `s3d status` prints it.
+        """
         bucket, key = call.query.get("bucket", ""), call.query.get("key", "")
         if key:
             return answer(await self._object(call.required("bucket"), key))
         if bucket:
             return answer(await self._bucket(bucket))
-        return answer(await self._sources.agent())
+        status = await self._sources.agent()
+        if call.request.headers.get("Accept") == "text/plain":
+            return web.Response(text=in_columns(status_rows(status)))
+        return answer(status)
 
     async def state(self, call: Call) -> web.Response:
         """A snapshot. Its seq is read first, so that no event is lost; one may come twice."""

@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.cli.pending_summary import amount, summary
+from s3d.shared.pending_summary import amount, summary
 from s3d.shared.transfers import QueueLimits, QueueStatus, Totals
 
 NONE = Totals()
