@@ -16,8 +16,6 @@ from s3d.agent.core.telemetry import Labels, Registry
 from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.stores.remote.identity import endpoint_of
-from s3d.agent.sync.baseline import Baseline
-from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.folders import Folders, SyncContext
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
@@ -109,6 +107,9 @@ def _rename_remote(state: RemoteState, places: Places) -> None:
     """
     if state.places.remote_state_dir != places.state_dir:
         return  # another remote was in use then
+    from s3d.agent.sync.baseline import Baseline
+    from s3d.agent.sync.baseline_file import FAILURE, Damaged
+
     for file in sorted((places.state_dir / "sync").glob("*.sqlite")):
         with suppress(UsageError, Damaged, FAILURE), closing(Baseline(file)) as baseline:
             url, _, rest = baseline.get_meta("remote").partition(" ")

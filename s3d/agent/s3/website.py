@@ -6,12 +6,12 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.serialize import HOST_ID
+from s3d.agent.s3.xml import escape
 
 HOST = ".s3-website"
 """What stands between the bucket and the name of the endpoint: BUCKET.s3-website.localhost."""

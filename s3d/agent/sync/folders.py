@@ -23,7 +23,6 @@ from s3d.agent.core.telemetry import Registry
 from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.interfaces import Unavailable
-from s3d.agent.sync.root import why_no_root
 from s3d.shared.config.folder_settings import SyncFolderConfig, name_of
 from s3d.shared.config.load import why_not_evicted
 from s3d.shared.errors import UsageError
@@ -105,6 +104,8 @@ class Folders:
 
     def check_path(self, config: SyncFolderConfig) -> str:
         """Why its path cannot be one; "" when it can."""
+        from s3d.agent.sync.root import why_no_root  # large, and most agents have no folder
+
         path = config.path
         assert path is not None
         why = _why_mounted(path, self._context.own_mounts)  # first: nothing may look at a mount

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
@@ -20,7 +21,6 @@ from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.frontends.control.sync_action_routes import folder_of_call, sync_plan
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.sync.draft_validation import DraftValidator
 from s3d.agent.sync.folders import Folders
 from s3d.shared import control
 from s3d.shared.config import toml_file
@@ -28,6 +28,9 @@ from s3d.shared.config.folder_settings import SyncFolderConfig, name_of
 from s3d.shared.config.load import folder_of
 from s3d.shared.syncing import FolderDraft, FolderList, FolderSpec
 from s3d.shared.transfers import Count
+
+if TYPE_CHECKING:
+    from s3d.agent.sync.draft_validation import DraftValidator
 
 _NAME = re.compile(r"[\w.-]{1,64}")
 
@@ -37,7 +40,13 @@ class SyncFolderRoutes:
 
     def __init__(self, folders: Folders, objects: S3Client, file: Path) -> None:
         self._folders, self._file = folders, file
-        self._checker = DraftValidator(folders, objects)
+        self._objects = objects
+
+    @cached_property
+    def _checker(self) -> DraftValidator:
+        from s3d.agent.sync.draft_validation import DraftValidator  # large, and rarely needed
+
+        return DraftValidator(self._folders, self._objects)
 
     def routes(self) -> list[Route]:
         return [
