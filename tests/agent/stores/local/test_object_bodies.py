@@ -135,7 +135,7 @@ async def test_a_record_that_a_commit_overtook_is_looked_up_again(index, local, 
     remembered = index._cache.objects.get((bucket, b"k"))
     await s3.put(bucket, "k", b"new")
     # As if the news of the commit were still on its way to the loop.
-    index._cache.objects.put((bucket, b"k"), remembered)
+    index._cache.objects[bucket, b"k"] = remembered
     found, body = look_and_open(index, local._blobs, ObjectKeys(index), whole(bucket, b"k"))
     assert await read(body) == b"new"
     assert found.stored.record.seq > remembered.record.seq
