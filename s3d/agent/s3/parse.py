@@ -12,10 +12,10 @@ from functools import cache, partial
 from typing import Any
 
 from s3d.agent.s3 import model_overrides, scalars, xml
-from s3d.agent.s3.address import Address
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, WireRequest
 from s3d.agent.s3.model import Member, Operation, Shape, service
+from s3d.agent.s3.routing import Address
 
 META = "x-amz-meta-"
 _DECODED_LENGTH = "x-amz-decoded-content-length"

@@ -11,10 +11,10 @@ import msgspec
 
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.acl import is_full_control_of
-from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import decode_token, encode_token
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.named_objects import check_bucket_name
 from s3d.agent.storage.bucket_access import ACL, canonical_id, recorded_id
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader

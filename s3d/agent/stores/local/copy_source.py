@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from s3d.agent.s3 import checksums
-from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.conditions import check_copy_source, resolve_copy_range
 from s3d.agent.s3.encryption import COPY_SOURCE, CustomerKey
 from s3d.agent.s3.errors import S3Error, delete_marker_as_source
 from s3d.agent.s3.messages import Body, Members
+from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import (
     BucketRecord,

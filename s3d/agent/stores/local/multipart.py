@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from s3d.agent.core.store import operation
-from s3d.agent.s3.address import check_key
 from s3d.agent.s3.checksums import COMPOSITE
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.encryption import SSE_C
@@ -24,6 +23,7 @@ from s3d.agent.s3.event_names import CREATED_MULTIPART
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.part_sizes import MAX_PARTS
 from s3d.agent.s3.policy_conditions import CONDITION_MEMBERS
+from s3d.agent.s3.routing import check_key
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.store import operation
 from s3d.agent.s3 import checksums
-from s3d.agent.s3.address import check_key
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.event_names import CREATED_COPY
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.s3.object_headers import ENCRYPTION, NOT_COPIED
+from s3d.agent.s3.routing import check_key
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader

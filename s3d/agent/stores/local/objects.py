@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from s3d.agent.core.store import Completed, operation
-from s3d.agent.s3.address import check_key
 from s3d.agent.s3.conditions import byte_range, check_delete, check_write, range_applies
 from s3d.agent.s3.encryption import MEMBERS as ENCRYPTION_MEMBERS
 from s3d.agent.s3.encryption import CustomerKey
@@ -23,6 +22,7 @@ from s3d.agent.s3.get_response import (
     set_content_range,
 )
 from s3d.agent.s3.messages import Body, Members, RequestContext, S3Request, S3Response
+from s3d.agent.s3.routing import check_key
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
