@@ -258,8 +258,8 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "PUT embedded": Case(put_embedded, most=36, goal=24),
-    "GET embedded": Case(get_embedded, most=18, goal=18),
+    "PUT embedded": Case(put_embedded, most=35, goal=24),
+    "GET embedded": Case(get_embedded, most=17, goal=18),
     "GET cached": Case(get_cached, most=21, goal=22),
     "LIST embedded": Case(list_embedded, most=20, goal=20),
     "PUT queued and pushed": Case(put_queued, most=110, goal=45),

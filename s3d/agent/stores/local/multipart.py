@@ -45,7 +45,6 @@ from s3d.agent.stores.local.lookup import (
     find_upload,
     release_upload,
 )
-from s3d.agent.stores.local.object_bodies import check_digest, receive
 from s3d.agent.stores.local.object_description import (
     checksum_members,
     description_of,
@@ -61,6 +60,7 @@ from s3d.agent.stores.local.object_keys import (
     completion_headers,
     customer_key_members,
 )
+from s3d.agent.stores.local.object_puts import check_digest, receive
 from s3d.agent.stores.local.ownership import Ownership, note_owner
 from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.setting_rules import check_elements

@@ -51,11 +51,6 @@ from s3d.agent.stores.local.lookup import (
     find_upload,
 )
 from s3d.agent.stores.local.multipart import PartWriter, check_part_number, default_of_parts
-from s3d.agent.stores.local.object_bodies import (
-    Received,
-    look_and_open,
-    receive,
-)
 from s3d.agent.stores.local.object_description import (
     checksum_members,
     description_of,
@@ -70,6 +65,8 @@ from s3d.agent.stores.local.object_keys import (
     WriteKey,
     customer_key_members,
 )
+from s3d.agent.stores.local.object_puts import Received, receive
+from s3d.agent.stores.local.object_reads import look_and_open
 from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import Publisher
 
