@@ -124,10 +124,10 @@ class Catalog:
     def peek(self, bucket: str, key: str) -> Entry | None:
         """The entry, without a use."""
         name = f"{bucket}/{key}"
-        entry = self._hot.get(name)
-        if entry is not None:
-            return entry
-        slot = self.names.slots.get(name)
+        try:
+            return self._hot[name]  # get() takes half as long again
+        except KeyError:
+            slot = self.names.slots.get(name)
         if slot is None:
             return None
         entry = (
@@ -144,10 +144,10 @@ class Catalog:
         """The verified bytes of a small object; None when they are damaged."""
         if not entry.size:
             return b""
-        data = self._data.get(entry.blob)
-        if data is not None:
-            return data
-        data = self.rows.body(entry.blob)
+        try:
+            return self._data[entry.blob]
+        except KeyError:
+            data = self.rows.body(entry.blob)
         if data is None or len(data) != entry.size or crc(data) != entry.sums[0]:
             return None
         self._data[entry.blob] = data
