@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from s3d.agent.core.store import handlers_of
-from s3d.agent.s3 import operation_router
+from s3d.agent.s3 import model_overrides
 from s3d.agent.s3.checksums import ALGORITHMS, DEFAULT
 from s3d.agent.s3.model import Operation, operations, service
 from s3d.agent.s3.model_overrides import OFF_THE_TABLE, UNSUPPORTED_MEMBERS
@@ -313,7 +313,7 @@ def _headers() -> Iterator[str]:
     for header, (what, why) in sorted(HEADERS.items()):
         yield f"| `{header}` | {what} | {why} |"
     yield "\nThese belong to no operation, and ask for nothing that a store could omit:\n"
-    for header, source in operation_router.WITHOUT_PROMISE.items():
+    for header, source in model_overrides.WITHOUT_PROMISE.items():
         yield f"- `{header}` ([source]({source}))"
     yield (
         "\nEvery other `x-amz-*` header, and every other `x-amz-*` word of a query, is refused "

@@ -56,7 +56,7 @@ FEATURES = (
     Feature("Signature Version 4A", REFUSED, REFUSED, "agent/s3/test_sigv4.py", "of many regions"),
     Feature("browser forms (POST)", ENFORCED, ENFORCED, "agent/frontends/http/test_post.py"),
     Feature(
-        "addresses `BUCKET.HOST` and `HOST/BUCKET`", ENFORCED, ENFORCED, "agent/s3/test_address.py"
+        "addresses `BUCKET.HOST` and `HOST/BUCKET`", ENFORCED, ENFORCED, "agent/s3/test_routing.py"
     ),
     Feature(
         "conditional requests", ENFORCED, "passed on, queue, cache", "contract/test_conditions.py"

@@ -84,7 +84,7 @@ ONLY_IN = {
     "aiohttp": ("s3d.agent.frontends", "s3d.agent.stores.remote", "s3d.agent.selection",
                 "s3d.agent.stores.notifications", "s3d.agent.remote_changes.sqs_client",
                 "s3d.tui.agent_client"),
-    "cachetools": ("s3d.agent.core", "s3d.agent.storage", "s3d.tui.packed_objects"),
+    "cachetools": ("s3d.agent", "s3d.tui.packed_objects"),
     "click": ("s3d.cli",),
     "http": ("s3d.agent.frontends.http",),
     "aiohappyeyeballs": ("s3d.agent.stores.remote.http1_pool",),

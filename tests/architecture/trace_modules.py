@@ -258,10 +258,10 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "PUT embedded": Case(put_embedded, most=40, goal=24),
-    "GET embedded": Case(get_embedded, most=21, goal=18),
-    "GET cached": Case(get_cached, most=25, goal=22),
-    "LIST embedded": Case(list_embedded, most=24, goal=20),
+    "PUT embedded": Case(put_embedded, most=35, goal=24),
+    "GET embedded": Case(get_embedded, most=17, goal=18),
+    "GET cached": Case(get_cached, most=21, goal=22),
+    "LIST embedded": Case(list_embedded, most=20, goal=20),
     "PUT queued and pushed": Case(put_queued, most=110, goal=45),
 }
 

@@ -22,8 +22,8 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import Layout, StoreTotals
 from s3d.agent.stores.local.buckets import US_EAST_1
 from s3d.agent.stores.local.new_buckets import OPEN
-from s3d.agent.stores.local.object_bodies import open_layout
 from s3d.agent.stores.local.object_keys import ObjectKeys, load_ring
+from s3d.agent.stores.local.object_reads import open_layout
 from s3d.agent.stores.local.publish import OnChange
 from s3d.agent.stores.local.store import LocalStore
 from s3d.shared.control import StoreStatus

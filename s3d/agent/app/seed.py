@@ -23,10 +23,11 @@ from s3d.agent.app.start_checks import create_buckets
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.object_info import ObjectAttributes
-from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
+from s3d.agent.s3.named_objects import check_bucket_name
 from s3d.agent.s3.part_sizes import MAX_OBJECT, MAX_SINGLE
+from s3d.agent.s3.routing import check_key
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction

@@ -15,9 +15,10 @@ from urllib.parse import quote
 from s3d.agent.core.context import background_context, internal_request
 from s3d.agent.core.object_info import PLAIN, ObjectAttributes, listed_info, object_info
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.s3.address import check_bucket_name, check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, RequestContext, S3Response
+from s3d.agent.s3.named_objects import check_bucket_name
+from s3d.agent.s3.routing import check_key
 from s3d.shared.control import BucketInfo, Listing, ObjectInfo
 from s3d.shared.logs import current_request
 

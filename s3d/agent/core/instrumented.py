@@ -1,7 +1,7 @@
 """Counts the calls of a store from outside, so that no store has to.
 
 Instrumented wraps one layer and counts what reaches it. It costs every request a function call, so
-it does not take the time: the endpoint (http/endpoint_counters.py) does that for the whole request,
+it does not take the time: the endpoint (http/exchange.py) does that for the whole request,
 and InstrumentedRemote for the one call that is slow, that of the remote. Only `app` applies them.
 """
 

@@ -7,7 +7,7 @@ Handlers are methods marked with @operation, found once, when the class is insta
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Out, S3Request, S3Response
@@ -122,6 +122,9 @@ class Layer:
     fallback() gets the operations that have no handler; by default it passes them to inner.
     """
 
+    only_with_header: ClassVar[str] = ""
+    """Lower-case name of a header: fallback() gets only the requests that came with it. "": all."""
+
     def __init__(self, inner: ObjectStore, *parts: object) -> None:
         self.inner = inner
         self._handlers = HandlerTable(self, *parts).table
@@ -131,10 +134,23 @@ class Layer:
         handler = self._handlers.get(request.op.name)
         if handler is not None:
             return handler(request)
-        return self.fallback(request) if self._has_fallback else self.inner.call(request)
+        if not self._has_fallback or (
+            self.only_with_header and not _has_header(request, self.only_with_header)
+        ):
+            return self.inner.call(request)
+        return self.fallback(request)
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         return self.inner.call(request)
+
+
+def _has_header(request: S3Request[Any], name: str) -> bool:
+    """Whether a client has sent the header."""
+    if request.wire is not None:
+        for header in request.wire.headers:
+            if header[0] == name:
+                return True
+    return False
 
 
 class LayerRow(NamedTuple):

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from s3d.agent.s3.acl import ACL_MEMBERS
 from s3d.agent.s3.action_names import SPELLING, levels_of
-from s3d.agent.s3.address import parse_copy_source, parse_rename_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import LISTINGS
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.named_objects import parse_copy_source, parse_rename_source
 
 
 class Need(NamedTuple):

@@ -263,3 +263,33 @@ EMPTY_CHECKSUMS = frozenset(
 )
 """CRC32 and CRC32C, CRC64NVME, SHA-1 and SHA-256 of nothing: what the AWS SDK for JavaScript signs
 into the query of a presigned PUT, before there is a body. There they are not checked."""
+
+_SIGNING = "https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html"
+_PRESIGNED = "https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html"
+_TRAILER = "https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html"
+_COMMON = "https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonRequestHeaders.html"
+
+WITHOUT_PROMISE: dict[str, str] = {
+    # They belong to the signature or to the coding of the body, and are read there.
+    "x-amz-algorithm": _PRESIGNED,
+    "x-amz-content-sha256": _SIGNING,
+    "x-amz-credential": _PRESIGNED,
+    "x-amz-date": _COMMON,
+    "x-amz-decoded-content-length": _TRAILER,
+    "x-amz-expires": _PRESIGNED,
+    "x-amz-security-token": _COMMON,
+    "x-amz-signature": _PRESIGNED,
+    "x-amz-signedheaders": _PRESIGNED,
+    "x-amz-trailer": _TRAILER,
+    "x-amz-trailer-signature": _TRAILER,
+    # They say something about the client.
+    "x-amz-user-agent": "https://github.com/aws/aws-sdk-js-v3/tree/main/packages/middleware-user-agent",
+    "x-amz-api-version": "https://github.com/aws/aws-sdk-cpp/blob/main/generated/src/aws-cpp-sdk-s3/"
+    "include/aws/s3/S3Request.h",
+    "x-amz-te": "https://github.com/aws/aws-sdk-java-v2/pull/5043",
+    "x-amz-cf-id": "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/"
+    "RequestAndResponseBehaviorCustomOrigin.html",
+    "x-amz-region-set": "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html",
+}
+"""x-amz-* headers of no operation, by lower-case name -> where each is described. They ask for
+nothing that a store could omit."""

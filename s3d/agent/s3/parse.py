@@ -12,10 +12,10 @@ from functools import cache, partial
 from typing import Any
 
 from s3d.agent.s3 import model_overrides, scalars, xml
-from s3d.agent.s3.address import Address
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, WireRequest
 from s3d.agent.s3.model import Member, Operation, Shape, service
+from s3d.agent.s3.routing import Address
 
 META = "x-amz-meta-"
 _DECODED_LENGTH = "x-amz-decoded-content-length"
@@ -33,7 +33,7 @@ class _Field:
     read: Callable[[str], Any]
     keeps_empty: bool
     error: tuple[str, str]
-    """S3 error code and message ("" for the code's own) when read raises ValueError."""
+    """S3 error code and message ("" for the code's own) when read raises ValueError or KeyError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _put(field: _Field, value: str, members: Members) -> None:
         return
     try:
         read = field.read(value)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         raise _invalid(field, value) from error
     if read is not _IGNORED:
         members[field.member] = read
@@ -354,7 +354,7 @@ def _reader(name: str, shape: Shape) -> Callable[[str], Any]:
     if shape.member:
         return partial(_read_list, item=_reader(shape.member.shape, _shape(shape.member)))
     if name in model_overrides.HEADER_ENUMS:
-        return partial(scalars.read_one_of, values=frozenset(shape.enum))
+        return {value: value for value in shape.enum}.__getitem__
     if name in model_overrides.LENIENT_TIMES:
         return _read_lenient_time
     if name in model_overrides.RANGES:

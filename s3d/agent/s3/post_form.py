@@ -18,12 +18,12 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
 from s3d.agent.s3 import xml
-from s3d.agent.s3.address import Address, check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, WireRequest
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.object_headers import CONTENT_HEADERS
 from s3d.agent.s3.parse import parse_input
+from s3d.agent.s3.routing import Address, check_key
 from s3d.agent.s3.scalars import is_header
 
 MAX_FIELDS = 20 * 1024

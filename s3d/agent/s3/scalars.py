@@ -7,7 +7,6 @@ datetimes, as boto3 has them; writers also take Unix seconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Container
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -42,13 +41,6 @@ def read_boolean(text: str) -> bool:
         return _BOOLEANS[text.strip().lower()]
     except KeyError:
         raise ValueError("not a boolean") from None
-
-
-def read_one_of(text: str, values: Container[str]) -> str:
-    """The text itself when it is one of the values. Raises ValueError."""
-    if text not in values:
-        raise ValueError("not one of the values")
-    return text
 
 
 def read_time(text: str) -> datetime:

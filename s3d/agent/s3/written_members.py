@@ -11,10 +11,10 @@ from datetime import date, datetime
 from typing import Any
 
 from s3d.agent.s3 import xml
-from s3d.agent.s3.address import Address
 from s3d.agent.s3.messages import Members, WireRequest
 from s3d.agent.s3.model import Shape, operations, service
 from s3d.agent.s3.parse import parse_input
+from s3d.agent.s3.routing import Address
 
 _TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "structure": (lambda value: isinstance(value, dict), "a table"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -88,8 +88,14 @@ def _child_of(name: str, member: Member) -> tuple[str, Child]:
 
 def _text_reader(name: str, shape: Shape) -> Convert:
     if name in STRICT_XML_ENUMS:
-        return partial(scalars.read_one_of, values=frozenset(shape.enum))
+        return partial(_read_one_of, values=frozenset(shape.enum))
     return _TEXT_READERS[shape.type]
+
+
+def _read_one_of(text: str, values: Container[str]) -> str:
+    if text not in values:
+        raise ValueError("not one of the values")
+    return text
 
 
 _TEXT_READERS: dict[str, Convert] = {

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 
+from cachetools import LRUCache
+
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.storage.record_cache import LRUCache
 
 BLOCK = 1 << 20
 """Bytes of a block; the last one of a file may be shorter."""
@@ -171,7 +172,7 @@ class VerifiedBlocks:
     """FileChecks by blob. Belongs to the loop."""
 
     def __init__(self) -> None:
-        self._files: LRUCache[int, FileChecks] = LRUCache(_FILES, lambda _: 1)
+        self._files: LRUCache[int, FileChecks] = LRUCache(_FILES)
 
     def of(self, blob: int, fd: int, sums: bytes) -> FileChecks | None:
         """None for a blob without checksums. Raises StoredDataCorrupt for one of another size."""
@@ -184,5 +185,5 @@ class VerifiedBlocks:
             if block_count(facts.st_size) != sum_count(sums):
                 raise StoredDataCorrupt(f"its file has {facts.st_size} bytes")
             known = FileChecks(sums, stamp)
-            self._files.put(blob, known)
+            self._files[blob] = known
         return known

@@ -32,11 +32,6 @@ def canonical_id(recorded: str) -> str:
     return recorded or OWNER["ID"]
 
 
-def recorded_id(canonical: str) -> str:
-    """The inverse of canonical_id."""
-    return "" if canonical == OWNER["ID"] else canonical
-
-
 def read_bucket_access(reader: Reader, name: str) -> BucketAccess | None:
     """None for a bucket that does not exist."""
     record = reader.bucket(name)

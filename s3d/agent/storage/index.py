@@ -22,8 +22,7 @@ from s3d.agent.core.telemetry import Histogram
 from s3d.agent.storage.disk import Disk
 from s3d.agent.storage.generation import Generation
 from s3d.agent.storage.index_writer import IndexUnreadable, IndexWriter, QueuedAction, damage_of
-from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.record_cache import RecordCache
+from s3d.agent.storage.reader import Reader, RecordCache
 from s3d.agent.storage.tables import LAYOUT as LAYOUT
 from s3d.agent.storage.tables import Tables as Tables
 from s3d.agent.storage.tables import prepare, save_log
@@ -277,7 +276,7 @@ class Index:
         for bucket in effects.buckets:
             self._cache.forget_bucket(bucket)
         for name in effects.objects:
-            self._cache.objects.forget(name)
+            self._cache.objects.pop(name, None)
         if effects.freed:
             self.on_freed(effects.freed)
         for follow in effects.callbacks:

@@ -1,4 +1,4 @@
-"""The queries of the index; each is one SQL statement.
+"""The queries of the index, each one SQL statement, and the hot records that need none.
 
 A Reader is bound to one connection. Bucket names are str, keys are bytes (UTF-8), so that SQLite's
 comparison of blobs (memcmp) is the order in which S3 lists keys.
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cachetools import LRUCache
+
 from s3d.agent.storage.blocks import StoredDataCorrupt, sums_of
-from s3d.agent.storage.record_cache import RecordCache
 from s3d.agent.storage.records import (
     NULL_VERSION,
     BucketRecord,
@@ -37,6 +38,41 @@ _BEYOND = b"\xff"
 """Greater than any UTF-8."""
 _NEWEST = (1 << 63) - 1
 """Above every seq: what is current comes before what is not."""
+_RECORDS = 8_192
+"""Maximum weight of the cached objects: one for each, and one for each further extent and part."""
+_DATA = 8 << 20
+"""Maximum bytes of cached small bodies."""
+
+
+class RecordCache:
+    """Records of the committed state in memory, until a commit changes them. Of the event loop."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[str, BucketRecord] = {}
+        self.objects: LRUCache[tuple[str, bytes], Stored] = LRUCache(_RECORDS, _weigh)
+        self.of_buckets: list[dict[str, Any]] = []
+        """Values made of the record and the settings of a bucket, by its name; one dict for each
+        kind of value. All are dropped when the record or a setting changes."""
+        self.data: LRUCache[int, bytes] = LRUCache(_DATA, len)
+        """By blob; a blob never changes, so these go for want of room only."""
+
+    def add(self, bucket: str, key: bytes, stored: Stored) -> None:
+        """Cache the current version of a key, unless it is heavier than all the room."""
+        if _weigh(stored) <= _RECORDS:
+            self.objects[bucket, key] = stored
+
+    def forget_bucket(self, name: str) -> None:
+        """Drop what its record and its settings have made."""
+        self.buckets.pop(name, None)
+        for known in self.of_buckets:
+            known.pop(name, None)
+
+    def clear(self) -> None:
+        """Drop all cached records that may be outdated."""
+        self.buckets.clear()
+        for known in self.of_buckets:
+            known.clear()
+        self.objects.clear()
 
 
 class Reader:
@@ -95,8 +131,11 @@ class Reader:
     def current(self, bucket: str, key: bytes) -> Stored | None:
         """The current version with the place of its bytes; None as for object()."""
         cache = self._cache
-        if cache is not None and (known := cache.objects.get((bucket, key))) is not None:
-            return known
+        if cache is not None:
+            try:
+                return cache.objects[bucket, key]  # get() takes half as long again
+            except KeyError:
+                pass
         row = self._one(
             "SELECT record, layout FROM objects WHERE bucket = ? AND key = ?", (bucket, key)
         )
@@ -105,7 +144,7 @@ class Reader:
         stored = _stored(*row)
         if cache is not None:
             stored = Remembered(*stored)
-            cache.objects.put((bucket, key), stored)
+            cache.add(bucket, key, stored)
         return stored
 
     def version(self, bucket: str, key: bytes, version_id: str) -> Stored | None:
@@ -239,14 +278,17 @@ class Reader:
         Checked whenever they come from the disk. Raises StoredDataCorrupt.
         """
         cache, blob = self._cache, extent.blob
-        if cache is not None and (known := cache.data.get(blob)) is not None:
-            return known
+        if cache is not None:
+            try:
+                return cache.data[blob]
+            except KeyError:
+                pass
         row = self._one("SELECT data FROM blobs WHERE id = ?", (blob,))
         data: bytes | None = None if row is None else row[0]
         if data is not None and extent.sums and sums_of(data) != extent.sums:
             raise StoredDataCorrupt("its row does not have its checksum")
         if data is not None and cache is not None:
-            cache.data.put(blob, data)
+            cache.data[blob] = data
         return data
 
     # Further tables
@@ -274,6 +316,10 @@ def known_blobs(reader: Reader, ids: list[int]) -> set[int]:
     """Return the ids of a list that a row names."""
     query = "SELECT 1 FROM blobs WHERE id = ?"
     return {blob for blob in ids if reader.select(query, (blob,)).fetchone() is not None}
+
+
+def _weigh(stored: Stored) -> int:
+    return max(1, len(stored.layout.extents)) + len(stored.layout.parts)
 
 
 def _stored(record: bytes, layout: bytes) -> Stored:

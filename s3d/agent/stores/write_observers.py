@@ -19,10 +19,10 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.object_history import ObjectHistory
 from s3d.agent.core.store import Answer, Completed, Layer, ObjectStore
-from s3d.agent.s3.address import written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.s3.model import UNKNOWN, operations
+from s3d.agent.s3.named_objects import written_objects
 from s3d.shared.control import Scalar
 
 UNSEEN = frozenset(

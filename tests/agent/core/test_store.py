@@ -11,7 +11,7 @@ from s3d.agent.core.store import (
     operation,
 )
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request, S3Response
+from s3d.agent.s3.messages import S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import operations
 
 
@@ -63,6 +63,32 @@ async def test_a_layer_passes_on_what_it_does_not_name():
     passed = layer.call(ask("GetObject"))
     assert isinstance(passed, Completed)
     assert passed.response.output["From"] == "below"
+
+
+class Marked(Layer):
+    only_with_header = "x-mark"
+
+    def fallback(self, request):
+        return Completed(S3Response({"From": "marked"}))
+
+    @operation("HeadObject")
+    def head(self, request):
+        return Completed(S3Response({"From": "handler"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "headers", "answers"),
+    [
+        ("GetObject", (("host", "h"), ("x-mark", "")), "marked"),
+        ("GetObject", (("host", "x-mark"),), "below"),
+        ("GetObject", None, "below"),  # the agent's own request
+        ("HeadObject", (), "handler"),
+    ],
+)
+def test_a_layer_can_be_skipped_by_the_requests_that_lack_a_header(name, headers, answers):
+    wire = None if headers is None else WireRequest("GET", "/b/k", "", headers)
+    request = S3Request(operations()[name], {}, None, wire)
+    assert Marked(Below(Heads())).call(request).response.output["From"] == answers
 
 
 async def test_ready_is_awaitable_and_readable():

@@ -18,12 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s3d.agent.s3 import model_overrides
-from s3d.agent.s3.address import Address, parse_address, parse_query
 from s3d.agent.s3.errors import ERRORS, S3Error
 from s3d.agent.s3.messages import Members, WireRequest
 from s3d.agent.s3.model import operations, service
-from s3d.agent.s3.operation_router import route
 from s3d.agent.s3.parse import parse_input, parse_output
+from s3d.agent.s3.routing import Address, parse_address, parse_query, route
 from s3d.agent.s3.scalars import http_time
 from s3d.agent.s3.serialize import serialize_error, serialize_output
 from tests.agent.s3 import members

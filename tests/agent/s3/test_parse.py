@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.s3.address import Address
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, WireRequest
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.parse import parse_input, parse_output
+from s3d.agent.s3.routing import Address
 
 NOON = datetime(2026, 11, 22, 12, 0, 5, tzinfo=UTC)
 Headers = dict[str, str] | list[tuple[str, str]]

@@ -1,5 +1,7 @@
+from s3d.agent.storage.reader import RecordCache
 from s3d.agent.storage.records import (
     NULL_VERSION,
+    BucketRecord,
     Extent,
     Layout,
     ObjectRecord,
@@ -110,3 +112,56 @@ async def test_data_that_was_read_is_not_read_again(index):
     await index.write(lambda tx: tx.add_blob(7, 4, b"data"))
     first = index.read_inline(lambda reader: reader.data(Extent(7, 0, 1)))
     assert index.read_inline(lambda reader: reader.data(Extent(7, 0, 1))) is first
+
+
+def of_extents(count):
+    """An object that weighs so much in the cache."""
+    extents = tuple(Extent(at, 0, 1) for at in range(count))
+    return Stored(ObjectRecord("k"), Layout(extents))
+
+
+def cached(cache, keys):
+    return [key for key in keys if ("b", key) in cache.objects]
+
+
+def test_the_object_that_was_not_used_for_longest_leaves_the_cache_first():
+    cache = RecordCache()
+    for key in (b"a", b"b", b"c"):
+        cache.add("b", key, of_extents(2_500))
+    assert cache.objects.get(("b", b"a")) is not None
+    cache.add("b", b"d", of_extents(2_500))
+    assert cached(cache, (b"a", b"b", b"c", b"d")) == [b"a", b"c", b"d"]
+
+
+def test_the_weight_of_an_object_that_is_replaced_is_given_back():
+    cache = RecordCache()
+    for _ in range(5):
+        cache.add("b", b"k", of_extents(8_000))
+    cache.add("b", b"k", of_extents(1))
+    cache.add("b", b"other", of_extents(8_000))
+    assert cached(cache, (b"k", b"other")) == [b"k", b"other"]
+
+
+def test_an_object_that_is_heavier_than_all_the_room_is_not_cached():
+    cache = RecordCache()
+    cache.add("b", b"light", of_extents(1))
+    cache.add("b", b"heavy", of_extents(9_000))
+    assert cached(cache, (b"light", b"heavy")) == [b"light"]
+
+
+def test_an_object_weighs_as_much_as_it_has_parts():
+    cache = RecordCache()
+    for key in (b"a", b"b"):
+        cache.add("b", key, of_extents(5_000))
+    assert cached(cache, (b"a", b"b")) == [b"b"]
+
+
+def test_clear_forgets_all_but_the_data_which_never_changes():
+    cache = RecordCache()
+    cache.buckets["b"] = BucketRecord("b", 0.0)
+    cache.add("b", b"k", of_extents(1))
+    cache.data[1] = b"data"
+    cache.clear()
+    assert cache.buckets == {}
+    assert cached(cache, (b"k",)) == []
+    assert cache.data.get(1) == b"data"

@@ -11,8 +11,8 @@ from aiohttp import web
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.control.control_call import Call, Route, answer, page_of
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.named_objects import check_bucket_name
 from s3d.agent.stores.read_cache.cache_status import (
     CacheParts,
     cache_entry,

@@ -18,9 +18,9 @@ from s3d.agent.frontends.control.control_call import Call, Route, answer, page_o
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.frontends.control.queue_routes import require_queue
 from s3d.agent.frontends.control.user_transfer_routes import UserTransferRoutes, describe_job
-from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body
+from s3d.agent.s3.routing import check_key
 from s3d.agent.storage.records import Layout, Stored
 from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingState,

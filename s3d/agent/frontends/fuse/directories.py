@@ -26,7 +26,7 @@ from s3d.agent.frontends.fuse.folder_requests import FolderRequests
 from s3d.agent.frontends.fuse.key_names import Form, name_of, parse_name
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
-from s3d.agent.s3.address import MAX_KEY_SIZE
+from s3d.agent.s3.routing import MAX_KEY_SIZE
 from s3d.shared.control import Listing
 
 _PATIENCE = 2.0

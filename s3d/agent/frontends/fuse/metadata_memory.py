@@ -13,13 +13,14 @@ import threading
 from collections.abc import Sequence
 from types import EllipsisType
 
+from cachetools import LRUCache
+
 from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.folder_memory import FolderId
 from s3d.agent.frontends.fuse.inode_numbers import InodeNumbers
 from s3d.agent.frontends.fuse.metadata_table import FileMetadata, MetadataTable, above
 from s3d.agent.frontends.fuse.written_attributes import read_link
 from s3d.agent.s3.etag import same_etag
-from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.sync.remote_tree import MODE, MTIME, read_mode, read_mtime
 from s3d.shared.control import ObjectInfo
 
@@ -39,10 +40,10 @@ class MetadataMemory:
         self.links = links
         self.inodes = InodeNumbers(table)
         self._table = table
-        self._read: LRUCache[FolderId, bool] = LRUCache(_MOST_FOLDERS, lambda _: 1)
+        self._read: LRUCache[FolderId, bool] = LRUCache(_MOST_FOLDERS)
         """The folders whose rows of the table are known."""
         self._lock = threading.Lock()
-        self._known: LRUCache[tuple[str, str], FileMetadata] = LRUCache(_MOST, lambda _: 1)
+        self._known: LRUCache[tuple[str, str], FileMetadata] = LRUCache(_MOST)
 
     def recall(self, folder: FolderId) -> None:
         """Know what earlier runs have seen of the files in a folder. Reads a file: for threads."""
@@ -53,10 +54,10 @@ class MetadataMemory:
                 return
         rows = self._table.folder(*folder)
         with self._lock:
-            self._read.put(folder, True)
+            self._read[folder] = True
             for key, metadata in rows.items():
                 if self._known.get((folder[0], key)) is None:
-                    self._known.put((folder[0], key), metadata)
+                    self._known[folder[0], key] = metadata
 
     def note(self, info: ObjectInfo, since: FileMetadata | EllipsisType | None = ...) -> None:
         """Remember what an answer of HeadObject or GetObject says. since: what was known when the
@@ -130,8 +131,8 @@ class MetadataMemory:
             if since is not ... and before != since:
                 return
             if metadata is None:
-                self._known.forget((bucket, key))
+                self._known.pop((bucket, key), None)
             else:
-                self._known.put((bucket, key), metadata)
+                self._known[bucket, key] = metadata
             if self._table is not None and metadata != before:
                 self._table.put(bucket, key, metadata)  # within the lock: in the same order

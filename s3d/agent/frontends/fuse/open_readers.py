@@ -20,13 +20,14 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+from cachetools import LRUCache
+
 from s3d.agent.frontends.fuse.directories import Resolved
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.object_opener import SMALL, ObjectOpener, Opened
 from s3d.agent.frontends.fuse.read_handle import ReadAheadBudget, ReadHandle
 from s3d.agent.s3.etag import same_etag
-from s3d.agent.storage.record_cache import LRUCache
 from s3d.shared.control import ObjectInfo
 
 _MOST = 50_000
@@ -48,7 +49,7 @@ class OpenVersions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[Place, Counter[str]] = {}
-        self._last: LRUCache[Place, str] = LRUCache(_MOST, lambda _: 1)
+        self._last: LRUCache[Place, str] = LRUCache(_MOST)
         """The ETag of what the page cache may have."""
 
     def open(self, place: Place, etag: str) -> PageCacheUse:
@@ -60,7 +61,7 @@ class OpenVersions:
             if is_mixed:
                 return PageCacheUse(direct_io=True, keep_cache=False)
             is_same = self._last.get(place) == etag
-            self._last.put(place, etag)
+            self._last[place] = etag
             return PageCacheUse(direct_io=False, keep_cache=is_same)
 
     def close(self, place: Place, etag: str) -> None:
@@ -86,7 +87,7 @@ class OpenVersions:
     def forget(self, place: Place) -> None:
         """The page cache has other bytes: a program has written to the file."""
         with self._lock:
-            self._last.forget(place)
+            self._last.pop(place, None)
 
 
 class Reader:
@@ -144,7 +145,7 @@ class OpenReaders:
         self._metadata = metadata
         self._budget = ReadAheadBudget()
         self._readers: set[Reader] = set()
-        self._stored: LRUCache[Place, str] = LRUCache(_MOST, lambda _: 1)
+        self._stored: LRUCache[Place, str] = LRUCache(_MOST)
         """The ETags of what the mount has stored."""
         self._lock = threading.Lock()
         self.versions = OpenVersions()
@@ -176,9 +177,9 @@ class OpenReaders:
         """The mount has stored this version."""
         with self._lock:
             if any(each.place == place for each in self._readers):
-                self._stored.put(place, etag)
+                self._stored[place] = etag
             else:
-                self._stored.forget(place)
+                self._stored.pop(place, None)
 
     def keep(self, place: Place) -> None:
         """The object is about to go: what is open of it is read from now on as it is."""
@@ -187,7 +188,7 @@ class OpenReaders:
                 self._renew(reader)
                 reader.load()
         with self._lock:
-            self._stored.forget(place)
+            self._stored.pop(place, None)
 
     def move(self, bucket: str, old: str, new: str) -> None:
         """An object, or a folder, whose key ends with a slash, has another key."""
@@ -199,7 +200,7 @@ class OpenReaders:
             with self._lock:
                 stored = self._stored.get(before)
                 if stored is not None:
-                    self._stored.put(reader.place, stored)
+                    self._stored[reader.place] = stored
             if reader.handle is not None:
                 reader.handle.place = reader.place
 

@@ -26,8 +26,7 @@ from s3d.agent.frontends.http.body import (
     check_document,
     read_document,
 )
-from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
-from s3d.agent.frontends.http.exchange import ClientGone, Exchange
+from s3d.agent.frontends.http.exchange import ClientGone, EndpointCounters, Exchange
 from s3d.agent.frontends.http.keepalive_responder import SLOW, KeepAliveResponder
 from s3d.agent.frontends.http.limits import INLINE_HASH
 from s3d.agent.frontends.http.post import FormPost

@@ -28,11 +28,11 @@ from s3d.agent.s3.access_log_record import (
     format_record,
     operation_name,
 )
-from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
-from s3d.agent.s3.operation_router import route
+from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.s3.principal import Principal
+from s3d.agent.s3.routing import route
 from s3d.agent.s3.serialize import HOST_ID
 from s3d.shared.logs import log_fields
 

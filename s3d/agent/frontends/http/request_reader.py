@@ -13,12 +13,19 @@ from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.frontends.http.limits import DOCUMENT_SIZE, HEAD_SIZE, PUT_SIZE
 from s3d.agent.frontends.http.request_parser import HttpRequest
 from s3d.agent.s3 import sigv4
-from s3d.agent.s3.address import Address, parse_address, parse_query
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import WireRequest
 from s3d.agent.s3.model import Operation
-from s3d.agent.s3.operation_router import has_unknown, has_unknown_word, opaque, route
 from s3d.agent.s3.principal import ANONYMOUS, Principal
+from s3d.agent.s3.routing import (
+    Address,
+    has_unknown,
+    has_unknown_word,
+    opaque,
+    parse_address,
+    parse_query,
+    route,
+)
 from s3d.agent.s3.scalars import is_header
 from s3d.agent.s3.sigv4 import Verified
 

@@ -14,7 +14,7 @@ from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.client_connection import ClientConnection
-from s3d.agent.frontends.http.endpoint_counters import EndpointCounters
+from s3d.agent.frontends.http.exchange import EndpointCounters
 from s3d.agent.frontends.http.limits import Limits
 from s3d.agent.frontends.http.open_connections import OpenConnections
 from s3d.agent.frontends.http.post import FormPost

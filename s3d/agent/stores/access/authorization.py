@@ -26,10 +26,10 @@ from s3d.agent.s3.access_decision import (
 )
 from s3d.agent.s3.acl_evaluation import OF_OBJECTS, OF_OWN_OBJECTS
 from s3d.agent.s3.actions import SHOWN_WITH, Need, action_of, needs_of, source_needs
-from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import scope_allows
 from s3d.agent.s3.messages import RequestContext, S3Request
+from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.s3.principal import Principal
 from s3d.agent.storage.bucket_access import canonical_id, object_access, read_bucket_access
 from s3d.agent.storage.index import Index

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from s3d.agent.s3.access_decision import EXISTING_TAG
-from s3d.agent.s3.address import decode, parse_query
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.principal import ANONYMOUS, Principal
+from s3d.agent.s3.routing import decode, parse_query
 from s3d.agent.s3.signature_elements import ALGORITHM, query_pairs
 from s3d.agent.s3.sigv4 import Form, forms_of
 

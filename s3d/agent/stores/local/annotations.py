@@ -35,8 +35,8 @@ from s3d.agent.stores.local.annotation_encryption import (
     encryption_members,
 )
 from s3d.agent.stores.local.lookup import find_bucket, find_version, put_revised
-from s3d.agent.stores.local.object_bodies import receive
 from s3d.agent.stores.local.object_description import checksum_members, moment
+from s3d.agent.stores.local.object_puts import receive
 
 MAX_ANNOTATIONS = 1_000
 MAX_NAME = 512

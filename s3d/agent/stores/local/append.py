@@ -27,9 +27,9 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, Checksum, Extent, Layout, Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import condition_of, find_bucket
-from s3d.agent.stores.local.object_bodies import Received, receive
 from s3d.agent.stores.local.object_description import stored_members
 from s3d.agent.stores.local.object_keys import ObjectKeys, WriteKey, customer_key_members
+from s3d.agent.stores.local.object_puts import Received, receive
 from s3d.agent.stores.local.publish import Publisher
 
 MAX_APPENDS = 10_000

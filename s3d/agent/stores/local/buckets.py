@@ -11,11 +11,11 @@ import msgspec
 
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.acl import is_full_control_of
-from s3d.agent.s3.address import check_bucket_name
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import decode_token, encode_token
 from s3d.agent.s3.messages import Members, S3Request, S3Response
-from s3d.agent.storage.bucket_access import ACL, canonical_id, recorded_id
+from s3d.agent.s3.named_objects import check_bucket_name
+from s3d.agent.storage.bucket_access import ACL, canonical_id
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord
@@ -78,7 +78,7 @@ class BucketOps:
         region = self._region_of(configuration.get("LocationConstraint"))
         lock = bool(input.get("ObjectLockEnabledForBucket"))
         tags = parse_set({"TagSet": configuration.get("Tags") or []}, BUCKET_TAGS)
-        owner = recorded_id(self._ownership.writer(request.context))
+        owner = self._ownership.writer(request.context)
         acl = self._ownership.acl_of_new_bucket(owner, input)
         defaults = settings_of_new_bucket(self._new_buckets, input, acl, canonical_id(owner))
         record = BucketRecord(
@@ -123,7 +123,7 @@ class BucketOps:
         after = decode_token(token).decode() if token else ""
         limit = _limit(input.get("MaxBuckets"))
         region = input.get("BucketRegion")
-        owner = recorded_id(self._ownership.writer(request.context))
+        owner = self._ownership.writer(request.context)
         found = [
             record
             for record in await self._index.read_in_thread(Reader.buckets)

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from s3d.agent.s3 import checksums
-from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.conditions import check_copy_source, resolve_copy_range
 from s3d.agent.s3.encryption import COPY_SOURCE, CustomerKey
 from s3d.agent.s3.errors import S3Error, delete_marker_as_source
+from s3d.agent.s3.get_response import ByteRange
 from s3d.agent.s3.messages import Body, Members
+from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import (
     BucketRecord,
@@ -28,8 +29,8 @@ from s3d.agent.storage.records import (
 )
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import find_bucket, find_version, shown_version
-from s3d.agent.stores.local.object_bodies import MAX_SIZE, ByteRange, hides_md5, opaque_etag
 from s3d.agent.stores.local.object_keys import WriteKey, customer_key_of_read
+from s3d.agent.stores.local.object_puts import MAX_SIZE, hides_md5, opaque_etag
 
 
 class CopySource(NamedTuple):

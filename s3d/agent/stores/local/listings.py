@@ -29,7 +29,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow, PartRecord, UploadRecord
 from s3d.agent.stores.local.expiration import Expiration
 from s3d.agent.stores.local.lookup import find_bucket, find_upload
-from s3d.agent.stores.local.object_description import moment, row
+from s3d.agent.stores.local.object_description import moment, second
 from s3d.agent.stores.local.ownership import Ownership, shows_owners
 
 MAX_KEYS = 1_000
@@ -151,6 +151,21 @@ def _page(
     if page.prefixes:
         output["CommonPrefixes"] = [{"Prefix": name.decode()} for name in page.prefixes]
     return page, output
+
+
+def row(record: ObjectRow) -> Members:
+    """The row of an object, or of a version."""
+    members: Members = {
+        "Key": record.key,
+        "LastModified": second(int(record.modified)),
+        "ETag": record.etag,
+        "Size": record.size,
+        "StorageClass": record.storage_class,
+    }
+    if record.checksum is not None:
+        members["ChecksumAlgorithm"] = [record.checksum.algorithm]
+        members["ChecksumType"] = record.checksum.kind
+    return members
 
 
 def _encoded(output: Members, *names: str) -> Members:

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from s3d.agent.core.store import operation
-from s3d.agent.s3.address import check_key
 from s3d.agent.s3.checksums import COMPOSITE
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.encryption import SSE_C
@@ -24,6 +23,7 @@ from s3d.agent.s3.event_names import CREATED_MULTIPART
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.s3.part_sizes import MAX_PARTS
 from s3d.agent.s3.policy_conditions import CONDITION_MEMBERS
+from s3d.agent.s3.routing import check_key
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -45,7 +45,6 @@ from s3d.agent.stores.local.lookup import (
     find_upload,
     release_upload,
 )
-from s3d.agent.stores.local.object_bodies import check_digest, receive
 from s3d.agent.stores.local.object_description import (
     checksum_members,
     description_of,
@@ -61,6 +60,7 @@ from s3d.agent.stores.local.object_keys import (
     completion_headers,
     customer_key_members,
 )
+from s3d.agent.stores.local.object_puts import check_digest, receive
 from s3d.agent.stores.local.ownership import Ownership, note_owner
 from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.setting_rules import check_elements

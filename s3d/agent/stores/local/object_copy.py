@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.store import operation
 from s3d.agent.s3 import checksums
-from s3d.agent.s3.address import check_key
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.event_names import CREATED_COPY
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
 from s3d.agent.s3.object_headers import ENCRYPTION, NOT_COPIED
+from s3d.agent.s3.routing import check_key
 from s3d.agent.storage.blobs import INLINE, Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -51,11 +51,6 @@ from s3d.agent.stores.local.lookup import (
     find_upload,
 )
 from s3d.agent.stores.local.multipart import PartWriter, check_part_number, default_of_parts
-from s3d.agent.stores.local.object_bodies import (
-    Received,
-    look_and_open,
-    receive,
-)
 from s3d.agent.stores.local.object_description import (
     checksum_members,
     description_of,
@@ -70,6 +65,8 @@ from s3d.agent.stores.local.object_keys import (
     WriteKey,
     customer_key_members,
 )
+from s3d.agent.stores.local.object_puts import Received, receive
+from s3d.agent.stores.local.object_reads import look_and_open
 from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import Publisher
 

@@ -21,7 +21,6 @@ from s3d.agent.storage.records import (
     Checksum,
     Description,
     ObjectRecord,
-    ObjectRow,
     Stored,
 )
 from s3d.agent.stores.local.lookup import shown_version
@@ -104,7 +103,14 @@ def _check_headers(headers: Mapping[str, Any], input: Mapping[str, Any], now: fl
 
 def moment(time: float) -> datetime:
     """A time in whole seconds, as in S3."""
-    return _second(int(time))
+    return second(int(time))
+
+
+@lru_cache(1_024)
+def second(time: int) -> datetime:
+    """The second that begins at this time. Objects of one listing were often written in the same
+    one."""
+    return datetime.fromtimestamp(time, UTC)
 
 
 def object_members(bucket: BucketRecord, record: ObjectRecord) -> Members:
@@ -158,24 +164,3 @@ def part_checksum_members(stored: Stored, number: int) -> Members:
     if not values:
         return {}
     return {member_of(checksum.algorithm): values[0], "ChecksumType": checksum.kind}
-
-
-def row(record: ObjectRow) -> dict[str, Any]:
-    """The row of an object in a listing."""
-    members = {
-        "Key": record.key,
-        "LastModified": moment(record.modified),
-        "ETag": record.etag,
-        "Size": record.size,
-        "StorageClass": record.storage_class,
-    }
-    if record.checksum is not None:
-        members["ChecksumAlgorithm"] = [record.checksum.algorithm]
-        members["ChecksumType"] = record.checksum.kind
-    return members
-
-
-@lru_cache(1_024)
-def _second(time: int) -> datetime:
-    # Objects of one listing were often written in the same second.
-    return datetime.fromtimestamp(time, UTC)

@@ -18,7 +18,7 @@ from s3d.agent.s3.acl import ACL_MEMBERS, any_user, is_full_control_of, requeste
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, RequestContext, S3Request
 from s3d.agent.s3.public_access import is_public_acl
-from s3d.agent.storage.bucket_access import block_of, canonical_id, ownership_of, recorded_id
+from s3d.agent.storage.bucket_access import block_of, canonical_id, ownership_of
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import BucketRecord, ObjectRecord, ObjectRow, UploadRecord
 from s3d.agent.storage.transaction import Transaction
@@ -44,10 +44,11 @@ class Ownership:
         self._find_user = any_user if owners is None else owners.grantee
 
     def writer(self, context: RequestContext) -> str:
-        """The canonical id of the account that makes a request."""
+        """The account that makes a request, as records have it: "" is the default owner."""
         if self._owners is None or context.principal is None:
-            return DEFAULT_ID
-        return context.principal.owner
+            return ""
+        owner = context.principal.owner
+        return "" if owner == DEFAULT_ID else owner
 
     def members(self, recorded: str) -> Members:
         """The Owner element of an owner as records have it."""
@@ -81,7 +82,7 @@ class Ownership:
         Raises S3Error as acl.requested does, AccessControlListNotSupported, and AccessDenied for a
         public list that Block Public Access refuses.
         """
-        writer = recorded_id(self.writer(request.context))
+        writer = self.writer(request.context)
         if writer == bucket.owner and ACL_MEMBERS.isdisjoint(request.input):
             return Owned(writer, None)
         ownership = ownership_of(reader.settings(bucket.name))
@@ -116,7 +117,7 @@ class Ownership:
     ) -> UploadRecord:
         """The record of an upload, with the owner and list that its object will have."""
         owner, acl = self.of_new_object(tx, bucket, request)
-        initiator = recorded_id(self.writer(request.context))
+        initiator = self.writer(request.context)
         note_owner(tx, bucket, owner)
         description = replace(upload.description, acl=acl)
         return replace(upload, owner=owner, initiator=initiator, description=description)

@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 
 from s3d.agent.core.store import operation
-from s3d.agent.s3.address import check_key, parse_rename_source
 from s3d.agent.s3.conditions import check_rename_destination, check_rename_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.s3.named_objects import parse_rename_source
+from s3d.agent.s3.routing import check_key
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Stored
 from s3d.agent.storage.transaction import Transaction

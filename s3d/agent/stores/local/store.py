@@ -4,13 +4,13 @@ It knows nothing of layers, queues and caches. A layer that needs its own rows i
 write hands in on_change.
 
 One PutObject; "loop" is the event loop, and each change of thread is named:
-1. loop: TerminalStore.call finds the handler, ObjectOps.put_object. description_of checks the
+1. loop: TerminalStore.call finds the handler, PutOps.put_object. description_of checks the
    members that describe the object, and Index.read_inline the bucket, before the body is read.
-2. loop: object_bodies.receive reads the body through Blobs.receive, with the hashes for the ETag
+2. loop: object_puts.receive reads the body through Blobs.receive, with the hashes for the ETag
    and the checksum. Up to INLINE bytes stay in memory.
 3. -> pool of threads: a larger body is hashed, written and, at its end, synced to its file there,
    one MiB at a time, while the loop receives the next one (blobs._Writer). -> loop.
-4. loop: Index.write puts the action, ObjectOps._publish, into the queue of the writer.
+4. loop: Index.write puts the action, PutOps._publish, into the queue of the writer.
 5. -> thread "index-write": it runs many actions in one transaction. Each checks the conditions of
    its request, then Publisher.put replaces the current version and calls on_change. COMMIT syncs
    the database: the write is durable.
@@ -18,7 +18,7 @@ One PutObject; "loop" is the event loop, and each change of thread is named:
    no row names any more, and wakes the handler, which answers with the ETag.
 
 GetObject needs no other thread for a hot or small object: Index.read_inline finds the record, and
-object_bodies.look_and_open the bytes. BlobBody reads what is not in memory in threads.
+object_reads.look_and_open the bytes. BlobBody reads what is not in memory in threads.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from s3d.agent.stores.local.access_settings import PolicyStatusOps
 from s3d.agent.stores.local.acls import AclOps
 from s3d.agent.stores.local.annotation_encryption import AnnotationEncryption
 from s3d.agent.stores.local.annotations import AnnotationOps
+from s3d.agent.stores.local.append import Appender
 from s3d.agent.stores.local.attributes import AttributeOps
 from s3d.agent.stores.local.bucket_encryption import BucketEncryptionOps
 from s3d.agent.stores.local.buckets import US_EAST_1, BucketOps
@@ -49,8 +50,10 @@ from s3d.agent.stores.local.multipart import MultipartOps, PartWriter
 from s3d.agent.stores.local.new_buckets import OPEN
 from s3d.agent.stores.local.notifications import EventRecorder, NotificationOps
 from s3d.agent.stores.local.object_copy import CopyOps
+from s3d.agent.stores.local.object_deletes import DeleteOps
 from s3d.agent.stores.local.object_keys import ObjectKeys
-from s3d.agent.stores.local.objects import ObjectOps
+from s3d.agent.stores.local.object_puts import PutOps
+from s3d.agent.stores.local.object_reads import ReadOps
 from s3d.agent.stores.local.ownership import Ownership
 from s3d.agent.stores.local.publish import OnChange, Publisher
 from s3d.agent.stores.local.rename import RenameOps
@@ -104,16 +107,19 @@ class LocalStore(TerminalStore):
         expiration = Expiration(index, publisher, clock)
         super().__init__(
             BucketOps(index, ownership, clock, new_buckets=new_buckets, region=region),
-            ObjectOps(
+            PutOps(
                 index,
                 blobs,
                 keys,
                 publisher,
+                append=Appender(index, blobs, keys, publisher).append,
                 ownership=ownership,
                 expiration=expiration,
                 default_checksum=default_checksum,
                 clock=clock,
             ),
+            ReadOps(index, blobs, keys, expiration),
+            DeleteOps(index, publisher),
             AttributeOps(index),
             ListOps(index, ownership),
             CopyOps(

@@ -19,9 +19,9 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRow, seq_of, version_id_of
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.local.listings import encode_names, is_url_encoded, page_size
+from s3d.agent.stores.local.listings import encode_names, is_url_encoded, page_size, row
 from s3d.agent.stores.local.lookup import check_version_id, find_bucket, has_object_lock
-from s3d.agent.stores.local.object_description import moment, row
+from s3d.agent.stores.local.object_description import moment
 from s3d.agent.stores.local.ownership import Ownership, shows_owners
 from s3d.agent.stores.local.publish import ENABLED, SUSPENDED
 from s3d.agent.stores.local.setting_rules import check_elements

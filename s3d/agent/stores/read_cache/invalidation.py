@@ -9,9 +9,9 @@ from typing import Any, Protocol, TypeGuard
 
 from s3d.agent.core.failures import Unreachable, may_have_happened
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.s3.address import BUCKET_WRITES, written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, Members, S3Request, S3Response
+from s3d.agent.s3.named_objects import BUCKET_WRITES, written_objects
 from s3d.agent.stores.read_cache.last_listing import Change, date
 
 HARMLESS = frozenset(

@@ -10,13 +10,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from cachetools import LRUCache
+
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.store import Answer, Completed, ObjectStore, operation
 from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.storage.blobs import INLINE
-from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.stores.read_cache.catalog.cache_counters import Source
 from s3d.agent.stores.read_cache.catalog.catalog import Catalog
 from s3d.agent.stores.read_cache.catalog.entry import (
@@ -74,13 +75,13 @@ class ObjectReads:
         self._writes = writes
         self._tasks = tasks
         self._clock = clock
-        self._negative_cache: LRUCache[Name, float] = LRUCache(_MAX_NEGATIVE, lambda _: 1)
+        self._negative_cache: LRUCache[Name, float] = LRUCache(_MAX_NEGATIVE)
 
     def forget_absent(self, bucket: str, key: str = "") -> None:
         """Drop the key (for key "" all keys) from the negative cache: a write may have created
         it."""
         if key:
-            self._negative_cache.forget((bucket, key))
+            self._negative_cache.pop((bucket, key), None)
         else:
             self._negative_cache.clear()
 
@@ -206,9 +207,8 @@ class ObjectReads:
             if error.code == "InvalidRange":
                 return await self._inner.call(request)
             if error.code == "NoSuchKey" and writes == self._writes.count:
-                self._negative_cache.put(
-                    name, self._clock() + self._revalidator.freshness.negative_ttl
-                )
+                ttl = self._revalidator.freshness.negative_ttl
+                self._negative_cache[name] = self._clock() + ttl
             elif is_unreachable(error):
                 self._outage.begin()
             raise

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from s3d.agent.core.failures import Refusal, Refused, Unreachable
-from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import quote_etags
 from s3d.agent.s3.messages import Members, S3Request, S3Response, StreamBody
+from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.addressing import Target

@@ -14,10 +14,10 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
 from s3d.agent.s3.model import service
+from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.s3.request import is_header_only, serialize_document, serialize_input
 from s3d.agent.s3.signature_elements import EMPTY_SHA256
 from s3d.agent.stores.remote.forward import UNSIGNED, attach_trailed

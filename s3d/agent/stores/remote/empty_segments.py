@@ -19,9 +19,9 @@ from typing import Any
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import Answer, Layer, ObjectStore
-from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.capability_probe import FOLDER, allows_probe, remove_empty_folder
 from s3d.shared.logs import log_fields

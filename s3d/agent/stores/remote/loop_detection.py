@@ -60,6 +60,8 @@ class ViaTracker:
 class LoopDetection(Layer):
     """The outermost layer: refuses requests that this agent has sent itself."""
 
+    only_with_header = HOPS
+
     def __init__(self, inner: ObjectStore, via: ViaTracker) -> None:
         super().__init__(inner)
         self._via = via

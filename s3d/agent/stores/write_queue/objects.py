@@ -15,7 +15,6 @@ from typing import Any
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.store import Answer, Completed, operation
-from s3d.agent.s3.address import parse_copy_source
 from s3d.agent.s3.authority import (
     WRITE_CONDITIONS,
     Authority,
@@ -26,6 +25,7 @@ from s3d.agent.s3.authority import (
 from s3d.agent.s3.conditions import parse_copy_range, resolve_copy_range
 from s3d.agent.s3.errors import S3Error, delete_marker_as_source
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite

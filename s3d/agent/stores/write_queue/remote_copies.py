@@ -17,10 +17,10 @@ from msgspec.structs import replace
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import operation
-from s3d.agent.s3.address import parse_copy_source, parse_rename_source
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import BytesBody, Members, RequestContext, S3Request, S3Response
+from s3d.agent.s3.named_objects import parse_copy_source, parse_rename_source
 from s3d.agent.storage.records import ELSEWHERE, EMPTY, ObjectRecord, Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.admission import Stage

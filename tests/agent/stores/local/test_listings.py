@@ -1,6 +1,15 @@
 import pytest
 
-from s3d.agent.storage.records import Layout, ObjectRecord, Stored
+from s3d.agent.storage.records import Checksum, Layout, ObjectRecord, Stored
+from s3d.agent.stores.local.listings import row
+
+
+def test_a_row_has_the_standard_storage_class_and_whole_seconds():
+    record = ObjectRecord("k", modified=1_700_000_000.9, checksum=Checksum("SHA1", "x"))
+    members = row(record)
+    assert members["StorageClass"] == "STANDARD"
+    assert members["LastModified"].timestamp() == 1_700_000_000.0
+    assert members["ChecksumAlgorithm"] == ["SHA1"]
 
 
 async def test_a_page_is_a_thousand_at_most_and_says_so(s3, bucket, index):

@@ -12,7 +12,6 @@ from s3d.agent.stores.local.object_description import (
     is_locked,
     moment,
     object_members,
-    row,
     storage_class,
     stored_members,
 )
@@ -101,9 +100,8 @@ def test_version_ids_are_shown_where_there_ever_was_versioning():
     assert stored_members(replace(RECORD, version_id="1"))["VersionId"] == "1"
 
 
-def test_the_standard_storage_class_goes_without_saying_but_in_listings():
+def test_the_standard_storage_class_goes_without_saying():
     assert "StorageClass" not in object_members(PLAIN, RECORD)
-    assert row(RECORD)["StorageClass"] == "STANDARD"
 
 
 def test_the_members_of_an_answer_may_be_changed_without_harm():

@@ -8,10 +8,10 @@ import threading
 import pytest
 
 from s3d.agent.core.failures import Reason, Unreachable
-from s3d.agent.s3.address import written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, S3Request, S3Response, StreamBody, WireResponse
 from s3d.agent.s3.model import operations
+from s3d.agent.s3.named_objects import written_objects
 from s3d.agent.stores.read_cache.invalidation import HARMLESS
 from s3d.agent.stores.read_cache.listings import STALE_HEADER
 from tests.agent.stores.read_cache.rig import outage

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3d.agent.s3.address import parse_address
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.routing import parse_address
 from s3d.agent.stores.remote.addressing import (
     Addressing,
     Location,

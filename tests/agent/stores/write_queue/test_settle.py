@@ -8,7 +8,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, WireRequest
 from s3d.agent.s3.model import UNKNOWN, operations
-from s3d.agent.s3.operation_router import opaque
+from s3d.agent.s3.routing import opaque
 from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias, UnresolvedPush
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState
 from s3d.agent.stores.write_queue.objects import requires_remote

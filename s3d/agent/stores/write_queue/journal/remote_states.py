@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from s3d.agent.core.failures import may_have_happened
 from s3d.agent.core.store import Answer, Layer, ObjectStore
-from s3d.agent.s3.address import written_objects
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_state
 from s3d.agent.s3.messages import S3Request, S3Response
+from s3d.agent.s3.named_objects import written_objects
 from s3d.agent.stores.write_queue.journal.pending_write import NO_OBJECT
 
 STATE_MAX_AGE = 60.0

@@ -20,6 +20,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 
+from cachetools import LRUCache
 from msgspec.structs import replace
 
 from s3d.agent.core import failpoint
@@ -30,7 +31,6 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.part_sizes import PartPlan, plan_parts
-from s3d.agent.storage.record_cache import LRUCache
 from s3d.agent.storage.records import Checksum, PartSize, Stored
 from s3d.agent.stores.write_queue.journal.pending_write import RemoteUpload
 from s3d.agent.stores.write_queue.journal.push_stops import StopRequest
@@ -242,7 +242,7 @@ class PushSplitter:
 
     def __init__(self, body_of: BodyOf) -> None:
         self._body_of = body_of
-        self._known: LRUCache[int, Stored] = LRUCache(_REMEMBERED, lambda _: 1)
+        self._known: LRUCache[int, Stored] = LRUCache(_REMEMBERED)
 
     async def as_sent(self, seq: int, stored: Stored) -> Stored:
         """The object as the remote will have it: in parts if it is large, with their ETag.
@@ -254,7 +254,7 @@ class PushSplitter:
         known = self._known.get(seq)
         if known is None:
             known = await self._split(stored)
-            self._known.put(seq, known)
+            self._known[seq] = known
         return known
 
     async def _split(self, stored: Stored) -> Stored:

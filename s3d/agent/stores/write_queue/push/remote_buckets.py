@@ -12,9 +12,9 @@ from s3d.agent.core.clock import Clock
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.ttl_cache import TTLCache
-from s3d.agent.s3.address import check_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext
+from s3d.agent.s3.routing import check_key
 from s3d.agent.stores.write_queue.push.push_plan import Plan, Put, SimpleCall
 from s3d.agent.stores.write_queue.push.remote_gate import probe
 from s3d.agent.stores.write_queue.push.retry_policy import refusal_of

@@ -1,4 +1,8 @@
-"""The bodies of objects: received into blobs, and opened for a reader."""
+"""PutObject: what the request says of the object, its body received into a blob, and its commit.
+
+Parts, copies and annotations receive their bodies here, too.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,152 @@ import base64
 import binascii
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
+from s3d.agent.core.store import operation
 from s3d.agent.s3 import checksums
-from s3d.agent.s3.encryption import CustomerKey
+from s3d.agent.s3.conditions import check_write
+from s3d.agent.s3.encryption import MEMBERS as ENCRYPTION_MEMBERS
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request
+from s3d.agent.s3.event_names import CREATED_POST, CREATED_PUT
+from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
+from s3d.agent.s3.routing import check_key
 from s3d.agent.storage.blobs import INLINE, Blobs, Draft
-from s3d.agent.storage.blocks import StoredDataCorrupt
-from s3d.agent.storage.decrypted_body import DecryptedBody
-from s3d.agent.storage.encrypted_blocks import BlobDecryptor
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
-from s3d.agent.storage.records import ELSEWHERE, Checksum, Encryption, Layout, Stored, cut
+from s3d.agent.storage.records import (
+    BucketRecord,
+    Checksum,
+    Description,
+    Encryption,
+    Layout,
+    ObjectRecord,
+)
 from s3d.agent.storage.transaction import Transaction
+from s3d.agent.stores.local.expiration import Expiration
+from s3d.agent.stores.local.lookup import (
+    check_object_lock,
+    condition_of,
+    find_bucket,
+    has_default_retention,
+)
+from s3d.agent.stores.local.object_description import (
+    description_of,
+    is_locked,
+    storage_class,
+    stored_members,
+)
 from s3d.agent.stores.local.object_keys import ObjectKeys, WriteKey
+from s3d.agent.stores.local.ownership import Ownership
+from s3d.agent.stores.local.publish import Publisher
 
 MAX_SIZE = 5 << 30
 """Bytes of one PUT, one part or one copy."""
+
+Append = Callable[[S3Request[Members]], Awaitable[S3Response[Members] | None]]
+"""Answers a PutObject with WriteOffsetBytes; None: it is to create the object."""
+
+
+class PutOps:
+    """The handler of PutObject."""
+
+    def __init__(
+        self,
+        index: Index,
+        blobs: Blobs,
+        keys: ObjectKeys,
+        publisher: Publisher,
+        *,
+        append: Append,
+        ownership: Ownership,
+        expiration: Expiration,
+        default_checksum: str,
+        clock: Callable[[], float],
+    ) -> None:
+        """default_checksum: of objects that come without one; "": none. clock: Unix seconds."""
+        self._index = index
+        self._blobs = blobs
+        self._keys = keys
+        self._publisher = publisher
+        self._append = append
+        self._ownership = ownership
+        self._expiration = expiration
+        self._default_checksum = default_checksum
+        self._clock = clock
+
+    @operation("PutObject")
+    async def put_object(self, request: S3Request[Members]) -> S3Response[Members]:
+        input = request.input
+        check_key(request.key)
+        description, kept_in = description_of(input, self._clock()), storage_class(input)
+        if input.get("WriteOffsetBytes") is not None:
+            appended = await self._append(request)
+            if appended is not None:
+                return appended
+        # Before the body, so that a refusal costs no upload; again at the end, where it counts.
+        if self._index.read_inline(partial(self._admit, request, description)):
+            check_digest(request, "Object")
+        is_silent = ENCRYPTION_MEMBERS.isdisjoint(input) and not self._keys.encrypts(request.bucket)
+        chosen = None if is_silent else self._keys.requested(request)
+        key = None if chosen is None else await self._keys.of_write(chosen)
+        received = await receive(self._blobs, request, default=self._default_checksum, key=key)
+        record = ObjectRecord(
+            key=request.key,
+            size=received.size,
+            etag=received.etag,
+            storage_class=kept_in,
+            checksum=received.checksum,
+            description=description if is_silent else self._keys.described(description, chosen),
+            encryption=received.encryption,
+        )
+        publish = partial(self._publish, request, record, received)
+        output = await self._index.write(
+            publish, received.draft.discard, syncs_later=request.context.mount.syncs_later
+        )
+        if self._expiration.rules_of(request.bucket):
+            output |= self._expiration.members_of(request.bucket, request.key)
+        return S3Response(output if chosen is None else output | chosen.response_members())
+
+    def _admit(self, request: S3Request[Members], description: Description, reader: Reader) -> bool:
+        """Whether the object will be locked. Raises S3Error when it may not be put."""
+        bucket = _admit(request, description, reader)
+        self._ownership.of_new_object(reader, bucket, request)
+        return is_locked(description) or has_default_retention(reader, bucket)
+
+    def _publish(
+        self,
+        request: S3Request[Members],
+        record: ObjectRecord,
+        received: Received,
+        tx: Transaction,
+    ) -> Members:
+        bucket = _admit(request, record.description, tx)
+        record = self._ownership.owned(tx, bucket, request, record)
+        context = request.context
+        stored = self._publisher.put(
+            tx,
+            bucket,
+            record,
+            received.enter(tx),
+            context=context,
+            event=CREATED_POST if context.form is not None else CREATED_PUT,
+        )
+        return stored_members(stored)
+
+
+def _admit(request: S3Request[Members], description: Description, reader: Reader) -> BucketRecord:
+    """The bucket, if the object may be put into it now. Raises S3Error."""
+    bucket, input = find_bucket(reader, request.bucket), request.input
+    if is_locked(description):
+        check_object_lock(reader, bucket)
+    if "IfMatch" in input or "IfNoneMatch" in input:
+        check_write(input, condition_of(reader.current(bucket.name, request.key.encode())))
+    return bucket
+
+
+# ---------------------------------------------------------------- receiving a body
 
 
 class Received(NamedTuple):
@@ -188,90 +319,3 @@ def _check(promised: tuple[str, str] | None, computed: Checksum | None) -> None:
     if computed.value != value:
         message = f"The {algorithm} you specified did not match the calculated checksum."
         raise S3Error("BadDigest", message)
-
-
-ByteRange = tuple[int, int]
-"""Start and size, in bytes."""
-
-
-class LocatedBody(Protocol):
-    """An object that was looked up, and the range of bytes to read."""
-
-    @property
-    def stored(self) -> Stored: ...
-
-    @property
-    def span(self) -> ByteRange | None:
-        """None: no body."""
-
-    @property
-    def customer_key(self) -> CustomerKey | None:
-        """The key that the request has for an object of SSE-C."""
-
-
-F = TypeVar("F", bound=LocatedBody)
-
-
-def look_and_open(
-    index: Index, blobs: Blobs, keys: ObjectKeys, find: Callable[[Reader], F], name: str = ""
-) -> tuple[F, Body | None]:
-    """Look up an object with find, and open its bytes; the caller closes the body. name: of the
-    object.
-
-    Raises StoredDataCorrupt, KeyUnavailable.
-    """
-    while True:
-        located = index.read_inline(find)
-        if located.span is None:
-            return located, None
-        encryption, wrapping_key = located.stored.record.encryption, None
-        if encryption is not None:
-            wrapping_key = keys.wrapping_key(encryption, located.customer_key)
-        try:
-            body = _open(index, blobs, located, wrapping_key, name)
-        except StoredDataCorrupt as error:
-            blobs.report_damage(name, error.message)
-            raise
-        if body is not None:
-            return located, body
-        # A commit replaced it after it was put into the cache, which hears of that in the next turn
-        # of the loop. What is in the index itself is newer.
-        index.forget_all()
-
-
-def _open(
-    index: Index, blobs: Blobs, located: LocatedBody, wrapping_key: bytes | None, name: str
-) -> Body | None:
-    layout, (start, size) = located.stored.layout, located.span or (0, 0)
-    if not size:
-        return BytesBody(b"")
-    if not layout.inline:
-        extents = cut(layout.extents, start, size)
-        if wrapping_key is not None:
-            return DecryptedBody(blobs, extents, wrapping_key, name)
-        return blobs.body(extents, name)
-    if layout == ELSEWHERE:
-        raise S3Error("SlowDown", "The object is being copied by the remote; try again.")
-    (extent,) = layout.extents
-    data = index.read_inline(lambda reader: reader.data(extent))
-    if data is None:
-        return None
-    if wrapping_key is not None and extent.data_key is not None:
-        return BytesBody(BlobDecryptor(wrapping_key, extent.data_key).decrypt(data, start, size))
-    return BytesBody(data if size == len(data) else data[start : start + size])
-
-
-def open_layout(index: Index, blobs: Blobs, layout: Layout) -> Body:
-    """All bytes of a layout that the caller has a reference to; the caller closes the body.
-
-    Raises InternalError when they are missing or damaged.
-    """
-    if not layout.extents:
-        return BytesBody(b"")
-    if not layout.inline:
-        return blobs.body(layout.extents)
-    (extent,) = layout.extents
-    data = index.read_inline(lambda reader: reader.data(extent))
-    if data is None:
-        raise S3Error("InternalError", f"the bytes of blob {extent.blob} are gone")
-    return BytesBody(data[extent.offset : extent.offset + extent.size])

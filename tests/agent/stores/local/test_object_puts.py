@@ -1,7 +1,9 @@
+import asyncio
 import base64
+import errno
 import hashlib
+import os
 import zlib
-from types import SimpleNamespace
 
 import pytest
 
@@ -11,10 +13,106 @@ from s3d.agent.s3.model import operations
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.blocks import sums_of
 from s3d.agent.storage.records import Checksum, Extent, Layout
-from s3d.agent.stores.local.object_bodies import look_and_open, receive
-from s3d.agent.stores.local.object_keys import ObjectKeys
+from s3d.agent.stores.local.object_puts import receive
 from tests.agent.storage.files import left
-from tests.contract.client import read
+from tests.contract.client import chunks
+
+RANDOM = os.urandom(200_000)
+
+
+async def never():
+    raise AssertionError("the body was read")
+    yield b""
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"Bucket": "none-such"}, "NoSuchBucket"),
+        ({"IfNoneMatch": "*"}, "PreconditionFailed"),
+        ({"IfMatch": '"other"'}, "PreconditionFailed"),
+        ({"StorageClass": "PLATINUM"}, "InvalidStorageClass"),
+        ({"Tagging": "a&a"}, "InvalidArgument"),
+        ({"ContentMD5": "short"}, "InvalidDigest"),
+        ({"ChecksumCRC32": "short"}, "InvalidRequest"),
+        ({"ObjectLockLegalHoldStatus": "ON"}, "InvalidRequest"),
+    ],
+)
+async def test_what_cannot_be_stored_is_refused_before_the_body(s3, bucket, members, code):
+    await s3.put(bucket, "k")
+    await s3.refused(
+        code, "PutObject", **{"Bucket": bucket, "Key": "k", "Body": StreamBody(never()), **members}
+    )
+
+
+async def test_a_condition_counts_at_the_end_of_the_body_and_leaves_no_file(s3, bucket, tmp_path):
+    async def slow():
+        yield RANDOM
+        await s3.put(bucket, "k", b"overtook")
+
+    await s3.refused(
+        "PreconditionFailed",
+        "PutObject",
+        Bucket=bucket,
+        Key="k",
+        IfNoneMatch="*",
+        Body=StreamBody(slow()),
+    )
+    assert await s3.read(bucket, "k") == b"overtook"
+    assert await left(tmp_path, 0)
+
+
+async def test_of_many_conditional_writes_one_wins(s3, bucket):
+    async def put(at):
+        return await s3.code(
+            "PutObject", Bucket=bucket, Key="k", IfNoneMatch="*", Body=str(at).encode()
+        )
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(put(at)) for at in range(20)]
+    codes = [task.result() for task in tasks]
+    assert sorted(codes) == [""] + ["PreconditionFailed"] * 19
+    assert await s3.read(bucket, "k") == str(codes.index("")).encode()
+
+
+async def test_a_bucket_that_goes_while_the_body_comes_takes_nothing(s3, bucket, tmp_path):
+    async def slow():
+        yield RANDOM
+        await s3("DeleteBucket", Bucket=bucket)
+
+    await s3.refused("NoSuchBucket", "PutObject", Bucket=bucket, Key="k", Body=StreamBody(slow()))
+    assert await left(tmp_path, 0)
+
+
+async def test_a_full_disk_refuses_writes_and_takes_deletions(s3, bucket, monkeypatch, tmp_path):
+    await s3.put(bucket, "k", RANDOM)
+    write = os.write
+
+    def full(fd, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    error = await s3.refused("SlowDown", "PutObject", Bucket=bucket, Key="k", Body=RANDOM[::-1])
+    assert "no space left" in error.message
+    assert await s3.read(bucket, "k") == RANDOM
+    await s3("DeleteObject", Bucket=bucket, Key="k")
+    monkeypatch.setattr(os, "write", write)
+    await s3.put(bucket, "k", RANDOM)
+
+
+async def test_a_body_of_unknown_length_in_odd_chunks(s3, bucket):
+    cut = [RANDOM[at : at + 777] for at in range(0, len(RANDOM), 777)]
+    await s3.put(bucket, "k", StreamBody(chunks(*cut)))
+    assert await s3.read(bucket, "k") == RANDOM
+
+
+async def test_a_body_above_five_gibibytes_is_refused_unread(s3, bucket):
+    body = StreamBody(never(), (5 << 30) + 1)
+    error = await s3.refused("EntityTooLarge", "PutObject", Bucket=bucket, Key="k", Body=body)
+    assert error.detail["MaxSizeAllowed"] == 5 << 30
+
+
+# Receiving a body
 
 DATA = b"0123456789"
 CRC = base64.b64encode(zlib.crc32(DATA).to_bytes(4)).decode()
@@ -116,44 +214,3 @@ async def test_bytes_are_entered_where_they_lie(index, blobs):
     )
     assert index.read_inline(lambda reader: reader.data(small.draft.extent)) == DATA
     assert index.read_inline(lambda reader: reader.data(large.draft.extent)) is None
-
-
-SEVERAL = bytes(range(256)) * 1_000
-
-
-def whole(bucket, key):
-    def find(reader):
-        stored = reader.current(bucket, key)
-        return SimpleNamespace(stored=stored, span=(0, stored.record.size))
-
-    return find
-
-
-async def test_a_record_that_a_commit_overtook_is_looked_up_again(index, local, s3, bucket):
-    await s3.put(bucket, "k", b"old")
-    index.read_inline(lambda reader: reader.current(bucket, b"k"))  # now it is remembered
-    remembered = index._cache.objects.get((bucket, b"k"))
-    await s3.put(bucket, "k", b"new")
-    # As if the news of the commit were still on its way to the loop.
-    index._cache.objects.put((bucket, b"k"), remembered)
-    found, body = look_and_open(index, local._blobs, ObjectKeys(index), whole(bucket, b"k"))
-    assert await read(body) == b"new"
-    assert found.stored.record.seq > remembered.record.seq
-
-
-async def test_without_a_span_there_is_no_body(index, local):
-    _, body = look_and_open(
-        index, local._blobs, ObjectKeys(index), lambda reader: SimpleNamespace(span=None)
-    )
-    assert body is None
-
-
-@pytest.mark.parametrize("data", [b"", b"0123456789", SEVERAL])
-async def test_a_span_is_cut_out_of_the_bytes(index, local, s3, bucket, data):
-    await s3.put(bucket, "k", data)
-
-    def find(reader):
-        return SimpleNamespace(stored=reader.current(bucket, b"k"), span=(2, max(0, len(data) - 5)))
-
-    _, body = look_and_open(index, local._blobs, ObjectKeys(index), find)
-    assert await read(body) == data[2:-3]

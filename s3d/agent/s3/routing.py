@@ -1,7 +1,11 @@
-"""Finds the operation of a request; one that is understood only in part has no name.
+"""What a request is for: its bucket and key, and its operation.
 
-A table of rules, by method and scope, is made from the model. Of the rules that one query word
-selects, the most demanding that fits wins: UploadPartCopy needs a header more than UploadPart.
+The path is decoded once; dot segments and repeated slashes stay, so `a//b` and `/a` are valid
+keys.
+
+The operation is found in a table of rules, by method and scope, that is made from the model. Of the
+rules that one query word selects, the most demanding that fits wins: UploadPartCopy needs a header
+more than UploadPart. An operation that is understood only in part has no name.
 
 A header that nobody reads is a promise that is dropped silently: a checksum that is not compared,
 a lock that is not set. S3 refuses such a header with 501, "A header you provided implies
@@ -11,13 +15,138 @@ presigning SDKs put headers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import UNKNOWN, Operation, operations, required_words, service
-from s3d.agent.s3.model_overrides import OFF_THE_TABLE
+from s3d.agent.s3.model_overrides import OFF_THE_TABLE, WITHOUT_PROMISE
+
+# ---------------------------------------------------------------- the bucket and key
+
+MAX_KEY_SIZE = 1024
+"""Bytes of UTF-8. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+_PLAIN_PATH = re.compile(
+    r"/([A-Za-z0-9][A-Za-z0-9._-]{1,254})/((?:[\w~/-]++|\.(?!\.))++)", re.ASCII
+)
+"""Most paths need no decoding. One match takes 1.4 us instead of 2.2."""
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+ADDRESSABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+"""Names that buckets have had since 2006; a remote may hold such old ones."""
+
+
+class Address(NamedTuple):
+    """What a request is for; an empty key is the bucket itself, an empty bucket the service."""
+
+    bucket: str
+    key: str
+    virtual: bool
+    """The bucket is in the Host header, not in the path."""
+
+
+def parse_address(host: str, raw_path: str, base_hosts: Collection[str]) -> Address:
+    """The bucket and key of a Host header and a percent-encoded path without its query.
+
+    base_hosts: names whose sub-domains are buckets; of several that fit, the longest counts.
+    Raises S3Error: InvalidURI (bad escape, not UTF-8, a key that climbs out of its bucket),
+    KeyTooLongError, InvalidBucketName (no bucket can have that name).
+    """
+    bucket = _bucket_of_host(host, tuple(base_hosts))
+    plain = _PLAIN_PATH.fullmatch(raw_path) if bucket is None else None
+    if plain is not None and len(plain[2]) <= MAX_KEY_SIZE:
+        return Address(plain[1], plain[2], virtual=False)
+    if not raw_path.startswith("/"):
+        raise S3Error("InvalidURI", URI=raw_path)
+    rest = raw_path[1:]
+    if bucket is None:
+        first, _, rest = rest.partition("/")
+        name = decode(first)
+        if not name and rest:
+            raise S3Error("InvalidURI", URI=raw_path)
+        address = Address(name, decode(rest), virtual=False)
+    else:
+        address = Address(bucket, decode(rest), virtual=True)
+    if address.bucket and not ADDRESSABLE.fullmatch(address.bucket):
+        raise S3Error("InvalidBucketName", BucketName=address.bucket)
+    if address.key:
+        check_key(address.key)
+    return address
+
+
+def parse_query(raw_query: str) -> dict[str, str]:
+    """The decoded words of a query; of a repeated word the first value counts.
+
+    A raw `+` is a space here as in the canonical request of a signature. A word without `=` has
+    the value "". Raises S3Error InvalidURI.
+    """
+    words: dict[str, str] = {}
+    if "+" in raw_query:
+        raw_query = raw_query.replace("+", "%20")
+    for part in raw_query.split("&"):
+        if part:
+            word, _, value = part.partition("=")
+            words.setdefault(decode(word), decode(value))
+    return words
+
+
+def check_key(key: str) -> None:
+    """Raise S3Error unless an object may have this key.
+
+    KeyTooLongError above MAX_KEY_SIZE; InvalidURI for an empty key, for one that is not Unicode
+    text, and for one with more `..` segments than names before them, read from left to right.
+    """
+    size = len(_utf8(key))
+    if size > MAX_KEY_SIZE:
+        raise S3Error("KeyTooLongError", Size=size, MaxSizeAllowed=MAX_KEY_SIZE)
+    if not key or (".." in key and _climbs_out(key)):
+        raise S3Error("InvalidURI", URI=key)
+
+
+def decode(text: str) -> str:
+    """Undo percent encoding, once. Raises S3Error InvalidURI: bad escape, or not UTF-8."""
+    if text.isascii() and "%" not in text:
+        return text
+    if _BAD_ESCAPE.search(text):
+        raise S3Error("InvalidURI", URI=text)
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeError as error:
+        raise S3Error("InvalidURI") from error
+
+
+@lru_cache(maxsize=256)
+def _bucket_of_host(host: str, base_hosts: tuple[str, ...]) -> str | None:
+    name = host.lower()
+    if not name.startswith("["):
+        name = name.partition(":")[0].rstrip(".")
+    if name in base_hosts:
+        return None
+    fitting = [base for base in base_hosts if name.endswith("." + base)]
+    return name[: -len(max(fitting, key=len)) - 1] if fitting else None
+
+
+def _climbs_out(key: str) -> bool:
+    depth = 0
+    for segment in key.split("/"):
+        depth += -1 if segment == ".." else segment not in ("", ".")
+        if depth < 0:
+            return True
+    return False
+
+
+def _utf8(key: str) -> bytes:
+    try:
+        return key.encode()
+    except UnicodeError as error:
+        raise S3Error("InvalidURI") from error
+
+
+# ---------------------------------------------------------------- the operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,35 +323,6 @@ def _vocabulary() -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
 
 _PREFIX = "x-amz-"
 _META = "x-amz-meta-"
-
-_SIGNING = "https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html"
-_PRESIGNED = "https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html"
-_TRAILER = "https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html"
-_COMMON = "https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonRequestHeaders.html"
-
-WITHOUT_PROMISE: Mapping[str, str] = {
-    # They belong to the signature or to the coding of the body, and are read there.
-    "x-amz-algorithm": _PRESIGNED,
-    "x-amz-content-sha256": _SIGNING,
-    "x-amz-credential": _PRESIGNED,
-    "x-amz-date": _COMMON,
-    "x-amz-decoded-content-length": _TRAILER,
-    "x-amz-expires": _PRESIGNED,
-    "x-amz-security-token": _COMMON,
-    "x-amz-signature": _PRESIGNED,
-    "x-amz-signedheaders": _PRESIGNED,
-    "x-amz-trailer": _TRAILER,
-    "x-amz-trailer-signature": _TRAILER,
-    # They say something about the client.
-    "x-amz-user-agent": "https://github.com/aws/aws-sdk-js-v3/tree/main/packages/middleware-user-agent",
-    "x-amz-api-version": "https://github.com/aws/aws-sdk-cpp/blob/main/generated/src/aws-cpp-sdk-s3/"
-    "include/aws/s3/S3Request.h",
-    "x-amz-te": "https://github.com/aws/aws-sdk-java-v2/pull/5043",
-    "x-amz-cf-id": "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/"
-    "RequestAndResponseBehaviorCustomOrigin.html",
-    "x-amz-region-set": "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html",
-}
-"""Lower-case name -> where it is described. They ask for nothing that a store could omit."""
 
 
 @cache
