@@ -27,8 +27,8 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingWrite,
     QueueTotals,
 )
+from s3d.agent.stores.write_queue.journal.push_order import Turn
 from s3d.agent.stores.write_queue.journal.push_stops import PushStopped
-from s3d.agent.stores.write_queue.journal.write_order import Turn
 from s3d.agent.stores.write_queue.push.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.push.push_attempt import HeldByFilter, Overtaken
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
