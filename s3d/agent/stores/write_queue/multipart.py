@@ -22,7 +22,7 @@ from s3d.agent.s3.listing_merge import Run, merge_runs
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal.journal import Journal
-from s3d.agent.stores.write_queue.journal.write_order import TurnKind
+from s3d.agent.stores.write_queue.journal.push_order import TurnKind
 from s3d.agent.stores.write_queue.objects import requires_remote, with_condition_of_push
 from s3d.agent.stores.write_queue.settle import Settler, is_conditional
 

@@ -29,7 +29,7 @@ from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
-from s3d.agent.stores.write_queue.journal.write_order import TurnKind
+from s3d.agent.stores.write_queue.journal.push_order import TurnKind
 from s3d.agent.stores.write_queue.remote_copies import RemoteCopies, is_of_mount
 from s3d.agent.stores.write_queue.settle import Settler
 

@@ -33,7 +33,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingWrite,
     Place,
 )
-from s3d.agent.stores.write_queue.journal.write_order import Turn, TurnKind
+from s3d.agent.stores.write_queue.journal.push_order import Turn, TurnKind
 from s3d.agent.stores.write_queue.push.copy_description import HEADERS, check_size, describe_source
 from s3d.agent.stores.write_queue.settle import Settler
 

@@ -20,8 +20,8 @@ from s3d.agent.storage.records import NULL_VERSION
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState, Place
+from s3d.agent.stores.write_queue.journal.push_order import Turn, TurnKind
 from s3d.agent.stores.write_queue.journal.remote_states import SAME_BYTES
-from s3d.agent.stores.write_queue.journal.write_order import Turn, TurnKind
 from s3d.agent.stores.write_queue.push.pusher import Pusher
 
 MAX_WAIT = 20.0

@@ -41,11 +41,11 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     Usage,
 )
 from s3d.agent.stores.write_queue.journal.pending_writes import PendingWrites
+from s3d.agent.stores.write_queue.journal.push_order import Turn, WriteOrder
 from s3d.agent.stores.write_queue.journal.push_outcomes import PushOutcomes, RemoteUploads
 from s3d.agent.stores.write_queue.journal.queue_control import PAUSED, QueueControl
 from s3d.agent.stores.write_queue.journal.queue_metrics import QueueMetrics
 from s3d.agent.stores.write_queue.journal.remote_states import STATE_MAX_AGE, RemoteStates
-from s3d.agent.stores.write_queue.journal.write_order import Turn, WriteOrder
 
 T = TypeVar("T")
 

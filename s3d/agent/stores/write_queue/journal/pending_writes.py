@@ -20,8 +20,7 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingWrite,
     PushError,
 )
-from s3d.agent.stores.write_queue.journal.push_scheduler import PushScheduler
-from s3d.agent.stores.write_queue.journal.write_order import Turn, WriteOrder
+from s3d.agent.stores.write_queue.journal.push_order import PushScheduler, Turn, WriteOrder
 
 
 class PushClaims:

@@ -27,8 +27,8 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingWrite,
     QueueTotals,
 )
+from s3d.agent.stores.write_queue.journal.push_order import Turn
 from s3d.agent.stores.write_queue.journal.push_stops import PushStopped
-from s3d.agent.stores.write_queue.journal.write_order import Turn
 from s3d.agent.stores.write_queue.push.maintenance import QueueMaintenance
 from s3d.agent.stores.write_queue.push.push_attempt import HeldByFilter, Overtaken
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
@@ -88,7 +88,7 @@ class Pusher:
             journal, self._remote, clock, on_wakeup=self._on_wakeup
         )
         self._results = PushResultHandler(
-            journal, push, gate, self._maintenance, clock, conflict_key=conflict_key
+            journal, remote, gate, self._maintenance, clock, conflict_key=conflict_key
         )
         self._traffic = PushTraffic(events, clock, journal.metrics.sent)
         self._changed = asyncio.Event()
@@ -105,14 +105,18 @@ class Pusher:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._probe_while_closed(), name="queue probe")
             tasks.create_task(self._maintenance.run(), name="queue maintenance")
-            while True:
-                await self._wait_for_slot()
-                write = await self._journal.take()
-                if self._gate.blocked.is_set():
-                    self._journal.outcomes.retry_later(write.seq, write.retry_at)
-                    continue
-                self._pushing += 1
-                tasks.create_task(self._push_write(write), name=f"queue push {write.seq}")
+            tasks.create_task(self._begin_pushes(tasks), name="queue pusher")
+
+    async def _begin_pushes(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin the pushes of due writes, for ever."""
+        while True:
+            await self._wait_for_slot()
+            write = await self._journal.take()
+            if self._gate.blocked.is_set():
+                self._journal.outcomes.retry_later(write.seq, write.retry_at)
+                continue
+            self._pushing += 1
+            tasks.create_task(self._push_write(write), name=f"queue push {write.seq}")
 
     async def _push_write(self, write: PendingWrite) -> None:
         """Push one write and let its outcome take effect."""
@@ -205,9 +209,10 @@ class Pusher:
             reason = self._gate.trouble if cause is None else cause.message
             raise S3Error("ServiceUnavailable", reason) from cause and cause.failure
 
-    def remote_answered(self, status: int) -> None:
-        """The remote itself has answered a request that is not a push."""
-        self._gate.record_answer(status)
+    @property
+    def on_remote_answer(self) -> Callable[[int], None]:
+        """To be called with the status of each answer of the remote."""
+        return self._gate.record_answer
 
     def progress(self, seq: int) -> tuple[int, float]:
         """Bytes sent by a running push, and bytes per second; 0 for a small write."""

@@ -1,24 +1,31 @@
-"""Whose turn it is."""
+"""Which write is pushed next, the priority queue of that, and the turns of forwarded writes."""
 
+import asyncio
+import random
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s3d.agent.stores.write_queue.journal import push_order
 from s3d.agent.stores.write_queue.journal.pending_index import PendingIndex
 from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
     PendingState,
+    PendingWrite,
     new_write,
 )
-from s3d.agent.stores.write_queue.journal.push_scheduler import (
+from s3d.agent.stores.write_queue.journal.push_order import (
+    LOW_BITS,
     MAX_DELAY,
     PushScheduler,
+    RankHeap,
+    TurnKind,
+    WriteOrder,
     rank,
     seq_of,
 )
-from s3d.agent.stores.write_queue.journal.write_order import WriteOrder
 
 MIB = 1 << 20
 
@@ -158,3 +165,113 @@ def test_a_rank_has_the_number_of_its_write(priority):
     write = Write((1 << 40) + 7, 1 << 40, 1.8e9, priority=priority)
     assert seq_of(rank(write)) == write.seq
     assert rank(write) < rank(Write(1, 0, 0.0, priority=priority - 1))
+
+
+ranks = st.integers(-(1 << 62), (1 << 62) - 1).flatmap(
+    lambda high: st.integers(0, (1 << LOW_BITS) - 1).map(lambda low: (high << LOW_BITS) + low)
+)
+
+
+@given(st.lists(st.lists(ranks, max_size=20, unique=True), max_size=12), st.randoms())
+def test_a_rank_heap_is_a_heap(rounds: list[list[int]], chance: random.Random) -> None:
+    """With runs of a few entries. An entry may be there twice, and come once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(push_order, "FULL", 4)
+        patch.setattr(push_order, "_KEPT", 1)
+        heap, expected = RankHeap(), set[int]()
+        last = None
+        for pushed in rounds:
+            for entry in pushed:
+                heap.push(entry)
+            expected |= set(pushed)
+            last = None
+            for _ in range(chance.randrange(len(expected) + 1)):
+                entry = heap.pop()
+                while entry == last:
+                    entry = heap.pop()
+                assert entry == min(expected)
+                expected.remove(entry)
+                last = entry
+            while last is not None and heap and heap._heap[0] == last:
+                heap.pop()
+        left = set[int]()
+        while heap:
+            left.add(heap.pop())
+        assert left == expected
+
+
+def test_many_ranks_are_small_and_come_in_order() -> None:
+    heap, chance = RankHeap(), random.Random(1)
+    many = [(chance.randrange(1 << 51) << LOW_BITS) + seq for seq in range(100_000)]
+    for entry in many:
+        heap.push(entry)
+    assert len(heap._heap) < 2 * push_order.FULL
+    assert [heap.pop() for _ in many] == sorted(many)
+    assert not heap
+    with pytest.raises(IndexError):
+        heap.pop()
+
+
+ONE, TWO = ("b", "one"), ("b", "two")
+
+
+def write(order: WriteOrder, seq: int, key: str = "one", *earlier: int) -> PendingWrite:
+    made = new_write(seq, Kind.PUT, "b", key, 1, 0.0)
+    order.add(made, earlier)
+    return made
+
+
+async def test_what_is_accepted_after_a_turn_has_begun_waits_for_its_end():
+    order, ended = WriteOrder(), []
+    order.on_end = ended.append
+    before = write(order, 1)
+    with order.enter([ONE, TWO, ONE], TurnKind.SHARED) as turn:
+        waiting = write(order, 2)
+        assert not order.holds_back(waiting)
+        await order.begin(turn)
+        after, other = write(order, 3), write(order, 4, "other")
+        assert [order.holds_back(each) for each in (before, waiting, after, other)] == [
+            False, False, True, False,
+        ]  # fmt: skip
+        assert [turn.follows(each) for each in (waiting, after)] == [True, False]
+        assert order.holds_back(write(order, 5, "two"))
+    assert not order.holds_back(after)
+    assert ended == [ONE, TWO]
+
+
+async def test_what_replaces_or_tags_an_earlier_write_comes_before_the_turn_too():
+    order = WriteOrder()
+    write(order, 1)
+    with order.enter([ONE], TurnKind.SHARED) as turn:
+        await order.begin(turn)
+        replacing = write(order, 2, "one", 1)
+        assert turn.follows(replacing)
+        assert turn.follows(write(order, 3, "one", 2))
+        assert not order.holds_back(replacing)
+        later = write(order, 4)
+        assert not turn.follows(write(order, 5, "one", later.seq))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "waits"),
+    [
+        (TurnKind.SHARED, TurnKind.SHARED, False),
+        (TurnKind.SHARED, TurnKind.CONDITIONAL, False),
+        (TurnKind.CONDITIONAL, TurnKind.CONDITIONAL, True),
+        (TurnKind.SHARED, TurnKind.ACCEPTING, True),
+        (TurnKind.ACCEPTING, TurnKind.SHARED, True),
+    ],
+)
+async def test_which_turns_of_a_key_exclude_one_another(first, second, waits):
+    order = WriteOrder()
+    with order.enter([TWO, ONE], second) as later:
+        await order.begin(later)
+    with order.enter([ONE], first) as earlier, order.enter([TWO, ONE], second) as later:
+        await order.begin(earlier)
+        beginning = asyncio.get_running_loop().create_task(order.begin(later))
+        await asyncio.sleep(0)
+        assert beginning.done() is not waits
+        assert order.holds_back(write(order, 1, "two")) is not waits
+        earlier.end()
+        await beginning
+        assert order.holds_back(write(order, 2, "two"))
