@@ -249,13 +249,8 @@ class PushSplitter:
         """
         known = self._known.get(seq)
         if known is None:
-<<<<<<< HEAD
-            known = await self._split(stored)
-            self._known[seq] = known
-=======
             known = await self._cut(stored)
-            self._known.put(seq, known)
->>>>>>> bcb4ea7ef5afdf68e6cec558712afc7314fcb9ce
+            self._known[seq] = known
         return known
 
     async def _cut(self, stored: Stored) -> Stored:
