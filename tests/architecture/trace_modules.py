@@ -259,7 +259,7 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "PUT embedded": Case(put_embedded, most=35, goal=24),
+    "PUT embedded": Case(put_embedded, most=34, goal=24),
     "GET embedded": Case(get_embedded, most=17, goal=18),
     "GET cached": Case(get_cached, most=21, goal=22),
     "LIST embedded": Case(list_embedded, most=20, goal=20),

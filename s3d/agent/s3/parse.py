@@ -18,7 +18,6 @@ from s3d.agent.s3.model import Member, Operation, Shape, service
 from s3d.agent.s3.routing import Address
 
 META = "x-amz-meta-"
-_DECODED_LENGTH = "x-amz-decoded-content-length"
 _IGNORED = object()
 """A reader returns it for a value to be ignored."""
 
@@ -61,6 +60,8 @@ class _Plan:
     """The member that is the whole body as text."""
     required: tuple[_Field, ...]
     body_required: bool
+    size: str | None = None
+    """The member that is the size of the streaming body."""
 
 
 def parse_input(
@@ -69,15 +70,17 @@ def parse_input(
     address: Address,
     query: Mapping[str, str],
     payload: bytes | None,
+    *,
+    size: int | None = None,
 ) -> Members:
     """The input members of a request, with Bucket and Key and without a streaming Body.
 
     payload: the whole body, b"" when it streams; None: a document that has not come yet, whose
-    members are missing then. Values are as boto3 has them, but for Expires and
-    ResponseExpires, which stay as written. x-amz-* headers may come in the query, where presigning
-    SDKs put them; a header of the same name wins. aws-chunked is removed: ContentEncoding lacks it
-    and ContentLength is the decoded length. Raises S3Error: InvalidArgument, InvalidRequest,
-    InvalidStorageClass, MetadataTooLarge, MissingRequestBodyError,
+    members are missing then. size: of a streaming body without any coding, which becomes
+    ContentLength. Values are as boto3 has them, but for Expires and ResponseExpires, which stay as
+    written. x-amz-* headers may come in the query, where presigning SDKs put them; a header of the
+    same name wins. ContentEncoding lacks aws-chunked, a coding of the transfer. Raises S3Error:
+    InvalidArgument, InvalidRequest, InvalidStorageClass, MetadataTooLarge, MissingRequestBodyError,
     MalformedXML, MalformedACLError, MalformedPolicy.
     """
     plan = _input_plan(op.name)
@@ -87,7 +90,9 @@ def parse_input(
     hoisted = _read_query(plan, query, members) if query else ()
     _read_headers(plan, (*hoisted, *wire.headers), members, len(hoisted))
     if op.streaming_input:
-        _unframe(wire.headers, members)
+        _unframe(members)
+        if plan.size is not None and size is not None:
+            members[plan.size] = size
     if payload is not None and (plan.document is not None or plan.text is not None):
         try:
             _read_body(plan, payload, members, strict=True)
@@ -224,7 +229,7 @@ def _body_error(name: str, payload: bytes) -> str:
     return malformed if name in model_overrides.MALFORMED_WHEN_EMPTY else "MissingRequestBodyError"
 
 
-def _unframe(headers: Iterable[tuple[str, str]], members: Members) -> None:
+def _unframe(members: Members) -> None:
     """Remove aws-chunked, a coding of the transfer, from the members that describe the object."""
     encodings = [part.strip() for part in members.get("ContentEncoding", "").split(",")]
     if any(part.lower() == "aws-chunked" for part in encodings):
@@ -232,10 +237,6 @@ def _unframe(headers: Iterable[tuple[str, str]], members: Members) -> None:
         kept = ",".join(part for part in encodings if part and part.lower() != "aws-chunked")
         if kept:
             members["ContentEncoding"] = kept
-    for name, value in headers:
-        if name == _DECODED_LENGTH:
-            length = _Field("ContentLength", name, _READERS["long"], False, ("InvalidArgument", ""))
-            _put(length, value, members)
 
 
 def _unicode(value: str) -> str:
@@ -276,7 +277,9 @@ def _input_plan(name: str) -> _Plan:
     document = plan.document
     if document is not None and name in model_overrides.KNOWN_ELEMENTS_ONLY:
         document = replace(document, known_only=True)
-    return replace(plan, headers=headers, document=document)
+    length = headers.pop("content-length", None)
+    size = None if length is None else length.member
+    return replace(plan, headers=headers, document=document, size=size)
 
 
 @cache

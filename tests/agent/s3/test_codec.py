@@ -119,7 +119,15 @@ def test_botocore_and_s3d_understand_each_other(name: str, wire: Wire, data: st.
     request, address, query, payload = wire.request()
     found = route(request.method, address.bucket, address.key, query, dict(request.headers))
     assert found.name == name
-    read = parse_input(op, request, address, query, b"" if op.streaming_input else payload)
+    size = dict(request.headers).get("content-length")
+    read = parse_input(
+        op,
+        request,
+        address,
+        query,
+        b"" if op.streaming_input else payload,
+        size=None if size is None else int(size),
+    )
     expected = as_we_have_it(name, given)
     assert {key: read[key] for key in read if key in expected} == expected
     assert read.keys() - expected.keys() <= ADDED_BY_BOTOCORE

@@ -220,7 +220,9 @@ class RequestHandler:
         if not op.name:
             members = {"Bucket": head.address.bucket, "Key": head.address.key}
         else:
-            members = parse_input(op, head.wire, head.address, head.query, document)
+            members = parse_input(
+                op, head.wire, head.address, head.query, document, size=authorized.size
+            )
         if op.streaming_input:
             body = Upload(exchange, authorized)
             announce_checksum(members, head.headers)
