@@ -231,33 +231,29 @@ def _required(answer: Members, name: str) -> str:
     return str(answer[name])
 
 
-SPLIT_ABOVE = 1 << 30
-"""Bytes of a single put up to which it is pushed whole."""
 _REMEMBERED = 64
 """Objects whose parts are remembered for the next attempt."""
 
 
 class PushSplitter:
-    """Cuts large objects. Belongs to the loop."""
+    """Cuts large single puts: push_plan.is_pushed_in_parts. Belongs to the loop."""
 
     def __init__(self, body_of: BodyOf) -> None:
         self._body_of = body_of
         self._known: LRUCache[int, Stored] = LRUCache(_REMEMBERED, lambda _: 1)
 
-    async def as_sent(self, seq: int, stored: Stored) -> Stored:
-        """The object as the remote will have it: in parts if it is large, with their ETag.
+    async def split(self, seq: int, stored: Stored) -> Stored:
+        """The object as the remote will have it: in parts, with their ETag.
 
         seq: of the write. Raises StagedDataCorrupt.
         """
-        if stored.layout.parts or stored.record.size <= SPLIT_ABOVE:
-            return stored
         known = self._known.get(seq)
         if known is None:
-            known = await self._split(stored)
+            known = await self._cut(stored)
             self._known.put(seq, known)
         return known
 
-    async def _split(self, stored: Stored) -> Stored:
+    async def _cut(self, stored: Stored) -> Stored:
         record = stored.record
         checksum = record.checksum
         if checksum is not None and not _is_combined(checksum):

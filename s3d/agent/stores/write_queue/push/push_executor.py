@@ -162,8 +162,8 @@ class PushExecutor:
         is_unresolved: bool,
     ) -> Pushed:
         stored = sent = row.stored
-        if stored is not None and write.kind is Kind.PUT:
-            sent = await self._splitter.as_sent(write.seq, stored)
+        if stored is not None and push_plan.is_pushed_in_parts(write.kind, stored):
+            sent = await self._splitter.split(write.seq, stored)
         todo = push_plan.plan(write.kind, write.bucket, write.key, sent, row.source)
         is_conditional = write.kind is not Kind.COPY and await self._conditions.are_supported(
             write.bucket, todo

@@ -30,6 +30,8 @@ _FULL = "FULL_OBJECT"
 CLOCK_TOLERANCE = 2.0
 """Seconds by which the remote's modification must precede our acceptance: Last-Modified, and the
 Date header that gives the clock offset, have whole seconds."""
+SPLIT_ABOVE = 1 << 30
+"""Bytes of a single put up to which it is pushed whole."""
 SMALL = 256 * 1024
 """Bytes up to which a push to an unknown key tries If-None-Match at once; a larger body is worth a
 HeadObject first."""
@@ -82,6 +84,12 @@ class SimpleCall:
 
 
 Plan = Put | Multipart | SimpleCall
+
+
+def is_pushed_in_parts(kind: str, stored: Stored) -> bool:
+    """Whether a write is a single put that is cut, so that an interrupted push does not start
+    over."""
+    return kind == "put" and stored.record.size > SPLIT_ABOVE and not stored.layout.parts
 
 
 def plan(

@@ -285,10 +285,22 @@ class PushThrottle:
         self._bucket = TokenBucket()
 
     @property
+    def timetable(self) -> Timetable:
+        """It may be replaced at any time."""
+        return self._timetable
+
+    @timetable.setter
+    def timetable(self, timetable: Timetable) -> None:
+        self._timetable = timetable
+        self._is_constant = timetable.is_constant
+        self._constant_rate = timetable.rate_at(0)
+
+    @property
     def rate(self) -> int | None:
         """Bytes a second at this time of day; None: no limit."""
-        minute = 0 if self.timetable.is_constant else self._clock.minute()
-        return self.timetable.rate_at(minute)
+        if self._is_constant:
+            return self._constant_rate
+        return self._timetable.rate_at(self._clock.minute())
 
     async def admit(self, size: int) -> None:
         """Return when this many bytes may be sent."""

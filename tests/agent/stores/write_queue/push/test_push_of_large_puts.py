@@ -13,7 +13,7 @@ import pytest
 from s3d.agent.s3.checksums import hasher, multipart_etag
 from s3d.agent.s3.part_sizes import plan_parts
 from s3d.agent.stores.local import complete
-from s3d.agent.stores.write_queue.push import multipart_push
+from s3d.agent.stores.write_queue.push import multipart_push, push_plan
 from tests.agent.stores.write_queue.rig import Rig, lost, open_rig, unreachable
 
 PART = 64 << 10
@@ -27,7 +27,7 @@ IN_PARTS = multipart_etag(
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(multipart_push, "SPLIT_ABOVE", SIZE - 1)
+    monkeypatch.setattr(push_plan, "SPLIT_ABOVE", SIZE - 1)
     monkeypatch.setattr(multipart_push, "plan_parts", partial(plan_parts, smallest=PART))
     monkeypatch.setattr(complete, "MIN_PART", PART)
 

@@ -32,6 +32,7 @@ from s3d.agent.stores.write_queue.push.push_plan import (
     SimpleCall,
     compare,
     first_step,
+    is_pushed_in_parts,
     plan,
     resolve,
 )
@@ -49,6 +50,16 @@ def put(**about: object) -> dict[str, object]:
     todo = plan("put", "bbb", "k", stored(description=Description(**about)))  # type: ignore[arg-type]
     assert isinstance(todo, Put)
     return dict(todo.members)
+
+
+def test_a_large_single_put_is_pushed_in_parts() -> None:
+    large = stored(size=(1 << 30) + 1)
+    assert is_pushed_in_parts(Kind.PUT, large)
+    assert not is_pushed_in_parts(Kind.PUT, stored(size=1 << 30))
+    assert not is_pushed_in_parts(Kind.TAGS, large)
+    assert not is_pushed_in_parts(Kind.COPY, large)
+    uploaded = Layout((Extent(1, 0, 5),), parts=(PartSize(1, 5, "one"),))
+    assert not is_pushed_in_parts(Kind.PUT, stored(uploaded, size=2 << 30))
 
 
 def test_a_single_put_stays_one_and_says_its_md5() -> None:

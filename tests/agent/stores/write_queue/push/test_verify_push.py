@@ -273,6 +273,8 @@ async def test_the_rate_is_that_of_the_time_of_the_day() -> None:
     assert throttle.rate == 1024
     time.advance(3600)
     assert throttle.rate is None
+    throttle.timetable = Timetable(((0, 4096),))
+    assert throttle.rate == 4096
 
 
 async def test_an_empty_layout_has_no_bytes_to_open() -> None:
