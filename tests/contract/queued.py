@@ -29,6 +29,7 @@ from s3d.agent.stores.write_queue.push.pusher import Pusher
 from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle, RemoteGate
 from s3d.shared.config.values import Timetable
+from tests.agent.stores.write_queue.rig import ALL_CONDITIONS
 
 
 class Gate:
@@ -90,7 +91,7 @@ async def queue_before(
     lazy: bool = False,
     clock: Clock | None = None,
     states: RemoteStates | None = None,
-    judged: Callable[[str], ConditionSupport | None] = lambda bucket: ConditionSupport(),
+    judged: Callable[[str], ConditionSupport | None] = lambda bucket: ALL_CONDITIONS,
     clock_offset: Callable[[], float] = lambda: 0.0,
 ) -> AsyncIterator[Queue]:
     """lazy: nothing is pushed unless a request has to wait for it."""

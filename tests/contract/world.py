@@ -29,8 +29,7 @@ from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.conditional_writes import ConditionalWrites
 from s3d.agent.stores.remote.empty_segments import EmptySegments
 from s3d.agent.stores.write_queue.journal.remote_states import ObservedRemote, RemoteStates
-from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
-from tests.agent.stores.write_queue.rig import Time
+from tests.agent.stores.write_queue.rig import ALL_CONDITIONS, NO_CONDITIONS, Time
 from tests.contract.cached import cache_before
 from tests.contract.client import Client, read
 from tests.contract.queued import Queue, queue_before
@@ -287,11 +286,7 @@ async def _stacked(
         top = await stack.enter_async_context(cached)
     world = World("", Client(top), Client(remote), time, faults, has_cache=cache)
     if queue:
-        known = (
-            ConditionSupport()
-            if conditions
-            else ConditionSupport(put=False, complete=False, delete=False)
-        )
+        known = ALL_CONDITIONS if conditions else NO_CONDITIONS
         before = queue_before(
             top,
             folder / "queue",

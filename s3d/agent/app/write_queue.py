@@ -16,7 +16,6 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import UNKNOWN
-from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.storage.records import Stored
 from s3d.agent.stores.read_cache.catalog.adopt_pushed import Pushed
@@ -30,7 +29,6 @@ from s3d.agent.stores.write_queue.layer import WriteQueue
 from s3d.agent.stores.write_queue.push.push_attempt import AdoptPushed, PushSpans
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
 from s3d.agent.stores.write_queue.push.pusher import Pusher
-from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle, RemoteGate
 from s3d.agent.stores.write_queue.queue_status import QueueParts
 from s3d.shared.config.gateway_settings import QueueConfig
@@ -72,24 +70,6 @@ async def open_queue_files(
     return journal, open_store(index, folder, on_change=journal.recorder.record)
 
 
-def condition_support(capabilities: BackendCapabilities, bucket: str) -> ConditionSupport | None:
-    """Which conditional writes the remote supports in a bucket; None: unknown."""
-    known = capabilities.known_of(bucket)
-    if known is None:
-        return None
-    return ConditionSupport(
-        put=known.put_if_absent and known.put_if_match,
-        complete=known.complete_if_absent and known.complete_if_match,
-        delete=known.delete_if_match,
-    )
-
-
-async def _exclusion_reason(rules: UsePolicy, bucket: str, key: str, stored: Stored) -> str:
-    if rules.includes_all(stored.record.description.tags):
-        return ""
-    return await rules.exclusion_reason(subject_of_record(bucket, key, stored))
-
-
 def build_queue(
     config: Config,
     journal: Journal,
@@ -129,8 +109,8 @@ def build_queue(
         throttle=throttle,
         clock=clock,
         adopt=_adopting(cache, staging, uploads),
-        push_filter=partial(_exclusion_reason, rules),
-        condition_support=partial(condition_support, capabilities),
+        push_filter=rules.exclusion_of_record,
+        condition_support=capabilities.known_of,
         learn_conditions=capabilities.learn,
         conflict_policy=config.conflicts.of,
         clock_offset=clock_offset,

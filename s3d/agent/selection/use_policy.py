@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.selection.decision import PolicyEngine, PolicyUnavailable, Use, document_of
+from s3d.agent.selection.filter_subject import subject_of_record
+from s3d.agent.storage.records import Stored
 from s3d.shared.filters.expression import Filter, Verdict
 from s3d.shared.filters.terms import Attributes, FilterSubject
 
@@ -43,6 +45,12 @@ class UsePolicy:
     def includes_all(self, tags: Mapping[str, str]) -> bool:
         """Whether an object with these tags is included, whatever else it is like."""
         return self.policy is None and not self.filter.terms and self.tag not in tags
+
+    async def exclusion_of_record(self, bucket: str, key: str, stored: Stored) -> str:
+        """exclusion_reason() of an object that is stored here."""
+        if self.includes_all(stored.record.description.tags):
+            return ""
+        return await self.exclusion_reason(subject_of_record(bucket, key, stored))
 
     async def exclusion_reason(self, subject: FilterSubject, *, overruled: bool = False) -> str:
         """Why the object is excluded; "" when it is included.

@@ -1,11 +1,13 @@
 """What a filter and the special tag together take."""
 
 import pytest
+from msgspec.structs import replace
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.selection.decision import Decision, PolicyUnavailable
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicy
-from s3d.shared.filters.expression import Filter
+from s3d.agent.storage.records import Description, Layout, ObjectRecord, Stored
+from s3d.shared.filters.expression import EVERYTHING, Filter
 from s3d.shared.filters.terms import FilterSubject
 
 
@@ -141,3 +143,14 @@ def test_whether_all_objects_are_included_without_a_look_at_them(text, tags, all
     assert UsePolicy("push", Filter.parse(text), Tags({}).of, UPLOAD).includes_all(tags) is (
         all_of_them
     )
+
+
+async def test_the_tags_of_a_stored_object_count():
+    rules = UsePolicy("push", EVERYTHING, Tags({}).of, UPLOAD)
+    record = ObjectRecord(key="k", size=1, etag='"e"', description=Description(tags={"a": "b"}))
+    assert await rules.exclusion_of_record("b", "k", Stored(record, Layout())) == ""
+    held = replace(record, description=Description(tags={UPLOAD: "false"}))
+    reason = await rules.exclusion_of_record("b", "k", Stored(held, Layout()))
+    assert reason == "its tag s3d.upload is false"
+    rules.filter = Filter.parse("c")
+    assert await rules.exclusion_of_record("b", "k", Stored(record, Layout()))

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
@@ -36,7 +36,6 @@ from s3d.agent.stores.write_queue.journal.pending_write import PendingState, Pen
 from s3d.agent.stores.write_queue.push.push_attempt import PushFilter
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
 from s3d.agent.stores.write_queue.push.pusher import Pusher
-from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
 from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle, RemoteGate
 from s3d.shared.config.values import ConflictPolicy, Timetable
 from tests.contract.client import Client
@@ -45,7 +44,20 @@ PATIENCE = 10.0
 """Real seconds that a test waits for what must happen at once."""
 EPOCH = 1_800_000_000.0
 MIB = 1 << 20
-ALL_CONDITIONS = ConditionSupport()
+
+
+class Conditions(NamedTuple):
+    """A ConditionSupport."""
+
+    put_if_absent: bool = True
+    put_if_match: bool = True
+    complete_if_absent: bool = True
+    complete_if_match: bool = True
+    delete_if_match: bool = True
+
+
+ALL_CONDITIONS = Conditions()
+NO_CONDITIONS = Conditions(*[False] * 5)
 
 
 class Time:
@@ -287,7 +299,7 @@ async def open_rig(
     *,
     over: ObjectStore | None = None,
     clock: Clock | None = None,
-    judged: ConditionSupport = ALL_CONDITIONS,
+    judged: Conditions = ALL_CONDITIONS,
     policy: ConflictPolicy = ConflictPolicy.PARK,
     rules: PushFilter | None = None,
 ) -> AsyncIterator[Rig]:

@@ -19,12 +19,11 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.write_queue.journal.journal_history import REQUEST_LIFE
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState
-from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
-from tests.agent.stores.write_queue.rig import PATIENCE, Rig, open_rig, unreachable
+from tests.agent.stores.write_queue.rig import PATIENCE, Conditions, Rig, open_rig, unreachable
 
 pytestmark = [pytest.mark.finding("S3"), pytest.mark.rule("ORD-3")]
 
-PUT_ONLY = ConditionSupport(put=True, complete=False, delete=False)
+PUT_ONLY = Conditions(complete_if_absent=False, complete_if_match=False, delete_if_match=False)
 FIRST, SECOND = b"the first write", b"the second write"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Protocol
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
@@ -190,12 +190,23 @@ def _is_bad_request(error: S3Error) -> bool:
     return classify(error) is FailureClass.PERMANENT
 
 
-class ConditionSupport(NamedTuple):
+class ConditionSupport(Protocol):
     """Which conditional writes a bucket of the remote supports."""
 
-    put: bool = True
-    complete: bool = True
-    delete: bool = True
+    @property
+    def put_if_absent(self) -> bool: ...
+
+    @property
+    def put_if_match(self) -> bool: ...
+
+    @property
+    def complete_if_absent(self) -> bool: ...
+
+    @property
+    def complete_if_match(self) -> bool: ...
+
+    @property
+    def delete_if_match(self) -> bool: ...
 
 
 class RemoteConditions:
@@ -226,8 +237,10 @@ class RemoteConditions:
         if support is None:
             return False
         if isinstance(todo, SimpleCall):
-            return support.delete
-        return support.put if isinstance(todo, Put) else support.complete
+            return support.delete_if_match
+        if isinstance(todo, Put):
+            return support.put_if_absent and support.put_if_match
+        return support.complete_if_absent and support.complete_if_match
 
     def distrust(self, bucket: str) -> None:
         """The bucket has rejected a correct condition."""

@@ -25,14 +25,18 @@ from s3d.agent.stores.remote.remote_store import RemoteStore
 from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.write_queue.journal.journal_history import REQUEST_LIFE
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState
-from s3d.agent.stores.write_queue.push.remote_buckets import ConditionSupport
-from tests.agent.stores.write_queue.rig import ALL_CONDITIONS, Rig, open_rig
+from tests.agent.stores.write_queue.rig import (
+    ALL_CONDITIONS,
+    NO_CONDITIONS,
+    Conditions,
+    Rig,
+    open_rig,
+)
 from tests.peers.proxy import Drop, Exchange, Fault, FaultyProxy, Head
 
 pytestmark = [pytest.mark.slow, pytest.mark.finding("S3"), pytest.mark.rule("ORD-3")]
 
 FIRST, SECOND = b"the first write", b"the second write"
-NOT_JUDGED = ConditionSupport(put=False, complete=False, delete=False)
 
 
 def is_put(head: Head) -> bool:
@@ -46,7 +50,7 @@ class Scene:
     folder: Path
     proxy: FaultyProxy
     bucket: str
-    judged: ConditionSupport
+    judged: Conditions
     later: float = 0.0
     """Seconds by which the clock of the agent was moved."""
 
@@ -83,13 +87,13 @@ class Scene:
 
     def heal(self) -> None:
         self.proxy.heal()
-        if not self.judged.put:
+        if not self.judged.put_if_absent:
             self.proxy.inject(Fault(strip_conditions=True), times=math.inf)
 
     async def commit_late(self) -> int:
         """The server gets the first request now; its answer's status."""
         head = self.of_first().head
-        assert head["if-none-match"] or not self.judged.put
+        assert head["if-none-match"] or not self.judged.put_if_absent
         address = urlsplit(self.proxy.upstream.endpoint)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         writer.write(head.to_bytes() + FIRST)
@@ -147,7 +151,7 @@ async def test_a_late_commit_does_not_undo_a_delete(scene: Scene) -> None:
         assert await scene.read(rig) is None
 
 
-@pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
+@pytest.mark.parametrize("scene", [NO_CONDITIONS], indirect=True)
 async def test_before_a_remote_without_conditions_it_is_put_right(scene: Scene) -> None:
     async with scene.killed_agent() as killed:
         await killed.staged.put(scene.bucket, "k", SECOND)
@@ -162,7 +166,7 @@ async def test_before_a_remote_without_conditions_it_is_put_right(scene: Scene) 
         assert await scene.read(rig) == SECOND
 
 
-@pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
+@pytest.mark.parametrize("scene", [NO_CONDITIONS], indirect=True)
 @pytest.mark.parametrize("tags", ["", "colour=blue"])
 async def test_the_same_bytes_with_older_metadata_are_put_right(scene: Scene, tags: str) -> None:
     """Seen in the campaign kills, seed 12: the ETag does not tell which of them is there."""
@@ -184,7 +188,7 @@ async def test_the_same_bytes_with_older_metadata_are_put_right(scene: Scene, ta
         assert await found() == ({"colour": "blue"}, bool(tags))
 
 
-@pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
+@pytest.mark.parametrize("scene", [NO_CONDITIONS], indirect=True)
 async def test_it_is_put_right_after_a_second_crash_too(scene: Scene) -> None:
     async with scene.killed_agent() as killed:
         await killed.staged.put(scene.bucket, "k", SECOND)
@@ -200,7 +204,7 @@ async def test_it_is_put_right_after_a_second_crash_too(scene: Scene) -> None:
         assert await scene.read(rig) == SECOND
 
 
-@pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
+@pytest.mark.parametrize("scene", [NO_CONDITIONS], indirect=True)
 async def test_a_write_whose_only_late_request_brings_the_same_bytes_is_done(
     scene: Scene,
 ) -> None:
@@ -213,7 +217,7 @@ async def test_a_write_whose_only_late_request_brings_the_same_bytes_is_done(
         assert await scene.read(rig) == FIRST
 
 
-@pytest.mark.parametrize("scene", [NOT_JUDGED], indirect=True)
+@pytest.mark.parametrize("scene", [NO_CONDITIONS], indirect=True)
 async def test_a_later_write_takes_over_from_one_that_is_verified(scene: Scene) -> None:
     async with scene.killed_agent() as killed:
         await killed.staged.put(scene.bucket, "k", SECOND)

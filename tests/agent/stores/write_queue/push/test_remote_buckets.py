@@ -11,12 +11,11 @@ from s3d.agent.stores.write_queue.push.remote_buckets import (
     DISTRUST,
     KNOWN_FOR,
     RETRY_AFTER,
-    ConditionSupport,
     KeyRules,
     KnownBuckets,
     RemoteConditions,
 )
-from tests.agent.stores.write_queue.rig import Remote, Time, refusal, unreachable
+from tests.agent.stores.write_queue.rig import ALL_CONDITIONS, Remote, Time, refusal, unreachable
 from tests.contract.client import Client
 from tests.contract.queued import queue_before
 
@@ -171,7 +170,7 @@ async def test_what_the_remote_does_not_say_is_left_to_the_push(remote, bucket):
 
 async def test_a_bucket_that_rejects_a_correct_condition_gets_none_for_an_hour():
     time, delete = Time(), SimpleCall("DeleteObject", {})
-    conditions = RemoteConditions(time.clock, lambda _: ConditionSupport(), None)
+    conditions = RemoteConditions(time.clock, lambda _: ALL_CONDITIONS, None)
     conditions.distrust("bbb")
     assert await conditions.are_supported("other", delete)
     time.advance(DISTRUST - 1)
