@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from s3d.agent.after_upload.pushed_uploads import open_uploads
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.app.read_cache import open_cache
 from s3d.agent.app.write_queue import build_queue, open_queue_files
@@ -123,6 +124,8 @@ async def open_gateway(
         journal, staging = await open_queue_files(
             config.write_queue, state, events, states, closing=leaving, registry=Registry()
         )
+        uploads = open_uploads(config, places, below, "remote-1")
+        leaving.callback(uploads.close)
         past_cache: ObjectStore = observed if layer is None else CacheBypass(layer)
         top, queue = build_queue(
             config,
@@ -135,6 +138,7 @@ async def open_gateway(
             rules=_rules(config),
             capabilities=_probing(),
             clock_offset=lambda: 0.0,
+            uploads=uploads,
         )
         if layer is not None:
             await leaving.enter_async_context(_running(layer.run()))

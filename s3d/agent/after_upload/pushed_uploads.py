@@ -13,6 +13,8 @@ import logging
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from s3d.agent.after_upload.cache_eviction import CacheEviction
 from s3d.agent.core.client import S3Client
@@ -27,6 +29,8 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import Body, BytesBody
 from s3d.agent.storage.records import Layout, Stored
+from s3d.agent.stores.read_cache.catalog.adopt_pushed import Pushed
+from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.write_queue.push.push_attempt import AdoptPushed
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import UsageError
@@ -40,6 +44,18 @@ COMPUTED = "CRC64NVME"
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html"""
 
 
+class Staged(Protocol):
+    """The staged bytes of the write queue."""
+
+    @property
+    def body_of(self) -> Callable[[Layout], Body]:
+        """Opens the bytes of a layout; the caller closes the body."""
+
+    def whole(self, layout: Layout) -> bytes | Path | None:
+        """All bytes of a layout, or the file that contains nothing else; None: they are in
+        pieces."""
+
+
 class PushedUploads:
     """Call arrived() for each pushed write."""
 
@@ -48,23 +64,24 @@ class PushedUploads:
         writer: ReceiptWriter,
         rules: UploadRules,
         *,
-        body_of: Callable[[Layout], Body],
-        adopt: AdoptPushed | None = None,
+        staged: Staged,
+        cache: Cache | None = None,
         wake: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
     ) -> None:
-        """body_of: opens the staged bytes. adopt: takes each write into the read cache. It comes
-        first, so that nothing is cached that a receipt has evicted before. wake: called when an
-        upload was noted."""
+        """cache: adopts each write. It comes first, so that nothing is cached that a receipt has
+        evicted before. wake: called when an upload was noted."""
         self._writer, self._rules = writer, rules
-        self._body_of, self._adopt, self._wake = body_of, adopt, wake
+        self._staged, self._cache, self._wake = staged, cache, wake
         self._clock = clock or Clock()
 
     async def arrived(self, bucket: str, key: str, etag: str, stored: Stored) -> None:
         """The remote has the object, with this ETag. Never fails: without a note there is no
         receipt, and so no eviction."""
-        if self._adopt is not None:
-            await self._adopt(bucket, key, etag, stored)
+        if self._cache is not None:
+            source = self._staged.whole(stored.layout)
+            if source is not None:
+                await self._cache.adopt(Pushed(bucket, key, etag, stored, source))
         rules = self._rules
         if not rules.is_active or not rules.wants_receipt(bucket, key):
             return
@@ -90,7 +107,7 @@ class PushedUploads:
         if same_etag(etag, stored.record.etag):
             return "", ""
         running = hasher(COMPUTED)
-        body = self._body_of(stored.layout) if stored.layout.extents else BytesBody(b"")
+        body = self._staged.body_of(stored.layout) if stored.layout.extents else BytesBody(b"")
         async with aclosing(body):
             async for chunk in body:
                 await asyncio.to_thread(running.update, chunk)
@@ -105,12 +122,10 @@ class Uploads:
     writer: ReceiptWriter
     eviction: CacheEviction
 
-    def after_push(
-        self, adopt: AdoptPushed | None, body_of: Callable[[Layout], Body]
-    ) -> AdoptPushed:
+    def after_push(self, staged: Staged, cache: Cache | None) -> AdoptPushed:
         """What the write queue calls for each pushed write. See PushedUploads."""
         pushed = PushedUploads(
-            self.writer, self.rules, body_of=body_of, adopt=adopt, wake=self.eviction.wake
+            self.writer, self.rules, staged=staged, cache=cache, wake=self.eviction.wake
         )
         return pushed.arrived
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from s3d.agent.core.owners import Owners
@@ -38,6 +39,8 @@ KEYS = "keyring"
 BLOBS = "blobs"
 """The folder with the files of an index, beside it."""
 
+BodyOf = Callable[[Layout], Body]
+
 _NAMED = 10
 """Damaged objects that a warning names."""
 
@@ -52,6 +55,9 @@ class Embedded:
     index: Index
     blobs: Blobs
     folder: Path
+    body_of: BodyOf
+    """Opens the bytes of a layout that the caller has a reference to; the caller closes the
+    body."""
     trouble: list[str] = field(default_factory=list)
     """The damage that was found at the start."""
 
@@ -64,10 +70,6 @@ class Embedded:
         return StoreStatus(
             buckets, totals.objects, totals.size, str(self.folder), self.index.disk.free()
         )
-
-    def body_of(self, layout: Layout) -> Body:
-        """The bytes of a layout that the caller has a reference to; the caller closes the body."""
-        return open_layout(self.index, self.blobs, layout)
 
     def whole(self, layout: Layout) -> bytes | Path | None:
         """The bytes of a referenced layout, or the file that contains nothing else; None:
@@ -188,7 +190,7 @@ def open_store(
             region=region,
             target_arns=target_arns,
         )
-        store = Embedded(local, index, blobs, folder)
+        store = Embedded(local, index, blobs, folder, partial(open_layout, index, blobs))
         for problem in keys.load() if keys is not None else ():
             store.trouble.append(f"{problem}: s3d check")
             logger.error("%s", problem)

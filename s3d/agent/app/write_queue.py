@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from functools import partial
 
 from s3d.agent.after_upload.pushed_uploads import Uploads
 from s3d.agent.app.embedded import Embedded, open_index, open_store
@@ -17,8 +16,6 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.listing import UNKNOWN
 from s3d.agent.selection.use_policy import UsePolicy
-from s3d.agent.storage.records import Stored
-from s3d.agent.stores.read_cache.catalog.adopt_pushed import Pushed
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.remote.backend import BackendCapabilities
 from s3d.agent.stores.write_queue.admission import Limits
@@ -26,7 +23,7 @@ from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.remote_states import RemoteStates
 from s3d.agent.stores.write_queue.layer import WriteQueue
-from s3d.agent.stores.write_queue.push.push_attempt import AdoptPushed, PushSpans
+from s3d.agent.stores.write_queue.push.push_attempt import PushSpans
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
 from s3d.agent.stores.write_queue.push.pusher import Pusher
 from s3d.agent.stores.write_queue.push.remote_gate import PushThrottle, RemoteGate
@@ -82,19 +79,18 @@ def build_queue(
     rules: UsePolicy,
     capabilities: BackendCapabilities,
     clock_offset: Callable[[], float],
+    uploads: Uploads,
     listing_order: Callable[[str], str] = lambda _: UNKNOWN,
     check_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
     spans: PushSpans | None = None,
-    uploads: Uploads | None = None,
 ) -> tuple[WriteQueue, QueueParts]:
     """The layer, and the parts that push what it accepts. The cache forgets the keys with pending
     writes.
 
     inner: answers reads of clients. push_to: receives the pushes. cache: adopts what was pushed.
     rules: of what is pushed. capabilities: knows which conditional writes the remote supports.
-    clock_offset: seconds that the remote's clock is ahead of ours. listing_order,
-    check_remote_key: see WriteQueue. spans: of the pushes. uploads: notes the pushed
-    writes that get a receipt.
+    clock_offset: seconds that the remote's clock is ahead of ours. uploads: of the remote: what
+    follows a push. listing_order, check_remote_key: see WriteQueue. spans: of the pushes.
     """
     if cache is not None:
         for write in journal.pending:
@@ -108,7 +104,7 @@ def build_queue(
         body_of=staging.body_of,
         throttle=throttle,
         clock=clock,
-        adopt=_adopting(cache, staging, uploads),
+        adopt=uploads.after_push(staging, cache),
         push_filter=rules.exclusion_of_record,
         condition_support=capabilities.known_of,
         learn_conditions=capabilities.learn,
@@ -130,23 +126,6 @@ def build_queue(
     return layer, QueueParts(
         journal, pusher, throttle, layer.admission, staging.body_of, staging.folder
     )
-
-
-def _adopting(
-    cache: Cache | None, staging: Embedded, uploads: Uploads | None
-) -> AdoptPushed | None:
-    """What receives a pushed write: the cache adopts it, and then its receipt is owed."""
-    adopt = None if cache is None else partial(_adopt, cache, staging)
-    return adopt if uploads is None else uploads.after_push(adopt, staging.body_of)
-
-
-async def _adopt(
-    cache: Cache, staging: Embedded, bucket: str, key: str, etag: str, stored: Stored
-) -> None:
-    """Let the cache adopt the pushed bytes, if they are one row or one file."""
-    source = staging.whole(stored.layout)
-    if source is not None:
-        await cache.adopt(Pushed(bucket, key, etag, stored, source))
 
 
 def limits_of(config: QueueConfig) -> Limits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,12 +12,16 @@ from s3d.agent.receipts.upload_rules import UploadRules
 from s3d.agent.s3.checksums import hasher
 from s3d.agent.s3.messages import BytesBody
 from s3d.agent.storage.records import Checksum, Extent, Layout, ObjectRecord, Stored
+from s3d.agent.stores.read_cache.catalog.adopt_pushed import Pushed
 from s3d.shared.config.after_upload import AfterUpload
 from s3d.shared.config.load import load_config
 from s3d.shared.paths import find_places
 
 BODY = b"12345"
 MD5 = f'"{hashlib.md5(BODY).hexdigest()}"'
+
+
+STAGED = SimpleNamespace(body_of=lambda layout: BytesBody(BODY), whole=lambda layout: BODY)
 
 
 def stored(checksum: Checksum | None = None, **layout) -> Stored:
@@ -31,9 +36,7 @@ def woken() -> list[bool]:
 
 @pytest.fixture
 def pushed(writer, rules, woken) -> PushedUploads:
-    return PushedUploads(
-        writer, rules, body_of=lambda layout: BytesBody(BODY), wake=lambda: woken.append(True)
-    )
+    return PushedUploads(writer, rules, staged=STAGED, wake=lambda: woken.append(True))
 
 
 async def test_an_md5_is_enough_where_the_remote_has_it_as_its_etag(pushed, writer, woken):
@@ -59,7 +62,7 @@ async def test_a_checksum_is_computed_for_a_remote_with_other_etags(pushed, writ
 
 async def test_nothing_is_noted_of_what_is_kept(writer, woken):
     rules = UploadRules(AfterUpload(), receipts=False)
-    pushed = PushedUploads(writer, rules, body_of=lambda layout: BytesBody(BODY))
+    pushed = PushedUploads(writer, rules, staged=STAGED)
     await pushed.arrived("bucket", "k", MD5, stored())
     assert not writer.folder.has_receipts
 
@@ -85,17 +88,24 @@ def uploads(tmp_path):
 async def test_a_pushed_write_is_adopted_before_its_receipt_is_owed(uploads):
     seen = []
 
-    async def adopt(bucket, key, etag, stored):
-        seen.append((key, uploads.writer.folder.has_receipts))
+    async def adopt(pushed):
+        seen.append((pushed, uploads.writer.folder.has_receipts))
 
-    arrived = uploads.after_push(adopt, lambda layout: BytesBody(BODY))
+    arrived = uploads.after_push(STAGED, SimpleNamespace(adopt=adopt))
     await arrived("bucket", "k", MD5, STORED)
-    assert seen == [("k", False)]
+    assert seen == [(Pushed("bucket", "k", MD5, STORED, BODY), False)]
     assert [each.key for each in uploads.writer.folder.file.owed(9)] == ["k"]
 
 
+async def test_a_write_in_pieces_is_not_adopted(uploads):
+    in_pieces = SimpleNamespace(body_of=STAGED.body_of, whole=lambda layout: None)
+    cache = SimpleNamespace(adopt=None)  # calling it would fail
+    await uploads.after_push(in_pieces, cache)("bucket", "k", MD5, STORED)
+    assert uploads.writer.folder.file.count_owed() == 1
+
+
 async def test_without_a_cache_only_the_receipt_is_owed(uploads):
-    await uploads.after_push(None, lambda layout: BytesBody(BODY))("bucket", "k", MD5, STORED)
+    await uploads.after_push(STAGED, None)("bucket", "k", MD5, STORED)
     assert uploads.writer.folder.file.count_owed() == 1
 
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock, Jumps
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.selection.filter_subject import subject_of_record
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState, PendingWrite, PushError
@@ -146,9 +145,7 @@ async def _changed_verdicts(journal: Journal, rules: UsePolicy) -> list[PendingW
         if row is None or row.stored is None:  # it is gone meanwhile
             continue
         try:
-            reason = await rules.exclusion_reason(
-                subject_of_record(write.bucket, write.key, row.stored)
-            )
+            reason = await rules.exclusion_of_record(write.bucket, write.key, row.stored)
         except S3Error:  # the remote cannot be reached, for the other writes neither
             break
         if write.error is None or reason != write.error.message:
