@@ -95,7 +95,7 @@ def _of_remote(gateway: Gateway) -> dict[str, Run]:
     tasks: dict[str, Run] = {
         "migration": gateway.migration.run,
         "probing": gateway.remote.run,
-        "account": partial(gateway.account.run, gateway.has_answered),
+        "account": gateway.confirm_account,
         "history": gateway.history.run,
         "receipts": gateway.uploads.eviction.run,
     }

@@ -97,7 +97,12 @@ class Gateway:
     def account(self) -> RemoteAccount:
         return self.state.account
 
-    def has_answered(self) -> bool:
+    async def confirm_account(self) -> None:
+        """Have the account confirm the key. From then on answers concern the queue only."""
+        await self.account.run(self._has_answered)
+        self.remote.health.on_answer = self.account.on_answer
+
+    def _has_answered(self) -> bool:
         return self.remote.health.last_success is not None and not self.remote.health.error
 
     def status(self) -> RemoteStatus:
@@ -232,7 +237,9 @@ async def open_gateway(
         constructed = construct_layers(layers.table(), remote, partial(count_layer, registry))
         queue, cache = layers.queue, layers.cache
         # The one cycle: the pusher calls the remote, and is woken by the remote's answers.
-        remote.health.on_answer = partial(_note_answer, queue, state.account)
+        if queue is not None:
+            state.account.on_answer = queue.pusher.on_remote_answer
+        remote.health.on_answer = state.account.answered
         target = target_of_moves(constructed["loop_detection"], remote, queue)
         report_queue(registry, queue)
         report_cache(registry, cache)
@@ -337,13 +344,15 @@ class _Layers:
         remote = self.remote
         assert isinstance(inner, ForwardedWrites)  # pushes enter below it: the queue records them
         push_to = inner.inner if cache is None else CacheBypass(cache)
+        if not self.state.account.is_confirmed:
+            push_to = HeldUntilConfirmed(push_to, self.state.account)
         layer, self.queue = build_queue(
             self.config,
             journal,
             staging,
             self.reports.events,
             inner=inner,
-            push_to=HeldUntilConfirmed(push_to, self.state.account),
+            push_to=push_to,
             cache=cache,
             rules=self.use.push,
             capabilities=remote.capabilities,
@@ -354,14 +363,6 @@ class _Layers:
             uploads=self.uploads,
         )
         return layer
-
-
-def _note_answer(queue: QueueParts | None, account: RemoteAccount, status: int) -> None:
-    """Any response shows that the remote can be reached; a success, that it accepts the key."""
-    if status < 400:
-        account.answered()
-    if queue is not None and account.is_confirmed:
-        queue.pusher.remote_answered(status)
 
 
 async def _owner_of(settings: Settings, keys: CredentialProvider, key: RemoteKey) -> str:

@@ -87,6 +87,8 @@ class RemoteAccount:
         self.changed = asyncio.Event()
         """Set when the state of another account has to be opened instead of this one."""
         self.before = PendingBefore()
+        self.on_answer: Callable[[int], None] = lambda status: None
+        """Called with the status of each answer of the remote, once the key is confirmed."""
         self._answered = asyncio.Event()
         self._ask = ask
         self._keys = keys
@@ -167,9 +169,15 @@ class RemoteAccount:
                 logger.info("the owner of the access key is not known yet: %s", error.message)
             await asyncio.sleep(PAUSE)
 
-    def answered(self) -> None:
-        """Called for each success of the remote: ask for the owner now, while it can be reached."""
-        self._answered.set()
+    def answered(self, status: int) -> None:
+        """The remote has answered with this status; only called until run() has ended.
+
+        A success shows that it accepts the key: ask for the owner now, while it can be reached.
+        """
+        if status < 400:
+            self._answered.set()
+        if self.is_confirmed:
+            self.on_answer(status)
 
     async def _learn(self) -> bool:
         """Whether nothing is left to learn. A remote that hides the owner gets one request for

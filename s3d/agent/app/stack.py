@@ -16,9 +16,10 @@ The layers of a remote from the top down; each calls only the one below it:
     Compatibility       leaves out the optional headers that the remote refuses
     RemoteStore         sends the request
 
-Pushes enter at HeldUntilConfirmed and CacheBypass, beside the queue. gateway.py has the table of
-the layers down to RemoteWrites, s3_backend.py constructs the others. The embedded store has
-ChangeEvents, AccessLayer (who may do what) and LocalStore only.
+Pushes enter at CacheBypass, beside the queue, and before it at HeldUntilConfirmed while the access
+key has to be confirmed. gateway.py has the table of the layers down to RemoteWrites, s3_backend.py
+constructs the others. The embedded store has ChangeEvents, AccessLayer (who may do what) and
+LocalStore only.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.app.gateway import open_gateway
+from s3d.agent.app.remote_account import RemoteAccount
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.instrumented import Instrumented
@@ -74,6 +75,18 @@ async def test_the_layers_lie_in_the_order_of_their_table(tmp_path, off, expecte
         layer = layer.inner
     assert names == ["KeyScopeLayer", "ChangeEvents", "LoopDetection", *expected]
     assert gateway.without_events is gateway.top.inner.inner
+    await gateway.close()
+
+
+async def test_once_the_account_is_known_answers_of_the_remote_concern_the_queue_only(
+    tmp_path, monkeypatch
+):
+    gateway = await open_gateway(*settings(tmp_path), Events())
+    health, account = gateway.remote.health, gateway.account
+    assert health.on_answer == account.answered
+    monkeypatch.setattr(RemoteAccount, "needs_owner", False)
+    await gateway.confirm_account()
+    assert health.on_answer == account.on_answer == gateway.queue.pusher.on_remote_answer
     await gateway.close()
 
 

@@ -140,8 +140,20 @@ async def test_the_owner_is_learnt_at_the_first_answer_of_the_remote(tmp_path, m
         tasks.create_task(rig.account.run(lambda: True))
         await asyncio.sleep(0)
         assert read_identity(tmp_path).owner == ""
-        rig.account.answered()
+        rig.account.answered(403)
+        rig.account.answered(200)
     assert read_identity(tmp_path).owner == "owner-1"
+
+
+async def test_answers_show_that_pushes_pass_once_the_key_is_confirmed(tmp_path):
+    rig, passed = Rig(tmp_path, key="K2", is_confirmed=False), []
+    rig.account.on_answer = passed.append
+    rig.account.answered(200)
+    assert passed == []
+    await rig.account.confirm()
+    rig.account.answered(200)
+    rig.account.answered(503)
+    assert passed == [200, 503]
 
 
 @pytest.mark.finding("B2")

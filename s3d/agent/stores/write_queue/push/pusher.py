@@ -205,9 +205,10 @@ class Pusher:
             reason = self._gate.trouble if cause is None else cause.message
             raise S3Error("ServiceUnavailable", reason) from cause and cause.failure
 
-    def remote_answered(self, status: int) -> None:
-        """The remote itself has answered a request that is not a push."""
-        self._gate.record_answer(status)
+    @property
+    def on_remote_answer(self) -> Callable[[int], None]:
+        """To be called with the status of each answer of the remote."""
+        return self._gate.record_answer
 
     def progress(self, seq: int) -> tuple[int, float]:
         """Bytes sent by a running push, and bytes per second; 0 for a small write."""

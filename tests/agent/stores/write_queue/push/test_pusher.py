@@ -565,10 +565,10 @@ async def test_an_answer_of_the_remote_to_somebody_else_wakes_the_queue(
         if attempt < missed:
             await rig.advance(60)
     rig.remote.troubles.clear()
-    rig.pusher.remote_answered(503)
+    rig.pusher.on_remote_answer(503)
     await rig.asleep()
     assert rig.pusher.status().trouble == AWAY
-    rig.pusher.remote_answered(200)
+    rig.pusher.on_remote_answer(200)
     await rig.pushed()
     assert rig.time.passed == 60 * (missed - 1)
 
@@ -581,7 +581,7 @@ async def test_an_answer_to_somebody_else_does_not_shorten_the_wait_that_the_rem
     rig.start()
     await rig.staged.put("bbb", "k", b"1")
     await rig.back()
-    rig.pusher.remote_answered(200)
+    rig.pusher.on_remote_answer(200)
     await rig.asleep()
     assert rig.remote.names() == ["PutObject"]
 
