@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from s3d import __version__
 from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.agent_session import AgentSession, ProcessContext, with_bound_port
-from s3d.agent.app.background import background_tasks
+from s3d.agent.app.background import background_tasks, context_of
 from s3d.agent.app.frontends import GRACE
 from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.log_files import LogFiles, open_log_files
@@ -197,7 +197,9 @@ class Agent:
         gateway = session.stack.gateway
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(supervise(name, task, session.events), name=name)
+                group.create_task(
+                    supervise(name, task, session.events), name=name, context=context_of(name)
+                )
                 for name, task in background_tasks(session, self._notifier).items()
             ]
             await self._until_end(gateway)

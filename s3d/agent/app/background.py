@@ -1,6 +1,7 @@
 """The table of background tasks: what runs beside the front ends, as long as a session does.
 
-Each runs under core/supervise.py, which restarts it when it fails. The names are those of the
+Each runs in the context that context_of() makes, under core/supervise.py, which restarts it when
+it fails. The names are those of the
 event agent.task_failed and of asyncio's tasks.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from s3d.agent.app.agent_session import AgentSession
 from s3d.agent.app.process import Notifier
 from s3d.agent.app.process_metrics import measure_lag
 from s3d.agent.app.start_checks import create_remote_buckets
-from s3d.agent.core.bandwidth import TrafficClass, counted_as
+from s3d.agent.core.bandwidth import TrafficClass, traffic_class
 
 if TYPE_CHECKING:
     from s3d.agent.app.embedded import Embedded
@@ -62,20 +64,15 @@ def background_tasks(session: AgentSession, notifier: Notifier) -> dict[str, Run
         buckets = partial(create_remote_buckets, session.client, session.config.buckets)
         tasks |= {"buckets": buckets, **_of_remote(stack.gateway)}
         tasks |= {**_of_queue(stack.gateway), **_of_cache(stack.gateway)}
-    return {
-        name: _in_class(_CLASSES[name], run) if name in _CLASSES else run
-        for name, run in tasks.items()
-    }
+    return tasks
 
 
-def _in_class(name: TrafficClass, run: Run) -> Run:
-    """Have what a task exchanges with the remote count for a class."""
-
-    async def run_in_class() -> None:
-        with counted_as(name):
-            await run()
-
-    return run_in_class
+def context_of(name: str) -> Context:
+    """The context of a task: what it exchanges with the remote counts for its class."""
+    context = copy_context()
+    if name in _CLASSES:
+        context.run(traffic_class.set, _CLASSES[name])
+    return context
 
 
 def _of_embedded(stack: Stack, embedded: Embedded) -> dict[str, Run]:

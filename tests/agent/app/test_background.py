@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from s3d.agent.app.background import background_tasks
+from s3d.agent.app.background import background_tasks, context_of
 from s3d.agent.app.process import Notifier
 from s3d.agent.core.bandwidth import TrafficClass, traffic_class
 from s3d.shared.filters.expression import Filter
@@ -78,6 +78,6 @@ async def test_the_traffic_of_a_task_counts_for_its_class():
     tasks = background_tasks(parts, Notifier())
     async with asyncio.TaskGroup() as group:
         for name in ("pusher", "sync", "transfers"):
-            group.create_task(tasks[name]())
+            group.create_task(tasks[name](), context=context_of(name))
     assert seen == [TrafficClass.QUEUE, TrafficClass.SYNC, TrafficClass.TRANSFERS]
     assert traffic_class.get() is TrafficClass.CLIENTS

@@ -13,7 +13,8 @@ One PutObject and its push (">" marks each crossing between the loop and a threa
     (journal_entry.insert) and removes the rows that it replaces.
     > The commit is durable; back on the loop, WriteRecorder._accepted adds the write to
     PendingWrites, whose PushScheduler offers it to the pusher. The client gets its 200.
- 7. Pusher.run takes the write when RemoteGate has a free slot and starts Pusher._push_write.
+ 7. Pusher._begin_pushes takes the write when RemoteGate has a free slot, and starts
+    Pusher._push_write.
  8. PushExecutor.push reads the row, plans the request (push_plan.plan) and its condition
     (push_plan.first_step), and evaluates the filter.
  9. verify_push.verified_payload reads and verifies the staged bytes. > Large files are read and

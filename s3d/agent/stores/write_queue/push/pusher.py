@@ -105,14 +105,18 @@ class Pusher:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._probe_while_closed(), name="queue probe")
             tasks.create_task(self._maintenance.run(), name="queue maintenance")
-            while True:
-                await self._wait_for_slot()
-                write = await self._journal.take()
-                if self._gate.blocked.is_set():
-                    self._journal.outcomes.retry_later(write.seq, write.retry_at)
-                    continue
-                self._pushing += 1
-                tasks.create_task(self._push_write(write), name=f"queue push {write.seq}")
+            tasks.create_task(self._begin_pushes(tasks), name="queue pusher")
+
+    async def _begin_pushes(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin the pushes of due writes, for ever."""
+        while True:
+            await self._wait_for_slot()
+            write = await self._journal.take()
+            if self._gate.blocked.is_set():
+                self._journal.outcomes.retry_later(write.seq, write.retry_at)
+                continue
+            self._pushing += 1
+            tasks.create_task(self._push_write(write), name=f"queue push {write.seq}")
 
     async def _push_write(self, write: PendingWrite) -> None:
         """Push one write and let its outcome take effect."""
