@@ -37,8 +37,9 @@ KEY = {"S3D_ACCESS_KEY_ID": "tracekey1234567", "S3D_SECRET_ACCESS_KEY": "tracese
 REPETITIONS = 6
 START_TIMEOUT = 60.0
 PUSH_TIMEOUT = 60.0
-AFTER_PUSH = 0.5
-"""Seconds that the queue has to record a push that has arrived."""
+AFTER_PUSH = 0.3
+"""Seconds that the queue has to record a push that has arrived. Fewer than between two measurements
+of the loop's lag (app/process_metrics.py), which would fire in every repetition otherwise."""
 BUCKET, LISTED = "bucket", 20
 
 
@@ -253,7 +254,7 @@ class Case(NamedTuple):
     traces: Callable[[Path], Iterator[set[Call]]]
     """Of its repetitions. Takes an empty folder."""
     most: int
-    """Modules that it enters at most: only lowered. Up to three of a push are those of timers."""
+    """Modules that it enters at most: only lowered. Up to two of a push are those of a timer."""
     goal: int
 
 
@@ -262,7 +263,7 @@ CASES = {
     "GET embedded": Case(get_embedded, most=21, goal=18),
     "GET cached": Case(get_cached, most=25, goal=22),
     "LIST embedded": Case(list_embedded, most=24, goal=20),
-    "PUT queued and pushed": Case(put_queued, most=110, goal=45),
+    "PUT queued and pushed": Case(put_queued, most=98, goal=45),
 }
 
 
