@@ -15,7 +15,6 @@ from typing import NamedTuple
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
-from s3d.agent.core.context import background_context
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
@@ -33,7 +32,6 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
 from s3d.agent.stores.write_queue.push import push_plan
 from s3d.agent.stores.write_queue.push.copy_description import described
 from s3d.agent.stores.write_queue.push.multipart_push import MultipartPush, PushSplitter
-from s3d.agent.stores.write_queue.push.orphaned_uploads import abort
 from s3d.agent.stores.write_queue.push.push_attempt import (
     AdoptPushed,
     AlreadyThere,
@@ -202,15 +200,6 @@ class PushExecutor:
         """The remote has the object; also an earlier push may have sent it."""
         if self._adopt is not None and job.sent is not None and job.write.kind is Kind.PUT:
             await self._adopt(job.write.bucket, job.write.key, etag, job.sent)
-
-    async def abandon(self, write: PendingWrite) -> None:
-        """Abort the multipart upload of a write that will not be completed. Raises S3Error."""
-        row = await self._journal.load(write)
-        if row is None or row.upload is None or not row.upload.upload_id:
-            return
-        named = {"Bucket": write.bucket, "Key": write.key, "UploadId": row.upload.upload_id}
-        await abort(S3Client(self._remote, background_context(row.origin.request_id)), named)
-        await self._journal.uploads.save(write.seq, None)
 
     async def _first_condition(self, job: _Job, todo: Plan) -> str | None:
         """The condition to begin with; None: no condition. Raises AlreadyThere, Overtaken."""

@@ -8,16 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from itertools import count
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
+from s3d.agent.core.context import background_context
 from s3d.agent.core.log_limit import LimitedLogger
+from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingWrite, PushError
 from s3d.agent.stores.write_queue.journal.push_stops import PushStopped, Stop
 from s3d.agent.stores.write_queue.journal.queue_metrics import CONFLICT, CORRUPT
 from s3d.agent.stores.write_queue.push.maintenance import QueueMaintenance
+from s3d.agent.stores.write_queue.push.orphaned_uploads import abort
 from s3d.agent.stores.write_queue.push.push_attempt import Overtaken, Pushed
-from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
 from s3d.agent.stores.write_queue.push.push_plan import Resolution
 from s3d.agent.stores.write_queue.push.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.push.retry_policy import (
@@ -45,7 +48,7 @@ class PushResultHandler:
     def __init__(
         self,
         journal: Journal,
-        push: PushExecutor,
+        remote: ObjectStore,
         gate: RemoteGate,
         maintenance: QueueMaintenance,
         clock: Clock,
@@ -54,7 +57,7 @@ class PushResultHandler:
     ) -> None:
         """conflict_key: of the conflict copy of a key, a new one with each call."""
         self._journal = journal
-        self._push = push
+        self._remote = remote
         self._gate = gate
         self._maintenance = maintenance
         self._clock = clock
@@ -207,7 +210,12 @@ class PushResultHandler:
     async def _abandon(self, write: PendingWrite) -> None:
         """Abort its multipart upload, if the remote can be asked."""
         try:
-            await self._push.abandon(write)
+            row = await self._journal.load(write)
+            if row is not None and row.upload is not None and row.upload.upload_id:
+                remote = S3Client(self._remote, background_context(row.origin.request_id))
+                named = {"Bucket": write.bucket, "Key": write.key}
+                await abort(remote, {**named, "UploadId": row.upload.upload_id})
+                await self._journal.uploads.save(write.seq, None)
         except S3Error as error:
             logger.info("cannot abort a multipart upload yet: %s seq=%d", error, write.seq)
 

@@ -88,7 +88,7 @@ class Pusher:
             journal, self._remote, clock, on_wakeup=self._on_wakeup
         )
         self._results = PushResultHandler(
-            journal, push, gate, self._maintenance, clock, conflict_key=conflict_key
+            journal, remote, gate, self._maintenance, clock, conflict_key=conflict_key
         )
         self._traffic = PushTraffic(events, clock, journal.metrics.sent)
         self._changed = asyncio.Event()
