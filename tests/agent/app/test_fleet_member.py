@@ -9,6 +9,7 @@ from s3d.agent.app.fleet_member import SettingsApplier
 from s3d.agent.app.gateway import open_gateway
 from s3d.agent.core.events import Events
 from s3d.shared.config.fleet_document import parse_document, with_document
+from s3d.shared.config.values import parse_timetable
 from s3d.shared.fleet import FleetList
 from tests.agent.app.test_gateway import settings
 from tests.gateway.conftest import peer_client, remote_settings
@@ -66,9 +67,9 @@ async def test_what_the_document_does_not_change_stays_as_the_user_has_set_it(ga
     applier = SettingsApplier(config, running, NoFolders())
     text = "[write_queue]\nmax_files = 7\n"
     await applier.apply(with_document(config, parse_document(text, URL)))
-    running.queue.throttle.timetable = "of the user"
+    of_the_user = running.queue.throttle.timetable = parse_timetable("3MiB")
     await applier.apply(with_document(config, parse_document(text + "max_age = '1h'\n", URL)))
-    assert running.queue.throttle.timetable == "of the user"
+    assert running.queue.throttle.timetable == of_the_user
     await applier.apply(config)  # the document is empty again
     assert running.queue.admission.limits.max_files == config.write_queue.max_files
 

@@ -5,7 +5,7 @@ Each method saves its fact in one commit of the writer thread, then changes memo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 
 from msgspec.structs import replace
@@ -61,6 +61,8 @@ class PushOutcomes:
         """on_held: called when the filter holds a write."""
         self._index = index
         self._writes = writes
+        self.unresolved = writes.unresolved
+        """The pushes whose outcome is unknown."""
         self._events = events
         self._clock = clock
         self._on_held = on_held
@@ -87,7 +89,7 @@ class PushOutcomes:
         write = self._writes.index.get(seq)
         if write is None:
             return
-        place, unresolved = (write.bucket, write.key), self._writes.unresolved.of_write.get(seq)
+        place, unresolved = (write.bucket, write.key), self.unresolved.of_write.get(seq)
 
         def drop(tx: Transaction) -> None:
             own = _etag_of(tx, seq) if unresolved is not None else NO_OBJECT
@@ -104,13 +106,13 @@ class PushOutcomes:
                 journal_history.put_alias(tx, place, EtagAlias(client_etag, etag), now)
             if unresolved is not None:
                 journal_history.put_unresolved(tx, place, own, unresolved)
-                tx.on_commit(partial(self._writes.unresolved.add, place, own, unresolved))
+                tx.on_commit(partial(self.unresolved.add, place, own, unresolved))
             tx.on_commit(partial(self._acknowledged, write, etag))
 
         failpoint.hit("queue.done")
         await self._index.write(drop, frees=True)
         failpoint.hit("queue.dropped")
-        if self._writes.unresolved.etags(place) and not self._writes.index.of_key(*place):
+        if self.unresolved.etags(place) and not self._writes.index.of_key(*place):
             await self._expire_unresolved(place)
 
     def _acknowledged(self, write: PendingWrite, etag: str) -> None:
@@ -234,10 +236,6 @@ class PushOutcomes:
 
     # Unresolved pushes and bases
 
-    def is_unresolved(self, write: PendingWrite) -> bool:
-        """Whether an earlier push of this key may have succeeded without an answer."""
-        return self._writes.unresolved.is_unresolved(write)
-
     def mark_unresolved(
         self, write: PendingWrite, expected: str | None, etag: str = NO_OBJECT
     ) -> None:
@@ -245,11 +243,11 @@ class PushOutcomes:
 
         expected: its condition, an ETag or NO_OBJECT; None: it had none. etag: what it leaves.
         """
-        push = self._writes.unresolved.mark(write, expected, self._clock() + REQUEST_LIFE)
+        push = self.unresolved.mark(write, expected, self._clock() + REQUEST_LIFE)
         if self._index.read_inline(lambda reader: journal_rows.find(reader, write.seq)) is None:
             # Another write has replaced this one while it was in flight.
             place = write.bucket, write.key
-            self._writes.unresolved.add(place, etag, push)
+            self.unresolved.add(place, etag, push)
             save = partial(_put_unresolved, place, etag, push)
             self._index.post(save).add_done_callback(consume_exception)
 
@@ -258,21 +256,13 @@ class PushOutcomes:
 
         An unresolved push may have it as its condition.
         """
-        self._writes.unresolved.note_state(write, state)
+        self.unresolved.note_state(write, state)
         self._writes.bases[write.seq] = state
-
-    def note_support(self, write: PendingWrite, *, is_conditional: bool) -> None:
-        """It is known now whether the remote supports a condition for pushes of this write."""
-        self._writes.unresolved.note_support(write, is_conditional=is_conditional)
 
     def base_of(self, write: PendingWrite, row: StagedWrite) -> Base:
         """What a write replaces, as far as it is known."""
         state = self._writes.bases.get(write.seq)
         return row.base if state is None else replace(row.base, etag=state)
-
-    def unresolved_etags(self, write: PendingWrite) -> Collection[str]:
-        """States of the key that unresolved pushes of replaced writes may have left."""
-        return self._writes.unresolved.etags((write.bucket, write.key))
 
     def replaceable_until(
         self, write: PendingWrite, own: str, state: str, *, is_conditional: bool
@@ -285,15 +275,14 @@ class PushOutcomes:
         if self.has_successor(write):
             return 0.0
         place = write.bucket, write.key
-        unresolved = self._writes.unresolved
-        return unresolved.until(place, own, state, is_conditional=is_conditional)
+        return self.unresolved.until(place, own, state, is_conditional=is_conditional)
 
     def has_successor(self, write: PendingWrite) -> bool:
         """Whether a later write of its key is pending."""
         return len(self._writes.index.of_key(write.bucket, write.key)) > 1
 
     async def _expire_unresolved(self, place: Place) -> None:
-        if self._writes.unresolved.expire(place, self._clock()):
+        if self.unresolved.expire(place, self._clock()):
             await self._index.write(lambda tx: journal_history.drop_unresolved(tx, place))
 
     def _put_landing(self, tx: Transaction, place: Place, state: str, now: float) -> None:

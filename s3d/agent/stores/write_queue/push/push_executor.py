@@ -139,7 +139,7 @@ class PushExecutor:
         Raises S3Error; HeldByFilter; Overtaken; StagedDataCorrupt; PushStopped; BadDigest when the
         remote has other bytes than were sent.
         """
-        is_unresolved = self._journal.outcomes.is_unresolved(write)
+        is_unresolved = self._journal.outcomes.unresolved.is_unresolved(write)
         row = await self._journal.load(write)
         stored = None if row is None else row.stored
         if row is None or (stored is None and write.kind is not Kind.DELETE):
@@ -167,7 +167,7 @@ class PushExecutor:
             write.bucket, todo
         )
         if is_unresolved:
-            self._journal.outcomes.note_support(write, is_conditional=is_conditional)
+            self._journal.outcomes.unresolved.note_support(write, is_conditional=is_conditional)
         base = self._journal.outcomes.base_of(write, row)
         etag = NO_OBJECT if stored is None else stored.record.etag
         job = _Job(write, remote, etag, sent, base, is_unresolved, is_conditional)
@@ -286,7 +286,7 @@ class PushExecutor:
             return {} if error.status == 404 else None
 
     def _our_states(self, job: _Job) -> list[str]:
-        ours = list(self._journal.outcomes.unresolved_etags(job.write))
+        ours = list(self._journal.outcomes.unresolved.etags((job.write.bucket, job.write.key)))
         if not job.base.is_strict:  # which replaces no version but its base
             ours += self._journal.remote_states.left_by_us(job.write.bucket, job.write.key)
         return [*ours, job.sent_etag] if job.is_unresolved and job.sent_etag else ours
@@ -370,7 +370,7 @@ class PushExecutor:
             return result
         state = state_of(head).etag
         is_ours = same_state(state, pushed_etag) and is_our_write(job.sent, head)
-        older = self._journal.outcomes.unresolved_etags(job.write)
+        older = self._journal.outcomes.unresolved.etags((job.write.bucket, job.write.key))
         if is_ours or not any(same_state(state, each) for each in older):
             return result
         await self._journal.outcomes.push_again(job.write.seq)

@@ -172,7 +172,7 @@ async def test_only_a_run_that_was_not_closed_leaves_its_writes_in_doubt(tmp_pat
             await rig.journal.close()
     async with open_rig(tmp_path) as rig:
         (write,) = rig.journal.pending
-        assert rig.journal.outcomes.is_unresolved(write) is not is_closed
+        assert rig.journal.outcomes.unresolved.is_unresolved(write) is not is_closed
         rig.start()
         await rig.pushed()
         first = "PutObject" if is_closed else "HeadObject"
@@ -189,7 +189,7 @@ async def test_a_run_that_is_closed_while_a_push_is_on_its_way_leaves_it_in_doub
         await rig.journal.close()
     async with open_rig(tmp_path) as rig:
         (write,) = rig.journal.pending
-        assert rig.journal.outcomes.is_unresolved(write)
+        assert rig.journal.outcomes.unresolved.is_unresolved(write)
 
 
 async def test_the_last_landing_of_each_key_is_kept_for_a_minute(tmp_path):

@@ -492,7 +492,7 @@ async def test_a_lost_push_whose_place_was_taken_meanwhile_is_ours(rig: Rig) -> 
     rig.journal.outcomes.retry_later(write.seq, 0.0)
     newest = rig.journal.pending.newest("bbb", "k")
     assert newest is not None
-    assert "left" in rig.journal.outcomes.unresolved_etags(newest)
+    assert "left" in rig.journal.outcomes.unresolved.etags((newest.bucket, newest.key))
 
 
 def conflict(seq, kind=Kind.PUT):
