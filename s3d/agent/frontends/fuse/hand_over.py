@@ -140,7 +140,9 @@ async def _upload_parts(
     try:
         parts = []
         for number, start in enumerate(range(0, file.size, _PART), 1):
-            body = AdoptableFile(file.path, min(_PART, file.size - start), start=start)
+            hashed = None if start else file.hashed
+            size = min(_PART, file.size - start)
+            body = AdoptableFile(file.path, size, start=start, hashed=hashed)
             part = upload | {"PartNumber": number, "ContentLength": body.size}
             answer = await client.output("UploadPart", part, body)
             parts.append({"PartNumber": number, "ETag": answer["ETag"]})
