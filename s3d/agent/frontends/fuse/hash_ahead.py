@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from s3d.agent.core.log_limit import LimitedLogger
+from s3d.agent.frontends.fuse.hand_over import PART
 from s3d.agent.storage.adopted_file import HashedStart, no_bytes
 
 logger = LimitedLogger(logging.getLogger(__name__))
@@ -28,8 +29,8 @@ PIECE = 1 << 20
 FIRST = 4 << 20
 """Bytes that a file must have before the first of them are hashed: a smaller one is hashed within
 milliseconds, and many programs write the head of a file again at its end."""
-MOST = 1 << 30
-"""Bytes that are hashed ahead: those of a file, or of the first part of a larger one."""
+MOST = PART
+"""Bytes of a file that are hashed ahead: of one that is stored in parts, those of the first."""
 
 
 class Claim(NamedTuple):
