@@ -23,6 +23,7 @@ from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize, FsOps
 from s3d.agent.frontends.fuse.mounts import Mounts
+from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.read_cache.cache_status import cache_state
@@ -185,6 +186,7 @@ class MountedBuckets:
         written = WrittenFiles(
             self._folder, bridge, self._stack.top,
             free=self._free, may_patch=self._may_patch, log=self._log,
+            checksum=self._checksum,
         )  # fmt: skip
         written.start(Renames(S3Client(self._stack.top), bridge, written).resume)
         return written
@@ -195,6 +197,13 @@ class MountedBuckets:
         gateway = self._stack.gateway
         store = self._stack.embedded if gateway is None else gateway.staging
         return None if store is None else store.index
+
+    @property
+    def _checksum(self) -> str | None:
+        """See WrittenFiles; the store is that of _log."""
+        if self._stack.gateway is None:
+            return checksums.DEFAULT
+        return None if self._stack.gateway.staging is None else ""
 
     def _is_local(self, bucket: str, key: str, size: int) -> bool:
         gateway = self._stack.gateway

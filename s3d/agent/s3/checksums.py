@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from enum import Enum, auto
 from functools import cache
 from typing import Any, NamedTuple, Protocol
@@ -87,18 +88,57 @@ _BY_MEMBER = {algorithm.member: algorithm for algorithm in ALGORITHMS.values()}
 class Hasher(Protocol):
     """A running checksum."""
 
-    def update(self, data: bytes | memoryview) -> None: ...
+    def update(self, data: bytes | bytearray | memoryview) -> None: ...
 
     def digest(self) -> bytes: ...
 
     def b64(self) -> str:
         """The digest as S3 writes it."""
 
+    def copy(self) -> Hasher:
+        """One that has been updated with the same bytes."""
+
 
 def hasher(algorithm: str) -> Hasher:
     """A new Hasher for a name of ALGORITHMS. Raises InvalidRequest for any other name."""
     row = _algorithm(algorithm)
-    return _Crc(row) if row.family is Family.CRC else _Digest(row)
+    if row.family is Family.CRC:
+        return _Crc(row)
+    if row.family is Family.DIGEST:
+        return _Digest(hashlib.new(row.implementation, usedforsecurity=False))
+    return _Digest(getattr(importlib.import_module("xxhash"), row.implementation)())
+
+
+class BodyHashes:
+    """The MD5 of a body, and its checksum of one algorithm."""
+
+    __slots__ = ("algorithm", "checksum", "known", "md5", "size")
+
+    def __init__(self, algorithm: str = "", start: BodyHashes | None = None) -> None:
+        """algorithm: "": no checksum. start: of the first bytes of this body, if somebody has
+        hashed them before, with the same algorithm."""
+        self.algorithm = algorithm
+        self.size = 0
+        """Bytes that are hashed."""
+        self.known = 0
+        """The first bytes that are still to come, and that update() passes over since they are
+        hashed already."""
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.checksum = hasher(algorithm) if algorithm else None
+        if start is not None and start.algorithm == algorithm:
+            self.md5 = start.md5.copy()
+            self.checksum = None if start.checksum is None else start.checksum.copy()
+            self.size = self.known = start.size
+
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
+        if self.known:
+            known = min(self.known, len(data))
+            self.known -= known
+            data = memoryview(data)[known:]
+        self.md5.update(data)
+        if self.checksum is not None:
+            self.checksum.update(data)
+        self.size += len(data)
 
 
 @cache
@@ -168,13 +208,13 @@ class _Digest:
 
     __slots__ = ("_hash", "digest", "update")
 
-    def __init__(self, row: Algorithm) -> None:
-        if row.family is Family.DIGEST:
-            self._hash: Any = hashlib.new(row.implementation, usedforsecurity=False)
-        else:
-            self._hash = getattr(importlib.import_module("xxhash"), row.implementation)()
-        self.update = self._hash.update
-        self.digest = self._hash.digest
+    def __init__(self, hash: Any) -> None:
+        self._hash = hash
+        self.update = hash.update
+        self.digest = hash.digest
+
+    def copy(self) -> _Digest:
+        return _Digest(self._hash.copy())
 
     def b64(self) -> str:
         return _b64(self._hash.digest())
@@ -190,7 +230,10 @@ class _Crc:
         self._size = row.size
         self._crc = 0
 
-    def update(self, data: bytes | memoryview) -> None:
+    def copy(self) -> _Crc:
+        return copy(self)
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
         if data:
             self._crc = self._calc(data, self._crc)
 

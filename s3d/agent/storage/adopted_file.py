@@ -11,15 +11,19 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from s3d.agent.s3.checksums import BodyHashes
 from s3d.agent.s3.messages import NO_TRAILERS
 from s3d.agent.storage.blocks import BlockSums
 from s3d.agent.storage.disk import Disk
 
 _BUFFER = 1 << 20
+_AT_ONCE = 4 << 20
+"""Bytes that are hashed before the file is synced, and not while a second thread does that."""
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 """Errors of link(2) of which a copy is the way out. https://man7.org/linux/man-pages/man2/link.2.html"""
 
@@ -27,7 +31,31 @@ _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 class Hash(Protocol):
     """The interface of incremental hashes: hashlib's, or checksums.Hasher."""
 
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes | memoryview, /) -> None: ...
+
+
+class HashedStart(NamedTuple):
+    """The hashes of the first bytes of a file. They do not change: more() makes others."""
+
+    hashes: BodyHashes
+    sums: BlockSums
+
+    @property
+    def size(self) -> int:
+        return self.hashes.size
+
+    def more(self, data: bytes | bytearray | memoryview) -> HashedStart:
+        """Those with the bytes that follow."""
+        hashes, sums = BodyHashes(self.hashes.algorithm, self.hashes), self.sums.copy()
+        hashes.known = 0
+        hashes.update(data)
+        sums.update(data)
+        return HashedStart(hashes, sums)
+
+
+def no_bytes(algorithm: str) -> HashedStart:
+    """Of a file that nothing is known of yet. algorithm: as for BodyHashes."""
+    return HashedStart(BodyHashes(algorithm), BlockSums())
 
 
 class AdoptableFile:
@@ -35,13 +63,22 @@ class AdoptableFile:
 
     trailers: Mapping[str, str] = NO_TRAILERS
 
-    def __init__(self, path: Path, size: int, *, start: int = 0, data: bytes | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: int,
+        *,
+        start: int = 0,
+        data: bytes | None = None,
+        hashed: HashedStart | None = None,
+    ) -> None:
         """size: bytes of the body, from the byte start on. Only a whole file can be linked. data:
-        the same bytes, if they are in memory already."""
+        the same bytes, if they are in memory already. hashed: of the first bytes of the body."""
         self.path = path
         self.size = size
         self.start = start
         self.data = data
+        self.hashed = hashed
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises OSError, and EOFError for a file that is too short."""
@@ -126,19 +163,47 @@ def _link(
             return None
         try:
             with blobs.path(blob).open("rb", buffering=0) as opened:
-                size, sums = _hash(opened.fileno(), hashes)
-                if size != file.size:
-                    raise OSError(errno.ESTALE, f"{file.path} has changed")
-                blobs.fsync_blob(blob, opened.fileno())
+                sync = partial(blobs.fsync_blob, blob)
+                size, sums = _hash_and_sync(opened.fileno(), sync, file, hashes)
+            if size != file.size:
+                raise OSError(errno.ESTALE, f"{file.path} has changed")
             return sums
         except BaseException:
             blobs.unlink([blob])
             raise
 
 
-def _hash(fd: int, hashes: Sequence[Hash]) -> tuple[int, bytes]:
-    """Update the hashes with all bytes of a file: its size and its block sums."""
-    sums, size = BlockSums(), 0
+def _hash_and_sync(
+    fd: int, sync: Callable[[int], None], file: AdoptableFile, hashes: Sequence[Hash]
+) -> tuple[int, bytes]:
+    """Do both, at the same time if there is much to hash: as _hash()."""
+    start = _known_start(file.hashed, hashes)
+    if file.size - start.size < _AT_ONCE:
+        result = _hash(fd, hashes, start)
+        sync(fd)
+        return result
+    with ThreadPoolExecutor(1, "s3d sync") as other:
+        synced = other.submit(sync, fd)
+        result = _hash(fd, hashes, start)
+        synced.result()
+    return result
+
+
+def _known_start(known: HashedStart | None, hashes: Sequence[Hash]) -> HashedStart:
+    """Where the bytes begin that all hashes still need, and the block sums up to there."""
+    if known is not None and all(
+        isinstance(hash, BodyHashes) and hash.known == known.size for hash in hashes
+    ):
+        return known
+    return no_bytes("")
+
+
+def _hash(fd: int, hashes: Sequence[Hash], start: HashedStart) -> tuple[int, bytes]:
+    """Update the hashes with all bytes of a file from start on: its size and its block sums."""
+    sums, size = start.sums.copy(), start.size
+    for hash in hashes:
+        if isinstance(hash, BodyHashes):
+            hash.known -= size  # they are not passed to it
     while data := os.pread(fd, _BUFFER, size):
         for hash in hashes:
             hash.update(data)

@@ -35,7 +35,7 @@ class BlockSums:
         self._size = 0
         """Bytes of the block that is not full yet."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
         view = memoryview(data)
         while view:
             part = view[: BLOCK - self._size]
@@ -44,6 +44,13 @@ class BlockSums:
             if self._size == BLOCK:
                 self._end_block()
             view = view[len(part) :]
+
+    def copy(self) -> BlockSums:
+        """Those of the same bytes, to which others can be added."""
+        copied = BlockSums()
+        copied._sums[:] = self._sums
+        copied._crc, copied._size = self._crc, self._size
+        return copied
 
     def digest(self) -> bytes:
         """The checksums of all blocks, 4 bytes each, little-endian; nothing can follow."""

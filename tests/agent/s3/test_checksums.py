@@ -46,6 +46,50 @@ def test_the_digest_of_the_check_string(algorithm: str) -> None:
     assert base64.b64decode(hasher.b64()) == hasher.digest()
 
 
+@pytest.mark.parametrize("algorithm", checksums.ALGORITHMS)
+def test_a_copy_goes_on_by_itself(algorithm: str) -> None:
+    hasher = checksums.hasher(algorithm)
+    hasher.update(CHECK[:4])
+    copied = hasher.copy()
+    hasher.update(b"other bytes")
+    copied.update(CHECK[4:])
+    assert copied.digest().hex() == DIGESTS[algorithm]
+    assert hasher.b64() == b64_of(algorithm, CHECK[:4] + b"other bytes")
+
+
+ALGORITHMS_OR_NONE = st.sampled_from(["", "CRC64NVME", "SHA256", "XXHASH64"])
+PIECES = st.lists(st.binary(max_size=9), max_size=5)
+
+
+def hashes_of(pieces: list[bytes], hashes: checksums.BodyHashes) -> tuple[str, str]:
+    """The two digests, after an update with each piece."""
+    for piece in pieces:
+        hashes.update(piece)
+    return hashes.md5.hexdigest(), "" if hashes.checksum is None else hashes.checksum.b64()
+
+
+@settings(deadline=None)
+@given(PIECES, PIECES, ALGORITHMS_OR_NONE, ALGORITHMS_OR_NONE)
+def test_the_known_bytes_of_a_body_are_not_hashed_again(
+    known: list[bytes], rest: list[bytes], algorithm: str, other: str
+) -> None:
+    start = checksums.BodyHashes(algorithm)
+    hashes_of(known, start)
+    hashes, data = checksums.BodyHashes(other, start), b"".join((*known, *rest))
+    assert hashes.known == (start.size if other == algorithm else 0)
+    found = hashes_of([*known, *rest], hashes)
+    assert found == (hashlib.md5(data).hexdigest(), b64_of(other, data) if other else "")
+    assert (hashes.known, hashes.size) == (0, len(data))
+    assert start.md5.hexdigest() == hashlib.md5(b"".join(known)).hexdigest()
+
+
+def test_a_body_in_one_piece_is_more_than_what_is_known() -> None:
+    start = checksums.BodyHashes()
+    start.update(b"known ")
+    hashes = checksums.BodyHashes(start=start)
+    assert hashes_of([b"known and new"], hashes) == (hashlib.md5(b"known and new").hexdigest(), "")
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from(CRCS), st.lists(st.binary(max_size=200), max_size=4))
 def test_a_crc_is_that_of_awscrt(algorithm: str, pieces: list[bytes]) -> None:

@@ -40,6 +40,17 @@ def test_the_checksums_do_not_depend_on_how_the_bytes_come(cuts):
         assert sum_at(found, block) == crc(DATA[block * BLOCK : (block + 1) * BLOCK])
 
 
+@pytest.mark.parametrize("cut", [0, 5, BLOCK, BLOCK + 5])
+def test_a_copy_goes_on_by_itself(cut):
+    found = BlockSums()
+    found.update(DATA[:cut])
+    copied = found.copy()
+    found.update(b"other bytes")
+    copied.update(DATA[cut:])
+    assert copied.digest() == sums(DATA)
+    assert found.digest() == sums(DATA[:cut], b"other bytes")
+
+
 def test_it_is_the_crc32c_that_s3_knows():
     expected = hasher("CRC32C")
     expected.update(b"123456789")

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 MAX_PUT = 5 << 30
 """Bytes of the largest PutObject. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
-_PART = 1 << 30
+PART = 1 << 30
 """Bytes of a part of what is larger."""
 _LIMIT = 4.5
 """Seconds that a store may take; a call of the mount may take half a second more."""
@@ -139,8 +139,10 @@ async def _upload_parts(
     upload = of_object | {"UploadId": created["UploadId"]}
     try:
         parts = []
-        for number, start in enumerate(range(0, file.size, _PART), 1):
-            body = AdoptableFile(file.path, min(_PART, file.size - start), start=start)
+        for number, start in enumerate(range(0, file.size, PART), 1):
+            hashed = None if start else file.hashed
+            size = min(PART, file.size - start)
+            body = AdoptableFile(file.path, size, start=start, hashed=hashed)
             part = upload | {"PartNumber": number, "ContentLength": body.size}
             answer = await client.output("UploadPart", part, body)
             parts.append({"PartNumber": number, "ETag": answer["ETag"]})

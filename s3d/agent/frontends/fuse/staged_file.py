@@ -23,7 +23,9 @@ from typing import NamedTuple, Protocol
 
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes, Range
 from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hash_ahead import HashAhead, HashThread
 from s3d.agent.frontends.fuse.staged_content import StagedContent
+from s3d.agent.storage.adopted_file import HashedStart
 from s3d.shared.atomic_file import sync_file, sync_folder
 
 FETCH = 8 << 20
@@ -47,6 +49,15 @@ class OldVersion(Protocol):
         """Exactly so many bytes. Raises OSError: ESTALE when the version is gone."""
 
 
+class StagingFolder(NamedTuple):
+    """Where staging files are."""
+
+    path: Path
+    new_id: NewId
+    hash_thread: HashThread | None = None
+    """Hashes them while they are written; None: nobody does."""
+
+
 class FrozenFile(NamedTuple):
     """One version of a file, whose bytes do not change any more."""
 
@@ -58,6 +69,8 @@ class FrozenFile(NamedTuple):
     """What is still to be had from the old version."""
     data: bytes | None = None
     """All bytes of a small file, which may have no name on the disk; None: the file has them."""
+    hashed: HashedStart | None = None
+    """Of the first bytes, when they were hashed while they were written."""
 
     @property
     def id(self) -> int:
@@ -83,29 +96,35 @@ class StagedFile:
     """Called by several threads at once; a lock keeps its parts together."""
 
     def __init__(
-        self, folder: Path, new_id: NewId, *, old_size: int = 0, old: OldVersion | None = None
+        self, staging: StagingFolder, *, old_size: int = 0, old: OldVersion | None = None
     ) -> None:
         """Create the file. old: None for an empty file. Raises OSError."""
         self.revision = 0
         """Grows with each change."""
-        self._folder = folder
-        self._new_id = new_id
+        self._staging = staging
         self.old = old
         self._old_bytes = OldBytes(old_size)
         self._is_frozen = False
         self._lock = threading.RLock()
-        self._content = StagedContent.create(folder, new_id(), old_size)
+        self._content = StagedContent.create(staging.path, staging.new_id(), old_size)
+        self.hashing = HashAhead(
+            staging.hash_thread,
+            self._lock,
+            lambda: None if self._is_frozen else self._content,
+            is_empty=not old_size,
+        )
 
     @classmethod
     def recover(
-        cls, folder: Path, id: int, new_id: NewId, old: OldVersion | None, old_bytes: OldBytes
+        cls, staging: StagingFolder, id: int, old: OldVersion | None, old_bytes: OldBytes
     ) -> StagedFile:
         """Open the file of an earlier run. Raises OSError."""
         file = cls.__new__(cls)
-        file.revision, file._folder, file._new_id = 1, folder, new_id
+        file.revision, file._staging = 1, staging
         file.old, file._old_bytes = old, old_bytes
         file._is_frozen, file._lock = False, threading.RLock()
-        file._content = StagedContent.open(folder, id)
+        file._content = StagedContent.open(staging.path, id)
+        file.hashing = HashAhead(None, file._lock, lambda: None, is_empty=False)
         return file
 
     @property
@@ -144,6 +163,7 @@ class StagedFile:
             content = self._thaw(self.size)
             start = content.size if offset is None else offset
             content.make_room(start + len(data))
+            self.hashing.change(start)
             view, place = memoryview(data), start
             while view:
                 written = os.pwrite(content.fd, view, place)
@@ -152,6 +172,7 @@ class StagedFile:
             content.note_written(place)
             self._old_bytes.add(start, place)
             self._note_change()
+            self.hashing.wrote(start, place)
             return len(data)
 
     def truncate(self, size: int) -> None:
@@ -159,8 +180,10 @@ class StagedFile:
         with self._lock:
             content = self._thaw(size)
             content.make_room(size)
+            self.hashing.change(size)
             os.ftruncate(content.fd, size)
             content.size = size
+            self.hashing.cut(size)
             self._old_bytes.cut(size)
             self._note_change()
 
@@ -194,7 +217,7 @@ class StagedFile:
                         self._old_bytes.complete()
                     return FrozenFile(
                         content.path, content.size, self.revision, content.mtime_ns, missing,
-                        content.all_bytes(),
+                        content.all_bytes(), self.hashing.hashed,
                     )  # fmt: skip
             self._fetch(gaps)
 
@@ -212,7 +235,7 @@ class StagedFile:
             os.utime(fd, ns=(content.mtime_ns, content.mtime_ns))  # not when bytes were fetched
             sync_file(fd)
             if not content.is_name_durable:
-                sync_folder(self._folder)
+                sync_folder(self._staging.path)
                 content.is_name_durable = True
         except BaseException:
             self.give_back(synced)
@@ -231,11 +254,12 @@ class StagedFile:
         """Remove a file that this one has been frozen as."""
         content = self._content
         if id != content.id or content.is_saved:
-            (self._folder / str(id)).unlink(missing_ok=True)
+            (self._staging.path / str(id)).unlink(missing_ok=True)
 
     def close(self, *, remove: bool = True) -> None:
         """Nothing can be read any more. remove: nobody needs the file."""
         with self._lock:
+            self.hashing.stop()
             self._content.close()
             if remove:
                 self.remove(self.id)
@@ -265,7 +289,7 @@ class StagedFile:
         still needed."""
         if self._is_frozen:
             frozen = self._content
-            self._content = frozen.copy(self._new_id(), min(keep, frozen.size))
+            self._content = frozen.copy(self._staging.new_id(), min(keep, frozen.size))
             self._is_frozen = False
             frozen.close()
             self._old_bytes.record_again()

@@ -71,7 +71,7 @@ class ThreadedWriter:
         """As ObjectWriter.write_object. Raises OSError."""
         # Bytes that get into the index are read here, and not by visits of the loop to threads.
         data = file.read_bytes() if file.size <= INLINE else None
-        body = AdoptableFile(file.path, file.size, data=data)
+        body = AdoptableFile(file.path, file.size, data=data, hashed=file.hashed)
         work = partial(
             self._writer.write_object, place, body, attributes, replaces,
             syncs_later=syncs_later and data is not None and self._log is not None,

@@ -1,6 +1,6 @@
 """An object that is open for writing: its staging file, and how its bytes get into a store.
 
-1. write(), truncate(): into the staging file.
+1. write(), truncate(): into the staging file. What is written in order is hashed behind the writer.
 2. fsync(): the staging file and its record in the journal are durable. Nothing is copied or pushed.
 3. flush(): the missing bytes of the old version are fetched, this version is frozen, and the store
    takes its file over by a hard link, or its bytes into its index. When that returns, the object
@@ -197,6 +197,7 @@ class WrittenFile:
     def unlink(self) -> None:
         """The object was removed: handles go on working, and nothing is stored any more."""
         self._is_unlinked = True
+        self.staged.hashing.stop()
         with self._storing:
             self._record.remove()
 

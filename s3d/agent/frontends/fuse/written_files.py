@@ -16,10 +16,11 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.background_writes import BackgroundWrites
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes
 from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place
+from s3d.agent.frontends.fuse.hash_ahead import HashThread
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.object_patcher import MayPatch, ObjectPatcher
 from s3d.agent.frontends.fuse.old_version import StoredVersion, describe
-from s3d.agent.frontends.fuse.staged_file import StagedFile
+from s3d.agent.frontends.fuse.staged_file import StagedFile, StagingFolder
 from s3d.agent.frontends.fuse.staging_journal import StagingJournal, StagingRecord
 from s3d.agent.frontends.fuse.threaded_writer import StoreLog, ThreadedWriter
 from s3d.agent.frontends.fuse.written_attributes import (
@@ -48,14 +49,15 @@ class WrittenFiles:
         free: Callable[[], int] = lambda: 1 << 62,
         may_patch: MayPatch = lambda *_: True,
         log: StoreLog | None = None,
+        checksum: str | None = None,
     ) -> None:
         """folder: of the staging files, on the file system of the store's blobs. store: the top of
         the stack. free: bytes that the store can take now. may_patch: see ObjectPatcher.
-        log: of the store; see ThreadedWriter.
+        log: of the store; see ThreadedWriter. checksum: the algorithm of the one that the store
+        computes of each object besides the MD5; "": none. None: it does not hash whole files.
 
         Raises UsageError for files of a newer s3d, OSError.
         """
-        self._folder = folder
         self._bridge = bridge
         self._client = S3Client(store)
         patcher = ObjectPatcher(store, folder, may_patch)
@@ -64,7 +66,9 @@ class WrittenFiles:
         """Return when a power cut can undo nothing that close() has handed over. Raises OSError."""
         self._free = free
         self.journal = StagingJournal(folder)
-        self._new_id = partial(next, itertools.count(max(_ids_in(folder), default=0) + 1))
+        self._hash_thread = HashThread(checksum)
+        new_id = partial(next, itertools.count(max(_ids_in(folder), default=0) + 1))
+        self._staging = StagingFolder(folder, new_id, self._hash_thread)
         self._files: dict[Place, WrittenFile] = {}
         self._lock = threading.RLock()
         hand_over = partial(self._flush, may_defer=False)
@@ -78,9 +82,9 @@ class WrittenFiles:
         for record, ranges in self.journal.load():
             self._recover(record, OldBytes(record.old_end, ranges))
         needed = {file.staged.id for file in self.files()}
-        for id in _ids_in(self._folder):
+        for id in _ids_in(self._staging.path):
             if id not in needed:  # nobody was promised its bytes
-                (self._folder / str(id)).unlink(missing_ok=True)
+                (self._staging.path / str(id)).unlink(missing_ok=True)
         self._store.begin()
         self._background.start(first)
         self._patches.start()
@@ -89,7 +93,7 @@ class WrittenFiles:
         """Open a new file, of which nothing is known yet; release() it. Raises OSError."""
         with self._lock:
             self.unlink(place)
-            staged = StagedFile(self._folder, self._new_id)
+            staged = StagedFile(self._staging)
             attributes = attributes_of_new(place.key, mode)
             return self._add(place, staged, attributes, replaces="", must_store=True)
 
@@ -107,7 +111,7 @@ class WrittenFiles:
                 return file
             old = None if truncate else StoredVersion(self._bridge, self._client, place, info.etag)
             size = 0 if truncate else info.size
-            staged = StagedFile(self._folder, self._new_id, old_size=size, old=old)
+            staged = StagedFile(self._staging, old_size=size, old=old)
             attributes = attributes_of_old(info, read_mode(info.metadata.get(MODE, "")))
             return self._add(place, staged, attributes, replaces=info.etag, must_store=truncate)
 
@@ -190,6 +194,7 @@ class WrittenFiles:
 
     def close(self) -> None:
         """Hand everything over, and close it; what cannot be stays for the next start."""
+        self._hash_thread.stop()
         self._background.stop()
         self._patches.stop(self._store.stop)
         for file in self.files():
@@ -233,7 +238,7 @@ class WrittenFiles:
         place = record.place
         old = StoredVersion(self._bridge, self._client, place, record.replaces)
         try:
-            staged = StagedFile.recover(self._folder, record.id, self._new_id, old, old_bytes)
+            staged = StagedFile.recover(self._staging, record.id, old, old_bytes)
         except FileNotFoundError:
             self.journal.remove([record.id])  # the store had it, and the record was to go next
             return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -22,6 +21,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.event_names import CREATED_POST, CREATED_PUT
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.routing import check_key
+from s3d.agent.storage.adopted_file import AdoptableFile
 from s3d.agent.storage.blobs import INLINE, Blobs, Draft
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -207,11 +207,11 @@ async def receive(
     promised = checksums.expected(input, {})
     offered = promised[0] if promised else _announced(request)
     algorithm = _agreed(algorithm, offered, must_be_sent=must_be_sent) or default
-    md5 = hashlib.md5(usedforsecurity=False)
-    hasher = checksums.hasher(algorithm) if algorithm else None
-    hashes = (md5, hasher) if hasher else (md5,)
+    start = body.hashed if isinstance(body, AdoptableFile) else None
+    hashes = checksums.BodyHashes(algorithm, None if start is None else start.hashes)
     encryptor = None if key is None else key.encryptor(part)
-    draft = await blobs.receive(body, hashes, inline=inline, encryptor=encryptor)
+    draft = await blobs.receive(body, (hashes,), inline=inline, encryptor=encryptor)
+    md5, hasher = hashes.md5, hashes.checksum
     try:
         if promised_md5 not in (None, md5.digest()):
             raise _bad_md5(promised_md5, md5.digest())

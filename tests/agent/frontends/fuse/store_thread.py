@@ -17,6 +17,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.agent.s3.checksums import DEFAULT
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.write_observers import ChangeEvents
 from s3d.shared.control import Event
@@ -58,8 +59,9 @@ class StoreThread:
     def get(self, key: str) -> bytes:
         return self.run(lambda: Client(self.store).read(BUCKET, key))
 
-    def head(self, key: str) -> Any:
-        return self.run(lambda: Client(self.store)("HeadObject", Bucket=BUCKET, Key=key)).output
+    def head(self, key: str, **members: Any) -> Any:
+        client = Client(self.store)
+        return self.run(lambda: client("HeadObject", Bucket=BUCKET, Key=key, **members)).output
 
     def delete(self, key: str) -> None:
         self.run(lambda: Client(self.store)("DeleteObject", Bucket=BUCKET, Key=key))
@@ -136,6 +138,7 @@ def running_store(folder: Path, *, queued: bool = False) -> Iterator[StoreThread
 
 @contextmanager
 def written_files(world: StoreThread, folder: Path, **settings: Any) -> Iterator[WrittenFiles]:
+    settings.setdefault("checksum", DEFAULT if world.queue is None else "")
     files = WrittenFiles(folder, world.bridge, world.store, **settings)
     files.start()
     try:

@@ -7,7 +7,7 @@ import pytest
 
 from s3d.agent.frontends.fuse.file_record import FileRecord
 from s3d.agent.frontends.fuse.hand_over import Place
-from s3d.agent.frontends.fuse.staged_file import StagedFile
+from s3d.agent.frontends.fuse.staged_file import StagedFile, StagingFolder
 from s3d.agent.frontends.fuse.staging_journal import StagingJournal
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 
@@ -29,7 +29,7 @@ def journal(tmp_path: Path) -> Iterator[StagingJournal]:
 @pytest.fixture
 def staged(tmp_path: Path) -> StagedFile:
     ids = itertools.count(1)
-    return StagedFile(tmp_path, lambda: next(ids), old_size=1_000, old=Zeros())
+    return StagedFile(StagingFolder(tmp_path, lambda: next(ids)), old_size=1_000, old=Zeros())
 
 
 def test_ranges_that_could_not_be_recorded_come_with_the_next_record(journal, staged, monkeypatch):

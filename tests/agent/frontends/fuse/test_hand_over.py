@@ -1,6 +1,7 @@
 """A written file becomes an object: in the embedded store, and in a queue before a remote."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from s3d.agent.core.object_info import PLAIN, ObjectAttributes
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place
-from s3d.agent.storage.adopted_file import AdoptableFile
+from s3d.agent.s3.checksums import multipart_etag
+from s3d.agent.storage.adopted_file import AdoptableFile, no_bytes
 from s3d.agent.stores.write_queue.admission import Limits
 from tests.contract.client import Client
 from tests.contract.conftest import local
@@ -176,11 +178,18 @@ async def test_what_is_too_large_for_the_queue_goes_to_the_remote_on_its_conditi
         assert await Client(embedded).read("bbb", key) == LARGE
 
 
-async def test_a_file_above_the_limit_of_a_put_is_uploaded_in_parts(store, tmp_path, monkeypatch):
+@pytest.mark.parametrize("known", [0, 2 << 20, 5 << 20])
+async def test_a_file_above_the_limit_of_a_put_is_uploaded_in_parts(
+    store, tmp_path, monkeypatch, known
+):
+    """known: bytes that are hashed already."""
     monkeypatch.setattr("s3d.agent.frontends.fuse.hand_over.MAX_PUT", 6 << 20)
-    monkeypatch.setattr("s3d.agent.frontends.fuse.hand_over._PART", 5 << 20)
+    monkeypatch.setattr("s3d.agent.frontends.fuse.hand_over.PART", 5 << 20)
     data = os.urandom(11 << 20)
-    key, etag = await write(store, tmp_path, data)
-    assert etag.endswith('-3"')
+    hashed = no_bytes("").more(data[:known])
+    file = AdoptableFile(staged(tmp_path, data), len(data), hashed=hashed)
+    key, etag = await writer(store).write_object(PLACE, file, PLAIN, "")
+    parts = [data[start : start + (5 << 20)] for start in range(0, len(data), 5 << 20)]
+    assert etag == f'"{multipart_etag([hashlib.md5(part).digest() for part in parts])}"'
     assert await Client(store).read("bbb", key) == data
     assert (await write(store, tmp_path, b"small", etag))[0] == PLACE.key

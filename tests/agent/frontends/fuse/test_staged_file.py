@@ -10,7 +10,7 @@ import pytest
 
 from s3d.agent.frontends.fuse import staged_content
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes
-from s3d.agent.frontends.fuse.staged_file import StagedFile
+from s3d.agent.frontends.fuse.staged_file import StagedFile, StagingFolder
 
 OLD = bytes(range(251)) * 40
 
@@ -36,7 +36,8 @@ def folder(tmp_path: Path) -> Path:
 
 def make(folder: Path, old: Old | None = None) -> StagedFile:
     ids = itertools.count(1)
-    return StagedFile(folder, lambda: next(ids), old_size=len(old.data) if old else 0, old=old)
+    staging = StagingFolder(folder, lambda: next(ids))
+    return StagedFile(staging, old_size=len(old.data) if old else 0, old=old)
 
 
 def test_a_file_that_is_not_read_fetches_only_what_was_not_overwritten(folder):
@@ -119,7 +120,7 @@ def test_a_file_of_an_earlier_run_has_its_ranges(folder):
     file.read(100, 50)
     ranges = file.sync().ranges
     file.close(remove=False)
-    again = StagedFile.recover(folder, 1, lambda: 2, old, OldBytes(len(OLD), ranges))
+    again = StagedFile.recover(StagingFolder(folder, lambda: 2), 1, old, OldBytes(len(OLD), ranges))
     old.fetched.clear()
     assert again.read(10, 7) == b"written"
     assert again.read(100, 50) == OLD[100:150]
@@ -197,7 +198,7 @@ def operate(file: StagedFile, model: Path, random: random.Random, recorded: list
         recorded += synced.ranges
         file.close(remove=False)
         old_bytes = OldBytes(synced.old_end, recorded)
-        file = StagedFile.recover(file._folder, synced.id, file._new_id, file.old, old_bytes)
+        file = StagedFile.recover(file._staging, synced.id, file.old, old_bytes)
     assert file.size == model.stat().st_size
     return file
 

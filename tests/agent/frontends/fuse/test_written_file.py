@@ -14,7 +14,7 @@ from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes, Range
 from s3d.agent.frontends.fuse.hand_over import Place, Written
 from s3d.agent.frontends.fuse.object_patcher import NotPatched
-from s3d.agent.frontends.fuse.staged_file import FrozenFile, StagedFile
+from s3d.agent.frontends.fuse.staged_file import FrozenFile, StagedFile, StagingFolder
 from s3d.agent.frontends.fuse.staging_journal import StagingJournal
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 from s3d.agent.frontends.fuse.written_file import WrittenFile
@@ -78,7 +78,7 @@ def store() -> FakeStore:
 @pytest.fixture
 def file(tmp_path: Path, journal: StagingJournal, store: FakeStore) -> WrittenFile:
     ids = itertools.count(1)
-    staged = StagedFile(tmp_path, lambda: next(ids))
+    staged = StagedFile(StagingFolder(tmp_path, lambda: next(ids)))
     return WrittenFile(
         PLACE, staged, WrittenAttributes(), replaces="", journal=journal, store=store,
         must_store=True,
@@ -165,7 +165,7 @@ def old() -> Old:
 @pytest.fixture
 def large(tmp_path: Path, journal: StagingJournal, store: FakeStore, old: Old) -> WrittenFile:
     ids = itertools.count(1)
-    staged = StagedFile(tmp_path, lambda: next(ids), old_size=SIZE, old=old)
+    staged = StagedFile(StagingFolder(tmp_path, lambda: next(ids)), old_size=SIZE, old=old)
     return WrittenFile(
         PLACE, staged, WrittenAttributes(), replaces=old.etag, journal=journal, store=store
     )

@@ -1,15 +1,20 @@
 """Files that are written in the mount: over an embedded store, and a queue before a remote."""
 
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from s3d.agent.frontends.fuse import written_file
+from s3d.agent.frontends.fuse.written_file import WrittenFile
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.agent.s3.checksums import hasher
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.storage.blobs import Blobs
 from tests.agent.frontends.fuse.store_thread import (
     BUCKET,
     StoreThread,
@@ -19,7 +24,9 @@ from tests.agent.frontends.fuse.store_thread import (
     written_files,
 )
 
+MIB = 1 << 20
 LARGE = os.urandom(300_000)
+HUGE = os.urandom(10 * MIB + 5_000)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +41,7 @@ def key(request: pytest.FixtureRequest) -> str:
 
 
 def staged(files: WrittenFiles) -> list[str]:
-    return sorted(name for name in os.listdir(files._folder) if name.isdigit())
+    return sorted(name for name in os.listdir(files._staging.path) if name.isdigit())
 
 
 @pytest.mark.parametrize("data", [b"", b"some bytes", LARGE], ids=["empty", "small", "large"])
@@ -54,11 +61,86 @@ def test_a_new_file_is_an_object_when_it_is_flushed(thread, files, key, data):
 def test_a_large_file_is_handed_over_without_a_copy(thread, files, key):
     file = files.create(place(key))
     files.write(file, LARGE, 0)
-    (path,) = [files._folder / name for name in staged(files)]
+    (path,) = [files._staging.path / name for name in staged(files)]
     inode = path.stat().st_ino
     files.flush(file)
     assert staged(files) == []
     assert inode in {each.stat().st_ino for each in thread.folder.rglob("blobs/*/*")}
+    files.release(file)
+
+
+def bytes_read() -> int:
+    """What this process has read with system calls."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
+def write_in_order(files: WrittenFiles, key: str) -> WrittenFile:
+    """A new file whose bytes have been hashed while they were written."""
+    file = files.create(place(key))
+    for start in range(0, len(HUGE), MIB):
+        files.write(file, HUGE[start : start + MIB], start)
+    until(lambda: not file.staged.hashing.is_due)
+    return file
+
+
+def check_hashes(thread: StoreThread, key: str, data: bytes) -> None:
+    """The store has these bytes, which it compares with its own checksums of the blocks."""
+    assert thread.get(key) == data
+    head = thread.head(key)
+    assert head["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
+    if thread.queue is None:
+        crc = hasher("CRC64NVME")
+        crc.update(data)
+        assert thread.head(key, ChecksumMode="ENABLED")["ChecksumCRC64NVME"] == crc.b64()
+
+
+def test_a_file_that_is_written_in_order_is_not_read_again_when_it_is_closed(thread, files, key):
+    file = write_in_order(files, key)
+    before = bytes_read()
+    files.flush(file)
+    assert bytes_read() - before < 4 * MIB
+    check_hashes(thread, key, HUGE)
+    files.write(file, b"end", None)
+    before = bytes_read()
+    files.flush(file)
+    assert bytes_read() - before < 4 * MIB
+    check_hashes(thread, key, HUGE + b"end")
+    files.release(file)
+
+
+@pytest.mark.parametrize("size", [len(HUGE), 8 * MIB])
+def test_a_file_whose_hashed_bytes_have_changed_is_read_when_it_is_closed(thread, files, key, size):
+    file = write_in_order(files, key)
+    files.write(file, b"NEW", 5 * MIB)
+    file.truncate(size)
+    files.flush(file)
+    check_hashes(thread, key, (HUGE[: 5 * MIB] + b"NEW" + HUGE[5 * MIB + 3 :])[:size])
+    files.release(file)
+
+
+def test_a_hand_over_that_has_failed_has_the_same_hashes_the_next_time(
+    thread, files, key, monkeypatch
+):
+    file = write_in_order(files, key)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Blobs, "fsync_blob", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            files.flush(file)
+    files.flush(file)
+    check_hashes(thread, key, HUGE)
+    files.release(file)
+
+
+def test_a_conflict_copy_has_the_same_hashes(thread, files, key):
+    file = write_in_order(files, key)
+    thread.put(key, b"theirs")
+    files.flush(file)
+    assert file.place.key != key
+    check_hashes(thread, file.place.key, HUGE)
     files.release(file)
 
 
