@@ -165,7 +165,7 @@ class PushExecutor:
         if stored is not None and write.kind is Kind.PUT:
             sent = await self._splitter.as_sent(write.seq, stored)
         todo = push_plan.plan(write.kind, write.bucket, write.key, sent, row.source)
-        is_conditional = write.kind is not Kind.COPY and await self._conditions.are_supported(
+        is_conditional = row.source is None and await self._conditions.are_supported(
             write.bucket, todo
         )
         if is_unresolved:
@@ -192,7 +192,7 @@ class PushExecutor:
             return self._result(job, there.etag)._replace(was_there=True)
         if sent is None:
             return self._result(job, NO_OBJECT)
-        if write.kind is Kind.COPY:
+        if row.source is not None:
             return self._result(job, copied_etag(sent.record, answer, await self._head(job)))
         etag = await check_pushed(remote, self._body_of, job.place, sent, answer)
         await self._arrived(job, etag)
