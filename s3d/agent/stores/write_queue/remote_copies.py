@@ -232,9 +232,12 @@ class RemoteCopies:
                     raise
             self._away_until = clock() + _REST
         check_size(shown.size)
+        alias = self._journal.alias(bucket, key)
+        is_told = alias is not None and same_etag(alias.client_etag, shown.etag)
+        of_remote = f'"{alias.remote_etag}"' if alias is not None and is_told else shown.etag
         etag = shown.etag if shown.size else EMPTY_ETAG
         record = ObjectRecord(key, size=shown.size, etag=etag, modified=shown.modified)
-        return _Source(Stored(record, ELSEWHERE), shown.etag, is_listed=True)
+        return _Source(Stored(record, ELSEWHERE), of_remote, is_listed=True)
 
     # In the writer thread
 

@@ -10,9 +10,11 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import ListedObject, MountHints, RequestContext, S3Request
 from s3d.agent.s3.model import operations
+from s3d.agent.stores.write_queue.journal import journal_history
+from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState
 from s3d.agent.stores.write_queue.push import copy_description
-from tests.agent.stores.write_queue.rig import Rig, open_rig
+from tests.agent.stores.write_queue.rig import EPOCH, Rig, open_rig
 from tests.contract.client import Client
 from tests.contract.conftest import local
 from tests.contract.queued import Queue, queue_before
@@ -523,3 +525,30 @@ async def test_a_rename_back_keeps_what_was_changed_meanwhile(queue):
     there = await Client(queue.inner)("HeadObject", Bucket="bbb", Key="old")
     assert there["Metadata"] == {"a": "c"}
     assert await keys(queue.inner) == ["old"]
+
+
+async def test_an_object_is_copied_by_the_etag_that_the_remote_gave_it(queue, monkeypatch):
+    """A listing of the mount may have the one that s3d has told its clients."""
+    etag = (await Client(queue.inner).put("bbb", "old", BIG))["ETag"]
+    alias = EtagAlias('"told"', etag)
+    await queue.journal.change(
+        lambda tx: journal_history.put_alias(tx, ("bbb", "old"), alias, EPOCH)
+    )
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "old", "new", '"told"', len(BIG))
+    await pushed(queue)
+    assert await keys(queue.inner) == ["new"]
+
+
+async def test_the_marker_of_a_folder_that_the_remote_has_made_meanwhile_is_no_conflict(
+    queue, monkeypatch
+):
+    """A remote with real folders makes it with the first object in it."""
+    remote = Client(queue.inner)
+    await remote.put("bbb", "d/", b"", Metadata={"a": "b"})
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "d/", "e/", "", 0)
+    await remote.put("bbb", "e/", b"")
+    await pushed(queue)
+    assert await keys(queue.inner) == ["e/"]
+    assert (await remote("HeadObject", Bucket="bbb", Key="e/"))["Metadata"] == {"a": "b"}

@@ -21,7 +21,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_state
 from s3d.agent.s3.messages import Members
-from s3d.agent.storage.records import Stored
+from s3d.agent.storage.records import ELSEWHERE, Stored
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import (
     NO_OBJECT,
@@ -306,7 +306,7 @@ class PushExecutor:
         """Whether our bytes are there, with an ETag of the remote. Raises AlreadyThere."""
         if job.sent is None or head.get("ContentLength") != job.sent.record.size:
             return False
-        if job.write.kind is Kind.COPY:
+        if job.sent.layout == ELSEWHERE:  # of a copy
             return False
         same, etag = await compare_content(job.remote, self._body_of, job.place, job.sent)
         if same and is_our_write(job.sent, head, same_bytes=True):
