@@ -166,6 +166,31 @@ def test_a_known_folder_gets_another_name_and_keeps_it_over_a_kill(
 
 
 @pytest.mark.rule("MOUNT-12")
+def test_a_rename_that_a_kill_has_interrupted_goes_on_while_the_remote_is_away(
+    gateway: Gateway, folder: Path, network: Network, remote: Any, new_bucket: str
+) -> None:
+    names = [f"{number:02}" for number in range(50)]
+    for name in names:
+        remote.put_object(Bucket=new_bucket, Key=f"d/{name}", Body=name.encode())
+    settings = {"S3D_FUSE_MOUNT": "true", "S3D_FUSE_MOUNT_DIR": str(folder.parent)}
+    gateway.agent.kill()
+    gateway.start(**settings, S3D_FAILPOINT="queue.accepted:kill")
+    go_away(network, folder)
+    with fails(errno.ECONNABORTED):
+        (folder / "d").rename(folder / "e")
+    gateway.agent.kill()
+    gateway.start(**settings)
+    wait_until(lambda: gateway.queue.status().left.files == 2 * len(names))
+    with pytest.raises(ClientError, match="404"):
+        gateway.agent.s3().head_object(Bucket=new_bucket, Key=f"d/{names[-1]}")
+    network.come_back()
+    gateway.drain()
+    gateway.check_no_conflicts()
+    assert keys_of(remote, new_bucket) == [f"e/{name}" for name in names]
+    assert remote.get_object(Bucket=new_bucket, Key="e/49")["Body"].read() == b"49"
+
+
+@pytest.mark.rule("MOUNT-12")
 def test_a_folder_of_which_not_everything_is_known_keeps_its_name(
     gateway: Gateway, folder: Path, network: Network, remote: Any, new_bucket: str
 ) -> None:
