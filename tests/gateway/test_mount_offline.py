@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +88,167 @@ def test_files_of_a_known_folder_get_other_names(
     assert [row["Key"] for row in listed] == ["another", "cached", "moved"]
     renamed = remote.get_object(Bucket=new_bucket, Key="another")
     assert (renamed["Body"].read(), renamed["Metadata"]) == (DATA, {"of": "other"})
+
+
+TREE = ("d/", "d/a", "d/empty", "d/sub/b", "d/sub/deep/c")
+
+
+def fill(remote: Any, bucket: str, keys: Sequence[str] = TREE) -> None:
+    for key in keys:
+        body = b"" if key.endswith(("/", "empty")) else DATA
+        remote.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"of": key})
+
+
+def go_away(network: Network, folder: Path, kind: Partition = Partition.REFUSED) -> None:
+    """The mount has listed everything, but long ago."""
+    for _ in os.walk(folder):
+        pass
+    expires = time.monotonic() + 2 * TTL
+    network.go_away(kind)
+    wait_until(lambda: time.monotonic() > expires)
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def keys_of(remote: Any, bucket: str) -> list[str]:
+    rows = remote.list_objects_v2(Bucket=bucket)["Contents"]
+    return [row["Key"] for row in rows if row["Key"] not in ("cached", "other")]
+
+
+@pytest.mark.rule("MOUNT-12")
+@pytest.mark.parametrize(
+    ("kind", "is_killed"), [(Partition.REFUSED, False), (Partition.SILENT, True)]
+)
+def test_a_known_folder_gets_another_name_and_keeps_it_over_a_kill(
+    gateway: Gateway,
+    folder: Path,
+    network: Network,
+    remote: Any,
+    new_bucket: str,
+    kind: Partition,
+    is_killed: bool,
+) -> None:
+    # After a kill, the marker of the old folder is deleted 15 minutes later.
+    fill(remote, new_bucket, TREE[1:] if is_killed else TREE)
+    go_away(network, folder, kind)
+    (folder / "d" / "new").write_bytes(b"written")
+    (folder / "d" / "made").mkdir()
+    started = time.monotonic()
+    (folder / "d").rename(folder / "e")
+    assert time.monotonic() - started < CALL_LIMIT + SLACK
+    here = ["a", "empty", "made", "new", "sub", "sub/b", "sub/deep", "sub/deep/c"]
+    assert files_below(folder / "e") == here
+    assert (folder / "e" / "new").read_bytes() == b"written"
+    assert sorted(os.listdir(folder)) == ["cached", "e", "other"]
+    with fails(errno.ENOENT):
+        (folder / "d").stat()
+    (folder / "e" / "sub").rename(folder / "e" / "moved")  # what was just moved is known
+    assert (folder / "e" / "moved" / "b").stat().st_size == len(DATA)
+    with pytest.raises(ClientError, match="404"):
+        gateway.agent.s3().head_object(Bucket=new_bucket, Key="d/sub/b")
+    remote.put_object(Bucket=new_bucket, Key="d/foreign", Body=b"of another client")
+    if is_killed:
+        gateway.agent.kill()
+        gateway.start(S3D_FUSE_MOUNT="true", S3D_FUSE_MOUNT_DIR=str(folder.parent))
+    with pytest.raises(ClientError, match="404"):
+        gateway.agent.s3().head_object(Bucket=new_bucket, Key="d/sub/b")
+    network.come_back()
+    gateway.drain()
+    gateway.check_no_conflicts()
+    moved = ["e/a", "e/empty", "e/made/", "e/moved/b", "e/moved/deep/c", "e/new"]
+    assert keys_of(remote, new_bucket) == ["d/foreign", *([] if is_killed else ["e/"]), *moved]
+    for old, new in (("d/a", "e/a"), ("d/empty", "e/empty"), ("d/sub/b", "e/moved/b")):
+        assert remote.head_object(Bucket=new_bucket, Key=new)["Metadata"] == {"of": old}, new
+    wait_until(lambda: sorted(os.listdir(folder)) == ["cached", "d", "e", "other"])
+    assert (folder / "d" / "foreign").read_bytes() == b"of another client"
+
+
+@pytest.mark.rule("MOUNT-12")
+def test_a_rename_that_a_kill_has_interrupted_goes_on_while_the_remote_is_away(
+    gateway: Gateway, folder: Path, network: Network, remote: Any, new_bucket: str
+) -> None:
+    names = [f"{number:02}" for number in range(50)]
+    for name in names:
+        remote.put_object(Bucket=new_bucket, Key=f"d/{name}", Body=name.encode())
+    settings = {"S3D_FUSE_MOUNT": "true", "S3D_FUSE_MOUNT_DIR": str(folder.parent)}
+    gateway.agent.kill()
+    gateway.start(**settings, S3D_FAILPOINT="queue.accepted:kill")
+    go_away(network, folder)
+    with fails(errno.ECONNABORTED):
+        (folder / "d").rename(folder / "e")
+    gateway.agent.kill()
+    gateway.start(**settings)
+    wait_until(lambda: gateway.queue.status().left.files == 2 * len(names))
+    with pytest.raises(ClientError, match="404"):
+        gateway.agent.s3().head_object(Bucket=new_bucket, Key=f"d/{names[-1]}")
+    network.come_back()
+    gateway.drain()
+    gateway.check_no_conflicts()
+    assert keys_of(remote, new_bucket) == [f"e/{name}" for name in names]
+    assert remote.get_object(Bucket=new_bucket, Key="e/49")["Body"].read() == b"49"
+
+
+@pytest.mark.rule("MOUNT-12")
+def test_a_folder_of_which_not_everything_is_known_keeps_its_name(
+    gateway: Gateway, folder: Path, network: Network, remote: Any, new_bucket: str
+) -> None:
+    fill(remote, new_bucket)
+    for name in ("", "d"):  # but not the folder in it
+        os.listdir(folder / name)
+    expires = time.monotonic() + 2 * TTL
+    network.go_away()
+    wait_until(lambda: time.monotonic() > expires)
+    with fails(errno.EIO):
+        (folder / "d").rename(folder / "e")
+    assert "unknown=d/sub/" in gateway.agent.stderr
+    assert sorted(os.listdir(folder)) == ["cached", "d", "other"]
+    assert gateway.queue.status().left.files == 0
+    network.come_back()
+    assert keys_of(remote, new_bucket) == list(TREE)
+
+
+@pytest.mark.rule("MOUNT-12")
+def test_a_folder_gets_its_name_back(
+    gateway: Gateway, folder: Path, network: Network, remote: Any, new_bucket: str
+) -> None:
+    fill(remote, new_bucket)
+    go_away(network, folder)
+    before = files_below(folder)
+    for _ in range(2):
+        (folder / "d").rename(folder / "e")
+        (folder / "e").rename(folder / "d")
+    assert files_below(folder) == before
+    network.come_back()
+    gateway.drain()
+    gateway.check_no_conflicts()
+    assert keys_of(remote, new_bucket) == list(TREE)
+
+
+@pytest.mark.rule("MOUNT-9")
+def test_an_object_of_a_renamed_folder_that_another_client_has_changed_is_not_lost(
+    gateway: Gateway, folder: Path, network: Network, remote: Any, new_bucket: str
+) -> None:
+    """Nor is one that has the new key by now."""
+    fill(remote, new_bucket)
+    go_away(network, folder)
+    (folder / "d").rename(folder / "e")
+    theirs = {"d/a": b"changed", "d/empty": b"not empty any more", "e/sub/b": b"in the way"}
+    for key, body in theirs.items():
+        remote.put_object(Bucket=new_bucket, Key=key, Body=body)
+    network.come_back()
+
+    def stuck() -> int:
+        status = gateway.queue.status()
+        return status.failed.files + status.conflict.files
+
+    wait_until(lambda: stuck() >= 2)  # those whose source has changed
+    wait_until(lambda: any("conflict" in key for key in keys_of(remote, new_bucket)))
+    for key, body in theirs.items():
+        assert remote.get_object(Bucket=new_bucket, Key=key)["Body"].read() == body
+    bodies = {
+        remote.get_object(Bucket=new_bucket, Key=key)["Body"].read()
+        for key in keys_of(remote, new_bucket)
+    }
+    assert DATA in bodies  # of d/sub/b, wherever it is now

@@ -27,7 +27,7 @@ from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.read_cache.cache_status import cache_state
-from s3d.agent.stores.write_queue.journal.pending_write import PendingState
+from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState
 from s3d.agent.sync.folders import Folders
 from s3d.shared.caching import Pin
 from s3d.shared.config.mount_settings import FuseConfig, MountConfig, mount_of_fuse
@@ -49,6 +49,8 @@ _STATES = {PendingState.FAILED: "failed", PendingState.HELD: "held"}
 _TTL_OF_STORE = 60.0
 """Seconds that a listing of the embedded store is believed: all writes pass this agent, but for
 those of lifecycle rules."""
+_PAGE = 1_000
+"""Writes that are looked at before others get the loop."""
 _MOST_COUNTED = 10_000
 """Writes that are counted for one mount."""
 
@@ -98,6 +100,7 @@ class MountedBuckets:
             size=self._size,
             metadata=self._metadata,
             ttl=TTL if self._stack.gateway is not None else _TTL_OF_STORE,
+            pending=self.pending_below,
         )
         if not self._open:
             self._events.taps.append(self._note_change)
@@ -149,6 +152,20 @@ class MountedBuckets:
             (pins.add if pinned else pins.remove)(pin)
         except OSError as error:
             raise S3Error("SlowDown", "the pins cannot be saved") from error
+
+    async def pending_below(self, bucket: str, prefix: str) -> Mapping[str, bool]:
+        """The keys below a prefix of which writes are pending, and whether these leave an
+        object."""
+        gateway = self._stack.gateway
+        found: dict[str, bool] = {}
+        if gateway is None or gateway.queue is None:
+            return found
+        pending, after = gateway.queue.journal.pending, b""
+        while part := list(islice(pending.under(bucket, prefix.encode(), after), _PAGE)):
+            found |= {write.key: write.kind is not Kind.DELETE for write in part}
+            after = part[-1].key.encode()
+            await asyncio.sleep(0)  # others want the loop, too
+        return found
 
     def count_writes(self, bucket: str, prefix: str) -> Mapping[str, int]:
         """The counts of a MountStatus."""

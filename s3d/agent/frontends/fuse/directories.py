@@ -182,7 +182,7 @@ class Directories:
             yield from known
             return
         recalled = self._memory.listing(folder, outdated=True)
-        if recalled is not None and self._is_away:
+        if recalled is not None and self.is_away:
             yield from recalled
             return
         pages = self._pages(folder, limit=None if recalled is None else _PATIENCE)
@@ -199,7 +199,7 @@ class Directories:
             yield from page
 
     @property
-    def _is_away(self) -> bool:
+    def is_away(self) -> bool:
         """Whether the remote has given no answer just now."""
         return time.monotonic() < self._away_until
 
@@ -210,7 +210,7 @@ class Directories:
     def _request_or_recall(self, folder: FolderId, name: str) -> Known:
         """What a request tells of a name; while the remote is away, what was known last."""
         recalled = self._memory.recall(folder, name)
-        if recalled is not None and self._is_away:
+        if recalled is not None and self.is_away:
             return recalled
         is_there = recalled is not None and recalled.entry is not None
         try:  # patiently, before a program is told that there is no such name
@@ -272,6 +272,7 @@ class Directories:
         first = self._bridge.call(partial(self._requests.page, folder, beginning, ""), limit)
         for page in self._following(folder, beginning, first):
             entries = [self._describe(folder, each) for each in merger.add(page)]
+            part.marker = None if merger.marker is None else merger.marker.etag
             if not beginning:
                 self._memory.add_page(folder, part, entries, is_last=not page.cursor)
             yield entries

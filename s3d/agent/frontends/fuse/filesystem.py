@@ -18,6 +18,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.directories import BUCKETS, Directories
 from s3d.agent.frontends.fuse.file_ops import FileOps
+from s3d.agent.frontends.fuse.folder_contents import FolderContents, Pending, nothing_pending
 from s3d.agent.frontends.fuse.folder_memory import TTL, FolderId, FolderMemory
 from s3d.agent.frontends.fuse.folder_requests import FolderRequests
 from s3d.agent.frontends.fuse.fs_ops import Attributes, FileSystemSize
@@ -51,17 +52,23 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         size: Callable[[], FileSystemSize],
         metadata: MetadataMemory,
         ttl: float = TTL,
+        pending: Pending = nothing_pending,
     ) -> None:
         """store: the top of the stack. written: of all mounts of the agent. root: the bucket and
         prefix that the mount shows. is_local: as for ObjectOpener. size: what df shows.
-        metadata: of all mounts. ttl: seconds that a listing is believed."""
+        metadata: of all mounts. ttl: seconds that a listing is believed.
+        pending: the writes of the queue."""
         client = S3Client(store)
         self._bridge = bridge = LoopBridge(loop)
         memory = FolderMemory(ttl)
         directories = Directories(FolderRequests(client, metadata), bridge, memory, metadata, root)
         opener = ObjectOpener(client, is_local=is_local, spawn=bridge.start)
         names = MountedNames(directories, written, memory=memory, metadata=metadata)
-        changes = NameChanges(client, bridge, written, Renames(client, bridge, written))
+        contents = FolderContents(
+            client, bridge, memory, is_away=lambda: directories.is_away, pending=pending
+        )
+        renames = Renames(client, bridge, written, contents)
+        changes = NameChanges(client, bridge, written, renames)
         readers = OpenReaders(opener, bridge, metadata)
         NameOps.__init__(self, names, changes, readers)
         FileOps.__init__(self, names, readers, written)

@@ -18,6 +18,12 @@ from typing import NamedTuple
 
 from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.key_names import name_of
+from s3d.agent.frontends.fuse.remembered_folder import (
+    MARKER_NAME,
+    MOST_SINGLE,
+    Contents,
+    RememberedFolder,
+)
 
 TTL = 1.0
 """Seconds that an entry is believed."""
@@ -27,8 +33,6 @@ _MOST_ENTRIES = 300_000
 """Entries of all folders; then the folder that was not used for longest is forgotten."""
 _SINGLE_LOOKUPS = 2
 """Look-ups of single names in a folder, before its first page is read instead."""
-_MOST_SINGLE = 1_000
-"""Names of a folder that were looked up one by one, or have changed."""
 
 FolderId = tuple[str, str]
 """Bucket, and the prefix with a slash at its end or ""; ("", "") has the buckets."""
@@ -43,90 +47,14 @@ class Known(NamedTuple):
 class PartialListing:
     """A listing whose pages are being read."""
 
-    __slots__ = ("begun", "entries")
+    __slots__ = ("begun", "entries", "marker")
 
     def __init__(self, begun: int) -> None:
         """begun: of FolderMemory.begin, before the first page was requested."""
         self.begun = begun
         self.entries: dict[str, Entry] = {}
-
-
-class _Folder:
-    """What is remembered of one folder."""
-
-    __slots__ = (
-        "changed",
-        "changes",
-        "entries",
-        "forgotten",
-        "is_complete",
-        "is_large",
-        "lookups",
-        "names",
-        "stale",
-        "until",
-        "weight",
-    )
-
-    def __init__(self, changes: int) -> None:
-        self.changes = changes
-        """Counts the changes."""
-        self.forgotten = changes
-        """Answers to requests that began before this change are not kept."""
-        self.changed: dict[str, int] = {}
-        """Names that have changed, and their last change."""
-        self.stale: set[str] = set()
-        """Names of which the listing is outdated."""
-        self.names: dict[str, tuple[float, Entry | None]] = {}
-        """Looked up one by one, and until when that is believed."""
-        self.entries: dict[str, Entry] = {}
-        """Of the listing."""
-        self.until = 0.0
-        """The time until which the listing is believed."""
-        self.is_complete = False
-        """Whether the listing has all entries."""
-        self.is_large = False
-        """Whether the listing has more than one page."""
-        self.lookups = 0
-        """Look-ups of single names since a page was read."""
-        self.weight = 0
-        """Entries and names, as counted in the size of all folders."""
-
-    def forget(self) -> None:
-        self.changes += 1
-        self._forget_changes()
-        self.stale.clear()
-        self.names.clear()
-        self.entries = {}
-        self.is_complete = False
-        self.until = 0.0
-
-    def note(self, name: str) -> None:
-        """The name has changed."""
-        self.changes += 1
-        self.changed[name] = self.changes
-        self.names.pop(name, None)
-        self.stale.add(name)
-        if len(self.stale) > _MOST_SINGLE:
-            self.forget()
-        elif len(self.changed) > _MOST_SINGLE:
-            self._forget_changes()
-
-    def settle(self, name: str, entry: Entry | None) -> None:
-        """The listing shows what is known of a name."""
-        self.stale.discard(name)
-        if entry is None:
-            self.entries.pop(name, None)
-        else:
-            self.entries[name] = entry
-
-    def _forget_changes(self) -> None:
-        self.forgotten = self.changes
-        self.changed.clear()
-
-    def is_current(self, begun: int, name: str) -> bool:
-        """Whether nothing has happened to the name since a request began."""
-        return begun >= self.forgotten and self.changed.get(name, 0) <= begun
+        self.marker: str | None = None
+        """As in Contents."""
 
 
 class FolderMemory:
@@ -137,7 +65,7 @@ class FolderMemory:
         self.ttl = ttl
         self._clock = clock
         self._lock = threading.Lock()
-        self._folders: dict[FolderId, _Folder] = {}
+        self._folders: dict[FolderId, RememberedFolder] = {}
         """The one that was used last is the last."""
         self._of_bucket: Counter[str] = Counter()
         self._forgotten = 0
@@ -223,6 +151,8 @@ class FolderMemory:
             state.entries = part.entries
             state.is_complete, state.is_large = is_last, not is_last
             state.lookups = 0
+            if state.is_current(part.begun, MARKER_NAME):
+                state.marker = part.marker
             state.until = self._clock() + self.ttl + _TTL_OF_ENTRY * len(part.entries)
             # What has changed meanwhile may be missing in the page, or be in it as it was.
             newer = [name for name, at in state.changed.items() if at > part.begun]
@@ -238,16 +168,49 @@ class FolderMemory:
 
     def put_empty(self, folder: FolderId) -> None:
         """The mount itself has made this folder."""
-        self.add_page(folder, PartialListing(self.begin(folder)), [], is_last=True)
+        part = PartialListing(self.begin(folder))
+        part.marker = ""
+        self.add_page(folder, part, [], is_last=True)
 
     def put(self, folder: FolderId, name: str, entry: Entry | None) -> None:
         """The mount itself has made this entry, or (None) removed the name."""
         with self._lock:
+            self._make(self._use(folder), name, entry)
+
+    def put_folder_away(self, folder: FolderId, component: str) -> None:
+        """The mount itself has moved a folder away. An object that it hid has its name now."""
+        name, hidden = name_of(component), name_of(component, hidden=True)
+        with self._lock:
             state = self._use(folder)
-            state.note(name)
-            self._put(state, name, entry)
-            if state.is_complete and self._clock() < state.until:
-                state.settle(name, entry)
+            if not state.is_complete:
+                state.note_component(component)  # a request has to tell
+                return
+            entry = state.find(hidden)
+            if entry is not None:
+                self._make(state, hidden, None)
+            self._make(state, name, None if entry is None else entry._replace(name=name))
+
+    def contents(self, folder: FolderId) -> Contents | None:
+        """What a folder had when it was listed last, for how long ever, with what was seen and
+        changed since; None: there was no complete listing."""
+        with self._lock:
+            state = self._folders.get(folder)
+            return None if state is None else state.contents()
+
+    def move(self, bucket: str, old: str, new: str) -> None:
+        """The mount itself has moved a folder, with all that is below it. old, new: prefixes."""
+        with self._lock:
+            below = [
+                (prefix, self._drop((bucket, prefix)))
+                for of, prefix in list(self._folders)
+                if of == bucket and prefix.startswith((old, new))
+            ]
+            for prefix, state in below:
+                if prefix.startswith(old):
+                    folder = bucket, new + prefix.removeprefix(old)
+                    self._folders[folder] = moved = state.moved(self._forgotten)
+                    self._of_bucket[bucket] += 1
+                    self._weigh(moved)
 
     def changed(self, bucket: str, key: str = "", *, is_removal: bool = False) -> bool:
         """Something has changed at this key, or (key "") anywhere in the bucket.
@@ -258,68 +221,62 @@ class FolderMemory:
         if bucket not in self._of_bucket and ("", "") not in self._folders:
             return False
         with self._lock:
-            if not key:
-                self._changed_bucket(bucket)
+            if not key:  # the bucket, or the list of buckets: some operations change either
+                for (of, _), each in self._folders.items():
+                    if of in (bucket, ""):
+                        each.forget()
+                        self._weigh(each)
                 return True
             components = key.split("/")
             prefix = ""
             for component in components[:-1]:
                 state = self._folders.get((bucket, prefix))
-                if state is not None and (is_removal or not _has_folder(state, name_of(component))):
-                    _note(state, component)
+                if state is not None and (is_removal or not state.has_folder(component)):
+                    state.note_component(component)
                 prefix += component + "/"
             state = self._folders.get((bucket, prefix))
             if state is not None:
-                _note(state, components[-1])
+                state.note_component(components[-1])
+                if not components[-1]:
+                    state.marker = None if is_removal else ""
             return bucket in self._of_bucket
 
-    def _changed_bucket(self, bucket: str) -> None:
-        """The bucket, or the list of buckets: some operations change either."""
-        for (of, _), state in self._folders.items():
-            if of in (bucket, ""):
-                state.forget()
-                self._weigh(state)
+    def _make(self, state: RememberedFolder, name: str, entry: Entry | None) -> None:
+        """What the mount itself has made of a name; None: it has removed it."""
+        state.note(name)
+        self._put(state, name, entry)
+        if state.is_complete:
+            state.settle(name, entry)
 
-    def _put(self, state: _Folder, name: str, entry: Entry | None) -> None:
+    def _put(self, state: RememberedFolder, name: str, entry: Entry | None) -> None:
         state.names.pop(name, None)
-        while len(state.names) >= _MOST_SINGLE:
+        while len(state.names) >= MOST_SINGLE:
             del state.names[next(iter(state.names))]
         state.names[name] = self._clock() + self.ttl, entry
         self._weigh(state)
 
-    def _use(self, folder: FolderId) -> _Folder:
+    def _use(self, folder: FolderId) -> RememberedFolder:
         state = self._folders.pop(folder, None)
         if state is None:
-            state = _Folder(self._forgotten)
+            state = RememberedFolder(self._forgotten)
             self._of_bucket[folder[0]] += 1
         self._folders[folder] = state
         return state
 
-    def _weigh(self, state: _Folder) -> None:
+    def _weigh(self, state: RememberedFolder) -> None:
         weight = 1 + len(state.entries) + len(state.names)
         self._size += weight - state.weight
         state.weight = weight
 
     def _make_room(self) -> None:
         while self._size > _MOST_ENTRIES and len(self._folders) > 1:
-            folder = next(iter(self._folders))
-            state = self._folders.pop(folder)
-            self._size -= state.weight
-            self._forgotten = max(self._forgotten, state.changes + 1)
-            self._of_bucket[folder[0]] -= 1
-            if not self._of_bucket[folder[0]]:
-                del self._of_bucket[folder[0]]
+            self._drop(next(iter(self._folders)))
 
-
-def _note(state: _Folder, component: str) -> None:
-    """The object, or the folder, with this component has changed."""
-    name, hidden = name_of(component), name_of(component, hidden=True)
-    if _has_folder(state, name) or hidden in state.entries or hidden in state.names:
-        state.note(hidden)
-    state.note(name)
-
-
-def _has_folder(state: _Folder, name: str) -> bool:
-    single = state.names.get(name)
-    entry = state.entries.get(name) if single is None else single[1]
-    return entry is not None and entry.is_folder
+    def _drop(self, folder: FolderId) -> RememberedFolder:
+        state = self._folders.pop(folder)
+        self._size -= state.weight
+        self._forgotten = max(self._forgotten, state.changes + 1)
+        self._of_bucket[folder[0]] -= 1
+        if not self._of_bucket[folder[0]]:
+            del self._of_bucket[folder[0]]
+        return state

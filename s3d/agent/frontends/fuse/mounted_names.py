@@ -126,7 +126,8 @@ class MountedNames:
         self._metadata.move(was.bucket, keys)
         self.inodes.moved(was.bucket, was.key, key)
         if was.entry.is_folder:
-            self._memory.changed(was.bucket)  # all that is below has other keys
+            self._memory.move(was.bucket, was.key, key)
+            self._memory.put_folder_away(self._directories.locate(old).folder, was.entry.component)
         self.note_removed(old, was)
         entry = was.entry._replace(etag="")  # a copy may have another one
         self._put(*self._directories.locate(new), entry)

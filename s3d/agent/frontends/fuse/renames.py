@@ -1,28 +1,32 @@
 """Renames of objects and folders, which S3 does not have.
 
 1. What was written to the objects and is not in the store yet gets there first.
-2. The rename is recorded in the journal, so that a crash cannot leave half of a folder: the next
-   start goes on with it.
+2. The rename is recorded in the journal with all its objects, so that a crash cannot leave half of
+   a folder: the next start goes on with it.
 3. Each object is moved by RenameObject, which the embedded store and the write queue carry out
    without copying a byte; the queue also while the remote is away, by what a listing has shown. A
    store that has no RenameObject copies the object, compares the copy, and deletes the object.
 4. Open files go with their objects, and the record is removed.
 
-A rename that fails before anything was moved has no record either: the program got an error,
-so the rename must not happen at the next start.
+All or nothing: when an object cannot be moved, those that were get their old keys again before the
+program gets the error, and a crash in between does not keep the next start from going on with that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import errno
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from urllib.parse import quote
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import background_context
+from s3d.agent.frontends.fuse.folder_contents import FolderContents, Objects, list_below
 from s3d.agent.frontends.fuse.fs_ops import CALL_LIMIT
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
@@ -35,11 +39,11 @@ from s3d.shared.control import ObjectInfo
 
 logger = logging.getLogger(__name__)
 
-MAX_CHILDREN = 10_000
-"""Objects of a folder that is renamed; with more, programs copy it (EXDEV)."""
 MAX_COPIES = 200
-"""The same, where the objects have to be copied."""
+"""Objects of a folder that is renamed where they have to be copied; with more, programs copy it."""
 _AT_ONCE = 32
+_CHUNK = 256
+"""Objects between two notes in the journal of how far a rename has come."""
 _LIMIT = 120.0
 """Seconds that the rename of a large folder may take."""
 
@@ -47,122 +51,165 @@ _LIMIT = 120.0
 class _Moves:
     """The objects that one rename moves, and how far it has come."""
 
-    def __init__(
-        self, rename: Rename, keys: Sequence[str], shown: ListedObject | None = None
-    ) -> None:
-        self.shown = shown
-        """What a listing shows of the object, if it is one."""
-        self.bucket = rename.bucket
-        self.pairs = [(key, rename.new + key.removeprefix(rename.old)) for key in keys]
-        self.done = 0
-        self.is_running = False
-
-    @property
-    def have_done_nothing(self) -> bool:
-        """Whether nothing was moved, nor will be."""
-        return not (self.done or self.is_running)
+    def __init__(self, id: int, rename: Rename, objects: Objects) -> None:
+        """id: of its record. objects: those that are to be moved."""
+        self.id = id
+        self.rename = rename
+        self.objects = objects
+        self.pairs = [(key, rename.new + key.removeprefix(rename.old)) for key in objects]
+        self.done: list[tuple[str, str]] = []
 
 
 class Renames:
     """Called by threads; resume() by the one that starts the mount."""
 
-    def __init__(self, client: S3Client, bridge: LoopBridge, written: WrittenFiles) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bridge: LoopBridge,
+        written: WrittenFiles,
+        contents: FolderContents | None = None,
+    ) -> None:
+        """contents: of the folders that are renamed; None: only resume() is called."""
         self._client = client
         self._bridge = bridge
         self._journal = written.journal
         self._written = written
+        self._contents = contents
 
     def rename(
         self, rename: Rename, shown: ListedObject | None = None
     ) -> Sequence[tuple[str, str]]:
         """Rename an object or a folder, and replace what has the new name; a folder there must be
         empty, which is not checked. shown: what is known of an object. The old and new keys. Raises
-        OSError: ENOENT, EXDEV for too large a folder."""
-        keys = self._keys_of(rename)
-        for key in keys:
+        OSError: ENOENT, EXDEV for too large a folder, EIO for one that is not known while the
+        remote is away."""
+        objects = self._objects_of(rename, shown)
+        for key in objects:
             file = self._written.find(Place(rename.bucket, key))
             if file is not None:
                 self._written.flush(file, may_defer=False)
-        id = self._journal.begin_rename(rename)
-        moves = _Moves(rename, keys, shown)
+        moves = _Moves(self._journal.begin_rename(rename, objects), rename, objects)
+        future = self._bridge.start(lambda: self._move_all(moves))
         try:
-            self._carry_out(moves)
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) or moves.have_done_nothing:
-                self._journal.end_rename(id)
+            self._bridge.wait(future, _LIMIT)
+            self._move_files(moves)
+        except OSError:
+            if future.done():
+                self._undo(moves)
+            else:  # it goes on, although the program was killed
+                future.add_done_callback(partial(self._end_unwatched, moves))
             raise
-        self._journal.end_rename(id)
-        return moves.pairs
+        self._journal.end_rename(moves.id)
+        return moves.done
 
     def resume(self) -> None:
         """Go on with the renames of an earlier run; what fails is logged and tried again at the
         next start."""
-        for id, rename in self._journal.renames():
+        for id, rename, recorded, is_undone in self._journal.renames():
             try:
-                self._carry_out(_Moves(rename, self._keys_of(rename)))
+                objects = self._unrecorded(rename) if recorded is None else recorded
+                moves = _Moves(id, rename, objects)
+                self._move(moves)
+                if not is_undone:  # else the files have their places still
+                    self._move_files(moves)
             except FileNotFoundError:
                 pass  # everything was moved already
             except OSError as error:
-                logger.warning(
-                    "cannot go on with a rename: %s bucket=%s key=%s",
-                    error, rename.bucket, rename.old,
-                )  # fmt: skip
+                _log_unfinished(rename, error)
                 continue
             self._journal.end_rename(id)
 
-    def _keys_of(self, rename: Rename) -> list[str]:
-        """The keys to move. Raises OSError: ENOENT, EXDEV."""
+    def _objects_of(self, rename: Rename, shown: ListedObject | None) -> Objects:
+        """What is to be moved. Raises OSError: ENOENT, EXDEV, EIO."""
         if not rename.is_folder:
-            return [rename.old]
+            return {rename.old: shown}
+        assert self._contents is not None
         written = {file.place.key for file in self._written.under(rename.bucket, rename.old)}
-        stored = self._bridge.call(lambda: self._list(rename.bucket, rename.old))
-        keys = sorted(written | set(stored))
-        if not keys:
+        objects = self._contents.objects((rename.bucket, rename.old), written)
+        if not objects:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), rename.old)
-        if len(keys) > MAX_CHILDREN:
-            raise OSError(errno.EXDEV, f"a folder of more than {MAX_CHILDREN:,} objects")
-        return keys
+        return objects
 
-    async def _list(self, bucket: str, prefix: str) -> list[str]:
-        """The keys below a prefix, or as many as are too many."""
-        keys: list[str] = []
-        cursor = ""
-        while len(keys) <= MAX_CHILDREN:
-            page = await self._client.page(bucket, prefix, cursor=cursor, limit=1_000)
-            keys += [info.key for info in page.objects]
-            cursor = page.cursor
-            if not cursor:
-                break
-        return keys
+    def _unrecorded(self, rename: Rename) -> Objects:
+        """What a rename is to move that an older s3d has begun."""
+        if not rename.is_folder:
+            return {rename.old: None}
+        folder = rename.bucket, rename.old
+        return self._bridge.call(lambda: list_below(self._client, folder))
 
-    def _carry_out(self, moves: _Moves) -> None:
-        moves.is_running = True
-        future = self._bridge.start(lambda: self._move_all(moves))
-        self._bridge.wait(future, _LIMIT)
-        for old, new in moves.pairs:
-            self._written.move(Place(moves.bucket, old), Place(moves.bucket, new))
+    def _move(self, moves: _Moves) -> None:
+        """Move the objects. Raises OSError."""
+        try:
+            self._bridge.wait(self._bridge.start(lambda: self._move_all(moves)), _LIMIT)
+        except OSError:
+            self._journal.note_moved(moves.id, [key for key, _ in moves.done])
+            raise
+
+    def _move_files(self, moves: _Moves) -> None:
+        """Open files go with their objects. Raises OSError: ENOENT when no object was there."""
+        bucket = moves.rename.bucket
+        for old, new in moves.done:
+            self._written.move(Place(bucket, old), Place(bucket, new))
+        if moves.pairs and not moves.done:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), moves.rename.old)
+
+    def _undo(self, moves: _Moves) -> None:
+        """The program gets an error, so nothing must have changed."""
+        rename, new_keys = moves.rename, [new for _, new in moves.done]
+        back = Rename(rename.bucket, rename.new, rename.old)
+        try:
+            if new_keys:
+                self._journal.turn_back(moves.id, new_keys)
+                self._move(_Moves(moves.id, back, dict.fromkeys(new_keys)))
+        except OSError as error:
+            _log_unfinished(back, error)
+            return
+        self._journal.end_rename(moves.id)
+
+    def _end_unwatched(self, moves: _Moves, future: concurrent.futures.Future[None]) -> None:
+        """Nobody waited for the end. On the loop."""
+        if future.cancelled() or future.exception() is not None:
+            return  # the next start goes on with it
+        with suppress(OSError):  # the mount has ended
+            self._bridge.start(lambda: asyncio.to_thread(self._journal.end_rename, moves.id))
 
     async def _move_all(self, moves: _Moves) -> None:
-        slots = asyncio.Semaphore(_AT_ONCE)
+        """Move the objects, and skip those that are gone. The first error is raised when no request
+        is under way any more, so that what was moved is known."""
+        for start in range(0, len(moves.pairs), _CHUNK):
+            if start:
+                moved = [key for key, _ in moves.pairs[start - _CHUNK : start]]
+                await asyncio.to_thread(self._journal.note_moved, moves.id, moved)
+            await self._move_chunk(moves, moves.pairs[start : start + _CHUNK])
 
-        async def move(old: str, new: str) -> None:
-            async with slots:
-                await self._move(moves, old, new)
-                moves.done += 1
+    async def _move_chunk(self, moves: _Moves, pairs: Sequence[tuple[str, str]]) -> None:
+        left = iter(pairs)
+        failures: list[Exception] = []
 
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for old, new in moves.pairs:
-                    tasks.create_task(move(old, new), name="mount rename")
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from group
-        finally:
-            moves.is_running = False
+        async def work() -> None:
+            for old, new in left:
+                try:
+                    await self._move_object(moves, old, new)
+                    moves.done.append((old, new))
+                except S3Error as error:
+                    if error.code != "NoSuchKey":
+                        failures.append(error)
+                except (OSError, TimeoutError) as error:
+                    failures.append(error)
+                if failures:
+                    return
 
-    async def _move(self, moves: _Moves, old: str, new: str) -> None:
-        bucket = moves.bucket
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(min(_AT_ONCE, len(pairs))):
+                tasks.create_task(work(), name="mount rename")
+        if failures:
+            raise failures[0]
+
+    async def _move_object(self, moves: _Moves, old: str, new: str) -> None:
+        bucket = moves.rename.bucket
         members = {"Bucket": bucket, "Key": new, "RenameSource": f"/{bucket}/{quote(old)}"}
-        context = background_context().derive(mount=MountHints(renames=moves.shown))
+        context = background_context().derive(mount=MountHints(renames=moves.objects[old]))
         try:
             async with asyncio.timeout(CALL_LIMIT):
                 await S3Client(self._client.target, context).output("RenameObject", members)
@@ -180,6 +227,13 @@ class Renames:
         if not _is_same(source, copy, etag):
             raise OSError(errno.EIO, f"the copy of {old} is not equal to it")
         await self._client.delete(bucket, old)
+
+
+def _log_unfinished(rename: Rename, error: OSError) -> None:
+    logger.warning(
+        "cannot go on with a rename; the next start tries again: %s bucket=%s key=%s",
+        error, rename.bucket, rename.old,
+    )  # fmt: skip
 
 
 def _is_same(source: ObjectInfo, copy: ObjectInfo | None, etag: str) -> bool:

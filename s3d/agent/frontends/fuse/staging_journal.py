@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ import msgspec
 from s3d.agent.frontends.fuse.byte_ranges import Range
 from s3d.agent.frontends.fuse.hand_over import Place
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
+from s3d.agent.s3.messages import ListedObject
 from s3d.agent.storage.sqlite_file import transaction, upgrade
 from s3d.shared.atomic_file import sync_folder
 
@@ -38,6 +39,15 @@ CREATE INDEX ranges_of_file ON ranges(id);
 -- Renames that have begun. A folder's keys end with a slash.
 CREATE TABLE renames(id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, old BLOB NOT NULL,
     new BLOB NOT NULL);
+"""
+_RENAMED_OBJECTS = """
+-- The objects of a rename that are still to be moved, and what a listing has shown of them; etag
+-- NULL: nothing. Renames that layout 1 has begun have none.
+CREATE TABLE renamed_objects(id INTEGER, key BLOB, etag TEXT, size INTEGER, modified REAL,
+    PRIMARY KEY(id, key)) WITHOUT ROWID;
+ALTER TABLE renames ADD COLUMN has_objects INTEGER NOT NULL DEFAULT 0;
+-- 1: the objects that were moved get their old keys again; those of the row are exchanged.
+ALTER TABLE renames ADD COLUMN is_undone INTEGER NOT NULL DEFAULT 0;
 """
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(WrittenAttributes).decode
@@ -66,6 +76,21 @@ class Rename(NamedTuple):
     @property
     def is_folder(self) -> bool:
         return self.old.endswith("/")
+
+
+RenamedObjects = Mapping[str, ListedObject | None]
+"""By key, what a listing has shown of each; None: nothing."""
+
+
+class BegunRename(NamedTuple):
+    """A rename that an earlier run has begun."""
+
+    id: int
+    rename: Rename
+    objects: RenamedObjects | None
+    """Those that are still to be moved; None: an s3d of layout 1 has not recorded them."""
+    is_undone: bool
+    """It has failed half-way, and the objects get their old keys again: old is the new one."""
 
 
 class StagingJournal:
@@ -113,24 +138,47 @@ class StagingJournal:
             rows = db.execute("SELECT * FROM files ORDER BY id").fetchall()
             return [(_record(*row), _ranges(db, row[0])) for row in rows]
 
-    def begin_rename(self, rename: Rename) -> int:
-        """Record that a rename has begun, durably; its id."""
+    def begin_rename(self, rename: Rename, objects: RenamedObjects) -> int:
+        """Record that a rename of these objects has begun, durably; its id."""
         with self._transaction() as db:
             row = (rename.bucket, rename.old.encode(), rename.new.encode())
-            cursor = db.execute("INSERT INTO renames(bucket, old, new) VALUES (?, ?, ?)", row)
-            return int(cursor.lastrowid or 0)
+            query = "INSERT INTO renames(bucket, old, new, has_objects) VALUES (?, ?, ?, 1)"
+            id = int(db.execute(query, row).lastrowid or 0)
+            _put_objects(db, id, objects)
+            return id
+
+    def note_moved(self, id: int, keys: Iterable[str]) -> None:
+        """These objects have their new keys."""
+        with self._transaction() as db:
+            rows = [(id, key.encode()) for key in keys]
+            db.executemany("DELETE FROM renamed_objects WHERE id = ? AND key = ?", rows)
+
+    def turn_back(self, id: int, keys: Iterable[str]) -> None:
+        """The rename is undone: these objects, with their new keys, get the old ones again."""
+        with self._transaction() as db:
+            query = "UPDATE renames SET old = new, new = old, is_undone = 1 WHERE id = ?"
+            db.execute(query, (id,))
+            db.execute("DELETE FROM renamed_objects WHERE id = ?", (id,))
+            _put_objects(db, id, dict.fromkeys(keys))
 
     def end_rename(self, id: int) -> None:
         """It has ended."""
         with self._transaction() as db:
             db.execute("DELETE FROM renames WHERE id = ?", (id,))
+            db.execute("DELETE FROM renamed_objects WHERE id = ?", (id,))
 
-    def renames(self) -> list[tuple[int, Rename]]:
-        """Those that have begun, with their ids, in order."""
+    def renames(self) -> list[BegunRename]:
+        """Those that have begun, in order."""
         with self._transaction() as db:
-            rows = db.execute("SELECT * FROM renames ORDER BY id").fetchall()
+            query = "SELECT id, bucket, old, new, has_objects, is_undone FROM renames ORDER BY id"
             return [
-                (id, Rename(bucket, old.decode(), new.decode())) for id, bucket, old, new in rows
+                BegunRename(
+                    id,
+                    Rename(bucket, old.decode(), new.decode()),
+                    _objects(db, id) if has_objects else None,
+                    is_undone=bool(is_undone),
+                )
+                for id, bucket, old, new, has_objects, is_undone in db.execute(query).fetchall()
             ]
 
     def close(self) -> None:
@@ -150,13 +198,26 @@ class StagingJournal:
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    upgrade(db, path, "the journal", (_TABLES,))
+    upgrade(db, path, "the journal", (_TABLES, _RENAMED_OBJECTS))
 
 
 def _record(
     id: int, bucket: str, key: bytes, replaces: str, old_end: int, attributes: bytes
 ) -> StagingRecord:
     return StagingRecord(id, Place(bucket, key.decode()), replaces, old_end, _decode(attributes))
+
+
+def _put_objects(db: sqlite3.Connection, id: int, objects: RenamedObjects) -> None:
+    rows = [(id, key.encode(), *(shown or (None, None, None))) for key, shown in objects.items()]
+    db.executemany("INSERT INTO renamed_objects VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _objects(db: sqlite3.Connection, id: int) -> RenamedObjects:
+    query = "SELECT key, etag, size, modified FROM renamed_objects WHERE id = ? ORDER BY key"
+    return {
+        key.decode(): None if etag is None else ListedObject(etag, size, modified)
+        for key, etag, size, modified in db.execute(query, (id,))
+    }
 
 
 def _ranges(db: sqlite3.Connection, id: int) -> list[Range]:

@@ -30,19 +30,29 @@ from s3d.agent.stores.write_queue.journal.journal_entry import JournalChange, st
 from s3d.agent.stores.write_queue.journal.pending_write import (
     CopySource,
     Kind,
+    PendingState,
     PendingWrite,
     Place,
 )
 from s3d.agent.stores.write_queue.journal.push_order import Turn, TurnKind
-from s3d.agent.stores.write_queue.push.copy_description import HEADERS, check_size, describe_source
+from s3d.agent.stores.write_queue.journal.queue_control import is_taken_back
+from s3d.agent.stores.write_queue.push.copy_description import (
+    EMPTY_ETAG,
+    HEADERS,
+    check_size,
+    describe_source,
+)
 from s3d.agent.stores.write_queue.settle import Settler
 
 _RENAME_MEMBERS = frozenset({"Bucket", "Key", "RenameSource", "ClientToken"})
 """Members of a RenameObject without conditions."""
 _PATIENCE = 2.0
 """Seconds that a rename waits for the remote when it can be accepted without it."""
+_REST = 5.0
+"""Seconds after a failure in which such a rename does not ask the remote: a folder has many."""
 _ATTEMPTS = 10
 """Attempts while pushes change what is pending."""
+_AT_REMOTE = (PendingState.PUSHING, PendingState.VERIFYING)
 _OF_WRITE = (*HEADERS, "Metadata", "LastModified", "StorageClass", "Expiration")
 """Members of GetObject that the pending copy decides."""
 
@@ -68,6 +78,8 @@ class RemoteCopies:
         self._journal = journal
         self._stage = stage
         self._settler = settler
+        self._away_until = 0.0
+        """Of the loop's clock."""
 
     def pending(self, bucket: str, key: str) -> PendingWrite | None:
         """The pending copy that decides what a key has; None: there is none."""
@@ -90,6 +102,8 @@ class RemoteCopies:
         for _ in range(_ATTEMPTS):
             try:
                 async with self._accepting((bucket, old), (bucket, new)) as turn:
+                    if await self._take_back(bucket, old, new, request.context):
+                        return S3Response({})
                     found = await self._of_remote(bucket, old, new, request.context, turn)
                     rename = partial(self._rename, bucket, old, new, found, request.context)
                     await self._journal.change(rename)
@@ -173,6 +187,19 @@ class RemoteCopies:
         """
         return self._settler.turn(places, TurnKind.ACCEPTING)
 
+    async def _take_back(self, bucket: str, old: str, new: str, context: RequestContext) -> bool:
+        """Undo a rename of which nothing was pushed yet; False: the two names are none of one."""
+        writes = self._journal.pending.of_key(bucket, old)
+        of_source = self._journal.pending.of_key(bucket, new)
+        if not is_taken_back(writes, of_source):
+            return False
+        (deletion,), copy = of_source, writes[-1]
+        is_known = list(self._journal.pending.copies.of(bucket, new)) == [copy]
+        may_be_there = copy.state in _AT_REMOTE or self._journal.outcomes.is_unresolved(copy)
+        if not is_known or may_be_there:
+            return False
+        return await self._journal.control.take_back(copy, deletion, context)
+
     async def _of_remote(
         self, bucket: str, old: str, new: str, context: RequestContext, turn: Turn
     ) -> _Source | None:
@@ -191,20 +218,26 @@ class RemoteCopies:
     async def _source(self, bucket: str, key: str, context: RequestContext) -> _Source:
         """The object that is to be renamed. While the remote is away, it is what a listing has
         shown of it to the caller."""
-        shown = context.mount.renames
-        if shown is None or not shown.size:
+        shown, clock = context.mount.renames, asyncio.get_running_loop().time
+        if shown is None:
             return _Source(*await self._head(bucket, key, context))
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                return _Source(*await self._head(bucket, key, context))
-        except TimeoutError:
-            pass
-        except S3Error as error:
-            if error.status < 500 or error.status == 501:
-                raise
+        if clock() >= self._away_until:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    return _Source(*await self._head(bucket, key, context))
+            except TimeoutError:
+                pass
+            except S3Error as error:
+                if error.status < 500 or error.status == 501:
+                    raise
+            self._away_until = clock() + _REST
         check_size(shown.size)
-        record = ObjectRecord(key, size=shown.size, etag=shown.etag, modified=shown.modified)
-        return _Source(Stored(record, ELSEWHERE), shown.etag, is_listed=True)
+        alias = self._journal.alias(bucket, key)
+        is_told = alias is not None and same_etag(alias.client_etag, shown.etag)
+        of_remote = f'"{alias.remote_etag}"' if alias is not None and is_told else shown.etag
+        etag = shown.etag if shown.size else EMPTY_ETAG
+        record = ObjectRecord(key, size=shown.size, etag=etag, modified=shown.modified)
+        return _Source(Stored(record, ELSEWHERE), of_remote, is_listed=True)
 
     # In the writer thread
 
@@ -223,6 +256,7 @@ class RemoteCopies:
         recorder = self._journal.recorder
         if at_remote is not None:
             stored, etag, is_listed = at_remote
+            removed: str | None = etag or stored.record.etag
             staged = _of(stage(tx, bucket, new, stored), context)
             if stored.layout == EMPTY:  # some remotes do not copy the marker of a folder
                 recorder.enter(tx, Kind.PUT, staged)
@@ -231,13 +265,13 @@ class RemoteCopies:
                 recorder.enter(tx, Kind.COPY, staged, None, copied)
         else:
             stored, source = _newest(tx, rows[-1])
-            etag = None
+            removed = None
             staged = stage(tx, bucket, new, stored)
             kind = Kind.PUT if source is None else Kind.COPY
             recorder.enter(tx, kind, _of(staged, context), None, source)
         journal_rows.unstage(tx, bucket, old)
         change = JournalChange(bucket, old, context=context)
-        recorder.enter(tx, Kind.DELETE, change, etag)
+        recorder.enter(tx, Kind.DELETE, change, removed)
 
     def _enter_copy(
         self,

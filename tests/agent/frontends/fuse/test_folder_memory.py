@@ -180,3 +180,88 @@ def test_what_the_mount_makes_during_a_listing_is_in_it(memory: FolderMemory) ->
     memory.put(D, "z", file("z", 2))
     memory.add_page(D, part, [file("z", 1)], is_last=True)
     assert sorted(memory.listing(D) or []) == [file("a"), file("new"), file("z", 2)]
+
+
+def test_what_the_mount_makes_is_in_an_outdated_listing(
+    memory: FolderMemory, clock: ManualClock
+) -> None:
+    listed(memory, file("a"))
+    clock.now += 10.0
+    for n in range(3_000):
+        memory.changed("b", f"d/{n}")
+        memory.put(D, str(n), file(str(n)))
+    assert len(memory.listing(D, outdated=True) or []) == 3_001
+    contents = memory.contents(D)
+    assert contents is not None
+    assert (len(contents.entries), contents.unsure) == (3_001, [])
+
+
+def test_the_marker_of_a_folder_is_remembered(memory: FolderMemory) -> None:
+    def marker() -> str | None:
+        contents = memory.contents(D)
+        assert contents is not None
+        return contents.marker
+
+    part = PartialListing(memory.begin(D))
+    part.marker = '"m"'
+    memory.add_page(D, part, [], is_last=True)
+    assert marker() == '"m"'
+    memory.changed("b", "d/")
+    assert marker() == ""
+    memory.add_page(D, part, [], is_last=True)  # requested before that
+    assert marker() == ""
+    memory.changed("b", "d/", is_removal=True)
+    assert marker() is None
+    memory.put_empty(D)
+    assert marker() == ""
+
+
+def test_a_folder_is_moved_with_all_that_is_below_it(memory: FolderMemory) -> None:
+    listed(memory, file("x"), folder=("b", "d/sub/"))
+    listed(memory, file("y"), folder=("b", "e/sub/"))
+    listed(memory, folder_entry("sub"))
+    listed(memory, file("z"), folder=("other", "d/"))
+    begun = memory.begin(D), memory.begin(("b", "e/sub/"))
+    memory.move("b", "d/", "e/")
+    assert memory.listing(("b", "e/")) == [folder_entry("sub")]
+    assert memory.listing(("b", "e/sub/")) == [file("x")]
+    assert memory.listing(("other", "d/")) == [file("z")]
+    for folder in (D, ("b", "d/sub/")):
+        assert memory.listing(folder, outdated=True) is None
+    memory.add(D, begun[0], "late", file("late"))
+    memory.add(("b", "e/sub/"), begun[1], "late", file("late"))
+    assert memory.find(D, "late") is None
+    assert memory.find(("b", "e/sub/"), "late") == Known(None)
+
+
+def test_a_folder_that_was_moved_away_shows_what_it_hid(
+    memory: FolderMemory, clock: ManualClock
+) -> None:
+    listed(memory, folder_entry("a"), file("a")._replace(name="a%s3d-object"), folder_entry("b"))
+    clock.now += 10.0
+    for component in "ab":
+        memory.put_folder_away(D, component)
+    assert memory.listing(D, outdated=True) == [file("a")]
+    assert memory.recall(D, "b") == Known(None)
+
+
+def test_a_folder_that_was_moved_away_from_an_unknown_one_is_looked_up(
+    memory: FolderMemory,
+) -> None:
+    memory.put(D, "a", folder_entry("a"))
+    memory.put_folder_away(D, "a")
+    assert memory.find(D, "a") is None
+
+
+def test_a_folder_may_come_and_go_while_the_remote_is_away(
+    memory: FolderMemory, clock: ManualClock
+) -> None:
+    listed(memory, folder_entry("a"))
+    clock.now += 10.0
+    for _ in range(3):
+        memory.changed("b", "d/a/x", is_removal=True)
+        memory.put_folder_away(D, "a")
+        assert memory.recall(D, "a") == Known(None)
+        memory.changed("b", "d/a/x")
+        memory.put(D, "a", folder_entry("a"))
+        assert memory.listing(D, outdated=True) == [folder_entry("a")]

@@ -5,6 +5,8 @@ import errno
 import pytest
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.frontends.fuse.folder_contents import FolderContents
+from s3d.agent.frontends.fuse.folder_memory import FolderMemory
 from s3d.agent.frontends.fuse.fs_ops import RENAME_EXCHANGE, RENAME_NOREPLACE
 from s3d.agent.frontends.fuse.name_changes import NameChanges
 from s3d.agent.frontends.fuse.renames import Renames
@@ -21,8 +23,9 @@ from tests.agent.frontends.fuse.store_thread import (
 
 @pytest.fixture
 def changes(thread: StoreThread, files: WrittenFiles) -> NameChanges:
-    client = S3Client(thread.store)
-    return NameChanges(client, thread.bridge, files, Renames(client, thread.bridge, files))
+    client, bridge = S3Client(thread.store), thread.bridge
+    contents = FolderContents(client, bridge, FolderMemory(), is_away=lambda: False)
+    return NameChanges(client, bridge, files, Renames(client, bridge, files, contents))
 
 
 def test_a_folder_is_an_empty_object_until_it_is_removed(thread, changes, root):

@@ -2,15 +2,21 @@
 
 import asyncio
 import errno
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Answer, Layer, ObjectStore
+from s3d.agent.frontends.fuse import folder_contents
 from s3d.agent.frontends.fuse import renames as renames_module
+from s3d.agent.frontends.fuse.folder_contents import FolderContents
+from s3d.agent.frontends.fuse.folder_memory import FolderMemory
+from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.renames import Renames
-from s3d.agent.frontends.fuse.staging_journal import Rename
+from s3d.agent.frontends.fuse.staging_journal import JOURNAL, Rename
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
@@ -19,12 +25,19 @@ from tests.agent.frontends.fuse.store_thread import (
     StoreThread,
     below,
     place,
+    until,
 )
+
+
+def renames_over(store: ObjectStore, thread: StoreThread, files: WrittenFiles) -> Renames:
+    client = S3Client(store)
+    contents = FolderContents(client, thread.bridge, FolderMemory(), is_away=lambda: False)
+    return Renames(client, thread.bridge, files, contents)
 
 
 @pytest.fixture
 def renames(thread: StoreThread, files: WrittenFiles) -> Renames:
-    return Renames(S3Client(thread.store), thread.bridge, files)
+    return renames_over(thread.store, thread, files)
 
 
 def test_an_object_gets_another_key_and_keeps_everything_else(thread, renames, root):
@@ -66,7 +79,7 @@ def test_what_does_not_exist_cannot_be_renamed(renames, files, root):
 
 
 def test_a_folder_with_too_many_objects_is_left_to_programs(thread, renames, root, monkeypatch):
-    monkeypatch.setattr(renames_module, "MAX_CHILDREN", 2)
+    monkeypatch.setattr(folder_contents, "MAX_OBJECTS", 2)
     for key in "abc":
         thread.put(f"{root}d/{key}", b"")
     with pytest.raises(OSError, match="more than 2 objects") as refused:
@@ -100,13 +113,29 @@ def test_the_open_file_of_the_new_name_keeps_its_bytes(thread, files, renames, r
     assert thread.get(f"{root}new") == b"data"
 
 
+@pytest.mark.rule("MOUNT-12")
 def test_the_next_start_goes_on_with_a_rename(thread, files, renames, root):
     for key in ("old/a", "old/b", "new/c"):
         thread.put(root + key, b"")
-    files.journal.begin_rename(Rename(BUCKET, f"{root}old/", f"{root}new/"))
-    files.journal.begin_rename(Rename(BUCKET, f"{root}gone", f"{root}moved"))
+    objects = dict.fromkeys((f"{root}old/a", f"{root}old/b", f"{root}old/moved"))
+    files.journal.begin_rename(Rename(BUCKET, f"{root}old/", f"{root}new/"), objects)
+    gone = Rename(BUCKET, f"{root}gone", f"{root}moved")
+    files.journal.begin_rename(gone, {gone.old: None})
+    thread.put(f"{root}old/of another program", b"")
     renames.resume()
-    assert below(thread, root) == ["new/a", "new/b", "new/c"]
+    assert below(thread, root) == ["new/a", "new/b", "new/c", "old/of another program"]
+    assert files.journal.renames() == []
+
+
+def test_a_rename_that_an_older_s3d_has_begun_goes_on(thread, files, renames, root, tmp_path):
+    for key in ("old/a", "old/b", "file"):
+        thread.put(root + key, b"")
+    for old, new in (("old/", "new/"), ("file", "moved")):
+        files.journal.begin_rename(Rename(BUCKET, root + old, root + new), {})
+    with closing(sqlite3.connect(tmp_path / "staging" / JOURNAL)) as db, db:
+        db.execute("UPDATE renames SET has_objects = 0")  # as the upgrade from layout 1 leaves it
+    renames.resume()
+    assert below(thread, root) == ["moved", "new/a", "new/b"]
     assert files.journal.renames() == []
 
 
@@ -130,13 +159,14 @@ def test_a_store_without_renames_copies_compares_and_deletes(thread, renames, ro
 class Away(Layer):
     """A store that cannot rename some keys, as when the remote does not answer."""
 
-    def __init__(self, inner: ObjectStore, *ends: str) -> None:
+    def __init__(self, inner: ObjectStore, *ends: str, code: str = "ServiceUnavailable") -> None:
         super().__init__(inner)
         self._ends = ends
+        self._code = code
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         if str(request.input.get("RenameSource", "")).endswith(self._ends):
-            raise S3Error("ServiceUnavailable")
+            raise S3Error(self._code)
         return self.inner.call(request)
 
 
@@ -144,7 +174,7 @@ def test_a_rename_that_fails_at_once_does_not_happen_later(thread, files, rename
     """A remote that does not answer, and nothing is known here of the object."""
     for key in ("old", "d/a", "d/b"):
         thread.put(root + key, b"data")
-    away = Renames(S3Client(Away(thread.store, "old", "a", "b")), thread.bridge, files)
+    away = renames_over(Away(thread.store, "old", "a", "b"), thread, files)
     for old, new in (("old", "new"), ("d/", "e/")):
         with pytest.raises(OSError, match="Input/output error") as failed:
             away.rename(Rename(BUCKET, root + old, root + new))
@@ -155,17 +185,17 @@ def test_a_rename_that_fails_at_once_does_not_happen_later(thread, files, rename
 
 
 class Half(Layer):
-    """A store that renames one key, and then fails."""
+    """A store that renames one key, and then none until it works again."""
 
     def __init__(self, inner: ObjectStore) -> None:
         super().__init__(inner)
+        self.is_broken = True
         self._is_begun = False
         self._moved = asyncio.Event()
 
     def fallback(self, request: S3Request[Any]) -> Answer:
-        return (
-            self._rename(request) if request.op.name == "RenameObject" else self.inner.call(request)
-        )
+        is_rename = request.op.name == "RenameObject"
+        return self._rename(request) if is_rename and self.is_broken else self.inner.call(request)
 
     async def _rename(self, request: S3Request[Any]) -> S3Response[Any]:
         if self._is_begun:
@@ -177,15 +207,106 @@ class Half(Layer):
         return response
 
 
-def test_a_folder_of_which_a_part_was_moved_is_moved_at_the_next_start(
+@pytest.mark.rule("MOUNT-12")
+def test_when_a_part_of_a_folder_cannot_be_moved_all_of_it_stays(thread, files, renames, root):
+    keys = [f"d/{number}" for number in range(100)]
+    for key in keys:
+        thread.put(root + key, key.encode())
+    failing = renames_over(Away(thread.store, "/50"), thread, files)
+    with pytest.raises(OSError, match="Input/output error"):
+        failing.rename(Rename(BUCKET, f"{root}d/", f"{root}e/"))
+    assert below(thread, root) == sorted(keys)
+    assert thread.get(f"{root}d/7") == b"d/7"
+    assert files.journal.renames() == []
+
+
+@pytest.mark.rule("MOUNT-12")
+def test_the_next_start_gives_objects_their_old_keys_back_whose_folder_failed(
     thread, files, renames, root
 ):
     for key in ("d/a", "d/b"):
         thread.put(root + key, b"data")
-    half = Renames(S3Client(Half(thread.store)), thread.bridge, files)
+    half = Half(thread.store)
     with pytest.raises(OSError, match="Input/output error"):
-        half.rename(Rename(BUCKET, f"{root}d/", f"{root}e/"))
-    assert below(thread, root) == ["d/b", "e/a"]
+        renames_over(half, thread, files).rename(Rename(BUCKET, f"{root}d/", f"{root}e/"))
+    assert sorted(below(thread, root)) in (["d/a", "e/b"], ["d/b", "e/a"])
+    file = files.create(place(f"{root}d/new"))
+    files.write(file, b"written since", 0)
     renames.resume()
-    assert below(thread, root) == ["e/a", "e/b"]
+    assert below(thread, root) == ["d/a", "d/b"]
     assert files.journal.renames() == []
+    files.flush(file)
+    files.release(file)
+    assert thread.get(f"{root}d/new") == b"written since"
+
+
+def test_an_object_that_is_gone_by_now_does_not_stop_a_rename(thread, files, renames, root):
+    for key in ("d/a", "d/b", "d/c"):
+        thread.put(root + key, b"data")
+    away = renames_over(Away(thread.store, "/b", code="NoSuchKey"), thread, files)
+    moved = away.rename(Rename(BUCKET, f"{root}d/", f"{root}e/"))
+    assert sorted(moved) == [(f"{root}d/{each}", f"{root}e/{each}") for each in "ac"]
+    assert below(thread, root) == ["d/b", "e/a", "e/c"]
+
+
+def test_a_large_folder_is_moved_in_parts_that_are_noted(thread, files, renames, root, monkeypatch):
+    monkeypatch.setattr(renames_module, "_CHUNK", 2)
+    for key in "abcde":
+        thread.put(f"{root}d/{key}", b"data")
+    noted = []
+    note_moved = files.journal.note_moved
+
+    def note(id, keys):
+        noted.append([key.rpartition("/")[2] for key in keys])
+        note_moved(id, keys)
+
+    monkeypatch.setattr(files.journal, "note_moved", note)
+    renames.rename(Rename(BUCKET, f"{root}d/", f"{root}e/"))
+    assert noted == [["a", "b"], ["c", "d"]]
+    assert below(thread, root) == [f"e/{key}" for key in "abcde"]
+
+
+def test_what_was_moved_before_a_failure_is_not_moved_again(
+    thread, files, renames, root, monkeypatch
+):
+    """At a start: something else may have got the old key meanwhile."""
+    for key in "ab":
+        thread.put(f"{root}d/{key}", b"data")
+    objects = dict.fromkeys((f"{root}d/a", f"{root}d/b"))
+    files.journal.begin_rename(Rename(BUCKET, f"{root}d/", f"{root}e/"), objects)
+    renames_over(Away(thread.store, "/b"), thread, files).resume()
+    thread.put(f"{root}d/a", b"of another program")
+    renames.resume()
+    assert below(thread, root) == ["d/a", "e/a", "e/b"]
+
+
+def test_a_rename_whose_program_was_killed_ends_and_leaves_no_record(thread, files, root):
+    for key in "abc":
+        thread.put(f"{root}d/{key}", b"data")
+    bridge = LoopBridge(thread.loop, is_interrupted=lambda: True)
+    slow = Slow(thread.store)
+    contents = FolderContents(S3Client(slow), thread.bridge, FolderMemory(), is_away=lambda: False)
+    killed = Renames(S3Client(slow), bridge, files, contents)
+    with pytest.raises(InterruptedError):
+        killed.rename(Rename(BUCKET, f"{root}d/", f"{root}e/"))
+    assert len(files.journal.renames()) == 1
+    thread.loop.call_soon_threadsafe(slow.go_on.set)
+    until(lambda: not files.journal.renames())
+    assert below(thread, root) == ["e/a", "e/b", "e/c"]
+
+
+class Slow(Layer):
+    """A store whose renames wait until they may go on."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        super().__init__(inner)
+        self.go_on = asyncio.Event()
+
+    def fallback(self, request: S3Request[Any]) -> Answer:
+        return (
+            self._wait(request) if request.op.name == "RenameObject" else self.inner.call(request)
+        )
+
+    async def _wait(self, request: S3Request[Any]) -> S3Response[Any]:
+        await self.go_on.wait()
+        return await self.inner.call(request)

@@ -5,8 +5,14 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.frontends.fuse.hand_over import Place
-from s3d.agent.frontends.fuse.staging_journal import JOURNAL, StagingJournal, StagingRecord
+from s3d.agent.frontends.fuse.staging_journal import (
+    JOURNAL,
+    Rename,
+    StagingJournal,
+    StagingRecord,
+)
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
+from s3d.agent.s3.messages import ListedObject
 from s3d.shared.errors import UsageError
 
 ATTRIBUTES = WrittenAttributes("text/plain", {"a": "b"}, {"t": "u"}, mode=0o755, mtime_ns=7)
@@ -56,3 +62,48 @@ def test_a_failure_of_the_disk_is_an_os_error(tmp_path):
     journal.close()
     with pytest.raises(OSError, match="journal of the mount"):
         journal.load()
+
+
+MOVED = Rename("bbb", "d/", "é/")
+OBJECTS = {"d/a": ListedObject('"e"', 7, 1_000.5), "d/\U0001f600": None}
+
+
+def test_a_rename_survives_with_the_objects_that_it_is_still_to_move(tmp_path):
+    with closing(StagingJournal(tmp_path)) as journal:
+        first = journal.begin_rename(MOVED, {**OBJECTS, "d/done": None})
+        second = journal.begin_rename(MOVED, {})
+        journal.note_moved(first, ["d/done", "d/unknown"])
+        journal.end_rename(second)
+    with closing(StagingJournal(tmp_path)) as journal:
+        assert journal.renames() == [(first, MOVED, OBJECTS, False)]
+        journal.end_rename(first)
+        assert journal.renames() == []
+
+
+def test_a_rename_that_has_failed_is_turned_back(tmp_path):
+    with closing(StagingJournal(tmp_path)) as journal:
+        id = journal.begin_rename(MOVED, OBJECTS)
+        journal.turn_back(id, ["é/a"])
+        assert journal.renames() == [(id, Rename("bbb", "é/", "d/"), {"é/a": None}, True)]
+
+
+def test_a_rename_of_layout_1_has_no_objects(tmp_path):
+    """As an s3d of that time has left the file."""
+    with closing(sqlite3.connect(tmp_path / JOURNAL)) as db, db:
+        db.executescript(LAYOUT_1)
+        db.execute("INSERT INTO renames(bucket, old, new) VALUES ('bbb', x'642f', x'652f')")
+    with closing(StagingJournal(tmp_path)) as journal:
+        ((_, rename, objects, is_undone),) = journal.renames()
+        assert (rename, objects, is_undone) == (Rename("bbb", "d/", "e/"), None, False)
+        journal.begin_rename(MOVED, OBJECTS)
+
+
+LAYOUT_1 = """
+CREATE TABLE files(id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NULL,
+    replaces TEXT NOT NULL, old_end INTEGER NOT NULL, attributes BLOB NOT NULL);
+CREATE TABLE ranges(id INTEGER, start INTEGER, end INTEGER);
+CREATE INDEX ranges_of_file ON ranges(id);
+CREATE TABLE renames(id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, old BLOB NOT NULL,
+    new BLOB NOT NULL);
+PRAGMA user_version = 1;
+"""

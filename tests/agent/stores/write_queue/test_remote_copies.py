@@ -10,9 +10,11 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import ListedObject, MountHints, RequestContext, S3Request
 from s3d.agent.s3.model import operations
+from s3d.agent.stores.write_queue.journal import journal_history
+from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState
 from s3d.agent.stores.write_queue.push import copy_description
-from tests.agent.stores.write_queue.rig import Rig, open_rig
+from tests.agent.stores.write_queue.rig import EPOCH, Rig, open_rig
 from tests.contract.client import Client
 from tests.contract.conftest import local
 from tests.contract.queued import Queue, queue_before
@@ -58,6 +60,19 @@ async def pushed(queue: Queue) -> None:
     queue.gate.open.set()
     async with asyncio.timeout(10):
         while queue.journal.totals().files:
+            changed.clear()
+            await changed.wait()
+
+
+async def parked(queue: Queue) -> None:
+    """Wait until the remote has refused a write."""
+    changed = asyncio.Event()
+    queue.journal.on_change.append(changed.set)
+    queue.gate.open.set()
+    async with asyncio.timeout(10):
+        while not list(queue.journal.conflicts) and not any(
+            write.state is PendingState.FAILED for write in queue.journal.pending
+        ):
             changed.clear()
             await changed.wait()
 
@@ -433,14 +448,107 @@ async def test_what_has_changed_since_it_was_listed_is_not_copied(queue, monkeyp
     with away(queue, monkeypatch):
         await rename_shown(queue, "old", "new", etag, len(BIG))
     await remote.put("bbb", "old", b"of another writer")
-    changed = asyncio.Event()
-    queue.journal.on_change.append(changed.set)
-    queue.gate.open.set()
-    async with asyncio.timeout(10):
-        while not list(queue.journal.conflicts) and not any(
-            write.state is PendingState.FAILED for write in queue.journal.pending
-        ):
-            changed.clear()
-            await changed.wait()
+    await parked(queue)
     assert await remote.read("bbb", "old") == b"of another writer"
     assert await keys(queue.inner) == ["old"]
+
+
+async def test_empty_objects_are_renamed_while_the_remote_is_away(queue, monkeypatch):
+    """Also the marker of a folder, whose ETag not every caller knows."""
+    remote = Client(queue.inner)
+    etag = (await remote.put("bbb", "d/", b"", **OF_OLD))["ETag"]
+    await remote.put("bbb", "d/empty", b"", **OF_OLD)
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "d/", "e/", "", 0)
+        await rename_shown(queue, "d/empty", "e/empty", etag, 0)
+        await Client(queue.store).refused("NoSuchKey", "HeadObject", Bucket="bbb", Key="d/empty")
+    await pushed(queue)
+    assert await keys(queue.inner) == ["e/", "e/empty"]
+    for key in ("e/", "e/empty"):
+        there = await remote("HeadObject", Bucket="bbb", Key=key)
+        assert (there["Metadata"], there["ContentType"]) == ({"a": "b"}, "x/y")
+        assert there["TagCount"] == 1
+
+
+async def test_an_object_that_is_not_empty_any_more_stays(queue, monkeypatch):
+    remote = Client(queue.inner)
+    etag = (await remote.put("bbb", "old", b""))["ETag"]
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "old", "new", etag, 0)
+    await remote.put("bbb", "old", b"of another writer")
+    await parked(queue)
+    assert await remote.read("bbb", "old") == b"of another writer"
+    assert await keys(queue.inner) == ["old"]
+
+
+async def test_the_remote_is_not_asked_for_each_object_while_it_is_away(queue, monkeypatch):
+    remote, asked = Client(queue.inner), []
+    shown = {key: (await remote.put("bbb", key, b"data"))["ETag"] for key in ("a", "b", "c")}
+    await rename_shown(queue, "c", "known", shown["c"], 4)
+
+    async def refuse(request):
+        asked.append(request.key)
+        raise S3Error("ServiceUnavailable")
+
+    monkeypatch.setattr(queue.inner, "call", refuse)
+    for key in ("a", "b"):
+        await rename_shown(queue, key, f"new {key}", shown[key], 4)
+    assert asked == ["a"]
+
+
+@pytest.mark.parametrize("keeps_versions", [False, True])
+async def test_a_rename_is_taken_back_while_the_remote_is_away(queue, monkeypatch, keeps_versions):
+    if keeps_versions:
+        queue.journal.unversioned.clear()
+        monkeypatch.setattr(queue.journal, "unversioned", set())
+    remote, here = Client(queue.inner), Client(queue.store)
+    etag = (await remote.put("bbb", "old", BIG))["ETag"]
+    with away(queue, monkeypatch):
+        for _ in range(3):
+            await rename_shown(queue, "old", "new", etag, len(BIG))
+            await rename(queue, "new", "old")
+            await here.refused("NoSuchKey", "HeadObject", Bucket="bbb", Key="new")
+    assert {write.kind for write in queue.journal.pending} == {Kind.DELETE}
+    assert await here.read("bbb", "old") == BIG
+    assert await keys(queue.store) == ["old"]
+    await pushed(queue)
+    assert await keys(queue.inner) == ["old"]
+
+
+async def test_a_rename_back_keeps_what_was_changed_meanwhile(queue):
+    await Client(queue.inner).put("bbb", "old", BIG)
+    await rename(queue, "old", "new")
+    etag = (await Client(queue.store)("HeadObject", Bucket="bbb", Key="new"))["ETag"]
+    await change_metadata(queue, "new", {"a": "c"}, etag)
+    await rename(queue, "new", "old")
+    await pushed(queue)
+    there = await Client(queue.inner)("HeadObject", Bucket="bbb", Key="old")
+    assert there["Metadata"] == {"a": "c"}
+    assert await keys(queue.inner) == ["old"]
+
+
+async def test_an_object_is_copied_by_the_etag_that_the_remote_gave_it(queue, monkeypatch):
+    """A listing of the mount may have the one that s3d has told its clients."""
+    etag = (await Client(queue.inner).put("bbb", "old", BIG))["ETag"]
+    alias = EtagAlias('"told"', etag)
+    await queue.journal.change(
+        lambda tx: journal_history.put_alias(tx, ("bbb", "old"), alias, EPOCH)
+    )
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "old", "new", '"told"', len(BIG))
+    await pushed(queue)
+    assert await keys(queue.inner) == ["new"]
+
+
+async def test_the_marker_of_a_folder_that_the_remote_has_made_meanwhile_is_no_conflict(
+    queue, monkeypatch
+):
+    """A remote with real folders makes it with the first object in it."""
+    remote = Client(queue.inner)
+    await remote.put("bbb", "d/", b"", Metadata={"a": "b"})
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "d/", "e/", "", 0)
+    await remote.put("bbb", "e/", b"")
+    await pushed(queue)
+    assert await keys(queue.inner) == ["e/"]
+    assert (await remote("HeadObject", Bucket="bbb", Key="e/"))["Metadata"] == {"a": "b"}

@@ -101,6 +101,11 @@ class CopySource(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The remote was away when the copy was accepted: of the source, only what a listing says is
     known. The push asks for the rest."""
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the copy is to have everything as its source has it."""
+        return not (self.replaces_metadata or self.replaces_tags)
+
 
 class RemoteUpload(msgspec.Struct, frozen=True, array_like=True):
     """Progress of a multipart push, which continues from here after a restart."""

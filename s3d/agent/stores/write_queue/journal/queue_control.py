@@ -7,10 +7,15 @@ from contextlib import contextmanager
 from functools import partial
 
 from s3d.agent.core.events import Events
+from s3d.agent.s3.messages import RequestContext
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.write_queue.journal import journal_history, journal_rows
-from s3d.agent.stores.write_queue.journal.journal_entry import WriteRecorder, stage_as
+from s3d.agent.stores.write_queue.journal.journal_entry import (
+    JournalChange,
+    WriteRecorder,
+    stage_as,
+)
 from s3d.agent.stores.write_queue.journal.pending_write import (
     STUCK,
     Kind,
@@ -23,6 +28,17 @@ from s3d.agent.stores.write_queue.journal.push_stops import PushStops, Stop
 PAUSED = ("", "queue.paused")
 """Bucket and name of the setting that is present while the queue is paused."""
 _RETRIED = (PendingState.WAITING, PendingState.FAILED)
+
+
+def is_taken_back(of_copy: Sequence[PendingWrite], of_source: Sequence[PendingWrite]) -> bool:
+    """Whether the writes of two keys are those of a rename, and nothing has followed it. Pure."""
+    *earlier, copy = of_copy or (None,)
+    return (
+        copy is not None
+        and copy.kind is Kind.COPY
+        and all(write is not None and write.kind is Kind.DELETE for write in earlier)
+        and [(write.kind, write.key) for write in of_source] == [(Kind.DELETE, copy.source)]
+    )
 
 
 class QueueControl:
@@ -119,6 +135,36 @@ class QueueControl:
             await self._index.write(drop, frees=True)
         self._events.emit("queue.discarded", write.subject, seq=seq)
         return True
+
+    async def take_back(
+        self, copy: PendingWrite, deletion: PendingWrite, context: RequestContext
+    ) -> bool:
+        """Give an object the name again that it has at the remote, which has carried nothing out
+        of its rename: the copy, and the deletion of its source. False: that is not possible."""
+
+        def take_back(tx: Transaction) -> bool:
+            places = [(write.bucket, write.key) for write in (copy, deletion)]
+            of_copy, of_source = (journal_rows.of_key(tx, *place) for place in places)
+            if not is_taken_back(of_copy, of_source):
+                return False
+            row = journal_rows.find(tx, copy.seq)
+            if row is None or row.source is None or not row.source.is_unchanged:
+                return False
+            for write in (copy, deletion):
+                journal_rows.drop(tx, write.seq, pushed=False)
+                journal_rows.restage(tx, write.bucket, write.key)
+                tx.on_commit(partial(self._writes.drop, write))
+            if len(of_copy) == 1:  # the rename may have replaced an object of the remote
+                change = JournalChange(copy.bucket, copy.key, context=context)
+                self._recorder.enter(tx, Kind.DELETE, change)
+            return True
+
+        with self._excluded_from_push(copy), self._excluded_from_push(deletion):
+            is_done = await self._index.write(take_back, frees=True)
+        if is_done:
+            for write in (copy, deletion):
+                self._events.emit("queue.discarded", write.subject, seq=write.seq)
+        return is_done
 
     async def set_priority(self, seq: int, priority: int) -> None:
         """Greater goes first; 0 is the default."""

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.object_headers import TRANSFERABLE
 from s3d.agent.storage.records import ELSEWHERE, EMPTY, STANDARD, Description, ObjectRecord, Stored
-from s3d.agent.stores.write_queue.journal.pending_write import StagedWrite
+from s3d.agent.stores.write_queue.journal.pending_write import CopySource, StagedWrite
 
 MAX_COPY = 5 << 30
 """Bytes of an object that one CopyObject copies.
@@ -51,11 +52,29 @@ def check_size(size: int) -> None:
 
 
 async def described(client: S3Client, bucket: str, row: StagedWrite) -> StagedWrite:
-    """The row of a copy with what was not known when it was accepted. Raises S3Error."""
+    """The row of a copy with what was not known when it was accepted.
+
+    An empty object is written again, which is a put: some remotes do not copy the marker of a
+    folder. Raises S3Error: PreconditionFailed when the source is not empty any more.
+    """
     source, stored = row.source, row.stored
-    if source is None or stored is None or not source.is_listed or source.replaces_metadata:
+    if source is None or stored is None:
         return row
-    (found, _), _ = await describe_source(client, bucket, source.key)
+    if source.is_listed and not source.replaces_metadata:
+        row = await _described(client, bucket, row, source, stored)
+    if row.stored is None or stored.record.size:
+        return row
+    return row._replace(stored=Stored(row.stored.record, EMPTY), source=None)
+
+
+async def _described(
+    client: S3Client, bucket: str, row: StagedWrite, source: CopySource, stored: Stored
+) -> StagedWrite:
+    """The row with what its source has besides its bytes."""
+    (found, _), etag = await describe_source(client, bucket, source.key)
+    is_changed = found.size or (source.etag and not same_etag(etag, source.etag))
+    if not stored.record.size and is_changed:
+        raise S3Error("PreconditionFailed", "The object has changed since it was renamed.")
     description = found.description
     if source.replaces_tags:
         description = replace(description, tags=stored.record.description.tags)

@@ -20,7 +20,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_state
 from s3d.agent.s3.messages import Members
-from s3d.agent.storage.records import Stored
+from s3d.agent.storage.records import ELSEWHERE, Stored
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import (
     NO_OBJECT,
@@ -163,7 +163,7 @@ class PushExecutor:
         if stored is not None and push_plan.is_pushed_in_parts(write.kind, stored):
             sent = await self._splitter.split(write.seq, stored)
         todo = push_plan.plan(write.kind, write.bucket, write.key, sent, row.source)
-        is_conditional = write.kind is not Kind.COPY and await self._conditions.are_supported(
+        is_conditional = row.source is None and await self._conditions.are_supported(
             write.bucket, todo
         )
         if is_unresolved:
@@ -190,7 +190,7 @@ class PushExecutor:
             return self._result(job, there.etag)._replace(was_there=True)
         if sent is None:
             return self._result(job, NO_OBJECT)
-        if write.kind is Kind.COPY:
+        if row.source is not None:
             return self._result(job, copied_etag(sent.record, answer, await self._head(job)))
         etag = await check_pushed(remote, self._body_of, job.place, sent, answer)
         await self._arrived(job, etag)
@@ -295,7 +295,7 @@ class PushExecutor:
         """Whether our bytes are there, with an ETag of the remote. Raises AlreadyThere."""
         if job.sent is None or head.get("ContentLength") != job.sent.record.size:
             return False
-        if job.write.kind is Kind.COPY:
+        if job.sent.layout == ELSEWHERE:  # of a copy
             return False
         same, etag = await compare_content(job.remote, self._body_of, job.place, job.sent)
         if same and is_our_write(job.sent, head, same_bytes=True):
