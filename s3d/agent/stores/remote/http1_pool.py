@@ -22,6 +22,8 @@ Origin = tuple[str, str]
 """Scheme, and HOST or HOST:PORT as in the Host header."""
 
 _PORTS = {"http": 80, "https": 443}
+SCRATCH_SIZE = 256 * 1024
+"""Bytes that a connection receives at once, unless they are of a large body."""
 _ADDRESS_DELAY = 0.25
 """Seconds until the next address of a host is tried beside one that does not respond.
 https://www.rfc-editor.org/rfc/rfc8305#section-5"""
@@ -41,6 +43,7 @@ class Http1Pool:
         self._slots = asyncio.Semaphore(POOL)
         """One for each busy connection."""
         self._sweep: asyncio.TimerHandle | None = None
+        self._scratch = memoryview(bytearray(SCRATCH_SIZE))
 
     async def request(
         self, origin: Origin, request: bytes, *, is_head_request: bool, reuse: bool
@@ -103,7 +106,7 @@ class Http1Pool:
                 addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
                 opened = await start_connection(addresses, happy_eyeballs_delay=_ADDRESS_DELAY)
                 _, connection = await loop.create_connection(
-                    lambda: Http1Connection(on_idle, self._free),
+                    lambda: Http1Connection(self._scratch, on_idle, self._free),
                     sock=opened,
                     ssl=tls,
                     server_hostname=host if tls is not None else None,

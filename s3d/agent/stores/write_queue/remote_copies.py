@@ -195,7 +195,8 @@ class RemoteCopies:
             return False
         (deletion,), copy = of_source, writes[-1]
         is_known = list(self._journal.pending.copies.of(bucket, new)) == [copy]
-        may_be_there = copy.state in _AT_REMOTE or self._journal.outcomes.is_unresolved(copy)
+        unresolved = self._journal.outcomes.unresolved
+        may_be_there = copy.state in _AT_REMOTE or unresolved.is_unresolved(copy)
         if not is_known or may_be_there:
             return False
         return await self._journal.control.take_back(copy, deletion, context)

@@ -10,6 +10,7 @@ import pytest
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.stores.remote import http1_pool
+from s3d.agent.stores.remote.http1_connection import BUFFER_SIZE
 from s3d.agent.stores.remote.http1_pool import Http1Pool, http1_message
 from s3d.agent.stores.remote.http_transport import Settings
 from tests.agent.stores.remote.http1_network import OK, Network, on_both_loops, whole
@@ -113,12 +114,16 @@ async def test_a_certificate_is_checked(net: Network, tmp_path: Path) -> None:
     tls.load_cert_chain(file)
     listening = await asyncio.start_server(net.server.serve, "127.0.0.1", 0, ssl=tls)
     origin = ("https", f"localhost:{listening.sockets[0].getsockname()[1]}")
-    net.server.script = [OK, OK]
+    large = 3 * BUFFER_SIZE
+    net.server.script = [
+        OK,
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % large + bytes(large),
+    ]
     trusting = Http1Pool(Settings("https://localhost", ca_bundle=str(file)))
     message = http1_message("GET", "/x", [("host", "h")], b"")
-    for _ in range(2):
+    for body in (b"ok", bytes(large)):
         response = await trusting.request(origin, message, is_head_request=False, reuse=True)
-        assert await whole(response) == b"ok"
+        assert await whole(response) == body
     assert len(net.server.connections) == 1
     await trusting.close()
     distrusting = Http1Pool(Settings("https://localhost"))
