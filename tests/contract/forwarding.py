@@ -15,8 +15,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import Operation
 from s3d.agent.stores.remote.boto_call import for_boto
-from s3d.agent.stores.remote.direct_call import settled
-from s3d.agent.stores.remote.direct_request import direct_request
+from s3d.agent.stores.remote.direct_call import direct_request, settled
 from s3d.agent.stores.remote.loop_detection import HOPS
 from tests.contract.client import read
 

@@ -22,7 +22,7 @@ from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.addressing import Target
-from s3d.agent.stores.remote.direct_request import OF_THE_DOCUMENT, placed
+from s3d.agent.stores.remote.direct_call import OF_THE_DOCUMENT, placed
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.loop_detection import HOPS, ViaTracker
 from s3d.agent.stores.remote.remote_connection import (
@@ -150,10 +150,14 @@ class BotoCaller:
         hooks = boto_client.Hooks(
             self._connection,
             headers=lambda: {HOPS: self._via.header},
-            unsigned_headers=lambda: dict(self._connection.spans.headers(_trace.get())),
+            unsigned_headers=self._trace_headers,
             verify=self._verify,
         )
         return boto_client.make_client(hooks, target, region)
+
+    def _trace_headers(self) -> dict[str, str]:
+        trace = _trace.get()
+        return {} if trace is None else dict(self._connection.spans.headers(trace))
 
     def _translated(self, request: S3Request[Any], error: Exception) -> S3Error:
         """The S3Error, with its cause, for an exception of aioboto3."""

@@ -27,8 +27,7 @@ from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import sign
 from s3d.agent.stores.remote.addressing import AWS, Target, is_directory_bucket
 from s3d.agent.stores.remote.http_transport import as_unreachable
-from s3d.agent.stores.remote.remote_connection import RemoteConnection
-from s3d.agent.stores.remote.request_signer import is_signed
+from s3d.agent.stores.remote.remote_connection import RemoteConnection, is_signed
 from s3d.agent.stores.remote.static_credentials import RemoteKey
 
 POOL = 32

@@ -30,9 +30,9 @@ class ClientSpans:
         self._tracer = tracer or Tracer()
         self._sends_context = sends_context
 
-    def headers(self, context: TraceContext | None) -> list[tuple[str, str]]:
+    def headers(self, context: TraceContext) -> list[tuple[str, str]]:
         """The headers to add to a signed request that this span makes."""
-        return [] if context is None or not self._sends_context else context.headers()
+        return context.headers() if self._sends_context else []
 
     @contextmanager
     def request(

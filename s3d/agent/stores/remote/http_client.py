@@ -156,7 +156,8 @@ class HttpClient:
     async def _signed(self, request: RemoteRequest) -> SignedParts:
         """The endpoint, the address and all headers of a request. Raises Unreachable."""
         target, location, headers = await self._sign(request)
-        headers += self._spans.headers(request.trace)
+        if request.trace is not None:
+            headers += self._spans.headers(request.trace)
         if request.length is not None and (request.length or request.method in ("PUT", "POST")):
             headers.append(("content-length", str(request.length)))
         return target, location, headers

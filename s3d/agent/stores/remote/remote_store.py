@@ -11,8 +11,8 @@ One request takes these steps. All of them run on the event loop; -> marks what 
    signature are verified (request_body.py) -> chunks over 64 KiB are hashed in a thread.
 3. RemoteConnection asks the HealthMonitor for a time limit; during an outage the request fails at
    once (remote_health.py).
-4. RequestSigner finds the endpoint and region of the bucket and signs with SigV4
-   (request_signer.py) -> credentials are read, and renewed, in a thread (credential_provider.py).
+4. RequestSigner (remote_connection.py) finds the endpoint and region of the bucket and signs with
+   SigV4 -> credentials are read, and renewed, in a thread (credential_provider.py).
 5. HttpClient sends it (http_client.py). An idempotent request without a response is sent once more
    on a new connection; every other loss is an Unreachable, and the layers above decide.
 6. ResponseVerifier proves that the response is the remote's and not a proxy's, a portal's or

@@ -13,8 +13,8 @@ from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.forward import UNSIGNED
 from s3d.agent.stores.remote.http_client import CONTINUE_SIZE, HttpClient
 from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.remote_connection import RequestSigner
 from s3d.agent.stores.remote.remote_messages import RemoteRequest
-from s3d.agent.stores.remote.request_signer import RequestSigner
 from s3d.agent.stores.remote.static_credentials import RemoteKey
 from tests.peers.proxy import Drop, Fault, FaultyProxy
 

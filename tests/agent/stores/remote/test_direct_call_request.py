@@ -1,3 +1,5 @@
+"""The requests that direct calls make; test_direct_call.py sends them."""
+
 from __future__ import annotations
 
 import base64
@@ -9,7 +11,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.remote.direct_request import copy_source, direct_request, placed
+from s3d.agent.stores.remote.direct_call import copy_source, direct_request, placed
 from s3d.agent.stores.remote.remote_messages import RemoteRequest
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.client import Client

@@ -1,3 +1,5 @@
+"""The signer of a connection; no server is needed for it."""
+
 from __future__ import annotations
 
 import pytest
@@ -6,8 +8,8 @@ from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.remote.credential_provider import CredentialProvider
 from s3d.agent.stores.remote.http_transport import Settings
+from s3d.agent.stores.remote.remote_connection import RequestSigner, is_signed
 from s3d.agent.stores.remote.remote_messages import RemoteRequest
-from s3d.agent.stores.remote.request_signer import RequestSigner, is_signed
 from s3d.agent.stores.remote.static_credentials import RemoteKey
 
 
