@@ -20,7 +20,7 @@ from s3d.agent.core.path_names import conflict_key
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.optional_headers import OptionalGroup, blames
+from s3d.agent.s3.refused_headers import OptionalGroup, blames
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingState,
