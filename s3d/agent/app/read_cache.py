@@ -139,7 +139,7 @@ def _opened(folder: Path, limits: Limits, closing: ExitStack, commits: Histogram
     except BaseException:
         index.close()
         raise
-    catalog.rows.on_row_left = marker.spoil
+    catalog.rows.on_row_left = marker.mark_unsafe
     closing.callback(marker.end)  # after the next, as callbacks are called last one first
     closing.callback(index.close)
     return catalog
