@@ -56,7 +56,7 @@ from s3d.agent.stores.read_cache.invalidation import (
 )
 from s3d.agent.stores.read_cache.last_listing import Change
 from s3d.agent.stores.read_cache.listings import ListOps
-from s3d.agent.stores.read_cache.objects import ObjectReads
+from s3d.agent.stores.read_cache.object_reads import ObjectReads
 from s3d.agent.stores.read_cache.revalidate import (
     Freshness,
     RemoteOutage,

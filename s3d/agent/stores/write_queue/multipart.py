@@ -23,7 +23,7 @@ from s3d.agent.stores.answerer import WRITE_CONDITIONS
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.push_order import TurnKind
-from s3d.agent.stores.write_queue.objects import requires_remote, with_condition_of_push
+from s3d.agent.stores.write_queue.object_writes import requires_remote, with_condition_of_push
 from s3d.agent.stores.write_queue.settle import Settler, is_conditional
 
 MAX_UPLOADS = 1_000

@@ -11,7 +11,7 @@ from s3d.agent.s3.model import UNKNOWN, operations
 from s3d.agent.s3.routing import unknown_operation
 from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias, UnresolvedPush
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState
-from s3d.agent.stores.write_queue.objects import requires_remote
+from s3d.agent.stores.write_queue.object_writes import requires_remote
 from s3d.agent.stores.write_queue.settle import places_of, with_remote_etags
 
 AT = {"Bucket": "bbb", "Key": "k"}

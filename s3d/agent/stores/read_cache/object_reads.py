@@ -95,7 +95,7 @@ class ObjectReads:
         if answerer is Answerer.REMOTE:
             return self._forward(request)
         if entry is not None and answerer is Answerer.LAYER and self._is_current(entry):
-            answer = self._answer_now(entry, request, Source.FRESH)
+            answer = self._answer_now(entry, request, Source.LOCAL)
             if answer is not None:
                 return answer
         elif entry is None and request.op.name == "HeadObject":
@@ -153,7 +153,7 @@ class ObjectReads:
         # Looked up again: an answer is awaited in a task that starts later than the call, and
         # another reader may have opened the object meanwhile.
         entry, is_stale = self._catalog.peek(request.bucket, request.key), False
-        source = Source.FRESH
+        source = Source.LOCAL
         if entry is not None:
             answerer = who_answers_read(request.input, entry)
             if answerer is Answerer.LAYER_AFTER_REVALIDATION or not self._is_current(entry):
@@ -187,7 +187,7 @@ class ObjectReads:
             return await self._forward(request)
         until = self._negative_cache.get(name)
         if until is not None and self._clock() < until:
-            self._counters.answered(Source.FRESH, None)
+            self._counters.answered(Source.LOCAL, None)
             raise S3Error("NoSuchKey", Key=key)
         header = request.input.get("Range") or ""
         if header and not is_simple_range(header):

@@ -1,4 +1,4 @@
-"""Objects in the queue: writes are accepted, reads of pending keys are answered from the stage.
+"""Writes of objects are accepted into the queue; reads of pending keys are answered from the stage.
 
 ObjectOps has reads, puts, deletes and tags, DeleteOps has DeleteObjects, CopyOps has copies from
 and to keys that may be pending. What only the remote can decide goes to it by the settle rule.
