@@ -157,8 +157,8 @@ def _cannot_be_locked_out(need: Need, caller: Principal, bucket: BucketAccess) -
 
 
 def _is_root(caller: Principal) -> bool:
-    """Only the default owner has a root user, its default key. Each key without limits of another
-    owner stands for one, or this owner could lock itself out for ever."""
+    """Only the default owner has a root user: its default key. For another owner, each of its
+    unlimited keys counts as the root user; otherwise it could lock itself out for ever."""
     if caller.arn.endswith(":root"):
         return True
     return not (caller.is_restricted or caller.parent or caller.owner == _DEFAULT_OWNER)

@@ -81,7 +81,7 @@ class ListOps:
         self._clock = clock
         self._listed: set[str] = set()
         self._seq = 0
-        if not catalog.rows.is_unconfirmed:
+        if not catalog.rows.is_after_power_cut:
             self._listed = catalog.index.read_inline(catalog_rows.listed)
             self._seq = catalog.index.read_inline(catalog_rows.highest_change)
         self._changes: Counter[str] = Counter()

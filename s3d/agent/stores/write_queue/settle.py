@@ -12,11 +12,11 @@ from typing import Any
 
 from s3d.agent.core.store import Answer, ObjectStore
 from s3d.agent.core.supervise import consume_exception
-from s3d.agent.s3.authority import is_conditional_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.s3.named_objects import parse_copy_source, parse_rename_source, written_objects
 from s3d.agent.storage.records import NULL_VERSION
+from s3d.agent.stores.answerer import is_conditional_write
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState, Place

@@ -53,12 +53,12 @@ CREATE TABLE conflicts(seq INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB N
     kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, error BLOB NOT NULL,
     etags BLOB NOT NULL, record BLOB, layout BLOB);
 
--- Pushes that may arrive late: the ETag that they leave ('' for a delete), until when, and the
--- states of the key in which the remote would take them (NULL: in any).
+-- Unresolved pushes, which may arrive late: the ETag that they leave ('' for a delete), until when,
+-- and the states of the key in which the remote would take them (NULL: in any).
 CREATE TABLE doubts(bucket TEXT, key BLOB, etag TEXT, until REAL NOT NULL, states BLOB,
     PRIMARY KEY(bucket, key, etag)) WITHOUT ROWID;
 
--- The state of keys at the remote after our last pushes: an ETag, or '' for a deleted one.
+-- Recent pushes, the state of keys at the remote after them: an ETag, or '' for a deleted one.
 CREATE TABLE landings(bucket TEXT, key BLOB, etag TEXT NOT NULL, at REAL NOT NULL,
     PRIMARY KEY(bucket, key)) WITHOUT ROWID;
 """
