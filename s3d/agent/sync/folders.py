@@ -42,8 +42,9 @@ async def _once(name: str, run: Callable[[], Awaitable[None]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SyncContext:
-    """What all folders work with. remote: URL of what is behind the objects, which are fresh ones.
-    state: folder for the baselines. own: the folders that s3d keeps its files in."""
+    """What all folders work with. objects: a client that reads past the read cache. remote: URL of
+    what is behind it. state: folder for the baselines. own: the folders that s3d keeps its files
+    in."""
 
     objects: S3Client
     remote: str
