@@ -1,4 +1,4 @@
-"""As gateway: local keys keep to their scope, also where the queue or the cache would answer."""
+"""As a gateway: local keys keep to their scope, also where the queue or the cache would answer."""
 
 from __future__ import annotations
 
