@@ -290,7 +290,7 @@ class LocalNames(LocalNameCalls):
 
 
 def _attributes(stat_result: os.stat_result) -> Attributes:
-    # As unlike the numbers of objects as these are among themselves.
+    # The number is a hash, as those of objects are: equal ones are as unlikely as among objects.
     on_disk = f"local {stat_result.st_dev} {stat_result.st_ino}"
     return Attributes(
         stat_result.st_mode,

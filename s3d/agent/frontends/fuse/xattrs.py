@@ -1,7 +1,7 @@
 """Extended attributes: what S3 and the agent know of an object, for programs that work with files.
 
     user.s3.etag, content-type, storage-class, version-id, bucket, key    of the object
-    user.s3.cache      cached, partial, none, or stale while the remote is unreachable
+    user.s3.cache      cached, partial or none
     user.s3.meta.NAME  metadata
     user.s3.tag.NAME   a tag
     user.s3d.state     clean, pending, held, failed or conflict
@@ -46,7 +46,7 @@ class AgentState(NamedTuple):
     state: str
     """clean, pending, held, failed or conflict."""
     cache: str
-    """cached, partial, none or stale."""
+    """cached, partial or none."""
     is_pinned: bool
 
 
