@@ -27,6 +27,7 @@ SMALL = {
     "s3d.agent.s3.bucket_logging": "the names of log objects, without any effect",
     "s3d.agent.selection.filter_subject": "its floor keeps the filters from knowing the records",
     "s3d.agent.stores.remote.encoded_listing": "a table of botocore's handlers, its oracle",
+    "s3d.agent.sync.mass_deletion": "the folders and the one-shot sync share it",
     "s3d.cli.client.access_key_client": "one part of the control API's client, as its siblings",
     "s3d.cli.quick_status": "what it imports is the time that it takes",
     "s3d.cli.tui_command": "one command, as its siblings",

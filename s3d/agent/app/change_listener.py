@@ -47,19 +47,19 @@ class ChangeListener:
 
     def list_again(self, place: Place) -> None:
         for folder in self._folders.by_name.values():
-            if place_of(folder.settings.config) == place:
+            if place_of(folder.context.config) == place:
                 folder.schedule.look_at_bucket()
 
 
 async def _look(folder: SyncFolder, hints: Sequence[Hint]) -> None:
-    start = len(folder.settings.config.prefix)
+    start = len(folder.context.config.prefix)
     paths = [path for hint in hints if not hint.is_folder and (path := hint.key[start:])]
     await look_at(folder, paths, everything=any(hint.is_folder for hint in hints))
 
 
 def _of_folder(folder: SyncFolder, hints: Sequence[Hint]) -> list[Hint]:
     """The hints about objects below the folder's prefix, or about a folder around it."""
-    config = folder.settings.config
+    config = folder.context.config
     return [
         hint
         for hint in hints

@@ -64,10 +64,10 @@ def _use_folders(folders: Folders, sources: ChangeSources, writes: RemoteWrites)
     used = folders.by_name.values()
     writes.observer = sources.announcer if used else None
     sources.set_places(
-        {place_of(folder.settings.config): partial(_count, folder) for folder in used}
+        {place_of(folder.context.config): partial(_count, folder) for folder in used}
     )
     for folder in used:
-        config = folder.settings.config
+        config = folder.context.config
         reports = folder.state.reports = partial(sources.state_of, place_of(config))
         if config.interval == SyncFolderConfig().interval:
             folder.schedule.listings.reported_interval = partial(_interval, reports)

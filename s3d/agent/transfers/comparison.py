@@ -19,7 +19,7 @@ from typing import NamedTuple
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.path_names import is_reserved
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.sync.decide import is_mass_deletion
+from s3d.agent.sync.mass_deletion import is_mass_deletion
 from s3d.agent.transfers.items import Item, below, item_of_file, items_of
 from s3d.agent.transfers.local_files import is_part
 from s3d.agent.transfers.local_walk import SKIP, walk
