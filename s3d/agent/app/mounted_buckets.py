@@ -51,7 +51,7 @@ _TTL_OF_STORE = 60.0
 those of lifecycle rules."""
 _PAGE = 1_000
 """Writes that are looked at before others get the loop."""
-_MOST_COUNTED = 10_000
+_MAX_COUNTED = 10_000
 """Writes that are counted for one mount."""
 
 
@@ -185,7 +185,7 @@ class MountedBuckets:
                 "conflicts": journal.conflicts.usage.files,
             }
         counts = dict.fromkeys(("pending", "held", "failed"), 0)
-        for write in islice(journal.pending.under(bucket, prefix.encode()), _MOST_COUNTED):
+        for write in islice(journal.pending.under(bucket, prefix.encode()), _MAX_COUNTED):
             counts[_STATES.get(write.state, "pending")] += 1
         conflicts = sum(
             one.write.bucket == bucket and one.write.key.startswith(prefix)

@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Protocol
 
-MOST = 100_000
+MAX_RENAMED = 100_000
 """Numbers of renamed files that are remembered; those that were renamed first are forgotten."""
-_MOST_FOLDERS = 10_000
+_MAX_FOLDERS = 10_000
 """Numbers of folders that are not computed again."""
 
 Place = tuple[str, str]
@@ -122,7 +122,7 @@ class InodeNumbers:
             self._taken.add(number)
         if self._table is not None and before != numbers.get(place):
             self._table.put_number(*place, numbers.get(place))
-        if len(numbers) > MOST:
+        if len(numbers) > MAX_RENAMED:
             self._put(next(iter(numbers)), None)
         self._folders.clear()
 
@@ -131,7 +131,7 @@ class InodeNumbers:
             return hashed_number(b"")
         known = self._folders.get(folder)
         if known is None:
-            if len(self._folders) >= _MOST_FOLDERS:
+            if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
             known = self._folders[folder] = self.of(*folder)
         return known

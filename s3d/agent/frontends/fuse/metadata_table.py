@@ -25,7 +25,7 @@ from s3d.shared.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
-MOST = 200_000
+MAX_ROWS = 200_000
 """Rows; those that were written first are removed first."""
 _DELAY = 0.1
 """Seconds for which rows are gathered, so that many files share a transaction."""
@@ -177,7 +177,9 @@ class MetadataTable:
             _write_numbers(db, numbers)
             if self._written >= _TRIMMED_AFTER:
                 self._written = 0
-                db.execute("DELETE FROM files WHERE id <= (SELECT max(id) FROM files) - ?", (MOST,))
+                db.execute(
+                    "DELETE FROM files WHERE id <= (SELECT max(id) FROM files) - ?", (MAX_ROWS,)
+                )
 
     def _open(self) -> sqlite3.Connection | None:
         """None: the file cannot be used. Raises sqlite3.Error, OSError."""

@@ -39,10 +39,10 @@ from s3d.agent.s3.part_sizes import PartSpan
 _OWNER = "mount"
 _UPLOADS = "uploads"
 """Folder of the part maps."""
-_MAY_PASS = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
-_MOST_FAILURES = 3
+_TEMPORARY = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
+_MAX_FAILURES = 3
 """Failures of the remote itself that may pass, of a bucket, until it counts as one that cannot."""
-_OF_VERSION = frozenset((404, 409, 412))
+_VERSION_STATUSES = frozenset((404, 409, 412))
 """Refusals that are about the version, and not about what the store can do."""
 
 MayPatch = Callable[[Place, Mapping[str, str]], bool]
@@ -86,7 +86,7 @@ class ObjectPatcher:
         except S3Error as error:
             if self._may_pass(place.bucket, error):
                 raise
-            if error.status not in _OF_VERSION:
+            if error.status not in _VERSION_STATUSES:
                 self._refused.add(place.bucket)
             raise NotPatched(errno.ENOTSUP, str(error)) from error
         finally:
@@ -103,7 +103,7 @@ class ObjectPatcher:
 
     def _may_pass(self, bucket: str, error: S3Error) -> bool:
         self._failures[bucket] += is_remote_failing(error)
-        return classify(error) in _MAY_PASS and self._failures[bucket] < _MOST_FAILURES
+        return classify(error) in _TEMPORARY and self._failures[bucket] < _MAX_FAILURES
 
     async def _patch(
         self, place: Place, fd: int, file: FrozenFile, attributes: ObjectAttributes, replaces: str

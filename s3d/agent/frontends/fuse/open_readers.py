@@ -30,7 +30,7 @@ from s3d.agent.frontends.fuse.read_handle import ReadAheadBudget, ReadHandle
 from s3d.agent.s3.etag import same_etag
 from s3d.shared.control import ObjectInfo
 
-_MOST = 50_000
+_MAX_OBJECTS = 50_000
 """Objects of which the last version is remembered."""
 
 Place = tuple[str, str]
@@ -49,7 +49,7 @@ class OpenVersions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[Place, Counter[str]] = {}
-        self._last: LRUCache[Place, str] = LRUCache(_MOST)
+        self._last: LRUCache[Place, str] = LRUCache(_MAX_OBJECTS)
         """The ETag of what the page cache may have."""
 
     def open(self, place: Place, etag: str) -> PageCacheUse:
@@ -145,7 +145,7 @@ class OpenReaders:
         self._metadata = metadata
         self._budget = ReadAheadBudget()
         self._readers: set[Reader] = set()
-        self._stored: LRUCache[Place, str] = LRUCache(_MOST)
+        self._stored: LRUCache[Place, str] = LRUCache(_MAX_OBJECTS)
         """The ETags of what the mount has stored."""
         self._lock = threading.Lock()
         self.versions = OpenVersions()
