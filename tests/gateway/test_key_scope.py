@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import presign
 from s3d.cli.client.access_key_client import AccessKeyClient
-from s3d.shared.key_changes import KeyRequest, NewKey
+from s3d.shared.access_key_changes import KeyRequest, NewKey
 from tests.agent_process import AgentProcess
 from tests.gateway.conftest import Gateway
 

@@ -20,7 +20,7 @@ import pytest
 
 from s3d.agent.s3.model import operations
 from s3d.cli.client.access_key_client import AccessKeyClient
-from s3d.shared.key_changes import KeyRequest
+from s3d.shared.access_key_changes import KeyRequest
 from tests.agent_process import AgentProcess
 from tests.e2e.errors.valid_requests import NAMES, Request, content_md5, valid
 from tests.torture.conftest import Campaign

@@ -24,7 +24,7 @@ from s3d.agent.transfers.items import Item, below, item_of_file, items_of
 from s3d.agent.transfers.local_files import is_part
 from s3d.agent.transfers.local_walk import SKIP, walk
 from s3d.agent.transfers.naming import DOWNLOAD, UPLOAD, name_of, target_of
-from s3d.shared.key_patterns import inclusion
+from s3d.shared.object_patterns import inclusion
 from s3d.shared.transfer_options import SyncRules
 from s3d.shared.transfers import TransferRequest
 

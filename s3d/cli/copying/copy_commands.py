@@ -12,9 +12,9 @@ from s3d.cli.copying.copy_options import Carrying, carry_out, carrying, new_obje
 from s3d.cli.copying.copy_requests import CopyOptions, Source, check_places, copy_requests
 from s3d.cli.copying.place import Place, as_objects, check_source, complete_place, parse_place
 from s3d.cli.copying.streams import copy_stream
-from s3d.cli.key_selection import glob_of, no_match
 from s3d.cli.selection_options import RuledCommand
 from s3d.cli.session import F, Session, pass_session
+from s3d.cli.target_objects import glob_of, no_match
 from s3d.shared.errors import UsageError
 from s3d.shared.transfers import Transfer, TransferRequest
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from s3d.cli.copying.place import Place
-from s3d.cli.key_selection import folder_prefix
 from s3d.cli.target import SCHEME
+from s3d.cli.target_objects import folder_prefix
 from s3d.shared.errors import UsageError
-from s3d.shared.key_patterns import KeyGlob, PathRule
+from s3d.shared.object_patterns import KeyGlob, PathRule
 from s3d.shared.transfer_options import NewObject
 from s3d.shared.transfers import TransferRequest
 

@@ -19,12 +19,12 @@ from s3d.cli.copying.copy_options import (
 )
 from s3d.cli.copying.copy_requests import COPY, DOWNLOAD, UPLOAD, folder_base
 from s3d.cli.copying.place import Place, as_objects, check_source, complete_place, parse_place
-from s3d.cli.key_selection import folder_prefix
 from s3d.cli.output import complain, json_line
 from s3d.cli.selection_options import RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.target_objects import folder_prefix
 from s3d.shared.errors import UsageError
-from s3d.shared.key_patterns import PathRule
+from s3d.shared.object_patterns import PathRule
 from s3d.shared.syncing import FolderStatus
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfer_options import PlannedTransfer, SyncRules

@@ -9,10 +9,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from s3d.shared.access_key_file import WRITABLE, read_private
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError
 from s3d.shared.findings import Finding, fail, ok, warn
-from s3d.shared.key_file import WRITABLE, read_private
 from s3d.shared.paths import Places
 from s3d.shared.text import size
 

@@ -7,7 +7,7 @@ import pytest
 from s3d.cli.copying.copy_requests import CopyOptions, Source, copy_requests
 from s3d.cli.copying.place import parse_place
 from s3d.shared.errors import UsageError
-from s3d.shared.key_patterns import KeyGlob
+from s3d.shared.object_patterns import KeyGlob
 
 
 @pytest.fixture(autouse=True)

@@ -179,7 +179,7 @@ class FolderMemory:
 
     def put_folder_away(self, folder: FolderId, component: str) -> None:
         """The mount itself has moved a folder away. An object that it hid has its name now."""
-        name, hidden = name_of(component), name_of(component, hidden=True)
+        name, hidden = name_of(component), name_of(component, beside_folder=True)
         with self._lock:
             state = self._use(folder)
             if not state.is_complete:

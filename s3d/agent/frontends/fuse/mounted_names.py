@@ -92,7 +92,7 @@ class MountedNames:
         folder = bucket, above + slash
         known = self._memory.find(folder, name_of(component))
         is_hidden = known is not None and known.entry is not None and known.entry.is_folder
-        name = name_of(component, hidden=is_hidden)
+        name = name_of(component, beside_folder=is_hidden)
         self._memory.put(folder, name, _entry_of(name, component, file))
 
     def note_link(self, path: str, place: Place, metadata: FileMetadata) -> None:
@@ -180,7 +180,7 @@ class MountedNames:
         if not folder[0]:
             return None
         form, component = parse_name(name)
-        if form in (Form.CUT, Form.HIDDEN):
+        if form in (Form.CUT, Form.BESIDE_FOLDER):
             return None
         return self._written.find((folder[0], folder[1] + component))
 

@@ -109,7 +109,7 @@ class RememberedFolder:
 
     def note_component(self, component: str) -> None:
         """The object, or the folder, with this component has changed."""
-        name, hidden = name_of(component), name_of(component, hidden=True)
+        name, hidden = name_of(component), name_of(component, beside_folder=True)
         if self.has_folder(component) or hidden in self.entries or hidden in self.names:
             self.note(hidden)
         self.note(name)
