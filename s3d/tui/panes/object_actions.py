@@ -13,6 +13,7 @@ from s3d.tui.field_checks import check_bucket, check_tags, parse_tags, tag_chang
 from s3d.tui.host import Host
 from s3d.tui.panes.deleted_rows import restore
 from s3d.tui.panes.listing_table import ListingTable
+from s3d.tui.panes.object_deletion import ObjectDeletion
 from s3d.tui.panes.object_offers import Situation, refusal
 from s3d.tui.panes.object_selection import (
     Selection,
@@ -55,6 +56,7 @@ class ObjectActions:
         self._open_place, self._inspect, self._preview = open_place, inspect, preview
         self._tree_place = tree_place
         self._transfers = ObjectTransfers(host, table)
+        self._deletion = ObjectDeletion(host, self._transfers)
 
     def run(self, name: str) -> None:
         """Run the action of a key by its name."""
@@ -182,15 +184,9 @@ class ObjectActions:
     def _delete(self) -> None:
         target = self._target
         if not target.is_bucket:
-            self._with_selection(self._transfers.delete)
+            self._with_selection(self._deletion.delete)
         elif name := target.bucket:
-            self._host.prompts.confirm(
-                f"Remove the bucket {name}? It has to be empty.",
-                lambda: self._host.actions.send(
-                    "DELETE", bucket_path(name), f"removed bucket {name}",
-                    command=command("rb", name),
-                ),
-            )  # fmt: skip
+            self._deletion.remove_bucket(name)
 
     def _edit_tags(self) -> None:
         """Edit the tags of the object, or of the bucket, as a text."""
