@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from s3d.agent.core.events import Events
-from s3d.agent.remote_changes.marker_object import Place
+from s3d.agent.remote_changes.marker_object import WatchedPrefix
 from s3d.agent.remote_changes.message_forms import Hint
 from s3d.agent.sync.folder_status import REMOTE
 from s3d.agent.sync.folders import Folders, look_at
@@ -45,7 +45,7 @@ class ChangeListener:
             return False
         return True
 
-    def list_again(self, place: Place) -> None:
+    def list_again(self, place: WatchedPrefix) -> None:
         for folder in self._folders.by_name.values():
             if place_of(folder.context.config) == place:
                 folder.schedule.look_at_bucket()
@@ -71,5 +71,5 @@ def _of_folder(folder: SyncFolder, hints: Sequence[Hint]) -> list[Hint]:
     ]
 
 
-def place_of(config: SyncFolderConfig) -> Place:
-    return Place(config.bucket, config.prefix)
+def place_of(config: SyncFolderConfig) -> WatchedPrefix:
+    return WatchedPrefix(config.bucket, config.prefix)

@@ -24,7 +24,7 @@ from s3d.tui.panes.object_selection import (
     target_of_place,
 )
 from s3d.tui.panes.object_transfers import ObjectTransfers
-from s3d.tui.places import HOME, Place, clipboard_choices
+from s3d.tui.places import HOME, PrefixName, clipboard_choices
 from s3d.tui.screens.dialogs import Choice
 from s3d.tui.screens.form_screen import Field
 from s3d.tui.screens.properties_screen import PropertiesScreen
@@ -47,10 +47,10 @@ class ObjectActions:
         host: Host,
         table: ListingTable,
         *,
-        open_place: Callable[[Place], None],
+        open_place: Callable[[PrefixName], None],
         inspect: Callable[[], None],
         preview: Callable[[], None],
-        tree_place: Callable[[], Place | None],
+        tree_place: Callable[[], PrefixName | None],
     ) -> None:
         self._host, self._table = host, table
         self._open_place, self._inspect, self._preview = open_place, inspect, preview
@@ -117,7 +117,7 @@ class ObjectActions:
         listing = self._table.listing
         place = listing.place if listing.bucket else (self._table.current_id, "")
 
-        def closed(chosen: Place | None) -> None:
+        def closed(chosen: PrefixName | None) -> None:
             if chosen is not None:
                 self._open_place(chosen)
 
@@ -206,7 +206,7 @@ class ObjectActions:
 
         self._host.actions.read_tags(tags_path(bucket, key), edit)
 
-    def _save_tags(self, place: Place, before: dict[str, str], after: dict[str, str]) -> None:
+    def _save_tags(self, place: PrefixName, before: dict[str, str], after: dict[str, str]) -> None:
         """place: bucket and key, which is empty for the bucket itself."""
         changed, removed = tag_changes(before, after)
         if not changed and not removed:

@@ -23,7 +23,7 @@ from typing import NamedTuple, Protocol
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.fuse.directories import Resolved
 from s3d.agent.frontends.fuse.errnos import no_entry
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.name_changes import NameChanges
 from s3d.agent.s3.errors import S3Error
@@ -108,7 +108,7 @@ class Xattrs:
         self._change(file, name, None)
 
     def _change(self, file: Resolved, name: str, text: str | None) -> None:
-        place = Place(file.bucket, file.key)
+        place = ObjectName(file.bucket, file.key)
         if name.startswith(META):
             self._changes.set_metadata(place, {name.removeprefix(META): text})
         elif name.startswith(TAG):
