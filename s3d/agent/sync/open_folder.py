@@ -30,7 +30,7 @@ from s3d.agent.sync.ignore_files import Ignore
 from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.passes import Passes
-from s3d.agent.sync.path_selection import Room, Selection, is_quiet
+from s3d.agent.sync.path_selection import PathSelection, Room, is_quiet
 from s3d.agent.sync.path_state import LocalEntry
 from s3d.agent.sync.placement import new_id
 from s3d.agent.sync.planning import join, plan
@@ -156,9 +156,9 @@ def open_folder(
     return OpenFolder(tree, passes, watcher, Trash(tree, executor, trash_clock), eviction)
 
 
-def _selection(context: FolderContext, ignore: Ignore) -> Selection:
+def _selection(context: FolderContext, ignore: Ignore) -> PathSelection:
     config, policy = context.config, context.policy
-    return Selection(
+    return PathSelection(
         context.objects, config.bucket, config.prefix, ignore, config.filter,
         policy=None if policy is None or policy.policy is None else policy,
     )  # fmt: skip

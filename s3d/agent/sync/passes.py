@@ -21,7 +21,7 @@ from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.mass_deletion import check_deletions
 from s3d.agent.sync.moves import Move, carry_out, find_copies, find_moves, read_copies
 from s3d.agent.sync.pass_scope import PassResult, Scope, StepResult
-from s3d.agent.sync.path_selection import Room, Selection
+from s3d.agent.sync.path_selection import PathSelection, Room
 from s3d.agent.sync.path_state import (
     Difference,
     is_folder,
@@ -46,7 +46,12 @@ class Passes:
     """The passes over one folder; one at a time."""
 
     def __init__(
-        self, executor: Executor, tree: FolderTree, selection: Selection, room: Room, prefix: str
+        self,
+        executor: Executor,
+        tree: FolderTree,
+        selection: PathSelection,
+        room: Room,
+        prefix: str,
     ) -> None:
         self.executor, self._tree, self._baseline = executor, tree, executor.baseline
         self._selection, self._room = selection, room
