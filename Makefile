@@ -72,8 +72,9 @@ torture-%: $(VENV)/.installed-dev ## one campaign of tests/torture, as torture-k
 snapshots: $(VENV)/.installed-dev ## write down anew what the screens of the terminal app show
 	S3D_SNAPSHOTS=write $(BIN)/python -m pytest -q tests/tui/test_snapshots.py
 
-docs: $(VENV)/.installed-dev ## write docs/metrics.md, and the table of commands in the user guide
+docs: $(VENV)/.installed-dev ## write docs/metrics.md, docs/s3-compatibility.md, and the table of commands in the user guide
 	$(BIN)/python -m tests.architecture.metrics_document
+	$(BIN)/python -m tests.architecture.s3_compatibility
 	$(BIN)/python -m tests.cli.copying.familiar_commands
 
 screenshots: $(VENV)/.installed-dev ## draw the pictures of the terminal app anew

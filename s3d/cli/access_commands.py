@@ -1,4 +1,4 @@
-"""s3d env and presign: what other programs need to use s3d."""
+"""s3d env, presign and explain: what other programs need to use s3d, and what they may do."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
 from s3d.shared.access_key import DEFAULT_KEY, AccessKey
+from s3d.shared.access_key_changes import key_named
+from s3d.shared.access_key_file import load_keys
 from s3d.shared.errors import NotRunningError, UsageError
-from s3d.shared.key_changes import key_named
-from s3d.shared.key_file import load_keys
-from s3d.shared.text import parse_age
+from s3d.shared.text import parse_age, safe
 
 MAX_EXPIRES = 7 * 86400
 """The most seconds that S3 allows: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""
@@ -29,6 +29,8 @@ AWS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS", "AWS_ACCESS_KEY_ID", "AWS_
 RCLONE_NAMES = ("TYPE", "PROVIDER", "ENDPOINT", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION")
 RCLONE = tuple(f"RCLONE_CONFIG_S3D_{name}" for name in RCLONE_NAMES)
 """The variables that s3d env sets; no_proxy is not among them, since others can have set it."""
+REFUSED = 1
+"""Exit code of `s3d explain` when the key may not do it."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
@@ -168,3 +170,44 @@ def presign_command(
         if {".", ".."} & set(target.key.split("/")):
             note = "programs remove . and .. from URLs; for curl, add --path-as-is"
             click.echo(f"s3d: {note}", err=True)
+
+
+@click.command("explain")
+@click.argument("action")
+@click.argument("target", metavar="BUCKET[/KEY]")
+@click.option(
+    "--as",
+    "caller",
+    metavar="KEY",
+    default="",
+    help='Name or id of an access key, or "anonymous"; unset: the default key.',
+)
+@json_option
+@socket_option
+@pass_session
+def explain_command(
+    session: Session, /, *, action: str, target: str, caller: str, as_json: bool
+) -> int:
+    """Say whether a key may do something, and which statement, grant, scope or switch decides.
+
+    ACTION is an action of a policy, such as s3:GetObject, or an operation. The exit code is 1 if
+    it is refused. A condition of a policy that looks at the request, such as its headers, sees a
+    plain request without any.
+
+    \b
+    Examples:
+      s3d explain s3:GetObject photos/2026/a.jpg --as ci
+      s3d explain ListObjectsV2 photos --as anonymous
+    """
+    bucket, _, key = target.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise UsageError("bad usage", f"{target!r}: write BUCKET or BUCKET/KEY")
+    explanation = session.access_keys().explain(action, bucket, key, caller)
+    if as_json:
+        json_line(explanation)
+    else:
+        verdict = "allowed" if explanation.allowed else "refused"
+        click.echo(f"{verdict}: {safe(explanation.reason)}")
+        click.echo(f"  {explanation.action} on {safe(explanation.resource)}")
+        click.echo(f"  as {safe(explanation.caller)}")
+    return 0 if explanation.allowed else REFUSED

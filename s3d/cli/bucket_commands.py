@@ -98,9 +98,9 @@ def _report(done: str, target: Target, *, as_json: bool) -> None:
 
 
 def _empty(client: ObjectClient, target: Target, *, yes: bool) -> None:
-    from s3d.cli.key_selection import Selection
     from s3d.cli.rm_command import Deletion, delete_selected
+    from s3d.cli.target_objects import TargetObjects
 
     versions = client.bucket_status(target.bucket).versioning != ""
-    everything = Selection(target.bucket, "", "", lambda key: True)
+    everything = TargetObjects(target.bucket, "", "", lambda key: True)
     delete_selected(client, target, everything, Deletion(yes, versions=versions))

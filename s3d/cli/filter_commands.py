@@ -19,7 +19,7 @@ from s3d.shared.filters.parser import FilterError
 from s3d.shared.filters.terms import Attributes, FilterSubject
 from s3d.shared.text import count, safe, size
 
-MOST = 1_000
+DEFAULT_LIMIT = 1_000
 """Objects that a preview checks by default."""
 
 
@@ -117,7 +117,10 @@ def test_command(
 @_expression
 @target_argument(Names.PREFIX)
 @click.option(
-    "--limit", type=click.IntRange(1), default=MOST, help="Maximum number of objects to check."
+    "--limit",
+    type=click.IntRange(1),
+    default=DEFAULT_LIMIT,
+    help="Maximum number of objects to check.",
 )
 @json_option
 @socket_option

@@ -11,17 +11,24 @@ import click
 
 from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.filter_commands import Expression, filter_includes
-from s3d.cli.key_selection import Conditions, Selection, folder_prefix, no_match, select, selected
 from s3d.cli.object_commands import NO_BUCKETS, listed_row
 from s3d.cli.output import json_line, note_empty
 from s3d.cli.selection_options import Age, RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.tag_commands import pairs
 from s3d.cli.target import Names, Target, target_argument
+from s3d.cli.target_objects import (
+    Conditions,
+    TargetObjects,
+    folder_prefix,
+    no_match,
+    select,
+    selected,
+)
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import NotFoundError
 from s3d.shared.filters.expression import Filter
-from s3d.shared.key_patterns import PathRule
+from s3d.shared.object_patterns import PathRule
 from s3d.shared.text import count, parse_size, safe, size
 
 
@@ -117,7 +124,7 @@ def find_command(
                 _show(item, nul=nul, long=long, as_json=as_json)
 
 
-def _below(client: ObjectClient, target: Target) -> Selection:
+def _below(client: ObjectClient, target: Target) -> TargetObjects:
     chosen = select(client, target, recursive=True)
     assert chosen is not None
     return chosen

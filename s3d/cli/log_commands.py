@@ -19,7 +19,7 @@ from s3d.shared.text import moment, safe
 
 LONG_POLL = "20"
 """Seconds that one request waits for another line, with -f."""
-MOST_LINES = 5000
+MAX_LINES = 5000
 
 
 @click.command("logs")
@@ -29,7 +29,7 @@ MOST_LINES = 5000
 @click.option(
     "--source", default="", help="Only lines from sources with this prefix, such as sync."
 )
-@click.option("-n", "--lines", type=click.IntRange(1, MOST_LINES), default=50, show_default=True,
+@click.option("-n", "--lines", type=click.IntRange(1, MAX_LINES), default=50, show_default=True,
               help="How many lines.")  # fmt: skip
 @click.option("--file", "from_file", is_flag=True,
               help="Read the log file, with the lines of earlier runs.")  # fmt: skip
@@ -120,7 +120,7 @@ def _lines_of_agent(
     yield from answer.lines
     while follow:
         answer = client.logs(
-            since=answer.seq, limit=MOST_LINES, level=level, source=source, wait=LONG_POLL
+            since=answer.seq, limit=MAX_LINES, level=level, source=source, wait=LONG_POLL
         )
         yield from answer.lines
 

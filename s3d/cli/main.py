@@ -73,8 +73,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("diagnostic_commands", "Verify everything on the disk"),
     "migrate": ("migrate_command", "Copy the embedded store to the remote"),
     "env": ("access_commands", "Print the environment variables for S3 programs"),
-    "key": ("key_commands", "Create, list, rotate and revoke access keys"),
-    "explain": ("key_commands", "Say whether a key may do something, and why"),
+    "key": ("access_key_commands", "Create, list, rotate and revoke access keys"),
+    "explain": ("access_commands", "Say whether a key may do something, and why"),
     "reset": ("testing_commands", "Empty a store made for tests"),
     "snapshot": ("testing_commands", "Save and restore the content of a store made for tests"),
     "clock": ("testing_commands", "Show or move the clock of a store made for tests"),
@@ -100,7 +100,7 @@ FAMILIAR = {
 WORDS = {"help": "--help", "version": "--version"}
 """Words that other tools have as commands -> our options: s3d help ls is s3d ls --help."""
 
-OF_AWS = ("--endpoint-url", "--no-sign-request", "--no-verify-ssl", "--profile", "--region")
+AWS_OPTIONS = ("--endpoint-url", "--no-sign-request", "--no-verify-ssl", "--profile", "--region")
 """Options of every aws command that mean nothing here."""
 
 OS_ERRORS: dict[int, type[S3dError]] = {
@@ -251,7 +251,7 @@ def _usage(error: click.ClickException) -> S3dError:
     remedy = f"{command} --help"
     if name and context is not None and (meant := meant_commands(name, context)):
         remedy = f"did you mean {' or '.join(f'{command} {each}' for each in meant)}? {remedy}"
-    if getattr(error, "option_name", "") in OF_AWS:
+    if getattr(error, "option_name", "") in AWS_OPTIONS:
         remedy = f"leave it out: the agent has endpoint, region and credentials; {remedy}"
     translated = UsageError(message[:1].lower() + message[1:], remedy=remedy)
     translated.__cause__ = error

@@ -10,13 +10,13 @@ import msgspec
 
 from s3d.cli.aws_options import aws_options
 from s3d.cli.client.object_client import ObjectClient
-from s3d.cli.key_selection import Conditions, Selection, glob_of, selected
 from s3d.cli.output import for_each, json_line, note_empty, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
+from s3d.cli.target_objects import Conditions, TargetObjects, glob_of, selected
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import NotFoundError
-from s3d.shared.key_patterns import KeyGlob, has_wildcards
+from s3d.shared.object_patterns import KeyGlob, has_wildcards
 from s3d.shared.text import count, moment, safe, size
 
 DELIMITER = "/"
@@ -110,7 +110,7 @@ def _rows(
     glob = glob_of(client, target, no_glob=no_glob)
     if glob is None:
         return _items(client, target, "" if recursive else DELIMITER)
-    everything = Selection(
+    everything = TargetObjects(
         target.bucket, glob.prefix, glob.base, lambda key: glob.matches(key, below=True)
     )
     rows = selected(client, everything, Conditions())

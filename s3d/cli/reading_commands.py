@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from s3d.cli.client.unix_http import BLOCK
-from s3d.cli.key_selection import Conditions, no_match, select, selected
 from s3d.cli.output import for_each
 from s3d.cli.session import Session, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
+from s3d.cli.target_objects import Conditions, no_match, select, selected
 from s3d.shared.errors import UsageError
 
 if TYPE_CHECKING:

@@ -15,7 +15,9 @@ from s3d.shared.text import count, moment, safe, size
 
 SHOWN = 20
 """Findings that are printed."""
-OF_ANOTHER = "for an export of another device, give its public key: --key PUB (s3d receipts key)"
+OTHER_DEVICE_HINT = (
+    "for an export of another device, give its public key: --key PUB (s3d receipts key)"
+)
 
 
 @click.group("receipts")
@@ -130,7 +132,7 @@ def verify_command(session: Session, /, file: Path | None, *, key_file: Path | N
     except NotFoundError as error:
         if file is None:
             raise
-        raise UsageError(error.title, error.detail, OF_ANOTHER) from error
+        raise UsageError(error.title, error.detail, OTHER_DEVICE_HINT) from error
     if file is not None:
         checked = [(file, receipts_at_rest.check_export(file, key))]
     else:
@@ -141,7 +143,7 @@ def verify_command(session: Session, /, file: Path | None, *, key_file: Path | N
         wrong += len(found.findings)
     total = sum(found.total for _, found in checked)
     if wrong:
-        remedy = OF_ANOTHER if file is not None and key_file is None else ""
+        remedy = OTHER_DEVICE_HINT if file is not None and key_file is None else ""
         raise S3dError("receipts", f"{wrong:,} of {total:,} cannot be trusted", remedy)
     report(f"{count(total, 'receipt')} verified")
 

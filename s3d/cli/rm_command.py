@@ -13,23 +13,23 @@ from s3d.cli.aws_options import aws_options
 from s3d.cli.client.control_client import ERRORS
 from s3d.cli.client.object_client import ObjectClient
 from s3d.cli.copying.transfer_progress import SHOWN_FAILURES, failure_text
-from s3d.cli.key_selection import (
-    ALL,
-    Conditions,
-    Selection,
-    folder_prefix,
-    no_match,
-    select,
-    selected,
-)
 from s3d.cli.output import Progress, confirmed, for_each, json_line, report
 from s3d.cli.queue.push_commands import after_writes, wait_option
 from s3d.cli.selection_options import Age, RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
+from s3d.cli.target_objects import (
+    ALL,
+    Conditions,
+    TargetObjects,
+    folder_prefix,
+    no_match,
+    select,
+    selected,
+)
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import DeniedError, NotFoundError, S3dError, UnavailableError, UsageError
-from s3d.shared.key_patterns import PathRule
+from s3d.shared.object_patterns import PathRule
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfers import TransferError
 
@@ -105,7 +105,7 @@ def rm_command(
                 "no object named", f"{target} is a bucket", f"s3d rm -r {target} empties it"
             )
         if chosen is None and all_versions:
-            chosen = Selection(target.bucket, target.key, "", target.key.__eq__)
+            chosen = TargetObjects(target.bucket, target.key, "", target.key.__eq__)
         if chosen is None:
             _delete(client, target, version, plan)
         elif not delete_selected(client, target, chosen, plan, conditions) and target.key:
@@ -161,7 +161,7 @@ def _report(bucket: str, key: str, version: str | None, plan: Deletion) -> None:
 def delete_selected(
     client: ObjectClient,
     target: Target,
-    selection: Selection,
+    selection: TargetObjects,
     plan: Deletion,
     conditions: Conditions = ALL,
 ) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from s3d.cli.session import F
-from s3d.shared.key_patterns import PathRule
+from s3d.shared.object_patterns import PathRule
 from s3d.shared.text import parse_age
 
 EXCLUDE, INCLUDE = "--exclude", "--include"

@@ -1,4 +1,7 @@
-"""s3d status: the state of the agent, a bucket or an object."""
+"""s3d status: the state of the agent, a bucket or an object.
+
+The rows of the agent are made in s3d/shared/status_rows.py, for the agent's own pages as well.
+"""
 
 from __future__ import annotations
 

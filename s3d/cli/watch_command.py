@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from s3d.cli.key_selection import check_bucket
 from s3d.cli.output import json_line
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.target import Names, Target, target_argument
+from s3d.cli.target_objects import check_bucket
 from s3d.shared.control import Event
 from s3d.shared.errors import NotRunningError, UsageError
-from s3d.shared.key_patterns import KeyGlob, has_wildcards
+from s3d.shared.object_patterns import KeyGlob, has_wildcards
 from s3d.shared.text import moment, safe
 
 CHANGED, LOST = "store.changed", "resync"

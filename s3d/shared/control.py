@@ -234,7 +234,7 @@ class Listing(Struct, frozen=True):
     cursor: str = ""
     key_states: dict[str, str] = msgspec.field(name="standing", default_factory=dict)
     """Key -> pending, failed, held, pinned, cached or partial, if requested. A key that is missing
-    here is only at the remote."""
+    here is only at the remote. The field of the API has an older name, as the parameter has."""
 
 
 class BucketList(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 Each comes from the configuration, or is generated when it is first needed. A generated one is in a
 file with mode 0600, in the state folder with mode 0700. `credentials` has the access keys
-(key_file.py); `admin-token` has the token in its only line, as Prometheus reads it
+(access_key_file.py); `admin-token` has the token in its only line, as Prometheus reads it
 (credentials_file).
 """
 
@@ -14,12 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from s3d.shared.access_key import AccessKey
-from s3d.shared.atomic_file import sync_file, sync_folder
-from s3d.shared.config.schema import Config
-from s3d.shared.config.validators import is_loopback, parse_token
-from s3d.shared.config.values import Secret
-from s3d.shared.errors import S3dError
-from s3d.shared.key_file import (
+from s3d.shared.access_key_file import (
     REMAKE,
     WRITABLE,
     configured_key,
@@ -27,6 +22,11 @@ from s3d.shared.key_file import (
     read_private,
     refused,
 )
+from s3d.shared.atomic_file import sync_file, sync_folder
+from s3d.shared.config.schema import Config
+from s3d.shared.config.validators import is_loopback, parse_token
+from s3d.shared.config.values import Secret
+from s3d.shared.errors import S3dError
 from s3d.shared.masking import hide
 from s3d.shared.paths import Places
 

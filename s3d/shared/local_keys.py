@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from s3d.shared import key_changes
+from s3d.shared import access_key_changes
 from s3d.shared.access_key import DEFAULT_KEY, AccessKey
+from s3d.shared.access_key_changes import KeyList, KeyRequest, NewKey, RotateRequest
+from s3d.shared.access_key_file import change_keys, configured_key, load_keys
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError
-from s3d.shared.key_changes import KeyList, KeyRequest, NewKey, RotateRequest
-from s3d.shared.key_file import change_keys, configured_key, load_keys
 from s3d.shared.paths import Places
 
 
@@ -37,30 +37,32 @@ class LocalKeys:
 
     def list_keys(self) -> KeyList:
         now = self._clock()
-        return KeyList([key_changes.key_info(key, now) for key in self.load()])
+        return KeyList([access_key_changes.key_info(key, now) for key in self.load()])
 
     def create(self, request: KeyRequest) -> NewKey:
-        return self._make(partial(key_changes.create, request=request, now=self._clock()))
+        return self._make(partial(access_key_changes.create, request=request, now=self._clock()))
 
     def rotate(self, name: str, request: RotateRequest) -> NewKey:
         """name: of a key, or its access key id; so in revoke()."""
         self._check_not_configured(name)
         now = self._clock()
-        return self._make(partial(key_changes.rotate, name=name, request=request, now=now))
+        return self._make(partial(access_key_changes.rotate, name=name, request=request, now=now))
 
     def revoke(self, name: str) -> KeyList:
         """The keys that are revoked, which are those of the name, or the one with the id."""
         self._check_not_configured(name)
         now = self._clock()
-        _, gone = change_keys(self._places.credentials_file, partial(key_changes.revoke, name=name))
-        return KeyList([key_changes.key_info(key, now) for key in gone])
+        _, gone = change_keys(
+            self._places.credentials_file, partial(access_key_changes.revoke, name=name)
+        )
+        return KeyList([access_key_changes.key_info(key, now) for key in gone])
 
     def _make(
         self, change: Callable[[list[AccessKey]], tuple[list[AccessKey], AccessKey]]
     ) -> NewKey:
         self.load()  # so that the file has a default key
         key = change_keys(self._places.credentials_file, change)[1]
-        return key_changes.new_key(key, self._clock())
+        return access_key_changes.new_key(key, self._clock())
 
     def _check_not_configured(self, name: str) -> None:
         key = configured_key(self._config)

@@ -25,7 +25,7 @@ XDG = {
 }
 """Folder -> the variable that names its parent, and the parent below the home without it."""
 
-_OF_SOCKET = frozenset({"S3D_LOCAL_DIR", "S3D_SOCKET", "S3D_FAILPOINT"})
+_SOCKET_VARIABLES = frozenset({"S3D_LOCAL_DIR", "S3D_SOCKET", "S3D_FAILPOINT"})
 """The variables that usual_socket() understands; the last one is no setting."""
 
 
@@ -36,7 +36,7 @@ def usual_socket(env: Mapping[str, str], flags: Mapping[str, str]) -> Path | Non
     settings need not be imported, which would double the time of `s3d status`. Raises UsageError.
     """
     others = {name for name in env if name.startswith("S3D_") or name == "S3_ENDPOINT"}
-    if not (others <= _OF_SOCKET and flags.keys() <= {"local_dir", "socket"}):
+    if not (others <= _SOCKET_VARIABLES and flags.keys() <= {"local_dir", "socket"}):
         return None
     try:
         if config_file(env, flags).exists():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from s3d.shared.key_patterns import PathRule
+from s3d.shared.object_patterns import PathRule
 from s3d.shared.transfer_options import NewObject, SyncRules
 
 

@@ -21,7 +21,7 @@ from s3d.tui.agent_actions import AgentActions
 from s3d.tui.agent_client import Agent
 from s3d.tui.app_state import Link, State
 from s3d.tui.feed import Feed
-from s3d.tui.keys import Sources, keys_of, with_user_keys
+from s3d.tui.key_bindings import Sources, keys_of, with_user_keys
 from s3d.tui.palette import Commands
 from s3d.tui.panes.buckets_pane import BucketsPane
 from s3d.tui.panes.pane import Pane

@@ -13,7 +13,7 @@ from s3d.shared.transfers import TransferRequest
 from s3d.tui.cli_equivalent import command
 from s3d.tui.control_paths import bucket_path
 from s3d.tui.host import Host
-from s3d.tui.places import Place, parse_place
+from s3d.tui.places import PrefixName, parse_place
 from s3d.tui.screens.mounts_screen import MountsScreen, absolute, unmount
 
 SCHEME = "s3://"
@@ -124,7 +124,7 @@ class CommandLine:
         else:
             self._host.prompts.confirm(f"Remove the bucket {bucket}? It has to be empty.", send)
 
-    def _change_object(self, verb: str, place: Place, *, is_recursive: bool) -> None:
+    def _change_object(self, verb: str, place: PrefixName, *, is_recursive: bool) -> None:
         bucket, key = place
         is_prefix = not key or key.endswith("/")
         if verb == "presign":
@@ -182,7 +182,7 @@ def copy_request(verb: str, source: str, target: str, *, is_recursive: bool) -> 
     return replace(request, kind=kind, to_bucket=to_bucket, as_key=to_key)
 
 
-def _upload(source: str, to: Place, *, is_move: bool, is_recursive: bool) -> TransferRequest:
+def _upload(source: str, to: PrefixName, *, is_move: bool, is_recursive: bool) -> TransferRequest:
     path = os.path.abspath(os.path.expanduser(source))
     bucket, key = to
     request = TransferRequest("upload", bucket, paths=[path], delete_source=is_move, links="follow")

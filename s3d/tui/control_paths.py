@@ -34,7 +34,7 @@ def listing_path(
     if not deep:
         parameters["delimiter"] = "/"
     if key_states:
-        parameters["standing"] = "1"
+        parameters["standing"] = "1"  # the name of key_states in the API
     return f"{bucket_path(bucket)}/objects?{urlencode(parameters)}"
 
 

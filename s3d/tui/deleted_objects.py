@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from s3d.shared.control import ObjectInfo
-from s3d.tui.places import Place
+from s3d.tui.places import PrefixName
 
 STATE = "deleted"
 """The state of a key that only a delete marker is left of, beside those of queue and cache."""
@@ -38,7 +38,7 @@ class DeletedObjects:
         ]
 
 
-def deleted_in(versions: Iterable[ObjectInfo], place: Place, *, deep: bool) -> DeletedObjects:
+def deleted_in(versions: Iterable[ObjectInfo], place: PrefixName, *, deep: bool) -> DeletedObjects:
     """versions: those and the delete markers of all keys below a place, in any order of the keys,
     but the versions of each key from the newest on. deep: without prefixes."""
     found, prefix = DeletedObjects(), place[1]

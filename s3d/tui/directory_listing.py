@@ -12,7 +12,7 @@ from s3d.shared.control import Listing, ObjectInfo
 from s3d.tui.deleted_objects import STATE, DeletedObjects
 from s3d.tui.match import NameFilter, narrows
 from s3d.tui.packed_objects import BLOCK, PackedObjects
-from s3d.tui.places import HOME, Place
+from s3d.tui.places import HOME, PrefixName
 
 UP = ".."
 """Id of the row that leads to the parent prefix."""
@@ -81,7 +81,7 @@ class ShownRows(Sequence[Item]):
 class DirectoryListing:
     """Filtered and sorted. place: bucket and prefix. deep: every key below it, and no prefixes."""
 
-    place: Place = HOME
+    place: PrefixName = HOME
     deep: bool = False
     order: SortOrder = BY_NAME
     prefixes: list[str] = field(default_factory=list)

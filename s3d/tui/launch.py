@@ -17,7 +17,7 @@ from s3d.tui.agent_client import SocketAgent
 from s3d.tui.app import S3dApp, sources
 from s3d.tui.demo import DemoAgent
 from s3d.tui.demo_values import NOW
-from s3d.tui.keys import all_keys
+from s3d.tui.key_bindings import all_keys
 from s3d.tui.preferences import FILE, load
 from s3d.tui.themes import ASCII, UNICODE
 

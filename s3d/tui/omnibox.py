@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from s3d.tui.command_line import USAGES
 from s3d.tui.match import Span, hits
-from s3d.tui.places import HOME, Place, level_of, parse_place
+from s3d.tui.places import HOME, PrefixName, level_of, parse_place
 
 MAX_SUGGESTIONS = 200
 COMMAND = ":"
@@ -34,7 +34,7 @@ class Known:
     recent: Sequence[str] = field(default_factory=tuple)
 
 
-def level_to_read(text: str) -> Place | None:
+def level_to_read(text: str) -> PrefixName | None:
     """The level whose names can complete a text; None while no bucket is complete."""
     place, _ = level_of(parse_place(text))
     is_bucket_complete = "/" in text.removeprefix("s3://").lstrip("/") or text.startswith("arn:")
@@ -65,7 +65,7 @@ def suggest(text: str, known: Known, names: Sequence[str]) -> list[Suggestion]:
     return [*(_names(level, start, names)[:MAX_SUGGESTIONS] or [typed]), below]
 
 
-def _names(level: Place, start: str, names: Iterable[str]) -> list[Suggestion]:
+def _names(level: PrefixName, start: str, names: Iterable[str]) -> list[Suggestion]:
     """The names of a level that match, prefixes and keys."""
     bucket, prefix = level
     ranked = [(rank(start, name[len(prefix) :]), number, name) for number, name in enumerate(names)]

@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 from s3d.shared.text import safe
 from s3d.tui.host import Host
-from s3d.tui.keys import groups_of, sign
+from s3d.tui.key_bindings import groups_of, sign
 from s3d.tui.tabs import TABS, key_of
 
 CONTEXT_BONUS = 0.05

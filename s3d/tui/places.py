@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-Place = tuple[str, str]
+PrefixName = tuple[str, str]
 """Bucket and prefix; ("", "") is the list of buckets."""
-HOME: Place = ("", "")
+HOME: PrefixName = ("", "")
 MAX_HISTORY = 100
 """Maximum number of locations in the history, in each direction."""
 
@@ -20,27 +20,27 @@ MAX_HISTORY = 100
 class History:
     """The places visited, for back and forward as in a browser."""
 
-    _past: list[Place] = field(default_factory=list)
-    _future: list[Place] = field(default_factory=list)
+    _past: list[PrefixName] = field(default_factory=list)
+    _future: list[PrefixName] = field(default_factory=list)
 
-    def visit(self, leaving: Place) -> None:
+    def visit(self, leaving: PrefixName) -> None:
         """Leave a place for a new one: what was ahead is forgotten."""
         if not self._past or self._past[-1] != leaving:
             self._past = [*self._past, leaving][-MAX_HISTORY:]
         self._future.clear()
 
-    def recent(self) -> list[Place]:
+    def recent(self) -> list[PrefixName]:
         """The places visited, the last first, each once; without the list of buckets."""
         return [place for place in dict.fromkeys(reversed(self._past)) if place != HOME]
 
-    def back(self, here: Place) -> Place | None:
+    def back(self, here: PrefixName) -> PrefixName | None:
         """The place before; None when there is none."""
         if not self._past:
             return None
         self._future.append(here)
         return self._past.pop()
 
-    def forward(self, here: Place) -> Place | None:
+    def forward(self, here: PrefixName) -> PrefixName | None:
         """The place after, when back() has been used; None when there is none."""
         if not self._future:
             return None
@@ -48,7 +48,7 @@ class History:
         return self._future.pop()
 
 
-def parent(place: Place) -> Place:
+def parent(place: PrefixName) -> PrefixName:
     """One level up; for a whole bucket, the list of buckets."""
     bucket, prefix = place
     if not prefix:
@@ -57,7 +57,7 @@ def parent(place: Place) -> Place:
     return (bucket, f"{above}/" if above else "")
 
 
-def parse_place(text: str) -> Place:
+def parse_place(text: str) -> PrefixName:
     """Bucket, and a prefix or key, of any text that names them.
 
     BUCKET/KEY, /BUCKET/KEY, s3://BUCKET/KEY, an ARN, or a URL, also a presigned one:
@@ -72,7 +72,7 @@ def parse_place(text: str) -> Place:
     return (bucket, key)
 
 
-def _place_of_url(url: str) -> Place:
+def _place_of_url(url: str) -> PrefixName:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -91,7 +91,7 @@ _VIRTUAL_HOST = re.compile(r"(.+)\.s3[.-]")
 """BUCKET.s3.REGION.amazonaws.com, BUCKET.s3.localhost."""
 
 
-def level_of(place: Place) -> tuple[Place, str]:
+def level_of(place: PrefixName) -> tuple[PrefixName, str]:
     """The level that lists a place, and the key or the start of one that it ends with, or ""."""
     bucket, key = place
     prefix = key[: key.rfind("/") + 1]

@@ -1,6 +1,4 @@
-"""Writes docs/s3-compatibility.md from the tables of the sources and from the tables below.
-
-    python -m tests.architecture.s3_compatibility
+"""`make docs`: writes docs/s3-compatibility.md from the tables of the sources and the tables below.
 
 test_s3_compatibility.py says when the document is outdated, and when an operation or a header is in
 no table.
@@ -282,7 +280,7 @@ def document() -> str:
 
 def _operations() -> Iterator[str]:
     yield "## Operations\n"
-    yield "| operation | embedded | as gateway | |"
+    yield "| operation | embedded | as a gateway | |"
     yield "|---|---|---|---|"
     for name, op in sorted(operations().items()):
         note = OPERATION_NOTES.get(name, "")
@@ -294,7 +292,7 @@ def _operations() -> Iterator[str]:
 
 def _features() -> Iterator[str]:
     yield "## Features\n"
-    yield "| feature | embedded | as gateway | tests | |"
+    yield "| feature | embedded | as a gateway | tests | |"
     yield "|---|---|---|---|---|"
     for each in sorted(FEATURES, key=lambda each: each.name.lower()):
         tests = f"`tests/{each.tests}`"
@@ -328,7 +326,7 @@ def _checksums() -> Iterator[str]:
         f"object that comes without one gets the\n{DEFAULT} of all its bytes, as at AWS since "
         "December 2024. It has none when it was stored by an older s3d, or is a copy of such an\n"
         "object, or when some parts of an upload without an algorithm came with another checksum. "
-        "As gateway, the remote decides.\n"
+        "As a gateway, the remote decides.\n"
     )
     yield "| algorithm | header | kinds of a multipart object |"
     yield "|---|---|---|"
@@ -384,14 +382,14 @@ def _differences() -> Iterator[str]:
 _INTRODUCTION = """\
 # S3 compatibility
 
-This document is made from the sources: `python -m tests.architecture.s3_compatibility` writes it,
-and `make test` says when it is outdated. The words of its tables:
+This document is made from the sources: `make docs` writes it, and `make test` says
+when it is outdated. The words of its tables:
 
 - **enforced**: s3d does what the S3 API reference says, in the embedded store.
 - **kept**: the embedded store keeps the setting and returns it, and it has no effect.
 - **no effect**: there is nothing that the embedded store could do about it.
 - **refused**: 501 NotImplemented.
-- **passed on**: as gateway, the request goes to the remote as it came. *queue* and *cache* say
+- **passed on**: as a gateway, the request goes to the remote as it came. *queue* and *cache* say
   which layers answer it as well.
 """
 
@@ -400,17 +398,17 @@ _ERRORS = """\
 
 Every error that AWS documents is provoked at the embedded store by a request of
 `tests/e2e/errors`, which `make test` sends, and code and status are compared; or it is named
-below with the reason why it cannot occur. *any* stands for every operation. As gateway, the errors
-are the remote's.
+below with the reason why it cannot occur. *any* stands for every operation. As a gateway, the
+errors are the remote's.
 """
 
 _UNKNOWN = """
 An unknown query word without a value is an unknown sub-resource, and refused with 501 on every
-method; one with a value is ignored, as by AWS. As gateway, both pass on to the remote, after the
+method; one with a value is ignored, as by AWS. As a gateway, both pass on to the remote, after the
 pending writes of the key, and are never answered from the queue or the cache.
 
 RenameObject and appends, which AWS has in directory buckets only, work in buckets without
-versioning. They are atomic, and need `s3:GetObject` beside the permission to write. As gateway,
+versioning. They are atomic, and need `s3:GetObject` beside the permission to write. As a gateway,
 a RenameObject without conditions is accepted at once, whatever the remote supports: the new key is
 visible here, and the remote is asked to copy the object and then to delete the old key. An appended
 object has an ETag like that of a multipart object; its checksum is combined where it is a CRC, and

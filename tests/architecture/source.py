@@ -22,8 +22,8 @@ REFUSED_WORDS = (
 """Words that say nothing to a newcomer; house style has a better one for each of their uses."""
 
 SMALL_MODULE = 60
-MOST_METHODS = 20
-MOST_ATTRIBUTES = 12
+MAX_METHODS = 20
+MAX_ATTRIBUTES = 12
 LONG_FUNCTION = 40
 """Lines, without those of the docstring."""
 
@@ -179,7 +179,7 @@ def _is_value(node: ast.ClassDef) -> bool:
 
 
 def too_big(size: ClassSize) -> bool:
-    return size.methods > MOST_METHODS or size.attributes > MOST_ATTRIBUTES
+    return size.methods > MAX_METHODS or size.attributes > MAX_ATTRIBUTES
 
 
 def small_modules() -> dict[str, int]:

@@ -19,8 +19,8 @@ WITH_LINKS = [
 ] + [*PAGES]
 
 ALSO_ORDINARY_WORDS = {
-    "adopt", "base", "blob", "drain", "fill", "fresh", "hold", "layer", "migrate", "park", "pass",
-    "settle", "store", "transfer", "trash",
+    "adopt", "base", "blob", "drain", "fill", "fresh", "hold", "layer", "level", "migrate", "park",
+    "pass", "settle", "store", "transfer", "trash",
 }  # fmt: skip
 """Terms that the documents also use as ordinary words."""
 

@@ -36,7 +36,7 @@ SOURCES = "\n".join(file.read_text() for name, file in MODULES.items() if name.s
 
 
 def test_the_document_is_up_to_date() -> None:
-    """Else: python -m tests.architecture.s3_compatibility"""
+    """`make docs` writes it again."""
     assert DOCUMENT.read_text() == document()
 
 

@@ -27,13 +27,14 @@ SMALL = {
     "s3d.agent.s3.bucket_logging": "the names of log objects, without any effect",
     "s3d.agent.selection.filter_subject": "its floor keeps the filters from knowing the records",
     "s3d.agent.stores.remote.encoded_listing": "a table of botocore's handlers, its oracle",
+    "s3d.agent.sync.mass_deletion": "the folders and the one-shot sync share it",
     "s3d.cli.client.access_key_client": "one part of the control API's client, as its siblings",
     "s3d.cli.quick_status": "what it imports is the time that it takes",
     "s3d.cli.tui_command": "one command, as its siblings",
     "s3d.shared.findings": "a type that the command and its door into the agent share",
 }
-"""Module under source.SMALL_MODULE lines -> why it stands alone. At most MOST_SMALL."""
-MOST_SMALL = 20
+"""Module under source.SMALL_MODULE lines -> why it stands alone. At most MAX_SMALL."""
+MAX_SMALL = 20
 
 BIG = {
     "s3d.agent.frontends.http.exchange.Exchange": "one request, flat for speed",
@@ -41,8 +42,8 @@ BIG = {
     "s3d.agent.stores.read_cache.catalog.entry.Entry": "one row of the catalog, flat for speed",
     "s3d.agent.stores.read_cache.catalog.s3_fifo.Fifo": "one algorithm over parallel arrays",
 }
-"""Class over source.MOST_METHODS or MOST_ATTRIBUTES -> why it is one. At most MOST_BIG."""
-MOST_BIG = 5
+"""Class over source.MAX_METHODS or MAX_ATTRIBUTES -> why it is one. At most MAX_BIG."""
+MAX_BIG = 5
 
 
 CONSTRUCTS = "it constructs and connects the parts in their order, and decides nothing"
@@ -80,13 +81,13 @@ def test_a_file_name_means_one_thing():
 
 def test_a_small_module_has_a_reason():
     assert source.small_modules().keys() == SMALL.keys()
-    assert len(SMALL) <= MOST_SMALL
+    assert len(SMALL) <= MAX_SMALL
 
 
 def test_a_big_class_has_a_reason():
     sizes = [size for module in source.MODULES for size in source.class_sizes(module)]
     assert {f"{each.module}.{each.name}" for each in sizes if source.too_big(each)} == BIG.keys()
-    assert len(BIG) <= MOST_BIG
+    assert len(BIG) <= MAX_BIG
 
 
 def test_a_long_function_has_a_reason():

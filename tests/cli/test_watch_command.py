@@ -4,7 +4,7 @@ import subprocess
 from s3d.cli.target import Target
 from s3d.cli.watch_command import concerns, line
 from s3d.shared.control import Event
-from s3d.shared.key_patterns import KeyGlob
+from s3d.shared.object_patterns import KeyGlob
 from tests.cli.conftest import S3D
 
 

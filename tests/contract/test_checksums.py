@@ -21,7 +21,7 @@ def b64(number: int, size: int) -> str:
     return base64.b64encode(number.to_bytes(size, "big")).decode()
 
 
-OF_DATA = {
+DATA_CHECKSUMS = {
     "CRC32": b64(0xCBF43926, 4),
     "CRC32C": b64(0xE3069283, 4),
     "CRC64NVME": b64(0xAE8B14860A799888, 8),
@@ -32,7 +32,7 @@ OF_DATA = {
 
 SIZES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 
-every_algorithm = pytest.mark.parametrize("algorithm", OF_DATA)
+every_algorithm = pytest.mark.parametrize("algorithm", DATA_CHECKSUMS)
 
 
 @every_algorithm
@@ -41,14 +41,14 @@ async def test_a_checksum_is_kept_and_given_to_who_asks(s3, bucket, algorithm, s
     member = f"Checksum{algorithm}"
     members = {}
     if said != "algorithm":
-        members[member] = OF_DATA[algorithm]
+        members[member] = DATA_CHECKSUMS[algorithm]
     if said != "value":
         members["ChecksumAlgorithm"] = algorithm
     put = await s3.put(bucket, "k", DATA, **members)
-    assert (put[member], put["ChecksumType"]) == (OF_DATA[algorithm], "FULL_OBJECT")
+    assert (put[member], put["ChecksumType"]) == (DATA_CHECKSUMS[algorithm], "FULL_OBJECT")
     for operation in ("GetObject", "HeadObject"):
         got = await s3(operation, Bucket=bucket, Key="k", ChecksumMode="ENABLED")
-        assert (got[member], got["ChecksumType"]) == (OF_DATA[algorithm], "FULL_OBJECT")
+        assert (got[member], got["ChecksumType"]) == (DATA_CHECKSUMS[algorithm], "FULL_OBJECT")
         got = await s3(operation, Bucket=bucket, Key="k")
         assert member not in got
     listed = await s3("ListObjectsV2", Bucket=bucket)
@@ -77,7 +77,7 @@ async def test_a_checksum_that_can_be_none_is_refused(s3, bucket, algorithm, val
 
 
 async def test_two_checksums_are_one_too_many(s3, bucket):
-    members = {f"Checksum{name}": OF_DATA[name] for name in ("CRC32", "SHA1")}
+    members = {f"Checksum{name}": DATA_CHECKSUMS[name] for name in ("CRC32", "SHA1")}
     await s3.refused("InvalidRequest", "PutObject", Bucket=bucket, Key="k", Body=DATA, **members)
 
 
@@ -91,9 +91,9 @@ async def test_an_unknown_algorithm_is_refused(s3, bucket):
 async def test_a_checksum_in_the_trailer_is_checked_and_kept(s3, bucket, algorithm):
     trailer = f"x-amz-checksum-{algorithm.lower()}"
     body = StreamBody(chunks(DATA[:4], DATA[4:]))
-    body.trailers = {trailer: OF_DATA[algorithm]}
+    body.trailers = {trailer: DATA_CHECKSUMS[algorithm]}
     put = await s3.put(bucket, "k", body, ChecksumAlgorithm=algorithm)
-    assert put[f"Checksum{algorithm}"] == OF_DATA[algorithm]
+    assert put[f"Checksum{algorithm}"] == DATA_CHECKSUMS[algorithm]
     wrong = StreamBody(chunks(DATA))
     wrong.trailers = {trailer: base64.b64encode(bytes(SIZES[algorithm])).decode()}
     await s3.refused(
@@ -206,4 +206,4 @@ async def test_a_part_with_a_wrong_checksum_is_refused(s3, bucket):
     upload = (await s3("CreateMultipartUpload", Bucket=bucket, Key="k"))["UploadId"]
     at = {"Bucket": bucket, "Key": "k", "UploadId": upload, "PartNumber": 1}
     await s3.refused("BadDigest", "UploadPart", Body=DATA, ChecksumCRC32=b64(1, 4), **at)
-    await s3("UploadPart", Body=DATA, ChecksumCRC32=OF_DATA["CRC32"], **at)
+    await s3("UploadPart", Body=DATA, ChecksumCRC32=DATA_CHECKSUMS["CRC32"], **at)

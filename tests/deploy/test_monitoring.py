@@ -33,7 +33,7 @@ EXPRESSIONS = [
     *[(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]],
 ]
 
-OF_PROMETHEUS = {"job", "instance"}
+PROMETHEUS_LABELS = {"job", "instance"}
 """The labels that Prometheus adds to each series."""
 SERIES = {metric.name: metric for metric in TABLE if metric.kind is not Kind.HISTOGRAM} | {
     metric.name + suffix: metric
@@ -58,13 +58,13 @@ def grouped_by(expression: str) -> set[str]:
 
 def labels_of(metric: Metric) -> set[str]:
     bounds = {"le"} if metric.kind is Kind.HISTOGRAM else set()
-    return {*metric.labels, *OF_PROMETHEUS, *bounds}
+    return {*metric.labels, *PROMETHEUS_LABELS, *bounds}
 
 
 @pytest.mark.parametrize(("where", "expression"), EXPRESSIONS)
 def test_every_metric_and_label_exists(where, expression):
     series = [(name, labels) for name, labels in used(expression) if name != "up"]
-    known = set(OF_PROMETHEUS)
+    known = set(PROMETHEUS_LABELS)
     for name, labels in series:
         assert name in SERIES, where
         assert labels <= labels_of(SERIES[name]), where
@@ -87,7 +87,7 @@ def test_an_alert_says_what_it_means_and_its_labels_exist(alert):
     assert len(texts["description"]) > 60
     shown = set(re.findall(r"\$labels\.(\w+)", "".join(texts.values())))
     metrics = [SERIES[name] for name, _ in used(alert["expr"]) if name != "up"]
-    assert shown <= OF_PROMETHEUS.union(*(metric.labels for metric in metrics))
+    assert shown <= PROMETHEUS_LABELS.union(*(metric.labels for metric in metrics))
 
 
 def test_the_alerts_are_documented_with_their_severity_and_nothing_else():

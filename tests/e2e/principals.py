@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from s3d.cli.client.access_key_client import AccessKeyClient
 from s3d.shared.access_key import DEFAULT_OWNER, owner_named
-from s3d.shared.key_changes import KeyRequest
+from s3d.shared.access_key_changes import KeyRequest
 from tests.agent_process import AgentProcess
 
 MAIN_ID = owner_named(DEFAULT_OWNER).canonical_id

@@ -24,7 +24,7 @@ from tests.e2e.conftest import Run
 
 KEY, OTHER_KEY = os.urandom(32), os.urandom(32)
 CUSTOMER = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": KEY}
-OF_SOURCE = {f"CopySource{name}": value for name, value in CUSTOMER.items()}
+SOURCE_CUSTOMER = {f"CopySource{name}": value for name, value in CUSTOMER.items()}
 KMS = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "testkey-1"}
 WRITES: dict[str, dict[str, Any]] = {
     "unencrypted": {},
@@ -40,7 +40,7 @@ def for_reading(way: str) -> dict[str, Any]:
 
 
 def for_source(way: str) -> dict[str, Any]:
-    return OF_SOURCE if way == "sse-c" else {}
+    return SOURCE_CUSTOMER if way == "sse-c" else {}
 
 
 def check_members(answer: dict[str, Any], way: str) -> None:

@@ -1,4 +1,4 @@
-"""As gateway: local keys keep to their scope, also where the queue or the cache would answer."""
+"""As a gateway: local keys keep to their scope, also where the queue or the cache would answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from s3d.agent.s3.signature_elements import Signer
 from s3d.agent.s3.signing import presign
 from s3d.cli.client.access_key_client import AccessKeyClient
-from s3d.shared.key_changes import KeyRequest, NewKey
+from s3d.shared.access_key_changes import KeyRequest, NewKey
 from tests.agent_process import AgentProcess
 from tests.gateway.conftest import Gateway
 

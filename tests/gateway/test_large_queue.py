@@ -26,7 +26,7 @@ WRITES = 100_000
 AT_ONCE = 500
 READY_CPU = 3.0
 """Seconds of CPU until the agent serves; on a machine that is not busy, of the clock."""
-MOST_RSS = 100 << 20
+MAX_RSS = 100 << 20
 SOME = 500
 """Writes that are pushed before the memory is measured again."""
 
@@ -87,8 +87,8 @@ async def test_an_agent_with_100000_pending_writes_is_ready_soon_and_small(
     print(f"ready after {ready:.1f} s, {cpu:.1f} s of CPU; RSS {rss_of(agent) >> 20} MiB")
     assert status.left.files == WRITES
     assert cpu < READY_CPU
-    assert rss_of(agent) < MOST_RSS
+    assert rss_of(agent) < MAX_RSS
     network.come_back()
     await asyncio.to_thread(pushed, gateway, SOME)
     print(f"after {SOME} pushes: RSS {rss_of(agent) >> 20} MiB")
-    assert rss_of(agent) < MOST_RSS
+    assert rss_of(agent) < MAX_RSS

@@ -18,7 +18,7 @@ PART = os.urandom(5 << 20)
 KEY, OTHER_KEY = os.urandom(32), os.urandom(32)
 CUSTOMER = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": KEY}
 OTHER = {**CUSTOMER, "SSECustomerKey": OTHER_KEY}
-OF_SOURCE = {f"CopySource{name}": value for name, value in CUSTOMER.items()}
+SOURCE_CUSTOMER = {f"CopySource{name}": value for name, value in CUSTOMER.items()}
 KMS = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "testkey-1"}
 
 
@@ -62,7 +62,7 @@ def test_a_customer_key_is_needed_through_the_gateway(s3: Any, remote: AgentProc
         assert refused(client.head_object, **place) == (400, "400")
     got = s3.get_object(**place, **CUSTOMER, Range="bytes=65530-65545")
     assert got["Body"].read() == DATA[65530:65546]
-    s3.copy_object(**place | {"Key": "copy"}, CopySource="bucket/own", **OF_SOURCE, **OTHER)
+    s3.copy_object(**place | {"Key": "copy"}, CopySource="bucket/own", **SOURCE_CUSTOMER, **OTHER)
     assert s3.get_object(Bucket="bucket", Key="copy", **OTHER)["Body"].read() == DATA
 
 
@@ -73,7 +73,7 @@ def test_parts_with_a_customer_key(s3: Any) -> None:
     assert refused(s3.upload_part, **upload, PartNumber=1, Body=PART)[0] == 400
     one = s3.upload_part(**upload, PartNumber=1, Body=PART, **CUSTOMER)
     two = s3.upload_part_copy(
-        **upload, PartNumber=2, CopySource="bucket/source", **OF_SOURCE, **CUSTOMER
+        **upload, PartNumber=2, CopySource="bucket/source", **SOURCE_CUSTOMER, **CUSTOMER
     )["CopyPartResult"]
     parts = [{"PartNumber": number, "ETag": p["ETag"]} for number, p in ((1, one), (2, two))]
     s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **CUSTOMER)

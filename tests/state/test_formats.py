@@ -14,10 +14,10 @@ from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.transfers import persistence
+from s3d.shared.access_key_changes import KeyRequest
 from s3d.shared.config.gateway_settings import CacheConfig
 from s3d.shared.config.load import load_config
 from s3d.shared.errors import UsageError
-from s3d.shared.key_changes import KeyRequest
 from s3d.shared.local_keys import LocalKeys
 from s3d.shared.paths import find_places
 

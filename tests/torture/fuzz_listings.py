@@ -15,7 +15,7 @@ from tests.torture.fuzz_model import Bucket, Members, Refused, etag_of
 Page = dict[str, list[Any]]
 """The rows of each list of a page; lists without rows are absent."""
 
-_MOST_PAGES = 100
+_MAX_PAGES = 100
 
 
 class _Item(NamedTuple):
@@ -169,6 +169,6 @@ def listed_pages(call: Callable[..., Any], name: str, members: Members) -> list[
             for of, shown in lists.items()
         }
         pages.append({of: found for of, found in rows.items() if found})
-        if not answer["IsTruncated"] or len(pages) > _MOST_PAGES:
+        if not answer["IsTruncated"] or len(pages) > _MAX_PAGES:
             return pages
         given |= kind.following(answer)

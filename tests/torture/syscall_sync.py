@@ -20,7 +20,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.path_names import original_of
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.folder import SyncFolder
-from s3d.agent.sync.open_folder import FolderSettings
+from s3d.agent.sync.open_folder import FolderContext
 from s3d.shared.config.folder_settings import SyncFolderConfig
 from tests.contract.client import Client
 from tests.torture.syscall_scenarios import (
@@ -183,8 +183,8 @@ async def _folder(folder: Path, store: Embedded) -> AsyncIterator[SyncFolder]:
     state.mkdir(parents=True, exist_ok=True)
     objects = S3Client(store.local, bypass_cache=True)
     file = state / "baseline.sqlite"
-    settings = FolderSettings(config, objects, "store", file, Events(), 0o022, "host", lambda: "A")
-    opened = SyncFolder(settings, lambda: time.time() + LATER)
+    context = FolderContext(config, objects, "store", file, Events(), 0o022, "host", lambda: "A")
+    opened = SyncFolder(context, lambda: time.time() + LATER)
     task = asyncio.get_running_loop().create_task(opened.run())
     try:
         yield opened

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from s3d.cli.client.access_key_client import AccessKeyClient
-from s3d.shared.key_changes import KeyRequest
+from s3d.shared.access_key_changes import KeyRequest
 from tests.agent_process import AgentProcess
 from tests.e2e.errors.error_store import ErrorStore
 from tests.e2e.errors.valid_requests import Request

@@ -20,7 +20,7 @@ import pytest
 
 from s3d.agent.s3.model import operations
 from s3d.cli.client.access_key_client import AccessKeyClient
-from s3d.shared.key_changes import KeyRequest
+from s3d.shared.access_key_changes import KeyRequest
 from tests.agent_process import AgentProcess
 from tests.e2e.errors.valid_requests import NAMES, Request, content_md5, valid
 from tests.torture.conftest import Campaign
@@ -38,7 +38,7 @@ OWN = "k"
 SETTINGS = [
     name for name in NAMES if name.startswith("GetBucket") and operations()[name].scope == "bucket"
 ]
-_OF_REQUEST = re.compile(rb"<(RequestId|HostId)>[^<]*</\1>")
+_REQUEST_IDS = re.compile(rb"<(RequestId|HostId)>[^<]*</\1>")
 
 
 class World:
@@ -96,7 +96,7 @@ class World:
                 request = valid(name).to(bucket)
                 answer = self.exchange(self._owner.message(random.Random(0), request, name))
                 document = answer.partition(b"\r\n\r\n")[2]
-                found[f"{bucket} {name}"] = _OF_REQUEST.sub(b"", document)
+                found[f"{bucket} {name}"] = _REQUEST_IDS.sub(b"", document)
         return found
 
     def stolen(self) -> list[str]:

@@ -87,7 +87,7 @@ class Sequence:
             expected.code = STATUSES.get(expected.code, expected.code)
         if self._is_gateway and not code:
             leave_out_ids(expected, output)
-        if self._is_gateway and call.name in OF_TAGS and code == "NoSuchKey":
+        if self._is_gateway and call.name in TAG_CALLS and code == "NoSuchKey":
             # A pending deletion is not a delete marker yet.
             expected.code = expected.code.replace("MethodNotAllowed", code)
         wrong = differences(expected, code, output)
@@ -152,7 +152,7 @@ def _rows(pages: list[Page] | str) -> list[Any]:
 
 LATER = ("CopySourceVersionId", "DeleteMarker", "Expiration", "VersionId")
 """Members that the answer of a write queue may lack, since the remote has not answered yet."""
-OF_TAGS = frozenset({"delete_object_tagging", "get_object_tagging", "put_object_tagging"})
+TAG_CALLS = frozenset({"delete_object_tagging", "get_object_tagging", "put_object_tagging"})
 MAKES_VERSIONS = frozenset(
     {
         "complete_multipart_upload",

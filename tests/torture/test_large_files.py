@@ -40,8 +40,8 @@ RANDOM = int(GIB * (1 << 30)) // PART * PART + 12_345
 SPARSE = 2 * RANDOM
 KILLS = 3
 IN_FLIGHT = 4
-MOST_RSS = 150 << 20
-MOST_DISK = 40 << 30
+MAX_RSS = 150 << 20
+MAX_DISK = 40 << 30
 PATIENCE = 7_200.0
 """Seconds for one way; the disk may be slow."""
 NAME = "film.mkv"
@@ -132,8 +132,8 @@ class Way:
             f"disk {used / (1 << 30):.1f} GiB"
         )
         assert parts <= self.sent <= parts + KILLS * IN_FLIGHT
-        assert self.rss < MOST_RSS
-        assert used < MOST_DISK
+        assert self.rss < MAX_RSS
+        assert used < MAX_DISK
 
 
 def _peak(agent: AgentProcess) -> int:

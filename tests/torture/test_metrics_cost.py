@@ -32,7 +32,7 @@ TURNS = {"GET": 12, "PUT": 3}
 DATA = b"x" * 4_096
 ENDPOINTS = {"on": "", "off": "off", "same": ""}
 """Name -> value of S3D_TELEMETRY."""
-MOST = 0.02
+MAX_SHARE = 0.02
 """The share of the CPU that metrics may take."""
 
 
@@ -134,4 +134,4 @@ def test_metrics_cost_at_most_two_percent(
             f"\n{method} 4 KiB: {median(on):.1f} us with metrics, {median(off):.1f} us without; "
             f"{costs[0]:+.1%} and {costs[1]:+.1%}; A/A {spread:.1%}"
         )
-    assert sum(costs) / 2 <= MOST + spread
+    assert sum(costs) / 2 <= MAX_SHARE + spread

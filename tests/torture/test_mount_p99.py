@@ -48,9 +48,9 @@ OPEN_RATE = 200.0
 SMALL, CACHED, UNPACKED = 4096, 40, 50
 PUSHED = int(400 * SECONDS)
 """Objects of SMALL that are pushed while files are opened, for a quarter of SECONDS."""
-MOST_OF_CLIENT = 1.2
+MAX_CLIENT_RATIO = 1.2
 """What the p99 of an S3 client may rise to under a busy mount."""
-MOST_OF_OPEN = 2.0
+MAX_OPEN_RATIO = 2.0
 """What the median of open and read may rise to while the agent pushes. With more, the binding has
 to run in a process of its own."""
 CORES = 6
@@ -215,7 +215,7 @@ def test_an_s3_client_notices_little_of_a_busy_mount(
     print({name: statistics.median(each) for name, each in done.items()}, "times by the program")
     if is_asserted:
         for kind in ("GET", "PUT"):
-            assert ratios[Ratio("busy mount", kind, 99, "control")] <= MOST_OF_CLIENT
+            assert ratios[Ratio("busy mount", kind, 99, "control")] <= MAX_CLIENT_RATIO
 
 
 def test_files_open_while_the_agent_pushes_at_full_speed(
@@ -263,4 +263,4 @@ def test_files_open_while_the_agent_pushes_at_full_speed(
         {name: round(statistics.median(each)) for name, each in pushed.items()}, "pushes a second"
     )
     if is_asserted:
-        assert ratios[Ratio("pushing", "open", 50, "idle")] <= MOST_OF_OPEN
+        assert ratios[Ratio("pushing", "open", 50, "idle")] <= MAX_OPEN_RATIO

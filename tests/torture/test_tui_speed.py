@@ -32,7 +32,7 @@ RESTING = 0.15
 ROWS, MANY_ROWS, FEW_ROWS = 100_000, 1_000_000, 10_000
 MORE_MEMORY = 40 << 20
 """Bytes that the app may need for MANY_ROWS beyond those for FEW_ROWS."""
-UPLOADING, MOST_CPU = 30.0, 0.1
+UPLOADING, MAX_CPU = 30.0, 0.1
 """Seconds, and the part of a core that the app may use during an upload."""
 PIECE = 64 << 20
 PAGE_DOWN = "\x1b[6~"
@@ -249,4 +249,4 @@ def test_cpu_during_an_upload(gateway: AgentProcess, tmp_path: Path, tab: str, t
             cpu = app.watch(UPLOADING)
     load = os.getloadavg()[0]
     print(f"{title} during an upload: {100 * cpu / UPLOADING:.1f} % of a core, load {load:.1f}")
-    assert cpu <= MOST_CPU * UPLOADING
+    assert cpu <= MAX_CPU * UPLOADING

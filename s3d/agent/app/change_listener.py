@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from s3d.agent.core.events import Events
-from s3d.agent.remote_changes.marker_object import Place
+from s3d.agent.remote_changes.marker_object import WatchedPrefix
 from s3d.agent.remote_changes.message_forms import Hint
 from s3d.agent.sync.folder_status import REMOTE
 from s3d.agent.sync.folders import Folders, look_at
@@ -45,21 +45,21 @@ class ChangeListener:
             return False
         return True
 
-    def list_again(self, place: Place) -> None:
+    def list_again(self, place: WatchedPrefix) -> None:
         for folder in self._folders.by_name.values():
-            if place_of(folder.settings.config) == place:
+            if place_of(folder.context.config) == place:
                 folder.schedule.look_at_bucket()
 
 
 async def _look(folder: SyncFolder, hints: Sequence[Hint]) -> None:
-    start = len(folder.settings.config.prefix)
+    start = len(folder.context.config.prefix)
     paths = [path for hint in hints if not hint.is_folder and (path := hint.key[start:])]
     await look_at(folder, paths, everything=any(hint.is_folder for hint in hints))
 
 
 def _of_folder(folder: SyncFolder, hints: Sequence[Hint]) -> list[Hint]:
     """The hints about objects below the folder's prefix, or about a folder around it."""
-    config = folder.settings.config
+    config = folder.context.config
     return [
         hint
         for hint in hints
@@ -71,5 +71,5 @@ def _of_folder(folder: SyncFolder, hints: Sequence[Hint]) -> list[Hint]:
     ]
 
 
-def place_of(config: SyncFolderConfig) -> Place:
-    return Place(config.bucket, config.prefix)
+def place_of(config: SyncFolderConfig) -> WatchedPrefix:
+    return WatchedPrefix(config.bucket, config.prefix)

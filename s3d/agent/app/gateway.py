@@ -35,7 +35,7 @@ from s3d.agent.core.store import AccessControl, LayerRow, ObjectStore, construct
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.selection.bucket_tags import BucketTags
-from s3d.agent.selection.policy import open_policy
+from s3d.agent.selection.opa_policy import open_policy
 from s3d.agent.selection.use_policy import UPLOAD, UsePolicies, UsePolicy
 from s3d.agent.stores.access.key_scope_layer import KeyScopeLayer
 from s3d.agent.stores.read_cache.cache_status import CacheParts

@@ -51,7 +51,7 @@ _TTL_OF_STORE = 60.0
 those of lifecycle rules."""
 _PAGE = 1_000
 """Writes that are looked at before others get the loop."""
-_MOST_COUNTED = 10_000
+_MAX_COUNTED = 10_000
 """Writes that are counted for one mount."""
 
 
@@ -81,7 +81,7 @@ class MountedBuckets:
         # Imported here because it is large and most agents mount nothing.
         from s3d.agent.frontends.fuse.filesystem import FileSystem
         from s3d.agent.frontends.fuse.folder_memory import TTL
-        from s3d.agent.frontends.fuse.local_names import LocalNames
+        from s3d.agent.frontends.fuse.local_only_files import LocalOnlyFiles
         from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
         from s3d.agent.frontends.fuse.metadata_table import MetadataTable
 
@@ -106,7 +106,7 @@ class MountedBuckets:
             self._events.taps.append(self._note_change)
         self._open.append(opened)
         place = self._folder / "local" / (config.bucket or ".") / config.prefix
-        return LocalNames(opened, place, self._settings.local_names)
+        return LocalOnlyFiles(opened, place, self._settings.local_names)
 
     async def close(self) -> None:
         """Hand over what is not in the stores yet. Mounts are stopped before."""
@@ -185,7 +185,7 @@ class MountedBuckets:
                 "conflicts": journal.conflicts.usage.files,
             }
         counts = dict.fromkeys(("pending", "held", "failed"), 0)
-        for write in islice(journal.pending.under(bucket, prefix.encode()), _MOST_COUNTED):
+        for write in islice(journal.pending.under(bucket, prefix.encode()), _MAX_COUNTED):
             counts[_STATES.get(write.state, "pending")] += 1
         conflicts = sum(
             one.write.bucket == bucket and one.write.key.startswith(prefix)

@@ -32,9 +32,9 @@ from s3d.agent.frontends.control.check_routes import CheckRoutes
 from s3d.agent.frontends.control.control_call import Route
 from s3d.agent.frontends.control.diagnostics_routes import DiagnosticsRoutes
 from s3d.agent.frontends.control.event_stream import EventStream
-from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.mount_routes import MountRoutes
 from s3d.agent.frontends.control.object_routes import ObjectRoutes
+from s3d.agent.frontends.control.object_states import ObjectStates
 from s3d.agent.frontends.control.queue_routes import QueueRoutes
 from s3d.agent.frontends.control.remote_routes import FleetRoutes, RemoteRoutes
 from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
@@ -259,9 +259,9 @@ def control_routes(
     stack, client, gateway = session.stack, session.client, session.stack.gateway
     queue = None if gateway is None else gateway.queue
     cache = None if gateway is None else gateway.cache
-    key_status = None
+    object_states = None
     if gateway is not None:
-        key_status = KeyStatus(
+        object_states = ObjectStates(
             stack.bounded_client(gateway.remote), queue, partial(cache_state, cache),
             gateway.uploads.writer.folder.newest,
         )  # fmt: skip
@@ -275,8 +275,8 @@ def control_routes(
         session.transfers, None if cache is None else cache.pin_manager
     )
     routes = (
-        StatusRoutes(sources, client, session.events, key_status),
-        ObjectRoutes(client, session.endpoint.presign, key_status),
+        StatusRoutes(sources, client, session.events, object_states),
+        ObjectRoutes(client, session.endpoint.presign, object_states),
         BucketPropertyRoutes(client),
         DiagnosticsRoutes(log_buffer, session.sampler.samples, session.config),
         QueueRoutes(queue),

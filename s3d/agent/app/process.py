@@ -21,7 +21,7 @@ import msgspec
 
 from s3d.shared.errors import AlreadyRunningError, UsageError
 
-MOST_FILES = 65_536
+MAX_FILES = 65_536
 """Highest limit of open files that s3d requests: some hard limits are in the billions."""
 _PR_SET_DUMPABLE = 4
 
@@ -57,7 +57,7 @@ def has_terminal() -> bool:
 def raise_file_limit() -> int:
     """Raise the soft limit of descriptors as far as allowed; the limit now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    ceiling = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    ceiling = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft == resource.RLIM_INFINITY or soft >= ceiling:
         return soft
     with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit than it says

@@ -13,7 +13,7 @@ from s3d.agent.app.stack import Stack
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.clock import Clock
 from s3d.agent.core.events import Events
-from s3d.agent.remote_changes.change_sources import ChangeSources, PlaceState
+from s3d.agent.remote_changes.change_sources import ChangeSources, PrefixState
 from s3d.agent.remote_changes.unannounced_writes import UnannouncedWrites
 from s3d.agent.remote_changes.write_announcer import WriteAnnouncer
 from s3d.agent.stores.read_cache.catalog.last_stop import read_boot_id
@@ -63,11 +63,11 @@ def _use_folders(folders: Folders, sources: ChangeSources, writes: RemoteWrites)
     """Have the changes of all folders reported, and the writes of this agent announced there."""
     used = folders.by_name.values()
     writes.observer = sources.announcer if used else None
-    sources.set_places(
-        {place_of(folder.settings.config): partial(_count, folder) for folder in used}
+    sources.set_prefixes(
+        {place_of(folder.context.config): partial(_count, folder) for folder in used}
     )
     for folder in used:
-        config = folder.settings.config
+        config = folder.context.config
         reports = folder.state.reports = partial(sources.state_of, place_of(config))
         if config.interval == SyncFolderConfig().interval:
             folder.schedule.listings.reported_interval = partial(_interval, reports)
@@ -80,7 +80,7 @@ def _count(folder: SyncFolder) -> int:
     return 0
 
 
-def _interval(state: Callable[[], PlaceState]) -> float:
+def _interval(state: Callable[[], PrefixState]) -> float:
     return state().interval
 
 

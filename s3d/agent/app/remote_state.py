@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 6.0
 """Seconds that a start waits for the credentials and for the owner of the account."""
-OF_FIRST_VERSION = ("index.sqlite", ADOPTED, VERSION, "capabilities.json", "pins.json")
+FIRST_VERSION_FILES = ("index.sqlite", ADOPTED, VERSION, "capabilities.json", "pins.json")
 """Files and folders in a base that s3d 0.1 wrote, which had no identity files."""
 
 HasPending = Callable[[Path], bool]
@@ -245,6 +245,6 @@ def _is_of_first_version(base: Path) -> bool:
     try:
         if read_identity(base) is not None:
             return False
-        return any((base / name).exists() for name in OF_FIRST_VERSION)
+        return any((base / name).exists() for name in FIRST_VERSION_FILES)
     except S3dError:
         return False

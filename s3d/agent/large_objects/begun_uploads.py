@@ -17,7 +17,7 @@ from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)
 
-MAX_AGE = 7 * 86_400.0
+UPLOAD_AGE = 7 * 86_400.0
 """Seconds after which an upload that has not been completed is aborted: its parts cost money."""
 ABORT_PATIENCE = 5.0
 """Seconds that the store has to abort an upload. One that is away does not block a transfer."""
@@ -57,14 +57,14 @@ async def discard(client: S3Client, part_map: PartMap) -> None:
 
 
 async def sweep(client: S3Client, folder: Path) -> int:
-    """Abort the uploads that were begun over MAX_AGE ago; how many."""
+    """Abort the uploads that were begun over UPLOAD_AGE ago; how many."""
     swept = 0
     for name in await asyncio.to_thread(lambda: list(_names(folder))):
         part_map = await asyncio.to_thread(PartMap.read, name)
         if part_map is None:
             continue
         try:
-            if float(part_map.header.get("begun", 0)) < time.time() - MAX_AGE:
+            if float(part_map.header.get("begun", 0)) < time.time() - UPLOAD_AGE:
                 await discard(client, part_map)
                 swept += 1
         finally:

@@ -35,7 +35,7 @@ from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)
 
-_MOST_DOUBTS = 1_000
+_MAX_DOUBTS = 1_000
 
 
 class PartTransfers:
@@ -139,7 +139,7 @@ class PartTransfers:
         doubt = (info.bucket, info.key, info.etag)
         if proof.algorithm == ETAG and digest is not None and self._doubts.get(doubt) == digest:
             return
-        if len(self._doubts) >= _MOST_DOUBTS:
+        if len(self._doubts) >= _MAX_DOUBTS:
             self._doubts.clear()
         self._doubts[doubt] = digest or ""
         fields = log_fields(bucket=info.bucket, key=info.key)

@@ -19,7 +19,7 @@ from s3d.agent.core.context import new_request_id
 from s3d.agent.core.path_names import is_reserved
 from s3d.agent.remote_changes.marker_exchange import MarkerExchange
 from s3d.agent.remote_changes.marker_format import News
-from s3d.agent.remote_changes.marker_object import MarkerObject, Place
+from s3d.agent.remote_changes.marker_object import MarkerObject, WatchedPrefix
 from s3d.agent.remote_changes.message_forms import Hint, parse_message
 from s3d.agent.remote_changes.poll_costs import LISTING_INTERVAL
 from s3d.agent.remote_changes.queue_watch import Queue, QueueWatch
@@ -42,11 +42,11 @@ class Listener(Protocol):
     async def look_at(self, hints: Sequence[Hint]) -> bool:
         """Look at objects; whether all were looked at."""
 
-    def list_again(self, place: Place) -> None:
+    def list_again(self, place: WatchedPrefix) -> None:
         """Anything of a place may have changed."""
 
 
-class PlaceState(NamedTuple):
+class PrefixState(NamedTuple):
     """How the changes of a place are noticed. source: queue, webhook, marker, or "" for listings
     only. trouble: what does not work, for people. interval: seconds between two listings; 0.0: as
     without a source. cost: dollars a month."""
@@ -90,10 +90,10 @@ class ChangeSources:
         """Objects of the newest events, and when these came."""
         self._early: list[Hint] = []
         """Of events that came before run()."""
-        self._tasks: dict[Place, asyncio.Task[None]] = {}
+        self._tasks: dict[WatchedPrefix, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
-    def set_places(self, places: Mapping[Place, Callable[[], int]]) -> None:
+    def set_prefixes(self, places: Mapping[WatchedPrefix, Callable[[], int]]) -> None:
         """Have the changes of these places reported. Their values: how many objects they have."""
         for gone in self.announcer.exchanges.keys() - places.keys():
             del self.announcer.exchanges[gone]
@@ -133,7 +133,7 @@ class ChangeSources:
             self._group = None
             self._tasks.clear()
 
-    def _start(self, place: Place, exchange: MarkerExchange) -> None:
+    def _start(self, place: WatchedPrefix, exchange: MarkerExchange) -> None:
         if self._group is not None:
             name = f"marker {place.bucket}/{place.prefix}"
             self._tasks[place] = self._group.create_task(exchange.run(), name=name)
@@ -186,7 +186,7 @@ class ChangeSources:
             self._reported.popitem(last=False)
         return await self._look_at(hints)
 
-    def _note(self, place: Place, news: News) -> None:
+    def _note(self, place: WatchedPrefix, news: News) -> None:
         """Handle what the marker of a place says."""
         if news.is_gap:
             self._listener.list_again(place)
@@ -196,7 +196,7 @@ class ChangeSources:
         if hints and self._group is not None:
             self._look_later(self._look_at(hints), "remote changes")
 
-    def _was_reported(self, place: Place, path: str) -> bool:
+    def _was_reported(self, place: WatchedPrefix, path: str) -> bool:
         at = self._reported.get((place.bucket, place.prefix + path))
         return at is not None and self._clock.steady() - at < REPORTED_LASTS
 
@@ -219,7 +219,7 @@ class ChangeSources:
     def _needs_marker(self, bucket: str) -> bool:
         return not self._reporter(bucket)
 
-    def state_of(self, place: Place) -> PlaceState:
+    def state_of(self, place: WatchedPrefix) -> PrefixState:
         """How the changes of a place are noticed now."""
         exchange = self.announcer.exchanges.get(place)
         source = self._reporter(place.bucket)
@@ -231,4 +231,4 @@ class ChangeSources:
             source = source or ("marker" if exchange.is_working else "")
             cost, stretch = cost + exchange.times.cost, exchange.times.stretch
         interval = LISTING_INTERVAL * stretch if source else 0.0
-        return PlaceState(source, "; ".join(filter(None, troubles)), interval, cost)
+        return PrefixState(source, "; ".join(filter(None, troubles)), interval, cost)

@@ -29,7 +29,7 @@ _RACED = frozenset(("PreconditionFailed", "ConditionalRequestConflict", "Operati
 _ATTRIBUTES = ObjectAttributes(content_type="application/json")
 
 
-class Place(NamedTuple):
+class WatchedPrefix(NamedTuple):
     """The objects that one marker is about. prefix: "" or with its slash."""
 
     bucket: str
@@ -47,7 +47,7 @@ class Raced(Exception):
 class MarkerObject:
     """Reads and writes the marker of a place. Other errors are raised as S3Error, TimeoutError."""
 
-    def __init__(self, objects: S3Client, place: Place) -> None:
+    def __init__(self, objects: S3Client, place: WatchedPrefix) -> None:
         """objects: at the remote itself, without a cache or a queue."""
         self._objects = objects
         self._bucket, self._key = place.bucket, place.prefix + MARKER

@@ -19,7 +19,7 @@ READ_TIMEOUT = WAIT + 15.0
 """Seconds for the answer to one: longer than the poll, or each empty poll would fail."""
 TIMEOUT = 15.0
 """Seconds of other requests."""
-MOST = 10
+MAX_MESSAGES = 10
 """Messages of one request."""
 VISIBILITY = 120
 """Seconds for which a received message is hidden: until then its objects must have been looked at,
@@ -78,10 +78,14 @@ class SqsClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def receive(self) -> list[ReceivedMessage]:
-        """Up to MOST messages; an empty list after WAIT seconds. Raises QueueFailed."""
+        """Up to MAX_MESSAGES messages; an empty list after WAIT seconds. Raises QueueFailed."""
         answer = await self._call(
             "ReceiveMessage",
-            {"MaxNumberOfMessages": MOST, "WaitTimeSeconds": WAIT, "VisibilityTimeout": VISIBILITY},
+            {
+                "MaxNumberOfMessages": MAX_MESSAGES,
+                "WaitTimeSeconds": WAIT,
+                "VisibilityTimeout": VISIBILITY,
+            },
             READ_TIMEOUT,
         )
         rows = answer.get("Messages") or []
@@ -94,7 +98,7 @@ class SqsClient:
         ]
 
     async def delete(self, receipts: Sequence[str]) -> None:
-        """Delete up to MOST messages. One that stays comes again. Raises QueueFailed."""
+        """Delete up to MAX_MESSAGES messages. One that stays comes again. Raises QueueFailed."""
         entries = [{"Id": str(at), "ReceiptHandle": each} for at, each in enumerate(receipts)]
         await self._call("DeleteMessageBatch", {"Entries": entries}, TIMEOUT)
 

@@ -23,7 +23,7 @@ import msgspec
 
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.remote_changes.marker_format import ANYTHING
-from s3d.agent.remote_changes.marker_object import Place
+from s3d.agent.remote_changes.marker_object import WatchedPrefix
 from s3d.shared.atomic_file import sync_file, sync_folder, write_atomically
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ FORMAT = 1
 REWRITE_SIZE = 256 << 10
 """Bytes of the file from which on it is rewritten while writes still wait."""
 
-Write = tuple[Place, str]
+Write = tuple[WatchedPrefix, str]
 """A place, and the path below it. ANYTHING: all paths."""
 
 
@@ -67,7 +67,7 @@ class UnannouncedWrites:
     def is_open(self) -> bool:
         return self._fd >= 0
 
-    def open(self, places: Iterable[Place]) -> list[Write]:
+    def open(self, places: Iterable[WatchedPrefix]) -> list[Write]:
         """Return what the last agent has left, the oldest first. Without a file nothing is kept,
         and the log says so."""
         left = self._read(places)
@@ -131,13 +131,13 @@ class UnannouncedWrites:
         if self._size == len(self._head):
             self._file.unlink(missing_ok=True)
 
-    def _read(self, places: Iterable[Place]) -> list[Write]:
+    def _read(self, places: Iterable[WatchedPrefix]) -> list[Write]:
         try:
             head, *lines = self._file.read_bytes().splitlines()
             parsed = msgspec.json.decode(head, type=_Head)
             if parsed.format == FORMAT and parsed.boot == self._boot_id != "":
                 rows = [msgspec.json.decode(line, type=_Line) for line in lines]
-                return [(Place(row.bucket, row.prefix), row.path) for row in rows]
+                return [(WatchedPrefix(row.bucket, row.prefix), row.path) for row in rows]
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:

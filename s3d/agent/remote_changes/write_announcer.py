@@ -13,7 +13,7 @@ from functools import partial
 from s3d.agent.core.context import report_write
 from s3d.agent.core.path_names import is_reserved
 from s3d.agent.remote_changes.marker_exchange import MarkerExchange
-from s3d.agent.remote_changes.marker_object import Place
+from s3d.agent.remote_changes.marker_object import WatchedPrefix
 from s3d.agent.remote_changes.unannounced_writes import UnannouncedWrites, Write
 
 Keys = Sequence[tuple[str, str]]
@@ -25,7 +25,7 @@ class WriteAnnouncer:
 
     def __init__(self, unannounced: UnannouncedWrites | None = None) -> None:
         """unannounced: None: after a kill, others see the last writes when they list again."""
-        self.exchanges: dict[Place, MarkerExchange] = {}
+        self.exchanges: dict[WatchedPrefix, MarkerExchange] = {}
         self._unannounced = unannounced
 
     def resume(self) -> None:

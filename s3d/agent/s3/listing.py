@@ -19,11 +19,11 @@ from s3d.agent.s3.errors import S3Error
 T = TypeVar("T")
 P = TypeVar("P")
 
-Place = tuple[bytes, P]
+Position = tuple[bytes, P]
 """The position of an entry: its key, and the order among entries of one key; None in a listing with
 one entry for each key."""
 
-Fetch = Callable[[Place[P], int], Sequence[T]]
+Fetch = Callable[[Position[P], int], Sequence[T]]
 """(after, limit) -> at most limit entries, ordered, each key under the prefix and each place behind
 after; fewer than limit only when there are no more."""
 
@@ -34,7 +34,7 @@ class Query(Generic[P]):
 
     prefix: bytes
     delimiter: bytes
-    after: Place[P]
+    after: Position[P]
     limit: int
 
 
@@ -42,7 +42,7 @@ class Query(Generic[P]):
 class Page(Generic[T, P]):
     """One page of a listing: entries and common prefixes, each list in order."""
 
-    next: Place[P]
+    next: Position[P]
     """Of the last item given; of a common prefix, the prefix as key: `after` of the next page."""
     entries: list[T] = field(default_factory=list)
     prefixes: list[bytes] = field(default_factory=list)
@@ -53,7 +53,9 @@ class Page(Generic[T, P]):
         return len(self.entries) + len(self.prefixes)
 
 
-def roll_up(fetch: Fetch[P, T], place_of: Callable[[T], Place[P]], query: Query[P]) -> Page[T, P]:
+def roll_up(
+    fetch: Fetch[P, T], place_of: Callable[[T], Position[P]], query: Query[P]
+) -> Page[T, P]:
     """The first query.limit items behind query.after.
 
     Keys that share the part up to the first delimiter behind the prefix are one item, a common
@@ -94,7 +96,9 @@ def roll_up(fetch: Fetch[P, T], place_of: Callable[[T], Place[P]], query: Query[
     return page
 
 
-def _in_a_row(fetch: Fetch[P, T], place_of: Callable[[T], Place[P]], query: Query[P]) -> Page[T, P]:
+def _in_a_row(
+    fetch: Fetch[P, T], place_of: Callable[[T], Position[P]], query: Query[P]
+) -> Page[T, P]:
     """As roll_up, without a delimiter: the entries of one fetch, of which none needs a look."""
     page: Page[T, P] = Page(query.after)
     batch = fetch(query.after, query.limit + 1) if query.limit > 0 else []
@@ -147,7 +151,7 @@ def _common_prefix(key: bytes, query: Query[P]) -> bytes | None:
     return None if found < 0 else key[: found + len(query.delimiter)]
 
 
-def _behind(group: bytes, place: Place[P]) -> Place[P]:
+def _behind(group: bytes, place: Position[P]) -> Position[P]:
     """A place behind every key under group and before all others that follow.
 
     UTF-8 has no byte 0xFF, so no key is this one, and the second member does not matter.

@@ -24,7 +24,7 @@ _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 """Linux: read only what is in memory. Elsewhere every read takes a thread."""
 
 
-class Place(Protocol):
+class BlobFolder(Protocol):
     """The folder of the files, and the leases on files that are being read."""
 
     @property
@@ -57,7 +57,7 @@ class BlobBody:
         "size",
     )
 
-    def __init__(self, place: Place, extents: Sequence[Extent], name: str = "") -> None:
+    def __init__(self, place: BlobFolder, extents: Sequence[Extent], name: str = "") -> None:
         """name: of the object, for log lines and errors."""
         self._place = place
         self._name = name

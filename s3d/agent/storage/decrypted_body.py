@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 
 from s3d.agent.s3.messages import NO_TRAILERS, Piece
-from s3d.agent.storage.blob_body import BlobBody, Place
+from s3d.agent.storage.blob_body import BlobBody, BlobFolder
 from s3d.agent.storage.blocks import StoredDataCorrupt
 from s3d.agent.storage.encrypted_blocks import BLOCK, BlobDecryptor, stored_extent
 from s3d.agent.storage.records import Extent
@@ -29,7 +29,7 @@ class DecryptedBody:
     """
 
     def __init__(
-        self, place: Place, extents: Sequence[Extent], wrapping_key: bytes, name: str = ""
+        self, place: BlobFolder, extents: Sequence[Extent], wrapping_key: bytes, name: str = ""
     ) -> None:
         """name: of the object, for log lines and errors."""
         self.size = sum(extent.size for extent in extents)

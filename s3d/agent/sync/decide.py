@@ -1,4 +1,4 @@
-"""The decision for one path, and whether a whole plan is plausible. Pure.
+"""The decision for one path, and the order of the steps of a plan. Pure.
 
 The tables are the complete policy. A path that is missing counts as deleted only if the folder or
 the listing that it should be in was read completely.
@@ -6,7 +6,7 @@ the listing that it should be in was read completely.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,7 +15,6 @@ from s3d.agent.sync.path_state import (
     Difference,
     Residence,
     is_changed,
-    is_folder,
     is_other,
 )
 
@@ -208,52 +207,6 @@ class Step:
             return known.size
         local = self.difference.local
         return local.signature.size if local is not None and self.action is Action.UPLOAD else 0
-
-
-MAX_DELETIONS = 50
-MAX_DELETED_SHARE = 0.25
-
-
-class MassDeletionGuard(Exception):
-    """A plan deletes so many files that the user has to approve it. str(): why."""
-
-
-def is_mass_deletion(deleted: int, total: int) -> bool:
-    """Whether a person has to approve the deletion of so many of total files: of more than
-    MAX_DELETIONS, and of more than MAX_DELETED_SHARE."""
-    return deleted > max(MAX_DELETIONS, MAX_DELETED_SHARE * total)
-
-
-def check_deletions(
-    steps: Iterable[Step], *, agreed: int, recent: int = 0, own: Collection[str] = ()
-) -> None:
-    """Raise MassDeletionGuard for a plan that empties a side, or deletes too much of it.
-
-    agreed: number of files in the baseline. recent: number of files that were deleted just before,
-    since the removal of a tree is seen in several passes. own: agreed paths whose object is a
-    pending write of this agent, which proves nothing about the remote. Deleting more than 50 files
-    and more than a quarter of them needs approval. So does a side with none of at least two agreed
-    files, even if some are uploaded again: it looks like a disk that is not mounted or was
-    replaced.
-    """
-    steps = [step for step in steps if not is_folder(step.path)]
-    found = [step for step in steps if step.action in DELETIONS]
-    known = [step.difference for step in steps if step.difference.base is not None]
-    there = {d.path for d in known if d.remote_known and d.remote is None}.union(own)
-    here = {d.path for d in known if d.local is None}
-    for action, gone, where, side in (
-        (Action.DELETE_LOCAL, there, "from the folder", "the bucket"),
-        (Action.DELETE_REMOTE, here, "from the bucket", "the folder"),
-    ):
-        count = sum(step.action is action for step in found)
-        if count and len(gone) >= max(agreed, 2):
-            many = "all" if count >= agreed else f"{count} of"
-            raise MassDeletionGuard(
-                f"{side} is empty: {many} {agreed} files would be deleted {where}"
-            )
-    if found and is_mass_deletion(len(found) + recent, agreed + recent):
-        before = f", after {recent} just before" if recent else ""
-        raise MassDeletionGuard(f"{len(found)} of {agreed} files would be deleted{before}")
 
 
 _ORDER = (Action.FORGET, Action.UNTRACK, Action.ADOPT, Action.COMPARE, Action.CONFLICT)

@@ -11,7 +11,7 @@ from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.interfaces import RemoteTree, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.pass_scope import Scope
-from s3d.agent.sync.path_selection import Selection
+from s3d.agent.sync.path_selection import PathSelection
 from s3d.agent.sync.path_state import BaselineEntry, LocalEntry, RemoteEntry, is_changed, is_folder
 from s3d.agent.sync.planning import LocalFinds, RemoteFinds
 from s3d.agent.sync.scan import Walk
@@ -25,7 +25,7 @@ class ChangeFinder:
         tree: FolderTree,
         remote_tree: RemoteTree,
         baseline: Baseline,
-        selection: Selection,
+        selection: PathSelection,
         prefix: str,
     ) -> None:
         self._tree, self._remote_tree, self._baseline = tree, remote_tree, baseline

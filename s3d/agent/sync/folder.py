@@ -11,7 +11,7 @@ One pass, step by step ([thread] marks work that leaves the event loop):
    listing arrive [loop]; both are compared with the baseline, the last agreement [thread].
 4. ``join`` and ``plan`` (planning.py) turn the differences into steps; ``decide`` (decide.py) is
    the table of decisions. Files that may be unchanged are hashed [thread].
-5. ``check_deletions`` (decide.py) stops a plan that would delete too much, and asks the user
+5. ``check_deletions`` (mass_deletion.py) stops a plan that would delete too much, and asks the user
    [thread].
 6. ``find_moves`` (moves.py) pairs deletions with new files of the same bytes [thread].
 7. ``Executor.execute`` (execute.py) carries out one path: it looks again, decides again and writes
@@ -37,11 +37,11 @@ from s3d.agent.core.bandwidth import TrafficClass, counted_as
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.baseline_handle import BaselineHandle, BaselineUnusable
-from s3d.agent.sync.decide import MassDeletionGuard
 from s3d.agent.sync.folder_status import REMOTE, SHOWN, FolderState
 from s3d.agent.sync.interfaces import RootGone, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
-from s3d.agent.sync.open_folder import FolderSettings, OpenFolder, open_folder
+from s3d.agent.sync.mass_deletion import ApprovalNeeded
+from s3d.agent.sync.open_folder import FolderContext, OpenFolder, open_folder
 from s3d.agent.sync.pass_scope import PassResult, Scope
 from s3d.agent.sync.passes import Passes, PassInterrupted
 from s3d.agent.sync.planning import in_slices
@@ -69,19 +69,19 @@ class SyncFolder:
     """Run run() while the folder is synced; all other methods may be called meanwhile, from the
     same loop. See user_actions.py for what the user can ask of it."""
 
-    def __init__(self, settings: FolderSettings, clock: Callable[[], float] = time.time) -> None:
-        self.settings = settings
-        config = settings.config
+    def __init__(self, context: FolderContext, clock: Callable[[], float] = time.time) -> None:
+        self.context = context
+        config = context.config
         assert config.path is not None
         self.name = name_of(config)
         self.path = config.path
         self.schedule = Schedule(config.interval)
-        self.state = FolderState(self.name, self.path, settings.events)
-        self._metrics = SyncMetrics(settings.registry, self.name, clock)
+        self.state = FolderState(self.name, self.path, context.events)
+        self._metrics = SyncMetrics(context.registry, self.name, clock)
         self.pass_lock = asyncio.Lock()
         self.is_approved = False
         """The user has approved what the folder has stopped for."""
-        self._baseline_handle = BaselineHandle(settings.file)
+        self._baseline_handle = BaselineHandle(context.file)
         try:
             self._baseline_handle.open()
         except BaselineUnusable as error:
@@ -160,7 +160,7 @@ class SyncFolder:
         approved, self.is_approved = self.is_approved, False
         opening = asyncio.get_running_loop().run_in_executor(
             None,
-            partial(_open_root, self.settings, self.path, self.baseline, approved=approved),
+            partial(_open_root, self.context, self.path, self.baseline, approved=approved),
         )
         try:
             tree, is_first = await asyncio.shield(opening)
@@ -171,10 +171,10 @@ class SyncFolder:
             raise
         self.is_approved = approved and not is_first
         if is_first:
-            logger.info("first sync folder=%s bucket=%s", self.path, self.settings.config.bucket)
+            logger.info("first sync folder=%s bucket=%s", self.path, self.context.config.bucket)
         try:
             self._open = open_folder(
-                self.settings, tree, self.baseline, self.schedule.changed, self._clock
+                self.context, tree, self.baseline, self.schedule.changed, self._clock
             )
             self._open.passes.on_progress = self.state.progress
             self._open.passes.is_stopped = lambda: self.is_paused
@@ -197,7 +197,7 @@ class SyncFolder:
                 group.create_task(evicting, name=f"evict {self.name}")
             while True:
                 await self._wait_for_pass(here)
-                with suppress(Unavailable, MassDeletionGuard):
+                with suppress(Unavailable, ApprovalNeeded):
                     await self.make_pass(self.schedule.take(), on_demand=False)
                 async with self.pass_lock:
                     await here.trash.prune()
@@ -227,10 +227,10 @@ class SyncFolder:
 
     async def _follow_store(self) -> None:
         """Schedule the objects that clients of this agent write below the prefix."""
-        config = self.settings.config
+        config = self.context.config
         start = f"{config.bucket}/{config.prefix}"
         own = (self.name, REMOTE)  # what other writers change comes to look_at()
-        with self.settings.events.subscribe(("store",)) as events:
+        with self.context.events.subscribe(("store",)) as events:
             while batch := await events.take():
                 for event in batch:
                     if event.kind == "resync":
@@ -243,14 +243,14 @@ class SyncFolder:
     async def make_pass(self, scope: Scope, *, on_demand: bool = True) -> PassResult:
         """Make one pass, after the one that is running. on_demand: the user has requested it.
 
-        Raises Unavailable, MassDeletionGuard, RootGone.
+        Raises Unavailable, ApprovalNeeded, RootGone.
         """
         passes = self.here.passes
         async with self.pass_lock:
             if not on_demand and not self.may_run():
                 self.schedule.put_back(scope, 0.0)
                 return PassResult()
-            self.settings.check_conditional_writes()
+            self.context.check_conditional_writes()
             self.state.begin_pass()
             approved, self.is_approved = self.is_approved, False
             scope.bucket_requests = self.schedule.listings.requests
@@ -262,7 +262,7 @@ class SyncFolder:
                 self.state.set("offline", str(error))
                 self.schedule.put_back(scope, self.schedule.backoff())
                 raise
-            except MassDeletionGuard as error:
+            except ApprovalNeeded as error:
                 self._metrics.ended(STOPPED)
                 self.schedule.put_back(scope, 0.0)
                 self.state.stop(str(error), "deletions")
@@ -298,10 +298,10 @@ class SyncFolder:
         self.state.todo = self.state.done = 0
         self.state.set("idle")
         async for result in in_slices(outcome.done):
-            self.state.publish(result, self.settings.config)
+            self.state.publish(result, self.context.config)
 
     def status(self) -> FolderStatus:
-        config, now = self.settings.config, self.state
+        config, now = self.context.config, self.state
         files, size, conflicts, evicted, is_paused = self._counts()
         state, reason = now.state, now.reason
         if is_paused and state != "stopped":
@@ -334,9 +334,9 @@ class SyncFolder:
             remote="" if reports is None else reports.source,
             remote_trouble="" if reports is None else reports.trouble,
             monthly_cost=None if reports is None else reports.cost,
-            level=self.settings.level(),
+            level=self.context.level(),
             question=now.question,
-            from_file=self.settings.from_file,
+            from_file=self.context.from_file,
             evicted=evicted,
         )
 
@@ -354,18 +354,18 @@ class SyncFolder:
 
 
 def _open_root(
-    settings: FolderSettings, path: Path, baseline: Baseline, *, approved: bool
+    context: FolderContext, path: Path, baseline: Baseline, *, approved: bool
 ) -> tuple[FolderTree, bool]:
     """Open the root in a thread, since folders are made and synced; whether it is synced for the
     first time. approved: another folder at this path is taken as it is. Raises RootGone; OSError.
     """
     try:
-        return open_root(path, baseline, settings.remote_place, settings.umask)
+        return open_root(path, baseline, context.remote_place, context.umask)
     except RootGone:
         if not approved:
             raise
-        adopt_root(path, baseline, settings.remote_place)
-    return open_root(path, baseline, settings.remote_place, settings.umask)
+        adopt_root(path, baseline, context.remote_place)
+    return open_root(path, baseline, context.remote_place, context.umask)
 
 
 def _folders_of(root: Path, paths: set[str]) -> list[str]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from s3d.agent.receipts.upload_rules import UploadRules
     from s3d.agent.selection.use_policy import UsePolicy
     from s3d.agent.sync.folder import SyncFolder
-    from s3d.agent.sync.open_folder import FolderSettings
+    from s3d.agent.sync.open_folder import FolderContext
 
 
 async def _once(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -42,8 +42,9 @@ async def _once(name: str, run: Callable[[], Awaitable[None]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SyncContext:
-    """What all folders work with. remote: URL of what is behind the objects, which are fresh ones.
-    state: folder for the baselines. own: the folders that s3d keeps its files in."""
+    """What all folders work with. objects: a client that reads past the read cache. remote: URL of
+    what is behind it. state: folder for the baselines. own: the folders that s3d keeps its files
+    in."""
 
     objects: S3Client
     remote: str
@@ -125,7 +126,7 @@ class Folders:
         Each would treat the other's files as deleted.
         """
         for other in self.by_name.values():
-            its = other.settings.config
+            its = other.context.config
             prefixes = (config.prefix, its.prefix)
             is_nested = prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0])
             if name_of(config) != other.name and its.bucket == config.bucket and is_nested:
@@ -140,20 +141,20 @@ class Folders:
             )
         from s3d.agent.sync.folder import SyncFolder  # large, and most agents have no folder
 
-        folder = SyncFolder(self.settings_of(config))
+        folder = SyncFolder(self.context_of(config))
         self.by_name[folder.name] = folder
         return folder
 
-    def settings_of(self, config: SyncFolderConfig, file: Path | None = None) -> FolderSettings:
+    def context_of(self, config: SyncFolderConfig, file: Path | None = None) -> FolderContext:
         """file: of the baseline, if it is not to be the folder's own."""
-        from s3d.agent.sync.open_folder import FolderSettings
+        from s3d.agent.sync.open_folder import FolderContext
 
         around = self._context
         own = hashlib.sha256(os.fsencode(config.path or "")).hexdigest()[:16]
         if file is None:
             around.state.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = around.state / f"{own}.sqlite"
-        return FolderSettings(
+        return FolderContext(
             config=config,
             objects=around.objects,
             remote=around.remote,
@@ -172,10 +173,10 @@ class Folders:
             policy=around.policy,
         )
 
-    def preview_settings(self, config: SyncFolderConfig) -> FolderSettings:
+    def preview_context(self, config: SyncFolderConfig) -> FolderContext:
         """For the preview of a folder that is not synced yet."""
-        settings, around = self.settings_of(config, Path()), self._context
-        return dataclasses.replace(settings, objects=around.preview_objects or around.objects)
+        context, around = self.context_of(config, Path()), self._context
+        return dataclasses.replace(context, objects=around.preview_objects or around.objects)
 
     async def run(self) -> None:
         """Until cancelled."""

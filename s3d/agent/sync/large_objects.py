@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from s3d.agent.core.client import IF_ABSENT
 from s3d.agent.core.object_info import ObjectAttributes
-from s3d.agent.large_objects.begun_uploads import MAX_AGE
+from s3d.agent.large_objects.begun_uploads import UPLOAD_AGE
 from s3d.agent.large_objects.copied_parts import CopySource, copy_in_parts
 from s3d.agent.large_objects.part_map import MapName
 from s3d.agent.large_objects.part_transfers import PartTransfers
@@ -117,7 +117,7 @@ def sweep_partial(names: Iterable[str], stage: int) -> list[str]:
 
 
 def _is_recent(name: str, stage: int) -> bool:
-    return os.stat(name, dir_fd=stage).st_mtime > time.time() - MAX_AGE
+    return os.stat(name, dir_fd=stage).st_mtime > time.time() - UPLOAD_AGE
 
 
 def _unlink(name: str, stage: int) -> None:

@@ -1,4 +1,4 @@
-"""The settings of a sync folder, and the objects that are assembled once its root exists."""
+"""The context of a sync folder, and the objects that are assembled once its root exists."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from s3d.agent.sync.ignore_files import Ignore
 from s3d.agent.sync.interfaces import Unavailable
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.sync.passes import Passes
-from s3d.agent.sync.path_selection import Room, Selection, is_quiet
+from s3d.agent.sync.path_selection import PathSelection, Room, is_quiet
 from s3d.agent.sync.path_state import LocalEntry
 from s3d.agent.sync.placement import new_id
 from s3d.agent.sync.planning import join, plan
@@ -44,8 +44,11 @@ from s3d.shared.syncing import ConflictDiff
 
 
 @dataclass(frozen=True, slots=True)
-class FolderSettings:
-    """What a folder works with. objects: fresh ones. remote: URL of what is behind them."""
+class FolderContext:
+    """What one folder works with, its settings (config) included. Those of all: SyncContext.
+
+    objects: a client that reads past the read cache. remote: URL of what is behind it.
+    """
 
     config: SyncFolderConfig
     objects: S3Client
@@ -108,26 +111,26 @@ class OpenFolder(NamedTuple):
 
 
 def open_folder(
-    settings: FolderSettings,
+    context: FolderContext,
     tree: FolderTree,
     baseline: Baseline,
     changed: Callable[[set[str] | None], None],
     clock: Callable[[], float],
 ) -> OpenFolder:
     """changed: called with the local paths that have changed; None: anything may have."""
-    config, objects = settings.config, settings.objects
+    config, objects = context.config, context.objects
 
     def beside(path: str) -> str:
-        return conflict_name(path, settings.host, clock(), new_id()[:4])
+        return conflict_name(path, context.host, clock(), new_id()[:4])
 
     remote_tree = BucketTree(
         objects, config.bucket, config.prefix,
-        level=settings.level, order=settings.order, beside=beside, parts=settings.parts,
+        level=context.level, order=context.order, beside=beside, parts=context.parts,
     )  # fmt: skip
-    if settings.parts is not None:
-        tree.part_size = settings.parts.part_size
+    if context.parts is not None:
+        tree.part_size = context.parts.part_size
     ignore = Ignore(tree.root)
-    selection = _selection(settings, ignore)
+    selection = _selection(context, ignore)
     room = Room(tree.root, config.max_size, config.max_files)
     settled = partial(is_quiet, clock=clock)
     policy = SyncPolicy(
@@ -140,45 +143,45 @@ def open_folder(
         baseline,
         policy,
         Mode(config.mode),
-        host=settings.host,
+        host=context.host,
         trash_age=trash_clock.now,
     )
     executor.on_copy = lambda path: changed({path})
     passes = Passes(executor, tree, selection, room, config.prefix)
-    passes.own_writes = lambda: own_paths(settings)
+    passes.own_writes = lambda: own_paths(context)
     watcher = Watcher(tree.root, changed, tree.touch_canary)
     eviction = None
-    if settings.receipts is not None and settings.rules is not None:
-        eviction = FolderEviction(executor, config, settings.receipts, settings.rules, clock)
+    if context.receipts is not None and context.rules is not None:
+        eviction = FolderEviction(executor, config, context.receipts, context.rules, clock)
     return OpenFolder(tree, passes, watcher, Trash(tree, executor, trash_clock), eviction)
 
 
-def _selection(settings: FolderSettings, ignore: Ignore) -> Selection:
-    config, policy = settings.config, settings.policy
-    return Selection(
-        settings.objects, config.bucket, config.prefix, ignore, config.filter,
+def _selection(context: FolderContext, ignore: Ignore) -> PathSelection:
+    config, policy = context.config, context.policy
+    return PathSelection(
+        context.objects, config.bucket, config.prefix, ignore, config.filter,
         policy=None if policy is None or policy.policy is None else policy,
     )  # fmt: skip
 
 
-def own_paths(settings: FolderSettings) -> Iterable[str]:
+def own_paths(context: FolderContext) -> Iterable[str]:
     """Paths of the objects that have a pending write in this agent."""
-    start = len(settings.config.prefix)
-    return (key[start:] for key in settings.pending())
+    start = len(context.config.prefix)
+    return (key[start:] for key in context.pending())
 
 
-async def preview(settings: FolderSettings) -> list[Step]:
+async def preview(context: FolderContext) -> list[Step]:
     """The steps of the first pass of a folder that is not synced yet; changes nothing.
 
     Raises Unavailable; OSError.
     """
-    config = settings.config
+    config = context.config
     assert config.path is not None
-    remote_tree = BucketTree(settings.objects, config.bucket, config.prefix, order=settings.order)
+    remote_tree = BucketTree(context.objects, config.bucket, config.prefix, order=context.order)
     found = [row async for page in remote_tree.listing() for row in page]
     ignore = Ignore(config.path)
     ignore.refresh()
-    selection = _selection(settings, ignore)
+    selection = _selection(context, ignore)
     is_there = config.path.is_dir()
     empty = tempfile.mkdtemp(prefix="s3d-") if not is_there else ""
     tree = FolderTree(Path(empty) if empty else config.path, own=False)

@@ -13,14 +13,15 @@ from contextlib import suppress
 from functools import partial
 
 from s3d.agent.core.path_names import parents
-from s3d.agent.sync.decide import DELETIONS, Action, Step, check_deletions, deletions, transfers
+from s3d.agent.sync.decide import DELETIONS, Action, Step, deletions, transfers
 from s3d.agent.sync.execute import Executor
 from s3d.agent.sync.find_changes import ChangeFinder
 from s3d.agent.sync.interfaces import PathBlocked, RootGone, Unavailable
 from s3d.agent.sync.local_tree import FolderTree
+from s3d.agent.sync.mass_deletion import check_deletions
 from s3d.agent.sync.moves import Move, carry_out, find_copies, find_moves, read_copies
 from s3d.agent.sync.pass_scope import PassResult, Scope, StepResult
-from s3d.agent.sync.path_selection import Room, Selection
+from s3d.agent.sync.path_selection import PathSelection, Room
 from s3d.agent.sync.path_state import (
     Difference,
     is_folder,
@@ -45,7 +46,12 @@ class Passes:
     """The passes over one folder; one at a time."""
 
     def __init__(
-        self, executor: Executor, tree: FolderTree, selection: Selection, room: Room, prefix: str
+        self,
+        executor: Executor,
+        tree: FolderTree,
+        selection: PathSelection,
+        room: Room,
+        prefix: str,
     ) -> None:
         self.executor, self._tree, self._baseline = executor, tree, executor.baseline
         self._selection, self._room = selection, room
@@ -98,7 +104,7 @@ class Passes:
     async def run(self, scope: Scope, *, approved: bool = False) -> PassResult:
         """Plan and do it. approved: the user has agreed to what is deleted.
 
-        Raises Unavailable, RootGone, PassInterrupted; MassDeletionGuard, before any deletion.
+        Raises Unavailable, RootGone, PassInterrupted; ApprovalNeeded, before any deletion.
         """
         copies_before = self.executor.copies
         steps = await self.plan(scope)
@@ -133,7 +139,7 @@ class Passes:
         return outcome
 
     async def _check(self, steps: list[Step]) -> None:
-        """Raises MassDeletionGuard."""
+        """Raises ApprovalNeeded."""
         if not await asyncio.to_thread(_has_deletions, steps):
             return
         now = self.executor.clock()

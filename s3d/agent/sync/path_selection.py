@@ -31,7 +31,7 @@ FLOOR, FLOOR_SHARE = 1 << 30, 0.05
 """Free disk space that downloads leave: bytes or a share, whichever is less."""
 
 
-class Selection:
+class PathSelection:
     """What of a folder is synced."""
 
     def __init__(self, objects: S3Client, bucket: str, prefix: str, ignore: Ignore,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-_MOST = 2**63
+_INT64_LIMIT = 2**63
 """SQLite's and msgpack's integers end below it: in nanoseconds that is in the year 2262."""
 SYMLINK, SPECIAL = "a symbolic link", "not a regular file"
 UNSUPPORTED = (SYMLINK, SPECIAL)
@@ -20,7 +20,7 @@ STRANGE_TIME = "its modification time is before 1677 or after 2262"
 
 def fits(nanoseconds: int) -> bool:
     """Whether the baseline can store a time."""
-    return -_MOST <= nanoseconds < _MOST
+    return -_INT64_LIMIT <= nanoseconds < _INT64_LIMIT
 
 
 class Signature(NamedTuple):

@@ -61,9 +61,9 @@ class BucketTree:
         beside: Callable[[str], str] = lambda path: f"{path} (conflict)",
         parts: PartTransfers | None = None,
     ) -> None:
-        """objects: fresh ones. level: what the remote makes of conditions. order: of its
-        listings. beside: path of a conflict copy. parts: moves large objects, past the write
-        queue; None: all are moved whole."""
+        """objects: a client that reads past the read cache. level: what the remote makes of
+        conditions. order: of its listings. beside: path of a conflict copy. parts: moves large
+        objects, past the write queue; None: all are moved whole."""
         self._objects, self._bucket, self._prefix = objects, bucket, prefix
         self._level, self._order, self._beside = level, order, beside
         self._versioned: bool | None = None

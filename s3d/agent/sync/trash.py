@@ -22,17 +22,16 @@ from s3d.agent.sync.local_tree import FolderTree
 logger = logging.getLogger(__name__)
 
 DAY = 24 * 3600.0
-MAX_AGE = 30 * DAY
-"""Seconds, of the trash's clock."""
-WATCHED = 60.0
-"""Seconds for which a program that had the file open may still write to what is in the trash."""
-EVERY = 20.0
+TRASH_AGE = 30 * DAY
+"""Seconds of the trash's clock for which a file is kept."""
+WRITE_GRACE = 60.0
+"""Seconds for which a program that had a file open may still write to it in the trash."""
+CHECK_INTERVAL = 20.0
 """Seconds between two checks."""
-SAVED = 3600.0
-"""Seconds after which the clock is written down: a kill loses no more of it."""
-FEW, SHARE = 100, 0.25
-"""Of the trash, what is removed in a day at most: so many files, or this share where that is
-more."""
+SAVE_INTERVAL = 3600.0
+"""Seconds between two times that the clock is saved: a kill loses no more of it."""
+MAX_DAILY_FILES, MAX_DAILY_SHARE = 100, 0.25
+"""At most so many files, or this share of the trash if that is more, are removed per day."""
 
 
 class TrashClock:
@@ -54,7 +53,7 @@ class TrashClock:
     def now(self) -> float:
         return self._begun + max(self._steady() - self._started, 0.0)
 
-    def save(self, *, every: float = SAVED) -> None:
+    def save(self, *, every: float = SAVE_INTERVAL) -> None:
         now = self.now()
         if now - self._saved >= every:
             self._saved = now
@@ -72,23 +71,23 @@ class Trash:
     async def prune(self) -> None:
         """Restore files that were written to after they came here, and remove old ones."""
         now = self._clock.now()
-        if now - self._looked < EVERY:
+        if now - self._looked < CHECK_INTERVAL:
             return
         self._looked = now
         self._clock.save()
-        for row in self._baseline.trash.rows(since=now - WATCHED - 2 * EVERY):
+        for row in self._baseline.trash.rows(since=now - WRITE_GRACE - 2 * CHECK_INTERVAL):
             await self._check(row)
         await self._expire(now)
         await self._drop_evicted(now)
 
     async def _expire(self, now: float) -> None:
-        old = self._baseline.trash.rows(before=now - MAX_AGE, limit=1)
+        old = self._baseline.trash.rows(before=now - TRASH_AGE, limit=1)
         if not old:
             return
         day, left = _numbers(self._baseline.get_meta("trash_day"), float("-inf"), 0.0)
         if now - day >= DAY:
-            day, left = now, max(FEW, SHARE * self._baseline.trash.count())
-        for row in self._baseline.trash.rows(before=now - MAX_AGE, limit=int(left)):
+            day, left = now, max(MAX_DAILY_FILES, MAX_DAILY_SHARE * self._baseline.trash.count())
+        for row in self._baseline.trash.rows(before=now - TRASH_AGE, limit=int(left)):
             await self._tree.drop_trashed(row.id)
             self._baseline.trash.remove(row.id)
             left -= 1
@@ -96,7 +95,7 @@ class Trash:
 
     async def _drop_evicted(self, now: float) -> None:
         """Remove evicted files once no program can be writing to them any more."""
-        for row in self._baseline.trash.evicted(before=now - WATCHED):
+        for row in self._baseline.trash.evicted(before=now - WRITE_GRACE):
             if not await self._check(row):
                 await self._tree.drop_trashed(row.id)
                 self._baseline.trash.remove(row.id)

@@ -28,14 +28,14 @@ OPEN_TIMEOUT = 5.0
 async def pause(folder: SyncFolder) -> None:
     """Pause the folder, also over restarts. On return no pass is running."""
     folder.baseline.set_meta(paused="true")
-    folder.settings.events.emit("sync.state", folder.name, state="paused")
+    folder.context.events.emit("sync.state", folder.name, state="paused")
     async with folder.pass_lock:
         pass
 
 
 def resume(folder: SyncFolder) -> None:
     folder.baseline.set_meta(paused="")
-    folder.settings.events.emit("sync.state", folder.name, state="idle")
+    folder.context.events.emit("sync.state", folder.name, state="idle")
     folder.schedule.everything()
 
 
@@ -112,7 +112,7 @@ async def _whole_plan(folder: SyncFolder) -> list[Step]:
 async def sync_now(folder: SyncFolder) -> SyncReport:
     """Make whole passes until both sides agree, files that are being written included.
 
-    Raises Unavailable, MassDeletionGuard, RootGone.
+    Raises Unavailable, ApprovalNeeded, RootGone.
     """
     total = PassResult()
     with suppress(TimeoutError):

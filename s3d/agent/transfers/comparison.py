@@ -19,12 +19,12 @@ from typing import NamedTuple
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.path_names import is_reserved
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.sync.decide import is_mass_deletion
+from s3d.agent.sync.mass_deletion import is_mass_deletion
 from s3d.agent.transfers.items import Item, below, item_of_file, items_of
 from s3d.agent.transfers.local_files import is_part
 from s3d.agent.transfers.local_walk import SKIP, walk
 from s3d.agent.transfers.naming import DOWNLOAD, UPLOAD, name_of, target_of
-from s3d.shared.key_patterns import inclusion
+from s3d.shared.object_patterns import inclusion
 from s3d.shared.transfer_options import SyncRules
 from s3d.shared.transfers import TransferRequest
 

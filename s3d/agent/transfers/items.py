@@ -12,7 +12,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.transfers.local_walk import NOTE, LocalFile, walk
 from s3d.agent.transfers.naming import DELETE, UPLOAD, name_of
 from s3d.shared.control import ObjectInfo
-from s3d.shared.key_patterns import KeyGlob, inclusion
+from s3d.shared.object_patterns import KeyGlob, inclusion
 from s3d.shared.transfers import TransferRequest
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.named_objects import check_bucket_name
 from s3d.agent.s3.routing import check_key
-from s3d.shared.key_patterns import KeyGlob, has_wildcards
+from s3d.shared.object_patterns import KeyGlob, has_wildcards
 from s3d.shared.transfer_options import COMPARISONS, LINKS, SyncRules
 from s3d.shared.transfers import TransferRequest
 

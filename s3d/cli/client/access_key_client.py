@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from s3d.cli.client.control_client import ControlClient, path_of
+from s3d.shared.access_key_changes import KeyList, KeyRequest, NewKey, RotateRequest
 from s3d.shared.control import Explanation
-from s3d.shared.key_changes import KeyList, KeyRequest, NewKey, RotateRequest
 
 
 class AccessKeyClient:

@@ -8,13 +8,19 @@ from typing import Any
 import click
 
 from s3d.cli.aws_options import aws_options
+from s3d.cli.copying.copy_location import (
+    CopyLocation,
+    as_objects,
+    check_source,
+    complete_location,
+    parse_location,
+)
 from s3d.cli.copying.copy_options import Carrying, carry_out, carrying, new_object, shared_options
-from s3d.cli.copying.copy_requests import CopyOptions, Source, check_places, copy_requests
-from s3d.cli.copying.place import Place, as_objects, check_source, complete_place, parse_place
+from s3d.cli.copying.copy_requests import CopyOptions, Source, check_locations, copy_requests
 from s3d.cli.copying.streams import copy_stream
-from s3d.cli.key_selection import glob_of, no_match
 from s3d.cli.selection_options import RuledCommand
 from s3d.cli.session import F, Session, pass_session
+from s3d.cli.target_objects import glob_of, no_match
 from s3d.shared.errors import UsageError
 from s3d.shared.transfers import Transfer, TransferRequest
 
@@ -23,7 +29,7 @@ def _places_and_options(*, recursive: str) -> Callable[[F], F]:
     """The arguments and options of cp and mv. recursive: the help of -r."""
     parameters: tuple[Callable[[Any], Any], ...] = (
         click.argument("places", metavar="SOURCE... TARGET", nargs=-1,
-                       shell_complete=complete_place),
+                       shell_complete=complete_location),
         click.option("-r", "-R", "--recursive", is_flag=True, help=recursive),
         click.option("--skip-existing", "--no-overwrite", "skip_existing", is_flag=True,
                      help="Do not replace what exists."),
@@ -94,14 +100,14 @@ def _copy(session: Session, name: str, texts: Sequence[str], values: dict[str, A
             f"{name} takes a source and a target" + (f", not only {texts[0]}" if texts else ""),
             f"s3d {name} SOURCE TARGET, with s3://BUCKET/KEY for a place in S3",
         )
-    *sources, to = as_objects(session, [parse_place(text) for text in texts])
+    *sources, to = as_objects(session, [parse_location(text) for text in texts])
     how, no_glob = carrying(values), values.pop("no_glob")
     options = CopyOptions(move=name == "mv", new_object=new_object(values), **values)
     if any(_is_stream(place, sources, options) for place in (*sources, to)):
         if len(sources) > 1:
             raise UsageError("bad usage", "- is for a single source")
         return copy_stream(session, sources[0], to, options, how)
-    check_places(sources, to)
+    check_locations(sources, to)
     for source in sources:
         check_source(source, recursive=options.recursive)
     requests = copy_requests(
@@ -110,14 +116,14 @@ def _copy(session: Session, name: str, texts: Sequence[str], values: dict[str, A
     return _carry_out(session, requests, how)
 
 
-def _is_stream(place: Place, sources: Sequence[Place], options: CopyOptions) -> bool:
+def _is_stream(place: CopyLocation, sources: Sequence[CopyLocation], options: CopyOptions) -> bool:
     """Whether this command reads or writes the place itself, instead of the agent: a pipe can be
     one of this process, and one copy reads or writes it to its end."""
     is_single = len(sources) == 1 and not options.recursive and not options.move
     return place.is_stream or (is_single and place.is_pipe())
 
 
-def _with_glob(session: Session, source: Place, *, no_glob: bool) -> Source:
+def _with_glob(session: Session, source: CopyLocation, *, no_glob: bool) -> Source:
     if not source.bucket:
         return Source(source)
     return Source(source, glob_of(session.objects(), source.target, no_glob=no_glob))
@@ -131,7 +137,7 @@ def _carry_out(session: Session, requests: Sequence[TransferRequest], how: Carry
     request = next(request for request in requests if request.prefixes)
     if request.rules:
         return code
-    place = Place(request.bucket, request.glob or request.prefixes[0].rstrip("/"))
+    place = CopyLocation(request.bucket, request.glob or request.prefixes[0].rstrip("/"))
     if not place.key:  # the whole of a bucket, which can be empty
         return code
     raise no_match(session.objects(), place.target)

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from s3d.cli.copying.place import Place
-from s3d.cli.key_selection import folder_prefix
+from s3d.cli.copying.copy_location import CopyLocation
 from s3d.cli.target import SCHEME
+from s3d.cli.target_objects import folder_prefix
 from s3d.shared.errors import UsageError
-from s3d.shared.key_patterns import KeyGlob, PathRule
+from s3d.shared.object_patterns import KeyGlob, PathRule
 from s3d.shared.transfer_options import NewObject
 from s3d.shared.transfers import TransferRequest
 
@@ -42,12 +42,12 @@ class CopyOptions(NamedTuple):
 class Source(NamedTuple):
     """A source, and the glob that it is, if it is one."""
 
-    place: Place
+    place: CopyLocation
     glob: KeyGlob | None = None
 
 
 def copy_requests(
-    sources: Sequence[Source], to: Place, options: CopyOptions
+    sources: Sequence[Source], to: CopyLocation, options: CopyOptions
 ) -> list[TransferRequest]:
     """The transfers to start. Raises UsageError."""
     several = len(sources) > 1 or sources[0].glob is not None
@@ -65,7 +65,7 @@ def copy_requests(
     return [*_joined(requests)]
 
 
-def check_places(sources: Sequence[Place], to: Place) -> None:
+def check_locations(sources: Sequence[CopyLocation], to: CopyLocation) -> None:
     """Raises UsageError when no side is in S3."""
     for source in sources:
         if not source.bucket and not to.bucket:
@@ -76,7 +76,9 @@ def check_places(sources: Sequence[Place], to: Place) -> None:
                              f"a place in S3 begins with {SCHEME}: {SCHEME}{example}")  # fmt: skip
 
 
-def _request(source: Source, to: Place, options: CopyOptions, *, single: bool) -> TransferRequest:
+def _request(
+    source: Source, to: CopyLocation, options: CopyOptions, *, single: bool
+) -> TransferRequest:
     place = source.place
     common = TransferRequest(
         kind="",
@@ -101,7 +103,12 @@ def _request(source: Source, to: Place, options: CopyOptions, *, single: bool) -
 
 
 def _upload(
-    common: TransferRequest, source: Place, to: Place, options: CopyOptions, *, single: bool
+    common: TransferRequest,
+    source: CopyLocation,
+    to: CopyLocation,
+    options: CopyOptions,
+    *,
+    single: bool,
 ) -> TransferRequest:
     path = source.path
     request = replace(common, kind=UPLOAD, paths=[path], delete_source=options.move)
@@ -135,7 +142,7 @@ def _keyed(common: TransferRequest, source: Source, *, recursive: bool) -> Trans
 
 
 def _download(
-    request: TransferRequest, to: Place, options: CopyOptions, *, single: bool
+    request: TransferRequest, to: CopyLocation, options: CopyOptions, *, single: bool
 ) -> TransferRequest:
     request = replace(request, kind=DOWNLOAD, delete_source=options.move)
     if not single or to.is_folder_name or to.is_folder():

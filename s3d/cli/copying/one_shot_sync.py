@@ -9,6 +9,13 @@ import click
 from msgspec.structs import replace
 
 from s3d.cli.aws_options import aws_options
+from s3d.cli.copying.copy_location import (
+    CopyLocation,
+    as_objects,
+    check_source,
+    complete_location,
+    parse_location,
+)
 from s3d.cli.copying.copy_options import (
     carry_out,
     carrying,
@@ -18,13 +25,12 @@ from s3d.cli.copying.copy_options import (
     shared_options,
 )
 from s3d.cli.copying.copy_requests import COPY, DOWNLOAD, UPLOAD, folder_base
-from s3d.cli.copying.place import Place, as_objects, check_source, complete_place, parse_place
-from s3d.cli.key_selection import folder_prefix
 from s3d.cli.output import complain, json_line
 from s3d.cli.selection_options import RuledCommand, rule_options
 from s3d.cli.session import Session, json_option, pass_session, socket_option
+from s3d.cli.target_objects import folder_prefix
 from s3d.shared.errors import UsageError
-from s3d.shared.key_patterns import PathRule
+from s3d.shared.object_patterns import PathRule
 from s3d.shared.syncing import FolderStatus
 from s3d.shared.text import count, safe, size
 from s3d.shared.transfer_options import PlannedTransfer, SyncRules
@@ -37,7 +43,7 @@ _SIGNS = {"new": "<", "extra": ">"}
 
 
 @click.command("sync", cls=RuledCommand)
-@click.argument("places", metavar="SOURCE TARGET", nargs=-1, shell_complete=complete_place)
+@click.argument("places", metavar="SOURCE TARGET", nargs=-1, shell_complete=complete_location)
 @click.option("--delete", is_flag=True, help="At the end, delete what only TARGET has.")
 @click.option("--size-only", is_flag=True, help="Compare sizes only.")
 @click.option("--exact-timestamps", is_flag=True,
@@ -63,7 +69,7 @@ def one_shot_command(
       s3d sync s3://backup/photos photos --delete --dry-run
       s3d sync s3://photos/2026 s3://archive/2026 --exclude '*.tmp'
     """
-    source, target = _two_places(session, places)
+    source, target = _two_locations(session, places)
     how = carrying(values)
     compare = "size" if size_only else "exact" if exact_timestamps else "contents"
     if delete:
@@ -81,7 +87,7 @@ def one_shot_command(
 
 
 @click.command("diff", cls=RuledCommand)
-@click.argument("places", metavar="A B", nargs=-1, shell_complete=complete_place)
+@click.argument("places", metavar="A B", nargs=-1, shell_complete=complete_location)
 @rule_options
 @click.option("--size-only", is_flag=True, help="Compare sizes only.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; only the exit code counts.")
@@ -102,7 +108,7 @@ def diff_command(
       s3d diff photos s3://backup/photos
       s3d diff s3://photos/2026 s3://archive/2026 --size-only
     """
-    first, second = _two_places(session, places, "s3d diff A B, one of them s3://BUCKET/PREFIX")
+    first, second = _two_locations(session, places, "s3d diff A B, one of them s3://BUCKET/PREFIX")
     if first.bucket == second.bucket and folder_prefix(first.key) == folder_prefix(second.key):
         raise UsageError("bad usage", f"{first} and {second} are the same place")
     compare = "size" if size_only else "contents"
@@ -122,7 +128,9 @@ def diff_command(
     return code or (DIFFERENT if different else 0)
 
 
-def _show(row: PlannedTransfer, first: Place, second: Place, *, as_json: bool) -> None:
+def _show(
+    row: PlannedTransfer, first: CopyLocation, second: CopyLocation, *, as_json: bool
+) -> None:
     if as_json:
         json_line(row)
         return
@@ -132,7 +140,7 @@ def _show(row: PlannedTransfer, first: Place, second: Place, *, as_json: bool) -
     click.echo(f"{sign} {size(row.size):>9}  {safe(name)}{why}")
 
 
-def sync_request(source: Place, target: Place, rules: SyncRules) -> TransferRequest:
+def sync_request(source: CopyLocation, target: CopyLocation, rules: SyncRules) -> TransferRequest:
     """Raises UsageError, NotFoundError."""
     check_source(source, recursive=True)
     for place in (source, target):
@@ -151,11 +159,13 @@ def sync_request(source: Place, target: Place, rules: SyncRules) -> TransferRequ
     return replace(request, kind=COPY, to_bucket=target.bucket, to_prefix=prefix)
 
 
-def _two_places(session: Session, texts: Sequence[str], forms: str = FORMS) -> tuple[Place, Place]:
+def _two_locations(
+    session: Session, texts: Sequence[str], forms: str = FORMS
+) -> tuple[CopyLocation, CopyLocation]:
     if len(texts) != 2:
         given = ", ".join(map(safe, texts)) or "none"
         raise UsageError("bad usage", f"two places are needed, and there are: {given}", forms)
-    source, target = as_objects(session, [parse_place(text) for text in texts])
+    source, target = as_objects(session, [parse_location(text) for text in texts])
     if source.is_stream or target.is_stream:
         raise UsageError("bad usage", "- stands for a stream, and a folder is needed", forms)
     if not source.bucket and not target.bucket:
@@ -163,7 +173,7 @@ def _two_places(session: Session, texts: Sequence[str], forms: str = FORMS) -> t
     return source, target
 
 
-def _refuse_registered(folders: Sequence[FolderStatus], place: Place) -> None:
+def _refuse_registered(folders: Sequence[FolderStatus], place: CopyLocation) -> None:
     """Deletions in a sync folder would be carried over to its other side. Raises UsageError."""
     for folder in folders:
         if place.bucket:

@@ -9,9 +9,9 @@ from typing import IO, cast
 from urllib.parse import quote, urlencode
 
 from s3d.cli.client.unix_http import BLOCK
+from s3d.cli.copying.copy_location import CopyLocation
 from s3d.cli.copying.copy_options import Carrying, planned_text
 from s3d.cli.copying.copy_requests import DOWNLOAD, UPLOAD, CopyOptions
-from s3d.cli.copying.place import Place
 from s3d.cli.copying.transfer_progress import Output
 from s3d.cli.get_put_commands import Counted, guessed_type
 from s3d.cli.output import Progress, json_line, report
@@ -23,7 +23,7 @@ from s3d.shared.transfer_options import NewObject, PlannedTransfer
 
 
 def copy_stream(
-    session: Session, source: Place, to: Place, options: CopyOptions, how: Carrying
+    session: Session, source: CopyLocation, to: CopyLocation, options: CopyOptions, how: Carrying
 ) -> int:
     """Copy stdin or a pipe to an object, or an object to one. Raises UsageError for anything
     else."""
@@ -46,7 +46,9 @@ def copy_stream(
     return 0
 
 
-def _show_plan(session: Session, source: Place, to: Place, version: str, output: Output) -> None:
+def _show_plan(
+    session: Session, source: CopyLocation, to: CopyLocation, version: str, output: Output
+) -> None:
     """Print what would be copied. Raises NotFoundError for an object that is not there."""
     if not source.bucket:
         row = PlannedTransfer(UPLOAD, str(source), str(to))
@@ -60,7 +62,7 @@ def _show_plan(session: Session, source: Place, to: Place, version: str, output:
 
 
 @contextmanager
-def _opened(place: Place, mode: str) -> Iterator[IO[bytes]]:
+def _opened(place: CopyLocation, mode: str) -> Iterator[IO[bytes]]:
     if place.is_stream:
         yield sys.stdin.buffer if mode == "rb" else sys.stdout.buffer
         return
@@ -69,7 +71,7 @@ def _opened(place: Place, mode: str) -> Iterator[IO[bytes]]:
 
 
 def _to_stream(
-    session: Session, source: Place, out: IO[bytes], version: str, output: Output
+    session: Session, source: CopyLocation, out: IO[bytes], version: str, output: Output
 ) -> None:
     info, body = session.objects().get(*source.target, version=version)
     progress = Progress(str(source), info.size)
@@ -85,7 +87,7 @@ def _to_stream(
 
 
 def _from_stream(
-    session: Session, source: IO[bytes], to: Place, options: CopyOptions, output: Output
+    session: Session, source: IO[bytes], to: CopyLocation, options: CopyOptions, output: Output
 ) -> None:
     headers = object_headers(options.new_object)
     if "Content-Type" not in headers and (kind := guessed_type(to.key)):

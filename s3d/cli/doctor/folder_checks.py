@@ -9,10 +9,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from s3d.shared.access_key_file import WRITABLE, read_private
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError
 from s3d.shared.findings import Finding, fail, ok, warn
-from s3d.shared.key_file import WRITABLE, read_private
 from s3d.shared.paths import Places
 from s3d.shared.text import size
 
@@ -21,7 +21,7 @@ FULL = 64 << 20
 FLOOR, FLOOR_SHARE = 512 << 20, 0.05
 """As in s3d.agent.storage.disk: below the smaller of these bytes and this share of the disk, the
 agent refuses writes."""
-_OF_WRITES = {"data", "write queue"}
+_WRITE_FOLDERS = {"data", "write queue"}
 """The folders whose disk takes the writes."""
 SCARCE = 1 << 30
 _OWN_SETTING = {"write queue": "S3D_WRITE_QUEUE_DIR", "cache": "S3D_READ_CACHE_DIR"}
@@ -60,7 +60,7 @@ def _room(name: str, folder: Path, *, free: int, total: int) -> Finding:
     setting = _OWN_SETTING.get(name, "S3D_LOCAL_DIR")
     remedy = f"free some space, or set {setting} to a folder on another disk"
     floor = min(FLOOR, int(FLOOR_SHARE * total))
-    if free < floor and name in _OF_WRITES:
+    if free < floor and name in _WRITE_FOLDERS:
         return fail("disk", f"{text}: below {size(floor)}, s3d refuses writes", remedy)
     if free < FULL:
         return fail("disk", text, remedy)

@@ -26,7 +26,7 @@ from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places
 
 LINGER = "loginctl enable-linger"
-_OF_REMOTE = re.compile(r"AWS_(?!ENDPOINT_URL)|(HTTPS?|ALL|NO)_PROXY$", re.IGNORECASE)
+_REMOTE_VARIABLE = re.compile(r"AWS_(?!ENDPOINT_URL)|(HTTPS?|ALL|NO)_PROXY$", re.IGNORECASE)
 """Variables that decide with which credentials and over which way the agent reaches the remote."""
 
 
@@ -144,7 +144,7 @@ def _warn_of_variables(env: Mapping[str, str], places: Places, *, has_remote: bo
             f" {places.config_file}",
             err=True,
         )
-    if others := sorted(n for n in env if _OF_REMOTE.match(n)) if has_remote else []:
+    if others := sorted(n for n in env if _REMOTE_VARIABLE.match(n)) if has_remote else []:
         click.echo(
             f"warning: the service does not see {', '.join(others)} of this terminal; have them in"
             " ~/.aws, in remote_profile of the configuration file, or in the environment of the"

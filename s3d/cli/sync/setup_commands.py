@@ -9,12 +9,12 @@ import click
 
 from s3d.cli.client.sync_client import SyncClient
 from s3d.cli.filter_commands import Expression
-from s3d.cli.key_selection import check_bucket
 from s3d.cli.output import confirmed, json_line, report
 from s3d.cli.session import Session, json_option, pass_session, socket_option
 from s3d.cli.sync.build_folders import IGNORE_FILE, build_folders, ignore
 from s3d.cli.sync.folder_text import SHOWN, show_plan
 from s3d.cli.target import LocalPath, Names, Target, target_argument
+from s3d.cli.target_objects import check_bucket
 from s3d.shared.config.validators import SYNC_MODES
 from s3d.shared.errors import UnavailableError, UsageError
 from s3d.shared.filters.expression import Filter

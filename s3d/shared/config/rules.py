@@ -31,7 +31,7 @@ ENV_PREFIX = "S3D_"
 OTHER_VARIABLES = frozenset({"S3D_FAILPOINT", "S3D_TELEMETRY"})
 """Variables with our prefix that are not settings (crash points of the tests)."""
 
-_OF_A_SERVICE = re.compile(
+_SERVICE_VARIABLE = re.compile(
     r"S3D_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
 _PORT_OF_A_SERVICE = re.compile(r"S3D_(\w+_)?PORT=(tcp|udp|sctp)://.*")
@@ -293,5 +293,5 @@ def _from_env(
 
 def _is_of_a_service(variable: str, text: str) -> bool:
     """Whether Kubernetes has set the variable, and nobody who wanted to change a setting."""
-    named = _OF_A_SERVICE.fullmatch(variable)
+    named = _SERVICE_VARIABLE.fullmatch(variable)
     return bool(named or _PORT_OF_A_SERVICE.fullmatch(f"{variable}={text}"))

@@ -75,10 +75,10 @@ class Filter(msgspec.Struct, frozen=True):
 
     def verdict(self, subject: FilterSubject) -> Verdict:
         decided, unknown = self._decide(subject)
-        takes = self._takes(decided)
-        if any(self.terms[number].excludes is takes for number in unknown):
+        included = self._includes(decided)
+        if any(self.terms[number].excludes is included for number in unknown):
             return Verdict.UNKNOWN
-        return Verdict.INCLUDE if takes else Verdict.EXCLUDE
+        return Verdict.INCLUDE if included else Verdict.EXCLUDE
 
     def explain(self, subject: FilterSubject) -> Decision:
         """The verdict with its reason."""
@@ -104,12 +104,12 @@ class Filter(msgspec.Struct, frozen=True):
     @property
     def fallback_sentence(self) -> str:
         """What happens to an object that no term matches, in words."""
-        word = "included" if self._takes(None) else "excluded"
+        word = "included" if self._includes(None) else "excluded"
         return f"The last term that matches decides. An object that no term matches is {word}."
 
     def prefixes(self, bucket: str) -> tuple[str, ...]:
         """The prefixes of the keys that can be included: ("",) for all keys, () for none."""
-        if self._takes(None):
+        if self._includes(None):
             return ("",)
         literals = sorted(
             term.key.literal
@@ -133,7 +133,7 @@ class Filter(msgspec.Struct, frozen=True):
                 unknown.append(number)
         return None, unknown
 
-    def _takes(self, decided: int | None) -> bool:
+    def _includes(self, decided: int | None) -> bool:
         if decided is not None:
             return not self.terms[decided].excludes
         return all(term.excludes for term in self.terms)

@@ -12,13 +12,13 @@ from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from s3d.shared.text import safe
-from s3d.tui.places import HOME, Place
+from s3d.tui.places import HOME, PrefixName
 
 MAX_PREFIXES = 500
 """Maximum number of prefixes that the tree shows below one location; the table shows all."""
 
 
-class BucketTree(Tree[Place]):
+class BucketTree(Tree[PrefixName]):
     """Its nodes are the places whose prefixes the table has listed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -30,7 +30,7 @@ class BucketTree(Tree[Place]):
     class Chosen(Message):
         """A node was chosen: its place shall be opened."""
 
-        def __init__(self, place: Place) -> None:
+        def __init__(self, place: PrefixName) -> None:
             self.place = place
             super().__init__()
 
@@ -41,17 +41,17 @@ class BucketTree(Tree[Place]):
             self.ICON_NODE, self.ICON_NODE_EXPANDED = "+ ", "- "
         self.root.expand()
         self.guide_depth = 2
-        self._node_of: dict[Place, TreeNode[Place]] = {HOME: self.root}
+        self._node_of: dict[PrefixName, TreeNode[PrefixName]] = {HOME: self.root}
 
     def show_buckets(self, names: Iterable[str]) -> None:
         """Replace the list of buckets."""
         self._show(HOME, [(name, "") for name in names])
 
-    def show_prefixes(self, place: Place, prefixes: Iterable[str]) -> None:
+    def show_prefixes(self, place: PrefixName, prefixes: Iterable[str]) -> None:
         """Replace what is below a place, as far as it was listed."""
         self._show(place, [(place[0], prefix) for prefix in list(prefixes)[:MAX_PREFIXES]])
 
-    def _show(self, above: Place, places: list[Place]) -> None:
+    def _show(self, above: PrefixName, places: list[PrefixName]) -> None:
         node = self._node_of.get(above)
         known = [child.data for child in node.children] if node is not None else places
         if node is None or known == places:
@@ -63,18 +63,18 @@ class BucketTree(Tree[Place]):
         node.expand()
 
     @property
-    def place(self) -> Place:
+    def place(self) -> PrefixName:
         """The place under the cursor."""
         node = self.cursor_node
         return HOME if node is None or node.data is None else node.data
 
-    def go(self, place: Place) -> None:
+    def go(self, place: PrefixName) -> None:
         """Put the cursor on a place, if it has a node."""
         node = self._node_of.get(place)
         if node is not None and node is not self.cursor_node:
             self.move_cursor(node)
 
-    def on_tree_node_selected(self, event: Tree.NodeSelected[Place]) -> None:
+    def on_tree_node_selected(self, event: Tree.NodeSelected[PrefixName]) -> None:
         event.stop()
         if event.node.data is not None:
             self.post_message(self.Chosen(event.node.data))

@@ -24,7 +24,7 @@ from s3d.tui.text_widgets import Box
 LEVELS = ("info", "warning", "error")
 LINE_WIDTH = 88
 """Cells at which a whole line is wrapped."""
-_OF_A_LINE = ("whole", "copy", "export")
+_LINE_ACTIONS = ("whole", "copy", "export")
 """Actions that need a line."""
 _STYLES = {"warning": "odd", "error": "bad"}
 
@@ -156,7 +156,7 @@ class LogsPane(Pane):
     def refusal(self, action: str, parameters: tuple[object, ...]) -> str:
         if action == "next" and not self._searched:
             return "Press / to search first"
-        return "No log line is selected" if action in _OF_A_LINE and not self._lines else ""
+        return "No log line is selected" if action in _LINE_ACTIONS and not self._lines else ""
 
     def action_next(self, by: int) -> None:
         end = len(self._lines) if by > 0 else -1

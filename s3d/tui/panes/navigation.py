@@ -10,7 +10,7 @@ from s3d.tui.directory_listing import DirectoryListing
 from s3d.tui.host import Host
 from s3d.tui.omnibox import Known, Suggestion
 from s3d.tui.panes.listing_table import ListingTable
-from s3d.tui.places import History, Place, level_of, parent, parse_place
+from s3d.tui.places import History, PrefixName, level_of, parent, parse_place
 from s3d.tui.screens.dialogs import Choice
 from s3d.tui.screens.go_to_screen import GoToScreen
 
@@ -42,7 +42,7 @@ class Navigation:
         }  # fmt: skip
         ways[name]()
 
-    def open_place(self, place: Place, *, deep: bool = False, select: str = "") -> None:
+    def open_place(self, place: PrefixName, *, deep: bool = False, select: str = "") -> None:
         """Show a place, and remember the one before. select: the row that the cursor goes to."""
         self._history.visit(self._table.listing.place)
         self._open(place, deep=deep, select=select)
@@ -53,7 +53,7 @@ class Navigation:
         place, select = level_of(parse_place(text))
         self.open_place(place, select=select)
 
-    def _open(self, place: Place, *, deep: bool = False, select: str = "") -> None:
+    def _open(self, place: PrefixName, *, deep: bool = False, select: str = "") -> None:
         """The order of the rows stays."""
         listing = DirectoryListing(place, deep=deep, order=self._table.listing.order)
         self._show(listing, select)

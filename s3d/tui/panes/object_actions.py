@@ -13,6 +13,7 @@ from s3d.tui.field_checks import check_bucket, check_tags, parse_tags, tag_chang
 from s3d.tui.host import Host
 from s3d.tui.panes.deleted_rows import restore
 from s3d.tui.panes.listing_table import ListingTable
+from s3d.tui.panes.object_deletion import ObjectDeletion
 from s3d.tui.panes.object_offers import Situation, refusal
 from s3d.tui.panes.object_selection import (
     Selection,
@@ -23,7 +24,7 @@ from s3d.tui.panes.object_selection import (
     target_of_place,
 )
 from s3d.tui.panes.object_transfers import ObjectTransfers
-from s3d.tui.places import HOME, Place, clipboard_choices
+from s3d.tui.places import HOME, PrefixName, clipboard_choices
 from s3d.tui.screens.dialogs import Choice
 from s3d.tui.screens.form_screen import Field
 from s3d.tui.screens.properties_screen import PropertiesScreen
@@ -46,15 +47,16 @@ class ObjectActions:
         host: Host,
         table: ListingTable,
         *,
-        open_place: Callable[[Place], None],
+        open_place: Callable[[PrefixName], None],
         inspect: Callable[[], None],
         preview: Callable[[], None],
-        tree_place: Callable[[], Place | None],
+        tree_place: Callable[[], PrefixName | None],
     ) -> None:
         self._host, self._table = host, table
         self._open_place, self._inspect, self._preview = open_place, inspect, preview
         self._tree_place = tree_place
         self._transfers = ObjectTransfers(host, table)
+        self._deletion = ObjectDeletion(host, self._transfers)
 
     def run(self, name: str) -> None:
         """Run the action of a key by its name."""
@@ -115,7 +117,7 @@ class ObjectActions:
         listing = self._table.listing
         place = listing.place if listing.bucket else (self._table.current_id, "")
 
-        def closed(chosen: Place | None) -> None:
+        def closed(chosen: PrefixName | None) -> None:
             if chosen is not None:
                 self._open_place(chosen)
 
@@ -182,15 +184,9 @@ class ObjectActions:
     def _delete(self) -> None:
         target = self._target
         if not target.is_bucket:
-            self._with_selection(self._transfers.delete)
+            self._with_selection(self._deletion.delete)
         elif name := target.bucket:
-            self._host.prompts.confirm(
-                f"Remove the bucket {name}? It has to be empty.",
-                lambda: self._host.actions.send(
-                    "DELETE", bucket_path(name), f"removed bucket {name}",
-                    command=command("rb", name),
-                ),
-            )  # fmt: skip
+            self._deletion.remove_bucket(name)
 
     def _edit_tags(self) -> None:
         """Edit the tags of the object, or of the bucket, as a text."""
@@ -210,7 +206,7 @@ class ObjectActions:
 
         self._host.actions.read_tags(tags_path(bucket, key), edit)
 
-    def _save_tags(self, place: Place, before: dict[str, str], after: dict[str, str]) -> None:
+    def _save_tags(self, place: PrefixName, before: dict[str, str], after: dict[str, str]) -> None:
         """place: bucket and key, which is empty for the bucket itself."""
         changed, removed = tag_changes(before, after)
         if not changed and not removed:

@@ -12,7 +12,7 @@ from s3d.shared.control import ObjectInfo
 from s3d.shared.text import count, size
 from s3d.tui.directory_listing import UP
 from s3d.tui.panes.listing_table import ListingTable
-from s3d.tui.places import HOME, Place, parent
+from s3d.tui.places import HOME, PrefixName, parent
 
 _NAMED_PREFIXES = 3
 """Prefixes that a description names; the rest is left out."""
@@ -24,7 +24,7 @@ class Target(NamedTuple):
     key: of an object or a prefix; empty for a bucket, and for the row that leads up.
     """
 
-    place: Place
+    place: PrefixName
     bucket: str
     key: str = ""
     info: ObjectInfo | None = None
@@ -45,7 +45,7 @@ def target_of(table: ListingTable) -> Target:
     return Target(listing.place, listing.bucket, current, table.current_object)
 
 
-def target_of_place(place: Place) -> Target:
+def target_of_place(place: PrefixName) -> Target:
     """A bucket or a prefix of the tree."""
     return Target(parent(place), *place)
 

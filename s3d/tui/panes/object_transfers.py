@@ -1,4 +1,4 @@
-"""Downloads, uploads, copies, moves and deletions of the buckets pane.
+"""Downloads, uploads, copies and moves of the buckets pane.
 
 Each asks the user for what it has to know, and then starts transfers in the agent.
 """
@@ -10,14 +10,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from s3d.shared.text import count, size
 from s3d.shared.transfers import TransferRequest
 from s3d.tui import field_checks
 from s3d.tui.cli_equivalent import (
     command,
     copy_command,
     object_uri,
-    remove_command,
     upload_command,
 )
 from s3d.tui.field_completion import PathSuggester, PlaceSuggester, PrefixSuggester
@@ -31,8 +29,6 @@ from s3d.tui.tabs import key_of
 
 EXISTING = ("skip", "replace")
 """How to treat an existing target."""
-MAX_PLAIN_DELETE = 100
-"""Objects up to which a deletion needs a y only; for more, the name of the bucket is typed."""
 MAX_KEYS = 200
 """Keys of one request."""
 
@@ -147,29 +143,6 @@ class ObjectTransfers:
             )
 
         self._host.prompts.fill_in(f"{verb.title()} {chosen}", fields, start, verb="go")
-
-    def delete(self, chosen: Selection) -> None:
-        """Delete after a confirmation that says how many objects there are, also below prefixes."""
-        if not chosen.prefixes:
-            is_many = len(chosen.objects) > MAX_PLAIN_DELETE
-            self._confirm_delete(chosen, str(chosen), is_many=is_many)
-            return
-
-        def counted(objects: int, total: int, is_all: bool) -> None:
-            number = count(objects + len(chosen.objects), "object")
-            amount = f"{'' if is_all else 'more than '}{number}, {size(total + chosen.size)}"
-            self._confirm_delete(chosen, f"{amount}: {chosen}", is_many=True)
-
-        self._host.actions.count_below(chosen.bucket, chosen.prefixes, counted)
-
-    def _confirm_delete(self, chosen: Selection, what: str, *, is_many: bool) -> None:
-        def start() -> None:
-            request = TransferRequest("delete", chosen.bucket, chosen.keys, chosen.prefixes)
-            cli = remove_command(chosen.bucket, chosen.names)
-            self.start(request, "Deletion", cli)
-
-        typed = chosen.bucket if is_many else ""
-        self._host.prompts.confirm(f"Delete {what} from {chosen.bucket}?", start, typed)
 
     def start(self, request: TransferRequest, what: str, cli: str) -> None:
         """Start the transfers; many keys go in several requests. what: for the report."""

@@ -16,7 +16,7 @@ from s3d.tui.panes.listing_rows import place_text
 from s3d.tui.panes.listing_table import ListingTable
 from s3d.tui.panes.object_selection import selection_of
 from s3d.tui.panes.side_transfers import Side
-from s3d.tui.places import HOME, Place, parent
+from s3d.tui.places import HOME, PrefixName, parent
 from s3d.tui.table import Table
 from s3d.tui.text_widgets import TextBar, show
 from s3d.tui.themes import Glyphs
@@ -60,7 +60,7 @@ class SecondPane(Vertical):
         self._show(is_folder=True)
         self.folder.open(folder)
 
-    def open_place(self, place: Place, select: str = "") -> None:
+    def open_place(self, place: PrefixName, select: str = "") -> None:
         self._show(is_folder=False)
         self.objects.open(DirectoryListing(place), select)
 

@@ -9,7 +9,7 @@ from s3d.tui.directory_listing import DirectoryListing
 from s3d.tui.panes.bucket_tree import BucketTree
 from s3d.tui.panes.inspector import Inspector
 from s3d.tui.panes.listing_table import ListingTable
-from s3d.tui.places import Place
+from s3d.tui.places import PrefixName
 from s3d.tui.text_widgets import show
 
 
@@ -35,7 +35,7 @@ class SideViews:
         }  # fmt: skip
         actions[name]()
 
-    def focused_place(self) -> Place | None:
+    def focused_place(self) -> PrefixName | None:
         """The place under the cursor of the tree while that has the focus."""
         return self._tree.place if self._tree.has_focus else None
 

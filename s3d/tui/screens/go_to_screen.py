@@ -19,7 +19,7 @@ from s3d.tui.columns import Column
 from s3d.tui.draw import frame_keys
 from s3d.tui.host import Host, host_of
 from s3d.tui.omnibox import Known, Suggestion, is_command, level_to_read, suggest
-from s3d.tui.places import Place
+from s3d.tui.places import PrefixName
 from s3d.tui.table import Row, Table
 
 MAX_PAGES = 5
@@ -60,7 +60,7 @@ class GoToScreen(ModalScreen[Suggestion | None]):
     def __init__(self, start: str, known: Known) -> None:
         super().__init__()
         self._start, self._known = start, known
-        self._names: dict[Place, list[str]] = {}
+        self._names: dict[PrefixName, list[str]] = {}
         """The names of each level that was read."""
         self._suggestions: list[Suggestion] = []
 
@@ -109,7 +109,7 @@ class GoToScreen(ModalScreen[Suggestion | None]):
             self._read(level)
 
     @work(exclusive=True, group="names", exit_on_error=False)
-    async def _read(self, level: Place) -> None:
+    async def _read(self, level: PrefixName) -> None:
         """The first pages of a level; of one that cannot be read, no names."""
         names: list[str] = []
         pages = listing_pages(self._host.agent, *level)

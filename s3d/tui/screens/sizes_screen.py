@@ -19,7 +19,7 @@ from s3d.tui.cli_equivalent import object_name
 from s3d.tui.columns import Column
 from s3d.tui.draw import bar, frame_keys
 from s3d.tui.host import Host, host_of
-from s3d.tui.places import Place, parent
+from s3d.tui.places import PrefixName, parent
 from s3d.tui.size_tree import Level, SizeTree, Sums
 from s3d.tui.table import Row, Table
 
@@ -29,7 +29,7 @@ _BAR = 12
 _KEYS = ("enter opens", "h parent", "o show in Buckets", "esc closes")
 
 
-class SizesScreen(ModalScreen[Place | None]):
+class SizesScreen(ModalScreen[PrefixName | None]):
     """Counts all that is below a place while it is open. Returns the place to show, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,7 +38,7 @@ class SizesScreen(ModalScreen[Place | None]):
         Binding("o", "show_place", "Show in Buckets"),
     ]
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: PrefixName) -> None:
         super().__init__()
         self._bucket, self._prefix = place
         self._tree = SizeTree(self._prefix)

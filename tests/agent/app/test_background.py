@@ -10,7 +10,7 @@ from s3d.agent.app.process import Notifier
 from s3d.agent.core.bandwidth import TrafficClass, traffic_class
 from s3d.shared.filters.expression import Filter
 
-OF_REMOTE = {"watchdog", "sync", "samples", "event loop lag", "free space", "telemetry",
+REMOTE_TASKS = {"watchdog", "sync", "samples", "event loop lag", "free space", "telemetry",
              "transfers", "buckets", "migration", "probing", "account", "history",
              "receipts"}  # fmt: skip
 
@@ -38,7 +38,7 @@ def names_of(gateway):
         Part(stack=Part(embedded=None, gateway=gateway), fleet=None, change_sources=None),
         Notifier(),
     )
-    return set(tasks) - (OF_REMOTE - {"migration", "probing", "account"})
+    return set(tasks) - (REMOTE_TASKS - {"migration", "probing", "account"})
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def names_of(gateway):
     ],
 )
 def test_each_part_of_a_gateway_brings_its_tasks(parts, names):
-    assert set(background_tasks(session(**parts), Notifier())) == OF_REMOTE | names
+    assert set(background_tasks(session(**parts), Notifier())) == REMOTE_TASKS | names
 
 
 def test_what_reports_changes_of_the_remote_is_a_task():

@@ -96,6 +96,6 @@ async def test_after_a_gap_the_place_is_listed(world):
     for folder in world.folders.by_name.values():
         folder.schedule.listings.listed(0.0, -1, has_changes=False)
     one, two = world.folders.by_name.values()
-    ChangeListener(None, world.folders, world.events).list_again(place_of(one.settings.config))
+    ChangeListener(None, world.folders, world.events).list_again(place_of(one.context.config))
     assert one.schedule.listings.due_at() == 0.0
     assert two.schedule.listings.due_at() > 0.0

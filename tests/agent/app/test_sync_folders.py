@@ -69,6 +69,6 @@ async def test_the_memory_of_before_stays_with_the_remote(tmp_path, monkeypatch,
     opened = open_folders(stack, config, places, events, umask=0o022)
     remote = opened.by_name["a"].baseline.get_meta("remote")
     assert (remote == f"{stack.gateway.state.identity.id} home/p/") is is_same
-    assert (opened.by_name["a"].settings.remote_place == remote) is is_same
+    assert (opened.by_name["a"].context.remote_place == remote) is is_same
     opened.close()
     await stack.close()

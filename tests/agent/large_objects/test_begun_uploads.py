@@ -19,7 +19,7 @@ async def test_old_uploads_are_aborted_and_new_ones_stay(
     store.fails = lambda request: None
     assert await transfers.abort_old_uploads() == 0
     assert len(await uploads_of(store)) == 1
-    monkeypatch.setattr(begun_uploads, "MAX_AGE", -1.0)
+    monkeypatch.setattr(begun_uploads, "UPLOAD_AGE", -1.0)
     assert await transfers.abort_old_uploads() == 1
     assert (maps(tmp_path), await uploads_of(store)) == ([], [])
 

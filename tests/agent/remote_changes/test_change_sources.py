@@ -10,14 +10,14 @@ import pytest
 
 from s3d.agent.core.path_names import MARKER
 from s3d.agent.remote_changes.change_sources import ChangeSources
-from s3d.agent.remote_changes.marker_object import Place
+from s3d.agent.remote_changes.marker_object import WatchedPrefix
 from s3d.agent.remote_changes.message_forms import Hint, UnknownForm
 from s3d.agent.remote_changes.sqs_client import SqsClient
 from tests.agent.remote_changes.conftest import BUCKET
 from tests.agent.remote_changes.queue_server import serving_queue
 from tests.agent.remote_changes.test_sqs_client import key, region
 
-PLACE = Place(BUCKET, "p/")
+PLACE = WatchedPrefix(BUCKET, "p/")
 
 
 class Listener:
@@ -25,7 +25,7 @@ class Listener:
 
     def __init__(self):
         self.hints: list[Hint] = []
-        self.listed: list[Place] = []
+        self.listed: list[WatchedPrefix] = []
         self._changed = asyncio.Condition()
 
     async def look_at(self, hints):
@@ -47,7 +47,7 @@ class Device:
         self.listener = Listener()
         self._clock = clock
         self.sources = ChangeSources(remote.client, self.listener, clock=clock.value, **options)
-        self.sources.set_places({PLACE: lambda: 0})
+        self.sources.set_prefixes({PLACE: lambda: 0})
 
     def write(self, key, bucket=BUCKET):
         """It has arrived at the remote."""
@@ -155,7 +155,7 @@ async def test_a_place_that_is_removed_is_not_asked_any_more(remote, clock):
     device = Device(remote, clock)
     async with running(device):
         await device.until("marker")
-        device.sources.set_places({})
+        device.sources.set_prefixes({})
         await asyncio.sleep(0)
         remote.requests.clear()
         clock.forward(100)

@@ -9,13 +9,13 @@ from s3d.agent.core.clock import Clock
 from s3d.agent.core.path_names import MARKER
 from s3d.agent.remote_changes.marker_exchange import OBJECT_LOCK, MarkerExchange
 from s3d.agent.remote_changes.marker_format import MAX_CHANGES, News, decode_marker
-from s3d.agent.remote_changes.marker_object import MarkerObject, Place
+from s3d.agent.remote_changes.marker_object import MarkerObject, WatchedPrefix
 from s3d.agent.remote_changes.marker_times import RETRY_REFUSED
 from s3d.agent.s3.messages import BytesBody
 from tests.agent.remote_changes.conftest import BUCKET, Remote
 from tests.agent.remote_changes.moved_clock import MovedClock
 
-PLACE = Place(BUCKET, "p/")
+PLACE = WatchedPrefix(BUCKET, "p/")
 
 
 class Agent:
@@ -176,7 +176,7 @@ async def test_with_object_lock_there_is_no_marker(remote, clock):
     await remote.client.output(
         "CreateBucket", {"Bucket": "locked", "ObjectLockEnabledForBucket": True}
     )
-    marker = MarkerObject(remote.client, Place("locked", ""))
+    marker = MarkerObject(remote.client, WatchedPrefix("locked", ""))
     exchange = MarkerExchange(marker, "a", lambda news: None, clock=clock.value)
     await exchange.step()
     exchange.written("x")

@@ -6,7 +6,7 @@ import pytest
 
 from s3d.agent.core.path_names import MARKER
 from s3d.agent.remote_changes.marker_format import Change, Marker, MarkerUnusable
-from s3d.agent.remote_changes.marker_object import MarkerObject, MarkerRefused, Place, Raced
+from s3d.agent.remote_changes.marker_object import MarkerObject, MarkerRefused, Raced, WatchedPrefix
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
 from tests.agent.remote_changes.conftest import BUCKET
@@ -17,7 +17,7 @@ ONE = Marker(agents={"a": 1}, changes=(Change("a", 1, "x"),))
 @pytest.fixture
 def markers(remote):
     """Of two agents."""
-    return [MarkerObject(remote.client, Place(BUCKET, "")) for _ in "ab"]
+    return [MarkerObject(remote.client, WatchedPrefix(BUCKET, "")) for _ in "ab"]
 
 
 async def test_it_is_read_once_and_then_only_when_it_has_changed(markers):
@@ -78,4 +78,4 @@ async def test_object_lock_is_seen(remote, markers):
     await remote.client.output(
         "CreateBucket", {"Bucket": "locked", "ObjectLockEnabledForBucket": True}
     )
-    assert await MarkerObject(remote.client, Place("locked", "")).locked()
+    assert await MarkerObject(remote.client, WatchedPrefix("locked", "")).locked()

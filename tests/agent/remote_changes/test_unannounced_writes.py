@@ -7,10 +7,10 @@ import threading
 import pytest
 
 from s3d.agent.remote_changes import unannounced_writes
-from s3d.agent.remote_changes.marker_object import Place
+from s3d.agent.remote_changes.marker_object import WatchedPrefix
 from s3d.agent.remote_changes.unannounced_writes import UnannouncedWrites
 
-PLACE = Place("bucket", "p/")
+PLACE = WatchedPrefix("bucket", "p/")
 X, Y = (PLACE, "x"), (PLACE, "y\n\u00fc")
 ANYTHING = (PLACE, "")
 

@@ -17,7 +17,7 @@ from s3d.agent.s3.listing import (
     SAMPLE,
     UNKNOWN,
     Page,
-    Place,
+    Position,
     Query,
     decode_token,
     encode_token,
@@ -38,7 +38,7 @@ class Names:
         self.fetches = 0
         self.read = 0
 
-    def fetch(self, after: Place[None], limit: int) -> list[bytes]:
+    def fetch(self, after: Position[None], limit: int) -> list[bytes]:
         start = bisect.bisect_right(self.names, after[0])
         found = self.names[start : start + limit]
         self.fetches += 1
@@ -191,7 +191,7 @@ versions = st.lists(
 def test_several_entries_of_a_key_come_in_their_order(entries, prefix, delimiter, limit):
     places = sorted({place for place in entries if place[0].startswith(prefix)})
 
-    def fetch(after: Place[int], limit: int) -> list[Place[int]]:
+    def fetch(after: Position[int], limit: int) -> list[Position[int]]:
         start = bisect.bisect_right(places, after)
         return places[start : start + limit]
 

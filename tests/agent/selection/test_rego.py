@@ -10,7 +10,7 @@ import time
 import pytest
 
 from s3d.agent.selection.decision import MAX_REASON, Decision, PolicyUnavailable
-from s3d.agent.selection.policy import CachedEngine
+from s3d.agent.selection.opa_policy import CachedEngine
 from s3d.agent.selection.rego import RELOAD_INTERVAL, DaemonThread, RegoEngine
 from s3d.agent.selection.rego_program import PolicyError
 from tests.peers.policy import POLICY, VECTORS

@@ -13,7 +13,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.sync import user_actions
 from s3d.agent.sync.folder import SyncFolder
-from s3d.agent.sync.open_folder import FolderSettings
+from s3d.agent.sync.open_folder import FolderContext
 from s3d.shared.config.folder_settings import SyncFolderConfig
 from tests.agent.manual_clock import ManualClock
 
@@ -41,13 +41,13 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, root: Path, objects: S3Client) -> Callable[..., FolderSettings]:
+def context(tmp_path: Path, root: Path, objects: S3Client) -> Callable[..., FolderContext]:
     """values: of the folder's configuration."""
 
-    def make(**values: Any) -> FolderSettings:
+    def make(**values: Any) -> FolderContext:
         config = SyncFolderConfig(path=root, bucket=BUCKET, interval=3600.0, **values)
         file = tmp_path / "baseline.sqlite"
-        return FolderSettings(config, objects, "store", file, Events(), 0o022, "host")
+        return FolderContext(config, objects, "store", file, Events(), 0o022, "host")
 
     return make
 
@@ -56,10 +56,10 @@ Running = Callable[..., AbstractAsyncContextManager[SyncFolder]]
 
 
 @pytest.fixture
-def running(settings: Callable[..., FolderSettings]) -> Running:
+def running(context: Callable[..., FolderContext]) -> Running:
     @asynccontextmanager
     async def run(**values: Any) -> AsyncIterator[SyncFolder]:
-        folder = SyncFolder(settings(**values))
+        folder = SyncFolder(context(**values))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(folder.run())
             try:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from s3d.agent.remote_changes.marker_format import Marker, news_of, seen_after
-from s3d.agent.remote_changes.marker_object import Place
+from s3d.agent.remote_changes.marker_object import WatchedPrefix
 from s3d.agent.remote_changes.own_changes import OwnChanges
 from s3d.agent.remote_changes.unannounced_writes import UnannouncedWrites
 from s3d.agent.remote_changes.write_announcer import WriteAnnouncer
@@ -43,7 +43,7 @@ from tests.agent.sync.world import (
     drive,
 )
 
-PLACE = Place("bucket", "")
+PLACE = WatchedPrefix("bucket", "")
 HOUR = 3600.0
 IS_LOST, IS_STALE, IS_LATE, IS_TWICE, IS_LIE, IS_BUSY = 0.1, 0.1, 0.3, 0.2, 0.05, 0.03
 """The chance of each trouble with markers, events and single requests."""

@@ -36,13 +36,13 @@ def test_other_errors_are_nobodys_memory(tmp_path):
 
 @pytest.mark.finding("S11")
 async def test_a_damaged_memory_stops_the_folder_until_a_person_has_it_put_aside(
-    running, settings, root, objects
+    running, context, root, objects
 ):
     async with running() as folder:
         await until_open(folder)
         (root / "a").write_text("x")
         await user_actions.sync_now(folder)
-    file = settings().file
+    file = context().file
     file.write_bytes(b"damaged" * 2_000)
     async with running() as folder:
         status = folder.status()
@@ -63,13 +63,13 @@ async def test_a_damaged_memory_stops_the_folder_until_a_person_has_it_put_aside
 
 
 @pytest.mark.finding("S11")
-async def test_damage_that_shows_while_it_runs_stops_the_folder(running, settings, root):
+async def test_damage_that_shows_while_it_runs_stops_the_folder(running, context, root):
     async with running() as folder:
         await until_open(folder)
         for number in range(200):
             (root / f"file {number} {'x' * 100}").write_text("x")
         await user_actions.sync_now(folder)
-    file = settings().file
+    file = context().file
     with file.open("r+b") as damaged:
         damaged.seek(8_192)
         damaged.write(b"\xff" * 4_096 * 10)
@@ -79,11 +79,11 @@ async def test_damage_that_shows_while_it_runs_stops_the_folder(running, setting
 
 
 @pytest.mark.finding("S11")
-async def test_a_memory_of_a_newer_s3d_stops_its_folder_alone(settings, root):
-    file = settings().file
+async def test_a_memory_of_a_newer_s3d_stops_its_folder_alone(context, root):
+    file = context().file
     with closing(sqlite3.connect(file)) as db, db:
         db.execute("PRAGMA user_version = 99")
-    folder = SyncFolder(settings())
+    folder = SyncFolder(context())
     async with asyncio.TaskGroup() as group:
         task = group.create_task(folder.run())
         await until_stopped(folder)

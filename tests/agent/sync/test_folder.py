@@ -29,7 +29,7 @@ async def until_open(folder):
 
 
 async def until_stopped(folder):
-    with folder.settings.events.subscribe(("sync",)) as events:
+    with folder.context.events.subscribe(("sync",)) as events:
         async with asyncio.timeout(10):
             while folder.status().state != "stopped":
                 await events.take()
@@ -54,7 +54,7 @@ async def test_a_prefix_is_all_that_is_touched(running, root, objects):
 
 async def test_passes_and_what_they_change_are_counted(running, root, objects):
     async with running() as folder:
-        counted = folder.settings.registry.values
+        counted = folder.context.registry.values
         await until_open(folder)
         (root / "up").write_text("x")
         await user_actions.sync_now(folder)
@@ -204,11 +204,11 @@ class Away(Layer):
 
 @pytest.mark.finding("F3")
 @pytest.mark.rule("SYNC-2")
-async def test_a_404_alone_deletes_no_file(settings, root, objects):
+async def test_a_404_alone_deletes_no_file(context, root, objects):
     away = Away(objects.target)
     await objects.put(BUCKET, "a", BytesBody(b"1"))
     await objects.put(BUCKET, "b", BytesBody(b"1"))
-    folder = SyncFolder(replace(settings(), objects=S3Client(away, bypass_cache=True)))
+    folder = SyncFolder(replace(context(), objects=S3Client(away, bypass_cache=True)))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(folder.run())
         await until_open(folder)
@@ -251,10 +251,10 @@ async def test_metadata_tags_and_modes_stay(running, root, objects):
     assert info.metadata["mode"] == "100750"
 
 
-async def test_a_remote_without_conditions_is_refused_both_ways(settings):
+async def test_a_remote_without_conditions_is_refused_both_ways(context):
     for mode, unsafe, refused in (("two-way", False, True), ("two-way", True, False),
                                   ("backup", False, False)):  # fmt: skip
-        folder = SyncFolder(replace(settings(mode=mode, unsafe=unsafe), level=lambda: "C"))
+        folder = SyncFolder(replace(context(mode=mode, unsafe=unsafe), level=lambda: "C"))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(folder.run())
             await until_open(folder)
@@ -287,7 +287,7 @@ async def test_a_root_that_is_not_the_one_stops_the_folder_until_it_is_taken(
         assert (root / "a").read_text() == "x"
 
 
-async def test_a_folder_that_is_removed_while_it_opens_waits_for_the_thread(settings, monkeypatch):
+async def test_a_folder_that_is_removed_while_it_opens_waits_for_the_thread(context, monkeypatch):
     """The thread uses the baseline, which the removal closes next: SQLite may crash the agent."""
     steps, entered, leave = [], threading.Event(), threading.Event()
     open_root = folder_module._open_root
@@ -300,7 +300,7 @@ async def test_a_folder_that_is_removed_while_it_opens_waits_for_the_thread(sett
         return opened
 
     monkeypatch.setattr(folder_module, "_open_root", slow)
-    folder = SyncFolder(settings())
+    folder = SyncFolder(context())
     async with asyncio.TaskGroup() as group:
         running = group.create_task(folder.run())
         await asyncio.to_thread(entered.wait, 10)

@@ -42,7 +42,7 @@ class Setting:
         executor.policy = replace(executor.policy, is_quiet=lambda local: True)
         self.now = 1e12
         self.eviction = FolderEviction(
-            executor, folder.settings.config, writer, rules, lambda: self.now
+            executor, folder.context.config, writer, rules, lambda: self.now
         )
 
     async def sync(self) -> None:

@@ -78,7 +78,7 @@ async def test_the_one_of_the_environment_is_not_in_the_file(around, tmp_path):
 async def test_a_damaged_memory_leaves_the_other_folders_alone(around, tmp_path, objects):
     configs = [config(tmp_path / "a", prefix="a/"), config(tmp_path / "b", prefix="b/")]
     folders = Folders(around, configs)
-    damaged = folders.by_name["a"].settings.file
+    damaged = folders.by_name["a"].context.file
     folders.close()
     damaged.write_bytes(b"damaged" * 2_000)
     folders = Folders(around, configs)

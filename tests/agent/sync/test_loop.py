@@ -17,9 +17,9 @@ FILES = 300_000
 
 
 @pytest.fixture
-def full(settings):
+def full(context):
     """A folder that remembers many files."""
-    folder = SyncFolder(settings())
+    folder = SyncFolder(context())
     query = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
         "INSERT INTO base(path, l_size, l_mtime_ns, l_ctime_ns, l_ino, mode, sha256, etag, size, "

@@ -6,7 +6,7 @@ from s3d.agent.selection.decision import Decision, PolicyUnavailable
 from s3d.agent.selection.use_policy import UsePolicy
 from s3d.agent.sync.ignore_files import Ignore
 from s3d.agent.sync.interfaces import Undecided
-from s3d.agent.sync.path_selection import LARGE, Room, Selection, is_quiet
+from s3d.agent.sync.path_selection import LARGE, PathSelection, Room, is_quiet
 from s3d.agent.sync.path_state import LocalEntry, RemoteEntry, Signature
 from s3d.shared.filters.expression import EVERYTHING, Filter
 from tests.agent.sync.conftest import BUCKET
@@ -19,7 +19,7 @@ def select(objects, tmp_path):
         ignore = Ignore(tmp_path)
         ignore.refresh()
         filter = Filter.parse(terms) if terms else EVERYTHING
-        return Selection(objects, BUCKET, "p/", ignore, filter)
+        return PathSelection(objects, BUCKET, "p/", ignore, filter)
 
     return make
 
@@ -132,7 +132,7 @@ async def test_a_policy_is_asked_about_what_the_filter_includes(objects, tmp_pat
     engine = Policy()
     policy = UsePolicy("sync", EVERYTHING, tags_of, policy=engine)
     terms = Filter.parse("!*/*.tmp")
-    selection = Selection(objects, BUCKET, "p/", Ignore(tmp_path), terms, policy=policy)
+    selection = PathSelection(objects, BUCKET, "p/", Ignore(tmp_path), terms, policy=policy)
     info = await objects.put(BUCKET, "p/d", BytesBody(b"1"), ObjectAttributes(tags={"draft": "1"}))
     draft = RemoteEntry("d", info.etag, 1, 0.0)
     for _ in range(2):  # what the filter remembers does not answer for the policy

@@ -11,7 +11,15 @@ from s3d.agent.sync.baseline_tables import EVICTED, TrashEntry
 from s3d.agent.sync.eviction import evict
 from s3d.agent.sync.interfaces import PathBlocked
 from s3d.agent.sync.path_state import NO_BYTES
-from s3d.agent.sync.trash import DAY, EVERY, FEW, MAX_AGE, WATCHED, Trash, TrashClock
+from s3d.agent.sync.trash import (
+    CHECK_INTERVAL,
+    DAY,
+    MAX_DAILY_FILES,
+    TRASH_AGE,
+    WRITE_GRACE,
+    Trash,
+    TrashClock,
+)
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys, until_open
 
@@ -83,10 +91,10 @@ def tidied(folder, times):
 
 async def test_the_trash_is_emptied_after_thirty_days(folder, root, times, tidied):
     (row,) = folder.baseline.trash.rows()
-    times.run(MAX_AGE - 1)
+    times.run(TRASH_AGE - 1)
     await tidied.prune()
     assert folder.baseline.trash.rows() == [row]
-    times.run(EVERY + 2)
+    times.run(CHECK_INTERVAL + 2)
     await tidied.prune()
     assert folder.baseline.trash.rows() == []
     assert list((root / ".s3d/trash").iterdir()) == []
@@ -97,7 +105,7 @@ async def test_a_clock_that_is_wrong_for_a_while_empties_no_trash(folder, times,
     (row,) = folder.baseline.trash.rows()
     for jump in (40 * DAY, -80 * DAY, 400 * DAY):
         times.wall += jump
-        times.run(EVERY)
+        times.run(CHECK_INTERVAL)
         await tidied.prune()
     assert folder.baseline.trash.rows() == [row]
 
@@ -120,23 +128,23 @@ def test_a_stop_counts_for_a_day_at_most(times):
 
 @pytest.mark.finding("S7")
 async def test_no_more_than_a_share_of_the_trash_goes_in_a_day(folder, times, tidied):
-    for number in range(4 * FEW - 1):
+    for number in range(4 * MAX_DAILY_FILES - 1):
         folder.baseline.trash.add(TrashEntry(f"{number}", "p", NO_BYTES, "deleted", 1.0, -1.0))
     left = []
     for _ in range(3):
-        times.run(MAX_AGE)
+        times.run(TRASH_AGE)
         await tidied.prune()
-        times.run(EVERY)
+        times.run(CHECK_INTERVAL)
         await tidied.prune()
         left.append(folder.baseline.trash.count())
-    assert left == [3 * FEW, 2 * FEW, FEW]
+    assert left == [3 * MAX_DAILY_FILES, 2 * MAX_DAILY_FILES, MAX_DAILY_FILES]
 
 
 async def test_what_is_written_to_in_the_trash_comes_back_beside(folder, root, times, tidied):
     (row,) = folder.baseline.trash.rows()
     with (root / ".s3d/trash" / row.id).open("a") as still_open:
         still_open.write(" and more")
-    times.run(EVERY)
+    times.run(CHECK_INTERVAL)
     await tidied.prune()
     (copy,) = [path for path in root.iterdir() if original_of(path.name) == "doc"]
     assert copy.read_text() == "first and more"
@@ -155,7 +163,7 @@ async def test_an_evicted_file_leaves_the_trash_after_a_minute(folder, root, tim
     name = await evict_doc(folder)
     await tidied.prune()
     assert (root / ".s3d/trash" / name).exists()
-    times.run(WATCHED + EVERY)
+    times.run(WRITE_GRACE + CHECK_INTERVAL)
     await tidied.prune()
     assert not (root / ".s3d/trash" / name).exists()
     assert [row.reason for row in folder.baseline.trash.rows()] == ["replaced"]
@@ -166,7 +174,7 @@ async def test_an_evicted_file_that_a_program_writes_to_is_back(folder, root, ti
     with (root / "doc").open("a") as still_open:
         await evict_doc(folder)
         still_open.write(" and more")
-    times.run(WATCHED + EVERY)
+    times.run(WRITE_GRACE + CHECK_INTERVAL)
     await tidied.prune()
     assert (root / "doc").read_text().endswith(" and more")
     assert [path.name for path in root.iterdir() if path.is_file()] == ["doc"]

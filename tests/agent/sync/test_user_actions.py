@@ -3,7 +3,7 @@ import os
 import pytest
 
 from s3d.agent.sync import user_actions
-from s3d.agent.sync.decide import MassDeletionGuard
+from s3d.agent.sync.mass_deletion import ApprovalNeeded
 from tests.agent.sync.test_folder import keys, until_open
 
 
@@ -38,7 +38,7 @@ async def test_a_doubtful_pass_is_approved_or_restored(running, root, objects):
         await user_actions.sync_now(folder)
         for name in "abc":
             (root / name).unlink()
-        with pytest.raises(MassDeletionGuard, match="all 3 files"):
+        with pytest.raises(ApprovalNeeded, match="all 3 files"):
             await user_actions.sync_now(folder)
         assert folder.status().question == "deletions"
         assert await user_actions.restore(folder) == 3
@@ -46,7 +46,7 @@ async def test_a_doubtful_pass_is_approved_or_restored(running, root, objects):
         assert sorted(os.listdir(root)) == [".s3d", "a", "b", "c"]
         for name in "abc":
             (root / name).unlink()
-        with pytest.raises(MassDeletionGuard):
+        with pytest.raises(ApprovalNeeded):
             await user_actions.sync_now(folder)
         user_actions.approve(folder)
         await user_actions.sync_now(folder)

@@ -8,7 +8,7 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.transfers.comparison import Named, Outcome, Verdict, compare, pairs
 from s3d.agent.transfers.items import Item
-from s3d.shared.key_patterns import PathRule
+from s3d.shared.object_patterns import PathRule
 from s3d.shared.transfer_options import SyncRules
 from s3d.shared.transfers import TransferRequest
 

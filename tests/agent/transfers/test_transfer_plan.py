@@ -1,4 +1,4 @@
-from s3d.shared.key_patterns import PathRule
+from s3d.shared.object_patterns import PathRule
 from s3d.shared.transfers import TransferRequest
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from s3d.cli.client.access_key_client import AccessKeyClient
+from s3d.shared.access_key_changes import KeyRequest, RotateRequest
 from s3d.shared.errors import NotFoundError, S3dError
-from s3d.shared.key_changes import KeyRequest, RotateRequest
 
 
 def test_all_calls(start_agent):

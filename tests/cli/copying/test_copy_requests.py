@@ -4,10 +4,10 @@ import os
 
 import pytest
 
+from s3d.cli.copying.copy_location import parse_location
 from s3d.cli.copying.copy_requests import CopyOptions, Source, copy_requests
-from s3d.cli.copying.place import parse_place
 from s3d.shared.errors import UsageError
-from s3d.shared.key_patterns import KeyGlob
+from s3d.shared.object_patterns import KeyGlob
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +19,11 @@ def here(tmp_path, monkeypatch):
 
 
 def one(source, target, **options):
-    place = parse_place(source)
+    place = parse_location(source)
     glob = KeyGlob(place.key) if "*" in source else None
-    (request,) = copy_requests([Source(place, glob)], parse_place(target), CopyOptions(**options))
+    (request,) = copy_requests(
+        [Source(place, glob)], parse_location(target), CopyOptions(**options)
+    )
     return request
 
 
@@ -62,8 +64,8 @@ def test_names_here(source, target, recursive, expected, here):
 
 
 def test_many_files_are_one_transfer():
-    sources = [Source(parse_place(f"s3://a/p/{number}")) for number in range(1200)]
-    requests = copy_requests(sources, parse_place("dir"), CopyOptions())
+    sources = [Source(parse_location(f"s3://a/p/{number}")) for number in range(1200)]
+    requests = copy_requests(sources, parse_location("dir"), CopyOptions())
     assert [len(request.keys) for request in requests] == [500, 500, 200]
     assert all(request.as_one for request in requests)
 
@@ -79,7 +81,7 @@ def test_what_contradicts_itself_is_refused():
     ):
         with pytest.raises(UsageError):
             copy_requests(
-                [Source(parse_place(text)) for text in sources],
-                parse_place("s3://b/k"),
+                [Source(parse_location(text)) for text in sources],
+                parse_location("s3://b/k"),
                 CopyOptions(**options),
             )

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
+from s3d.cli.copying.copy_location import parse_location
 from s3d.cli.copying.one_shot_sync import sync_request
-from s3d.cli.copying.place import parse_place
 from s3d.shared.errors import UsageError
 from s3d.shared.transfer_options import SyncRules
 
@@ -110,9 +110,9 @@ def test_the_help_of_both_forms(alone):
 
 def test_only_folders_are_synced(tmp_path):
     (tmp_path / "file").touch()
-    file, bucket = parse_place(str(tmp_path / "file")), parse_place("s3://b/p")
+    file, bucket = parse_location(str(tmp_path / "file")), parse_location("s3://b/p")
     for places in ((file, bucket), (bucket, file)):
         with pytest.raises(UsageError, match="not a folder"):
             sync_request(*places, SyncRules())
-    up = sync_request(parse_place(str(tmp_path)), bucket, SyncRules())
+    up = sync_request(parse_location(str(tmp_path)), bucket, SyncRules())
     assert (up.base, up.to_prefix) == (f"{os.path.basename(tmp_path)}/", "p/")

@@ -17,14 +17,14 @@ from tests.e2e.clients import workflow as w
 DRIVER = create_clidriver()
 
 
-def steps(at: w.Place) -> Iterator[tuple[str, Any]]:
+def steps(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     aws("s3", "mb", f"s3://{at.bucket}")
     yield "create", at.bucket in aws("s3", "ls")
     with TemporaryDirectory() as name:
         yield from _steps(at, Path(name))
 
 
-def _steps(at: w.Place, folder: Path) -> Iterator[tuple[str, Any]]:
+def _steps(at: w.ClientSetup, folder: Path) -> Iterator[tuple[str, Any]]:
     own = ("--bucket", at.bucket)
     object_url = f"s3://{at.bucket}/{w.KEY}"
     (folder / "small").write_bytes(w.TEXT)

@@ -12,7 +12,7 @@ from boto3.s3.transfer import TransferConfig
 from tests.e2e.clients import workflow as w
 
 
-def steps(at: w.Place) -> Iterator[tuple[str, Any]]:
+def steps(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=at.bucket)
     yield "create", at.bucket in [one["Name"] for one in s3.list_buckets()["Buckets"]]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tests.e2e.clients import workflow as w
 
 
-def s3cmd(at: w.Place) -> Iterator[tuple[str, Any]]:
+def s3cmd(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     """It has no ranges and no ids of versions."""
     host = urlsplit(at.endpoint).netloc
     common = ("--config=/dev/null", "--no-ssl", f"--host={host}", f"--host-bucket={host}")
@@ -55,7 +55,7 @@ def s3cmd(at: w.Place) -> Iterator[tuple[str, Any]]:
     yield "presign", w.fetch(run("signurl", key, "+60").strip())
 
 
-def rclone(at: w.Place) -> Iterator[tuple[str, Any]]:
+def rclone(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     """It has no tags."""
     options = "provider=Other,env_auth=true,list_version=2,versions={},upload_cutoff=5Mi"
     remote = f":s3,{options},chunk_size=5Mi,endpoint='{at.endpoint}':"

@@ -15,7 +15,7 @@ from minio.versioningconfig import VersioningConfig
 from tests.e2e.clients import workflow as w
 
 
-def steps(at: w.Place) -> Iterator[tuple[str, Any]]:
+def steps(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     s3 = Minio(
         urlsplit(at.endpoint).netloc,
         access_key=at.access_key,

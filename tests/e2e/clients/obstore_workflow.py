@@ -12,7 +12,7 @@ from obstore.store import S3Store
 from tests.e2e.clients import workflow as w
 
 
-def steps(at: w.Place) -> Iterator[tuple[str, Any]]:
+def steps(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     store = _store(at, at.bucket)
     put = obstore.put(store, w.KEY, w.TEXT)
     yield "put", put["e_tag"] == obstore.head(store, w.KEY)["e_tag"]
@@ -38,7 +38,7 @@ def steps(at: w.Place) -> Iterator[tuple[str, Any]]:
     yield "presign", w.fetch(obstore.sign(store, "GET", w.KEY, timedelta(minutes=1)))
 
 
-def _store(at: w.Place, bucket: str) -> S3Store:
+def _store(at: w.ClientSetup, bucket: str) -> S3Store:
     return S3Store(bucket, endpoint=at.endpoint, client_options={"allow_http": True})
 
 

@@ -10,7 +10,7 @@ from pyarrow import fs as arrow
 from tests.e2e.clients import workflow as w
 
 
-def steps(at: w.Place) -> Iterator[tuple[str, Any]]:
+def steps(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     fs = arrow.S3FileSystem(
         endpoint_override=at.endpoint,
         region="us-east-1",

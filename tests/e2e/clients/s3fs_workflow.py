@@ -10,7 +10,7 @@ import s3fs
 from tests.e2e.clients import workflow as w
 
 
-def steps(at: w.Place) -> Iterator[tuple[str, Any]]:
+def steps(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     fs = s3fs.S3FileSystem(default_block_size=w.PART, use_listings_cache=False)
     fs.mkdir(at.bucket)
     yield "create", at.bucket in fs.ls("")

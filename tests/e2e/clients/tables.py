@@ -15,7 +15,7 @@ FIRST = {"city": ["Bern", "Köln"], "people": [134_000, 1_085_000]}
 SECOND = {"city": ["São Paulo"], "people": [11_451_000]}
 
 
-def deltalake(at: w.Place) -> Iterator[tuple[str, Any]]:
+def deltalake(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     from deltalake import DeltaTable, write_deltalake
     from deltalake.exceptions import CommitFailedError
 
@@ -42,7 +42,7 @@ def deltalake(at: w.Place) -> Iterator[tuple[str, Any]]:
     yield "vacuumed", len(files) > 0
 
 
-def pyiceberg(at: w.Place) -> Iterator[tuple[str, Any]]:
+def pyiceberg(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     from pyiceberg.catalog.sql import SqlCatalog
 
     with TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def pyiceberg(at: w.Place) -> Iterator[tuple[str, Any]]:
         yield "after delete", table.scan().to_arrow().num_rows
 
 
-def polars(at: w.Place) -> Iterator[tuple[str, Any]]:
+def polars(at: w.ClientSetup) -> Iterator[tuple[str, Any]]:
     import polars as pl
 
     where = f"s3://{at.bucket}/lake house/polars files"

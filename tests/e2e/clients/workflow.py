@@ -48,7 +48,7 @@ EXPECTED: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class ClientSetup:
     """Where a client works."""
 
     endpoint: str
@@ -62,13 +62,13 @@ class Place:
     """A bucket with versioning."""
 
 
-Steps = Callable[[Place], Iterable[tuple[str, Any]]]
+Steps = Callable[[ClientSetup], Iterable[tuple[str, Any]]]
 
 
 def main(steps: Steps) -> None:
     """Run the steps of a client with the place in the arguments, and print what it saw."""
     bucket, listed, versioned = sys.argv[1:]
-    place = Place(
+    place = ClientSetup(
         os.environ["AWS_ENDPOINT_URL_S3"],
         os.environ["AWS_ACCESS_KEY_ID"],
         os.environ["AWS_SECRET_ACCESS_KEY"],

@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 
 from s3d.cli.client.access_key_client import AccessKeyClient
 from s3d.shared.access_key import DEFAULT_OWNER, owner_named
-from s3d.shared.key_changes import KeyRequest
+from s3d.shared.access_key_changes import KeyRequest
 from tests.agent_process import AgentProcess
 from tests.e2e.errors.form_rows import signed_policies
 from tests.e2e.errors.valid_requests import Request, content_md5

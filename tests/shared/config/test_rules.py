@@ -134,7 +134,7 @@ def test_the_crash_points_of_tests_are_no_unknown_variable(tmp_path):
     assert loaded(tmp_path, env={"S3D_FAILPOINT": "x:exit"})[1] == []
 
 
-OF_A_SERVICE = {
+SERVICE_VARIABLES = {
     "S3D_SERVICE_HOST": "10.0.0.7",
     "S3D_SERVICE_PORT": "33333",
     "S3D_SERVICE_PORT_S3": "33333",
@@ -150,7 +150,7 @@ OF_A_SERVICE = {
 
 
 def test_what_kubernetes_sets_for_a_service_named_s3d_is_no_unknown_variable(tmp_path):
-    assert loaded(tmp_path, env=OF_A_SERVICE)[1] == []
+    assert loaded(tmp_path, env=SERVICE_VARIABLES)[1] == []
 
 
 @pytest.mark.parametrize("variable", ["S3D_PORT", "S3D_SERVICE", "S3D_HOST", "S3D_PORT_NUMBER"])

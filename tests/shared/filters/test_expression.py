@@ -116,7 +116,7 @@ def test_why(text, why, term):
 
 
 EXAMPLES = re.findall(
-    r"^\| `(.+)` \| `([a-z]+)/(.+)`(?: of (.+)| with the tag (.+))? \| (taken|not taken) \|$",
+    r"^\| `(.+)` \| `([a-z]+)/(.+)`(?: of (.+)| with the tag (.+))? \| (included|excluded) \|$",
     GUIDE,
     re.MULTILINE,
 )
@@ -126,7 +126,7 @@ EXAMPLES = re.findall(
 def test_the_examples_of_the_user_guide(text, bucket, key, size, tag, said):
     tags = dict([tag.split("=")]) if tag else {}
     subject = FilterSubject(bucket=bucket, key=key, size=parse_size(size) if size else 1, tags=tags)
-    assert Filter.parse(text).verdict(subject) is VERDICTS[str(said == "taken").lower()]
+    assert Filter.parse(text).verdict(subject) is VERDICTS[str(said == "included").lower()]
 
 
 def test_the_user_guide_has_examples():

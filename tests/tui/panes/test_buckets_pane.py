@@ -61,28 +61,6 @@ async def test_an_object_is_told_about_and_viewed(opened):
         assert '"name": "notes"' in screen(pilot.app)
 
 
-async def test_marked_objects_are_deleted_after_a_yes(opened):
-    async with opened("2") as pilot:
-        await enter(pilot, "pix")
-        table(pilot).go("index.json")
-        await pilot.press("space", "space", "D")
-        await pilot.pause()
-        assert "Delete 2 objects, " in screen(pilot.app)
-        await pilot.press("n")
-        await pilot.pause()
-        assert pilot.app.agent.calls == []
-        await pilot.press("D", "y")
-        await loaded(pilot, "act")
-        ((method, path, request),) = pilot.app.agent.calls
-        assert (method, path, request.kind) == ("POST", "/v1/transfers", "delete")
-        assert request.keys == ["index.json", "readme.txt"]
-        assert "$ s3d rm" in screen(pilot.app)
-        pilot.app.pane.table.note_change("pix", "readme.txt")
-        pilot.app.main.draw()
-        await loaded(pilot, "refresh")
-        assert "readme.txt" not in [row.id for row in table(pilot).rows]
-
-
 @pytest.mark.parametrize(
     ("row", "wanted"), [("photos/", ("", "photos/")), ("readme.txt", ("readme.txt", ""))]
 )

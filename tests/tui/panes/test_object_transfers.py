@@ -98,22 +98,6 @@ async def test_a_prefix_is_copied_or_moved(opened, key, kind):
         )  # fmt: skip
 
 
-async def test_a_prefix_is_deleted_after_its_bucket_was_written(opened):
-    async with opened("2") as pilot:
-        await go_to_row(pilot, "pix", "photos/")
-        await pilot.press("D")
-        await loaded(pilot, "count")
-        assert "12 objects" in screen(pilot.app)
-        await pilot.press(*"pax", "enter")
-        await pilot.pause()
-        assert pilot.app.agent.calls == []
-        assert "pax is not pix" in screen(pilot.app)
-        await pilot.press(*"pix", "enter")
-        await loaded(pilot, "act")
-        ((_, _, request),) = pilot.app.agent.calls
-        assert (request.kind, request.prefixes) == ("delete", ["photos/"])
-
-
 def test_many_keys_go_in_several_requests():
     keys = [str(n) for n in range(2 * MAX_KEYS + 1)]
     parts = split_request(TransferRequest("delete", "b", keys, ["p/"]))

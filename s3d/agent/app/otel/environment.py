@@ -22,7 +22,7 @@ Sample = Callable[[str, TraceContext | None], bool]
 PROTOCOL = "http/protobuf"
 _OTLP = "OTEL_EXPORTER_OTLP"
 _RATIO_BITS = 64
-_MOST = 1_000_000
+_MAX_NUMBER = 1_000_000
 """A limit for numbers that would make a queue unbounded."""
 
 
@@ -153,5 +153,5 @@ def _ratio(text: str) -> float:
 def _number(environ: Environ, name: str, default: int) -> int:
     """A number that is not one counts as the default, as the specification says."""
     text = environ.get(name, "").strip()
-    valid = text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST
+    valid = text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_NUMBER
     return int(text) if valid else default

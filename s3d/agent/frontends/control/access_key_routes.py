@@ -9,8 +9,8 @@ from aiohttp import web
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.shared import control
+from s3d.shared.access_key_changes import KeyList, KeyRequest, NewKey, RotateRequest
 from s3d.shared.errors import NotFoundError
-from s3d.shared.key_changes import KeyList, KeyRequest, NewKey, RotateRequest
 
 
 class Manager(Protocol):

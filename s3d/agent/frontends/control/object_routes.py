@@ -15,7 +15,7 @@ from aiohttp import web
 from s3d.agent.core.client import IF_ABSENT, S3Client, versions_of_key
 from s3d.agent.core.object_info import PROTECTION, ObjectAttributes
 from s3d.agent.frontends.control.control_call import Call, Route, answer
-from s3d.agent.frontends.control.key_status import KeyStatus
+from s3d.agent.frontends.control.object_states import ObjectStates
 from s3d.agent.s3.conditions import byte_range
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import StreamBody
@@ -56,11 +56,11 @@ class ObjectRoutes:
     """Routes to the store."""
 
     def __init__(
-        self, objects: S3Client, presign: Presign, key_status: KeyStatus | None = None
+        self, objects: S3Client, presign: Presign, object_states: ObjectStates | None = None
     ) -> None:
         self._objects = objects
         self._presign = presign
-        self._key_status = key_status
+        self._object_states = object_states
 
     def routes(self) -> list[Route]:
         bucket = "/v1/buckets/{bucket}"
@@ -126,8 +126,10 @@ class ObjectRoutes:
             cursor=call.query.get("cursor", ""),
             limit=call.page_limit,
         )
-        if self._key_status is not None and call.query.get("standing", "") == "1":
-            states = self._key_status.key_states(call.bucket, (info.key for info in page.objects))
+        if self._object_states is not None and call.query.get("standing", "") == "1":
+            states = self._object_states.key_states(
+                call.bucket, (info.key for info in page.objects)
+            )
             page = msgspec.structs.replace(page, key_states=states)
         return answer(page)
 

@@ -15,8 +15,8 @@ from s3d.agent.core.failures import Refused, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.disk import is_disk_full
 from s3d.agent.stores.write_queue.journal.pending_write import NewerWritePending
-from s3d.agent.sync.decide import MassDeletionGuard
 from s3d.agent.sync.interfaces import PathBlocked, RootGone, Unavailable
+from s3d.agent.sync.mass_deletion import ApprovalNeeded
 from s3d.shared import control
 from s3d.shared.control import Problem
 from s3d.shared.errors import S3dError
@@ -38,7 +38,7 @@ _AWAY = "s3d doctor finds out why; what is cached or pending can be used meanwhi
 _DOMAIN_ERRORS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (Unavailable, 503, "ServiceUnavailable", _AWAY),
     (RootGone, 409, control.WRONG_STATE, ""),
-    (MassDeletionGuard, 409, control.WRONG_STATE,
+    (ApprovalNeeded, 409, control.WRONG_STATE,
      "see s3d sync plan; then run s3d sync approve or s3d sync restore"),
     (PathBlocked, 409, control.WRONG_STATE, ""),
     (NewerWritePending, 409, control.WRONG_STATE,

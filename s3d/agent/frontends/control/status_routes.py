@@ -13,8 +13,8 @@ from s3d import __version__
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import RING, SUBSCRIBERS, Events
 from s3d.agent.frontends.control.control_call import Call, Handler, Route, answer
-from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.object_routes import get_tags
+from s3d.agent.frontends.control.object_states import ObjectStates
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.records import StoreTotals
 from s3d.shared import control
@@ -58,12 +58,12 @@ class StatusRoutes:
         sources: StatusSources,
         objects: S3Client,
         events: Events,
-        key_status: KeyStatus | None = None,
+        object_states: ObjectStates | None = None,
     ) -> None:
         self._sources = sources
         self._objects = objects
         self._events = events
-        self._key_status = key_status
+        self._object_states = object_states
 
     def routes(self) -> list[Route]:
         watched: dict[str, Handler] = {
@@ -152,11 +152,11 @@ class StatusRoutes:
                 tags = await get_tags(self._objects, bucket, key)
                 info = msgspec.structs.replace(info, tags=tags)
             except S3Error as error:
-                if self._key_status is None or error.code != "ServiceUnavailable":
+                if self._object_states is None or error.code != "ServiceUnavailable":
                     raise
                 tags_error = error.message
-        if self._key_status is not None:
-            status = await self._key_status.object_status(bucket, key, info)
+        if self._object_states is not None:
+            status = await self._object_states.object_status(bucket, key, info)
             info = status and msgspec.structs.replace(status, tags_error=tags_error)
         if info is None:
             raise S3Error("NoSuchKey", Key=key)

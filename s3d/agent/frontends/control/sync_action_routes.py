@@ -12,8 +12,9 @@ from s3d.agent.frontends.control.control_call import Call, Handler, Route, answe
 from s3d.agent.frontends.control.problems import ControlError
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.sync import user_actions
-from s3d.agent.sync.decide import Action, MassDeletionGuard, Step, check_deletions
+from s3d.agent.sync.decide import Action, Step
 from s3d.agent.sync.folders import Folders
+from s3d.agent.sync.mass_deletion import ApprovalNeeded, check_deletions
 from s3d.shared import control
 from s3d.shared.syncing import (
     Conflict,
@@ -170,7 +171,7 @@ def sync_plan(steps: list[Step], *, agreed: int) -> SyncPlan:
     doubt = ""
     try:
         check_deletions(steps, agreed=agreed)
-    except MassDeletionGuard as error:
+    except ApprovalNeeded as error:
         doubt = str(error)
     sizes: Counter[Action] = Counter()
     for step in steps:

@@ -83,7 +83,7 @@ class SyncFolderRoutes:
             )
         from s3d.agent.sync.open_folder import preview  # large, and rarely needed
 
-        steps = await preview(self._folders.preview_settings(config))
+        steps = await preview(self._folders.preview_context(config))
         return answer(sync_plan(steps, agreed=0))
 
     async def save(self, call: Call) -> web.Response:
@@ -94,10 +94,10 @@ class SyncFolderRoutes:
         spec = await call.body(FolderSpec)
         config = msgspec.structs.replace(folder_of(spec), name=name)
         before = self._folders.by_name.get(name)
-        if before is not None and not before.settings.from_file:
+        if before is not None and not before.context.from_file:
             raise ControlError(409, control.WRONG_STATE, f"{name} is set by the environment")
         if before is not None and call.query.get("new") == "true":
-            its = before.settings.config
+            its = before.context.config
             raise ControlError(
                 409, control.WRONG_STATE,
                 f"the sync folder {name} already exists: {its.path} with {its.bucket}/{its.prefix}",
@@ -110,7 +110,7 @@ class SyncFolderRoutes:
     async def remove(self, call: Call) -> web.Response:
         """Stop syncing the folder. Both sides stay as they are."""
         folder = folder_of_call(self._folders, call)
-        if not folder.settings.from_file:
+        if not folder.context.from_file:
             hint = "unset S3D_SYNC_FOLDER and restart the agent"
             raise ControlError(409, control.WRONG_STATE, "it is set by the environment", hint)
         await self._folders.remove(folder.name)

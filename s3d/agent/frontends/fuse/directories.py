@@ -103,7 +103,7 @@ class Directories:
         if folder == BUCKETS:
             return name, ""
         form, component = parse_name(name)
-        if form is Form.HIDDEN:
+        if form is Form.BESIDE_FOLDER:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
         if form is Form.CUT:
             entry = self.look_up(folder, name)
@@ -136,14 +136,14 @@ class Directories:
     def key_for(self, path: str) -> tuple[str, str]:
         """Bucket and key of an object that a new file at this path becomes.
 
-        Raises OSError: EPERM in the list of buckets, EINVAL for the name of a hidden or cut
-        object, which only an object of another client can have, ENAMETOOLONG.
+        Raises OSError: EPERM in the list of buckets, EINVAL for the name of an object beside a
+        folder or of a cut component, which only objects of other clients have, ENAMETOOLONG.
         """
         folder, name = self.locate(path)
         if folder == BUCKETS or not name:
             raise PermissionError(errno.EPERM, "only buckets are here", path)
         form, component = parse_name(name)
-        if form in (Form.HIDDEN, Form.CUT):
+        if form in (Form.BESIDE_FOLDER, Form.CUT):
             raise OSError(errno.EINVAL, f"a new file cannot end with {form.value}", name)
         bucket, prefix = folder
         key = prefix + component
@@ -235,9 +235,9 @@ class Directories:
             if known is not None:
                 return known.entry
         begun = self._memory.begin(folder)
-        hidden = form is Form.HIDDEN
+        beside_folder = form is Form.BESIDE_FOLDER
         entry = self._bridge.call(
-            partial(self._requests.look_up, folder, text, hidden=hidden), limit
+            partial(self._requests.look_up, folder, text, beside_folder=beside_folder), limit
         )
         self._memory.add(folder, begun, name, entry)
         return entry

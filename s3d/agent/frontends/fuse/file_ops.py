@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from s3d.agent.frontends.fuse.folder_entries import FILE_MODE
 from s3d.agent.frontends.fuse.fs_ops import Attributes, OpenFile
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
 from s3d.agent.frontends.fuse.open_readers import OpenReaders, Reader
 from s3d.agent.frontends.fuse.written_file import WrittenFile
@@ -44,7 +44,7 @@ class FileOps:
         file = self._names.resolve(path)
         if file.entry.is_folder:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        place = Place(file.bucket, file.key)
+        place = ObjectName(file.bucket, file.key)
         truncates = bool(flags & os.O_TRUNC)
         is_written = flags & os.O_ACCMODE != os.O_RDONLY or truncates
         if is_written or self._written.find(place) is not None:
@@ -53,7 +53,7 @@ class FileOps:
         return OpenFile(self._add(reader, place), *cache)
 
     def create(self, path: str, flags: int, mode: int) -> OpenFile:
-        place = Place(*self._names.key_for(path))
+        place = ObjectName(*self._names.key_for(path))
         if self._names.exists(path):
             if flags & os.O_EXCL:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
@@ -66,7 +66,7 @@ class FileOps:
         if isinstance(opened, WriteHandle):
             return opened.file.read(size, offset)
         if self._written.find(opened.place) is not None:
-            file = self._written.take(Place(*opened.place))
+            file = self._written.take(ObjectName(*opened.place))
             if file is not None:  # programs of one machine see what each of them writes
                 try:
                     return file.read(size, offset)
@@ -85,7 +85,7 @@ class FileOps:
         resolved = self._names.resolve(path)
         if resolved.entry.is_folder:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        file = self._written.open(Place(resolved.bucket, resolved.key), truncate=size == 0)
+        file = self._written.open(ObjectName(resolved.bucket, resolved.key), truncate=size == 0)
         try:
             file.truncate(size)
             self._flush(file)
@@ -135,7 +135,7 @@ class FileOps:
         self._readers.versions.forget(file.place)
         return OpenFile(self._add(WriteHandle(file, bool(flags & os.O_APPEND)), file.place))
 
-    def _add(self, opened: Reader | WriteHandle, place: Place) -> int:
+    def _add(self, opened: Reader | WriteHandle, place: ObjectName) -> int:
         handle = self._handles.add(opened)
         self._inodes[handle] = self._names.inodes.of(*place)
         return handle

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from s3d.agent.core import failpoint
 from s3d.agent.frontends.fuse.byte_ranges import Range
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.staged_file import StagedFile
 from s3d.agent.frontends.fuse.staging_journal import StagingRecord
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
@@ -39,7 +39,7 @@ class FileRecord:
         durably."""
         return self._recorded is not None
 
-    def sync(self, place: Place, replaces: str, attributes: WrittenAttributes) -> None:
+    def sync(self, place: ObjectName, replaces: str, attributes: WrittenAttributes) -> None:
         """Make the staging file durable, and a record of it."""
         with self._lock:
             synced = self._staged.sync()
@@ -53,7 +53,7 @@ class FileRecord:
                 raise
             self.synced_revision = synced.revision
 
-    def move(self, place: Place, replaces: str) -> None:
+    def move(self, place: ObjectName, replaces: str) -> None:
         """The object has another key, or another ETag."""
         with self._lock:
             if self._recorded is not None:

@@ -33,7 +33,7 @@ from s3d.agent.frontends.fuse.renames import Renames
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.frontends.fuse.xattrs import StateSource, Xattrs
 
-_MOST_PATHS = 1_000
+_MAX_PATHS = 1_000
 """Paths that the kernel is to forget; the oldest are dropped, since it asks again anyway."""
 
 
@@ -110,7 +110,7 @@ class ChangeNotifier:
 
     def __init__(self) -> None:
         self._notify: Callable[[str], None] | None = None
-        self._paths: deque[str] = deque(maxlen=_MOST_PATHS)
+        self._paths: deque[str] = deque(maxlen=_MAX_PATHS)
         self._wakeup = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_closed = False

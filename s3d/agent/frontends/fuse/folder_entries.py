@@ -1,8 +1,9 @@
 """The entries of a folder, made of the pages of a listing. Pure.
 
-Where there is an object "a" and objects below "a/", the folder has the plain name, and the object
-that of a hidden one. An object whose key is the folder's own prefix ("a/", a directory marker) is
-the folder itself, unless it has bytes: then it is a file with an empty component in the folder.
+Where there is an object "a" and objects below "a/", the folder has the name "a", and the object has
+the name with the ending %s3d-object. An object whose key is the folder's own prefix ("a/", a
+directory marker) is the folder itself, unless it has bytes: then it is a file with an empty
+component in the folder.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ def folder_entry(component: str, mtime_ns: int = 0) -> Entry:
     return Entry(name_of(component), component, FOLDER_MODE, mtime_ns=mtime_ns)
 
 
-def file_entry(component: str, info: ObjectInfo, *, hidden: bool = False) -> Entry:
-    """hidden: there is a folder of this name too."""
+def file_entry(component: str, info: ObjectInfo, *, beside_folder: bool = False) -> Entry:
+    """beside_folder: there is a folder with the same component, too."""
     return Entry(
-        name_of(component, hidden=hidden),
+        name_of(component, beside_folder=beside_folder),
         component,
         FILE_MODE,
         info.size,
@@ -89,7 +90,7 @@ class PageMerger:
             elif component not in folders and page.cursor and f"{info.key}/".encode() > reached:
                 self._waiting.append(info)
             else:
-                yield file_entry(component, info, hidden=component in folders)
+                yield file_entry(component, info, beside_folder=component in folders)
 
 
 def _last_key(page: Listing) -> bytes:

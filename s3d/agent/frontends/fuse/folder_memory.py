@@ -20,7 +20,7 @@ from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.key_names import name_of
 from s3d.agent.frontends.fuse.remembered_folder import (
     MARKER_NAME,
-    MOST_SINGLE,
+    MAX_SINGLE,
     Contents,
     RememberedFolder,
 )
@@ -29,7 +29,7 @@ TTL = 1.0
 """Seconds that an entry is believed."""
 _TTL_OF_ENTRY = 0.0002
 """Seconds more for each entry of a listing: `ls -l` has to get through all of them."""
-_MOST_ENTRIES = 300_000
+_MAX_ENTRIES = 300_000
 """Entries of all folders; then the folder that was not used for longest is forgotten."""
 _SINGLE_LOOKUPS = 2
 """Look-ups of single names in a folder, before its first page is read instead."""
@@ -179,7 +179,7 @@ class FolderMemory:
 
     def put_folder_away(self, folder: FolderId, component: str) -> None:
         """The mount itself has moved a folder away. An object that it hid has its name now."""
-        name, hidden = name_of(component), name_of(component, hidden=True)
+        name, hidden = name_of(component), name_of(component, beside_folder=True)
         with self._lock:
             state = self._use(folder)
             if not state.is_complete:
@@ -250,7 +250,7 @@ class FolderMemory:
 
     def _put(self, state: RememberedFolder, name: str, entry: Entry | None) -> None:
         state.names.pop(name, None)
-        while len(state.names) >= MOST_SINGLE:
+        while len(state.names) >= MAX_SINGLE:
             del state.names[next(iter(state.names))]
         state.names[name] = self._clock() + self.ttl, entry
         self._weigh(state)
@@ -269,7 +269,7 @@ class FolderMemory:
         state.weight = weight
 
     def _make_room(self) -> None:
-        while self._size > _MOST_ENTRIES and len(self._folders) > 1:
+        while self._size > _MAX_ENTRIES and len(self._folders) > 1:
             self._drop(next(iter(self._folders)))
 
     def _drop(self, folder: FolderId) -> RememberedFolder:

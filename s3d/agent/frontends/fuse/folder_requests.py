@@ -43,8 +43,11 @@ class FolderRequests:
             await self._note_all(bucket, unknown)
         return page
 
-    async def look_up(self, folder: FolderId, component: str, *, hidden: bool) -> Entry | None:
-        """The entry of one component. hidden: the object that a folder of its name hides."""
+    async def look_up(
+        self, folder: FolderId, component: str, *, beside_folder: bool
+    ) -> Entry | None:
+        """The entry of one component. beside_folder: the object whose plain
+        name a folder has."""
         bucket, prefix = folder
         key = prefix + component
         try:
@@ -58,11 +61,13 @@ class FolderRequests:
             if info is None:
                 raise is_folder
             is_folder = False  # the remote is away, and the cache has the object
-        if is_folder and not hidden:
+        if is_folder and not beside_folder:
             return self._metadata.describe(bucket, key + "/", folder_entry(component))
-        if info is None or hidden != is_folder or not (component or info.size):
+        if info is None or beside_folder != is_folder or not (component or info.size):
             return None
-        return self._metadata.describe(bucket, key, file_entry(component, info, hidden=hidden))
+        return self._metadata.describe(
+            bucket, key, file_entry(component, info, beside_folder=beside_folder)
+        )
 
     async def buckets(self) -> list[Entry]:
         """All buckets that the agent's key may list."""

@@ -40,7 +40,7 @@ _REPLACED = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
 _READ = 1 << 20
 
 
-class Place(NamedTuple):
+class ObjectName(NamedTuple):
     """The bucket and the key of an object."""
 
     bucket: str
@@ -67,7 +67,7 @@ class ObjectWriter:
 
     async def write_object(
         self,
-        place: Place,
+        place: ObjectName,
         file: AdoptableFile,
         attributes: ObjectAttributes,
         replaces: str,
@@ -101,7 +101,7 @@ class ObjectWriter:
 
     async def _put(
         self,
-        place: Place,
+        place: ObjectName,
         *,
         file: AdoptableFile,
         attributes: ObjectAttributes,
@@ -128,7 +128,7 @@ def time_limit(size: int) -> float:
 
 async def _upload_parts(
     client: S3Client,
-    place: Place,
+    place: ObjectName,
     file: AdoptableFile,
     attributes: ObjectAttributes,
     replaces: str,

@@ -29,7 +29,7 @@ PIECE = 1 << 20
 FIRST = 4 << 20
 """Bytes that a file must have before the first of them are hashed: a smaller one is hashed within
 milliseconds, and many programs write the head of a file again at its end."""
-MOST = PART
+MAX_HASHED_AHEAD = PART
 """Bytes of a file that are hashed ahead: of one that is stored in parts, those of the first."""
 
 
@@ -76,7 +76,7 @@ class HashProgress:
     def wrote(self, start: int, end: int) -> None:
         """These bytes were written."""
         if self._is_on and start <= self._end < end:
-            self._end = min(end, MOST)
+            self._end = min(end, MAX_HASHED_AHEAD)
 
     def cut(self, size: int) -> None:
         """The file has this size now. An empty one begins anew."""

@@ -15,7 +15,7 @@ from typing import cast
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import ArrivingBody, Body, Piece
 
-_MOST_PIECES = 64
+_MAX_PIECES = 64
 """Files that are kept open for one object, at most."""
 
 
@@ -69,7 +69,7 @@ def arriving_file(body: Body) -> ArrivingFile | None:
 def hold_file(body: Body) -> HeldFile | None:
     """The same body as a file; None when its bytes are elsewhere, or in too many files."""
     hold = getattr(body, "hold", None)  # of a FileBody
-    pieces = None if hold is None else hold(_MOST_PIECES)
+    pieces = None if hold is None else hold(_MAX_PIECES)
     return None if pieces is None else HeldFile(body, pieces)
 
 

@@ -15,19 +15,19 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Protocol
 
-MOST = 100_000
+MAX_RENAMED = 100_000
 """Numbers of renamed files that are remembered; those that were renamed first are forgotten."""
-_MOST_FOLDERS = 10_000
+_MAX_FOLDERS = 10_000
 """Numbers of folders that are not computed again."""
 
-Place = tuple[str, str]
+ObjectName = tuple[str, str]
 """Bucket and key; a folder's key ends with a slash, a bucket's is "", as is the list of buckets."""
 
 
 class NumberTable(Protocol):
     """Keeps numbers over a restart: a MetadataTable."""
 
-    def numbers(self) -> Mapping[Place, int]:
+    def numbers(self) -> Mapping[ObjectName, int]:
         """All of them, those that were put last at the end. Reads a file."""
 
     def put_number(self, bucket: str, key: str, number: int | None) -> None: ...
@@ -40,11 +40,11 @@ class InodeNumbers:
         """table: None: numbers last as long as the agent."""
         self._table = table
         self._lock = threading.RLock()
-        self._numbers: dict[Place, int] | None = None
+        self._numbers: dict[ObjectName, int] | None = None
         """Those that are not computed; None: not read yet."""
         self._taken: set[int] = set()
         """The values of these."""
-        self._folders: dict[Place, int] = {}
+        self._folders: dict[ObjectName, int] = {}
 
     def of(self, bucket: str, key: str) -> int:
         """Never 0. Reads a file at the first call."""
@@ -106,13 +106,13 @@ class InodeNumbers:
             for place in dict.fromkeys(gone):
                 self._put(place, None)
 
-    def _loaded(self) -> dict[Place, int]:
+    def _loaded(self) -> dict[ObjectName, int]:
         if self._numbers is None:
             self._numbers = {} if self._table is None else dict(self._table.numbers())
             self._taken.update(self._numbers.values())
         return self._numbers
 
-    def _put(self, place: Place, number: int | None) -> None:
+    def _put(self, place: ObjectName, number: int | None) -> None:
         numbers = self._loaded()
         before = numbers.pop(place, None)
         if before is not None:
@@ -122,16 +122,16 @@ class InodeNumbers:
             self._taken.add(number)
         if self._table is not None and before != numbers.get(place):
             self._table.put_number(*place, numbers.get(place))
-        if len(numbers) > MOST:
+        if len(numbers) > MAX_RENAMED:
             self._put(next(iter(numbers)), None)
         self._folders.clear()
 
-    def _of_folder(self, folder: Place) -> int:
+    def _of_folder(self, folder: ObjectName) -> int:
         if folder == ("", ""):
             return hashed_number(b"")
         known = self._folders.get(folder)
         if known is None:
-            if len(self._folders) >= _MOST_FOLDERS:
+            if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
             known = self._folders[folder] = self.of(*folder)
         return known
@@ -143,7 +143,7 @@ class InodeNumbers:
         return hashed_number(base + name.encode("utf-8", "surrogatepass"))
 
 
-def _split(bucket: str, key: str) -> tuple[Place, str]:
+def _split(bucket: str, key: str) -> tuple[ObjectName, str]:
     """The folder around a place, and its name there."""
     if not key:
         return ("", ""), bucket

@@ -15,7 +15,7 @@ from s3d.agent.frontends.fuse.folder_memory import FolderId
 
 TTL = 600.0
 """Seconds that an empty folder stays after its last name was removed."""
-_MOST = 10_000
+_MAX_FOLDERS = 10_000
 
 
 class KeptFolders:
@@ -35,7 +35,7 @@ class KeptFolders:
                 self._until.pop(each, None)
                 self._until[each] = now + TTL
             while self._until and (
-                len(self._until) > _MOST or next(iter(self._until.values())) <= now
+                len(self._until) > _MAX_FOLDERS or next(iter(self._until.values())) <= now
             ):
                 del self._until[next(iter(self._until))]
 

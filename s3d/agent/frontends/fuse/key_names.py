@@ -44,8 +44,8 @@ class Form(Enum):
 
     PLAIN = "plain"
     ESCAPED = "name"
-    HIDDEN = "object"
-    """An object whose plain name is that of a folder."""
+    BESIDE_FOLDER = "object"
+    """An object beside a folder that has its plain name."""
     CUT = "cut"
     """The beginning of the component and a hash."""
 
@@ -58,11 +58,12 @@ class Name(NamedTuple):
     """The component; with Form.CUT how it begins."""
 
 
-def name_of(component: str, *, hidden: bool = False) -> str:
-    """The name of a component of a key. hidden: it is an object, and a folder has its name."""
-    if not hidden and _is_plain(component):
+def name_of(component: str, *, beside_folder: bool = False) -> str:
+    """The name of a component of a key. beside_folder: it is an object, and a folder has its
+    plain name."""
+    if not beside_folder and _is_plain(component):
         return component
-    form = Form.HIDDEN if hidden else Form.ESCAPED
+    form = Form.BESIDE_FOLDER if beside_folder else Form.ESCAPED
     name = _escape(component) + MARK + form.value
     return name if len(name.encode()) <= LONGEST_NAME else _cut(component, form)
 
@@ -83,10 +84,10 @@ def parse_name(name: str) -> Name:
         return Name(Form.PLAIN, name)
     try:
         text = _unescape(ending[1])
-        if ending[2] not in (Form.ESCAPED.value, Form.HIDDEN.value):
+        if ending[2] not in (Form.ESCAPED.value, Form.BESIDE_FOLDER.value):
             return Name(Form.CUT, text)
         form = Form(ending[2])
-        if name_of(text, hidden=form is Form.HIDDEN) == name:
+        if name_of(text, beside_folder=form is Form.BESIDE_FOLDER) == name:
             return Name(form, text)
     except UnicodeDecodeError:
         pass

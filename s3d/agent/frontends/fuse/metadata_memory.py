@@ -24,9 +24,9 @@ from s3d.agent.s3.etag import same_etag
 from s3d.agent.sync.remote_tree import MODE, MTIME, read_mode, read_mtime
 from s3d.shared.control import ObjectInfo
 
-_MOST = 200_000
+_MAX_OBJECTS = 200_000
 """Objects whose metadata are remembered."""
-_MOST_FOLDERS = 10_000
+_MAX_FOLDERS = 10_000
 """Folders of which it is remembered that their rows were read."""
 LINK_MODE = stat.S_IFLNK | 0o777
 
@@ -40,10 +40,10 @@ class MetadataMemory:
         self.links = links
         self.inodes = InodeNumbers(table)
         self._table = table
-        self._read: LRUCache[FolderId, bool] = LRUCache(_MOST_FOLDERS)
+        self._read: LRUCache[FolderId, bool] = LRUCache(_MAX_FOLDERS)
         """The folders whose rows of the table are known."""
         self._lock = threading.Lock()
-        self._known: LRUCache[tuple[str, str], FileMetadata] = LRUCache(_MOST)
+        self._known: LRUCache[tuple[str, str], FileMetadata] = LRUCache(_MAX_OBJECTS)
 
     def recall(self, folder: FolderId) -> None:
         """Know what earlier runs have seen of the files in a folder. Reads a file: for threads."""

@@ -25,7 +25,7 @@ from s3d.shared.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
-MOST = 200_000
+MAX_ROWS = 200_000
 """Rows; those that were written first are removed first."""
 _DELAY = 0.1
 """Seconds for which rows are gathered, so that many files share a transaction."""
@@ -53,7 +53,7 @@ class FileMetadata(NamedTuple):
     """The target of a symbolic link."""
 
 
-_Place = tuple[str, str]
+_ObjectName = tuple[str, str]
 """Bucket and key."""
 
 
@@ -67,8 +67,8 @@ class MetadataTable:
         self._using = threading.Lock()
         """Held while the file is read or written."""
         self._changed = threading.Condition()
-        self._waiting: dict[_Place, FileMetadata | None] = {}
-        self._waiting_numbers: dict[_Place, int | None] = {}
+        self._waiting: dict[_ObjectName, FileMetadata | None] = {}
+        self._waiting_numbers: dict[_ObjectName, int | None] = {}
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self._is_useless = False
@@ -90,7 +90,7 @@ class MetadataTable:
                 return {}
         return {prefix + name.decode(): _metadata(*values) for name, *values in rows}
 
-    def numbers(self) -> Mapping[_Place, int]:
+    def numbers(self) -> Mapping[_ObjectName, int]:
         """The inode numbers that were put, the newest ones at the end."""
         query = "SELECT bucket, key, number FROM inodes ORDER BY id"
         with self._using:
@@ -160,8 +160,8 @@ class MetadataTable:
     def _write(
         self,
         db: sqlite3.Connection,
-        rows: Mapping[_Place, FileMetadata | None],
-        numbers: Mapping[_Place, int | None],
+        rows: Mapping[_ObjectName, FileMetadata | None],
+        numbers: Mapping[_ObjectName, int | None],
     ) -> None:
         gone = [_name(*row) for row, metadata in rows.items() if metadata is None]
         noted = [(*_name(*row), *_values(each)) for row, each in rows.items() if each is not None]
@@ -177,7 +177,9 @@ class MetadataTable:
             _write_numbers(db, numbers)
             if self._written >= _TRIMMED_AFTER:
                 self._written = 0
-                db.execute("DELETE FROM files WHERE id <= (SELECT max(id) FROM files) - ?", (MOST,))
+                db.execute(
+                    "DELETE FROM files WHERE id <= (SELECT max(id) FROM files) - ?", (MAX_ROWS,)
+                )
 
     def _open(self) -> sqlite3.Connection | None:
         """None: the file cannot be used. Raises sqlite3.Error, OSError."""
@@ -221,7 +223,7 @@ def _connect(path: Path) -> sqlite3.Connection | None:
     return db
 
 
-def _write_numbers(db: sqlite3.Connection, numbers: Mapping[_Place, int | None]) -> None:
+def _write_numbers(db: sqlite3.Connection, numbers: Mapping[_ObjectName, int | None]) -> None:
     keys = [(bucket, key.encode()) for bucket, key in numbers]
     db.executemany("DELETE FROM inodes WHERE bucket = ? AND key = ?", keys)
     put = [(b, key.encode(), number) for (b, key), number in numbers.items() if number is not None]

@@ -16,7 +16,7 @@ from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
 from s3d.shared.mount_table import is_dead, mounts_at
 from s3d.shared.mounting import FILE_SYSTEM
 
-_MOST_STACKED = 16
+_MAX_STACKED = 16
 """Mounts above one another that are removed."""
 
 
@@ -64,7 +64,7 @@ def _resolved(folder: Path) -> Path:
 
 
 def _clear_dead(folder: Path) -> None:
-    for _ in range(_MOST_STACKED):
+    for _ in range(_MAX_STACKED):
         rows = mounts_at(folder)
         if not rows:
             return

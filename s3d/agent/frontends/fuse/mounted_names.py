@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from s3d.agent.frontends.fuse.directories import Directories, Resolved
 from s3d.agent.frontends.fuse.folder_entries import FILE_MODE, Entry, folder_entry
 from s3d.agent.frontends.fuse.folder_memory import FolderId, FolderMemory
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.kept_folders import KeptFolders
 from s3d.agent.frontends.fuse.key_names import Form, name_of, parse_name
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
@@ -92,10 +92,10 @@ class MountedNames:
         folder = bucket, above + slash
         known = self._memory.find(folder, name_of(component))
         is_hidden = known is not None and known.entry is not None and known.entry.is_folder
-        name = name_of(component, hidden=is_hidden)
+        name = name_of(component, beside_folder=is_hidden)
         self._memory.put(folder, name, _entry_of(name, component, file))
 
-    def note_link(self, path: str, place: Place, metadata: FileMetadata) -> None:
+    def note_link(self, path: str, place: ObjectName, metadata: FileMetadata) -> None:
         """The mount has made a symbolic link."""
         self._metadata.put(*place, metadata)
         entry = Entry("", "", FILE_MODE, etag=metadata.etag)
@@ -180,7 +180,7 @@ class MountedNames:
         if not folder[0]:
             return None
         form, component = parse_name(name)
-        if form in (Form.CUT, Form.HIDDEN):
+        if form in (Form.CUT, Form.BESIDE_FOLDER):
             return None
         return self._written.find((folder[0], folder[1] + component))
 

@@ -17,7 +17,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import background_context
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.fuse.fs_ops import RENAME_NOREPLACE
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.old_version import describe
 from s3d.agent.frontends.fuse.renames import Renames
@@ -45,7 +45,7 @@ class NameChanges:
         self._written = written
         self._renames = renames
 
-    def unlink(self, place: Place) -> None:
+    def unlink(self, place: ObjectName) -> None:
         """Remove an object; its open files go on working."""
         file = self._written.find(place)
         if file is not None:
@@ -95,12 +95,12 @@ class NameChanges:
             raise OSError(errno.EINVAL, "a folder cannot be moved into itself")
         if rename.is_folder and replaces:
             self.remove_folder(rename.bucket, rename.new)
-        replaced = self._written.find(Place(rename.bucket, rename.new))
+        replaced = self._written.find(ObjectName(rename.bucket, rename.new))
         if replaced is not None:
             _keep_old_bytes(replaced)
         return self._renames.rename(rename, shown)
 
-    def symlink(self, place: Place, target: str, mtime_ns: int) -> str:
+    def symlink(self, place: ObjectName, target: str, mtime_ns: int) -> str:
         """Store a symbolic link; its ETag. mtime_ns: when it was made. Else the link would show
         when it was pushed, and a program that found the right time at first would find another."""
         attributes = ObjectAttributes(metadata=write_link(target, mtime_ns))
@@ -108,7 +108,7 @@ class NameChanges:
         return etag
 
     def set_attributes(
-        self, place: Place, *, mode: int | None = None, mtime_ns: int | None = None
+        self, place: ObjectName, *, mode: int | None = None, mtime_ns: int | None = None
     ) -> str:
         """Set permissions and the time of the last change, or one of them; the ETag afterwards."""
         changes = {"mode": None if mode is None else mode & 0o777, "mtime_ns": mtime_ns}
@@ -119,7 +119,7 @@ class NameChanges:
                 return file.etag
         return self._bridge.call(lambda: self._change(place, changes))
 
-    def set_metadata(self, place: Place, changes: Mapping[str, str | None]) -> str:
+    def set_metadata(self, place: ObjectName, changes: Mapping[str, str | None]) -> str:
         """Change the user's metadata of an object: name -> value, None to remove it; the ETag
         afterwards."""
         with self._taken(place) as file:
@@ -128,7 +128,7 @@ class NameChanges:
                 return file.etag
         return self._bridge.call(lambda: self._change_metadata(place, changes))
 
-    def set_tags(self, place: Place, changes: Mapping[str, str | None]) -> None:
+    def set_tags(self, place: ObjectName, changes: Mapping[str, str | None]) -> None:
         """Change some tags of an object: name -> value, None to remove it."""
         with self._taken(place) as file:
             is_stored = file is None or not file.is_dirty
@@ -144,7 +144,7 @@ class NameChanges:
                 file.set_attributes(attributes)
 
     @contextmanager
-    def _taken(self, place: Place) -> Iterator[WrittenFile | None]:
+    def _taken(self, place: ObjectName) -> Iterator[WrittenFile | None]:
         """The written file of an object, if there is one; it stays open meanwhile."""
         file = self._written.take(place)
         try:
@@ -164,15 +164,15 @@ class NameChanges:
         page = await self._client.page(bucket, prefix, limit=2)
         return any(info.key != prefix for info in page.objects)
 
-    async def _change(self, place: Place, changes: Mapping[str, int | None]) -> str:
+    async def _change(self, place: ObjectName, changes: Mapping[str, int | None]) -> str:
         info, attributes = await self._described(place)
         return await self._replace(info, msgspec.structs.replace(attributes, **changes))
 
-    async def _change_metadata(self, place: Place, changes: Mapping[str, str | None]) -> str:
+    async def _change_metadata(self, place: ObjectName, changes: Mapping[str, str | None]) -> str:
         info, attributes = await self._described(place)
         return await self._replace(info, _with_metadata(attributes, changes))
 
-    async def _described(self, place: Place) -> tuple[ObjectInfo, WrittenAttributes]:
+    async def _described(self, place: ObjectName) -> tuple[ObjectInfo, WrittenAttributes]:
         info = await describe(self._client, place)
         if info is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), place.key)

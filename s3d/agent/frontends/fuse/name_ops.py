@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from s3d.agent.frontends.fuse.directories import Resolved
 from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.fs_ops import Attributes, DirectoryEntry, FileSystemSize
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.metadata_table import FileMetadata
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
 from s3d.agent.frontends.fuse.name_changes import NameChanges
@@ -65,7 +65,7 @@ class NameOps:
         file = self._names.resolve(path)
         if file.entry.is_folder:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        place = Place(file.bucket, file.key)
+        place = ObjectName(file.bucket, file.key)
         self._readers.keep(place)
         self._changes.unlink(place)
         self._names.note_removed(path, file)
@@ -95,7 +95,7 @@ class NameOps:
     def symlink(self, path: str, target: str) -> None:
         if not self._names.has_links:
             raise PermissionError(errno.EPERM, "symbolic links are off", path)
-        place = Place(*self._names.key_for(path))
+        place = ObjectName(*self._names.key_for(path))
         mtime_ns = time.time_ns()
         etag = self._changes.symlink(place, target, mtime_ns)
         self._names.inodes.created(*place)
@@ -163,7 +163,7 @@ class AttributeOps:
         file = self._names.resolve(path)
         etag = file.entry.etag
         if file.key:
-            place = Place(file.bucket, file.key)
+            place = ObjectName(file.bucket, file.key)
             try:
                 etag = self._changes.set_attributes(place, mode=mode, mtime_ns=mtime_ns)
             except FileNotFoundError:

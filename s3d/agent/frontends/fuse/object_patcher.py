@@ -24,7 +24,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify, is_remote_failing
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.fuse.hand_over import Place, Written
+from s3d.agent.frontends.fuse.hand_over import ObjectName, Written
 from s3d.agent.frontends.fuse.patch_plan import PatchPlan, plan_patch
 from s3d.agent.frontends.fuse.staged_file import FrozenFile
 from s3d.agent.large_objects.copied_parts import CopiedParts, CopySource
@@ -39,14 +39,14 @@ from s3d.agent.s3.part_sizes import PartSpan
 _OWNER = "mount"
 _UPLOADS = "uploads"
 """Folder of the part maps."""
-_MAY_PASS = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
-_MOST_FAILURES = 3
+_TEMPORARY = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
+_MAX_FAILURES = 3
 """Failures of the remote itself that may pass, of a bucket, until it counts as one that cannot."""
-_OF_VERSION = frozenset((404, 409, 412))
+_VERSION_STATUSES = frozenset((404, 409, 412))
 """Refusals that are about the version, and not about what the store can do."""
 
-MayPatch = Callable[[Place, Mapping[str, str]], bool]
-"""Place and tags of an object -> whether it may go to the store in this way now."""
+MayPatch = Callable[[ObjectName, Mapping[str, str]], bool]
+"""Name and tags of an object -> whether it may go to the store in this way now."""
 
 
 class NotPatched(OSError):
@@ -68,12 +68,12 @@ class ObjectPatcher:
         """Buckets whose store has refused."""
         self._failures: Counter[str] = Counter()
 
-    def may_patch(self, place: Place, tags: Mapping[str, str]) -> bool:
+    def may_patch(self, place: ObjectName, tags: Mapping[str, str]) -> bool:
         """Whether patch() is worth a try."""
         return place.bucket not in self._refused and self._may_patch(place, tags)
 
     async def patch(
-        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+        self, place: ObjectName, file: FrozenFile, attributes: ObjectAttributes, replaces: str
     ) -> Written:
         """Store a file that has holes. replaces: the ETag of the version that its rest is of.
 
@@ -86,13 +86,13 @@ class ObjectPatcher:
         except S3Error as error:
             if self._may_pass(place.bucket, error):
                 raise
-            if error.status not in _OF_VERSION:
+            if error.status not in _VERSION_STATUSES:
                 self._refused.add(place.bucket)
             raise NotPatched(errno.ENOTSUP, str(error)) from error
         finally:
             os.close(fd)
 
-    async def abandon(self, place: Place) -> None:
+    async def abandon(self, place: ObjectName) -> None:
         """The object was removed: abort its upload."""
         await self._transfers.abandon(_OWNER, _members(place))
 
@@ -103,10 +103,15 @@ class ObjectPatcher:
 
     def _may_pass(self, bucket: str, error: S3Error) -> bool:
         self._failures[bucket] += is_remote_failing(error)
-        return classify(error) in _MAY_PASS and self._failures[bucket] < _MOST_FAILURES
+        return classify(error) in _TEMPORARY and self._failures[bucket] < _MAX_FAILURES
 
     async def _patch(
-        self, place: Place, fd: int, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+        self,
+        place: ObjectName,
+        fd: int,
+        file: FrozenFile,
+        attributes: ObjectAttributes,
+        replaces: str,
     ) -> Written:
         parts = plan_patch(file.size, file.missing)
         md5s = await asyncio.to_thread(_hash, fd, parts)
@@ -128,7 +133,7 @@ class ObjectPatcher:
             etag = str(answer["ETag"])
         return Written(place.key, etag)
 
-    async def _completed(self, place: Place, plan: UploadPlan) -> str:
+    async def _completed(self, place: ObjectName, plan: UploadPlan) -> str:
         """The ETag, if an earlier run has completed this upload; otherwise ""."""
         expected = await self._transfers.expected_etag(_OWNER, plan)
         if expected:
@@ -156,7 +161,7 @@ class PatchedParts:
         """A frozen file does not change, but for what is fetched into its holes."""
 
 
-def _members(place: Place) -> Members:
+def _members(place: ObjectName) -> Members:
     return {"Bucket": place.bucket, "Key": place.key}
 
 

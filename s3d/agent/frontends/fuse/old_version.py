@@ -9,14 +9,14 @@ import msgspec
 
 from s3d.agent.core.client import S3Client, payload
 from s3d.agent.core.object_info import object_info
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
 from s3d.shared.control import ObjectInfo
 
 
-async def describe(client: S3Client, place: Place) -> ObjectInfo | None:
+async def describe(client: S3Client, place: ObjectName) -> ObjectInfo | None:
     """The object with its metadata and tags, without its bytes; None: there is none.
 
     Raises S3Error.
@@ -38,7 +38,7 @@ async def describe(client: S3Client, place: Place) -> ObjectInfo | None:
 class StoredVersion:
     """Reads one version of an object, from threads."""
 
-    def __init__(self, bridge: LoopBridge, client: S3Client, place: Place, etag: str) -> None:
+    def __init__(self, bridge: LoopBridge, client: S3Client, place: ObjectName, etag: str) -> None:
         self._bridge = bridge
         self._client = client
         self.place = place
@@ -68,6 +68,6 @@ class StoredVersion:
             await body.aclose()
 
 
-def _stale(place: Place) -> OSError:
+def _stale(place: ObjectName) -> OSError:
     message = f"another version of {place.bucket}/{place.key} was stored while it was open"
     return OSError(errno.ESTALE, f"{os.strerror(errno.ESTALE)}: {message}")

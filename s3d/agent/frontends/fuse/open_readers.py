@@ -30,10 +30,10 @@ from s3d.agent.frontends.fuse.read_handle import ReadAheadBudget, ReadHandle
 from s3d.agent.s3.etag import same_etag
 from s3d.shared.control import ObjectInfo
 
-_MOST = 50_000
+_MAX_OBJECTS = 50_000
 """Objects of which the last version is remembered."""
 
-Place = tuple[str, str]
+ObjectName = tuple[str, str]
 
 
 class PageCacheUse(NamedTuple):
@@ -48,11 +48,11 @@ class OpenVersions:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[Place, Counter[str]] = {}
-        self._last: LRUCache[Place, str] = LRUCache(_MOST)
+        self._open: dict[ObjectName, Counter[str]] = {}
+        self._last: LRUCache[ObjectName, str] = LRUCache(_MAX_OBJECTS)
         """The ETag of what the page cache may have."""
 
-    def open(self, place: Place, etag: str) -> PageCacheUse:
+    def open(self, place: ObjectName, etag: str) -> PageCacheUse:
         """A program opens this version."""
         with self._lock:
             versions = self._open.setdefault(place, Counter())
@@ -64,7 +64,7 @@ class OpenVersions:
             self._last[place] = etag
             return PageCacheUse(direct_io=False, keep_cache=is_same)
 
-    def close(self, place: Place, etag: str) -> None:
+    def close(self, place: ObjectName, etag: str) -> None:
         """A program closes it."""
         with self._lock:
             versions = self._open[place]
@@ -74,17 +74,17 @@ class OpenVersions:
             if not versions:
                 del self._open[place]
 
-    def has_pages(self, place: Place, etag: str) -> bool:
+    def has_pages(self, place: ObjectName, etag: str) -> bool:
         """Whether the page cache may have this version."""
         with self._lock:
             return self._last.get(place) == etag
 
-    def replace(self, place: Place, old: str, new: str) -> None:
+    def replace(self, place: ObjectName, old: str, new: str) -> None:
         """A program that had one version open reads another one."""
         self.close(place, old)
         self.open(place, new)
 
-    def forget(self, place: Place) -> None:
+    def forget(self, place: ObjectName) -> None:
         """The page cache has other bytes: a program has written to the file."""
         with self._lock:
             self._last.pop(place, None)
@@ -99,11 +99,13 @@ class Reader:
 
     __slots__ = ("_lock", "_open", "etag", "handle", "info", "place")
 
-    def __init__(self, info: ObjectInfo, open_version: Callable[[Place, int], ReadHandle]) -> None:
+    def __init__(
+        self, info: ObjectInfo, open_version: Callable[[ObjectName, int], ReadHandle]
+    ) -> None:
         """open_version: opens the version that an object has now, if about so many bytes are to be
         expected; raises OSError."""
         self.info = info
-        self.place: Place = (info.bucket, info.key)
+        self.place: ObjectName = (info.bucket, info.key)
         self.etag = info.etag
         self.handle: ReadHandle | None = None
         """None: nothing had to be read yet, since the kernel has the bytes."""
@@ -145,7 +147,7 @@ class OpenReaders:
         self._metadata = metadata
         self._budget = ReadAheadBudget()
         self._readers: set[Reader] = set()
-        self._stored: LRUCache[Place, str] = LRUCache(_MOST)
+        self._stored: LRUCache[ObjectName, str] = LRUCache(_MAX_OBJECTS)
         """The ETags of what the mount has stored."""
         self._lock = threading.Lock()
         self.versions = OpenVersions()
@@ -173,7 +175,7 @@ class OpenReaders:
         handle = reader.handle
         return (reader.load() if handle is None else handle).read(size, offset)
 
-    def stored(self, place: Place, etag: str) -> None:
+    def stored(self, place: ObjectName, etag: str) -> None:
         """The mount has stored this version."""
         with self._lock:
             if any(each.place == place for each in self._readers):
@@ -181,7 +183,7 @@ class OpenReaders:
             else:
                 self._stored.pop(place, None)
 
-    def keep(self, place: Place) -> None:
+    def keep(self, place: ObjectName) -> None:
         """The object is about to go: what is open of it is read from now on as it is."""
         for reader in self._open_at(place[0], place[1]):
             with suppress(OSError):
@@ -231,10 +233,10 @@ class OpenReaders:
             or (key.endswith("/") and each.place[0] == bucket and each.place[1].startswith(key))
         ]
 
-    def _open_version(self, place: Place, size: int) -> ReadHandle:
+    def _open_version(self, place: ObjectName, size: int) -> ReadHandle:
         return self._bridge.call(partial(self._open_now, place, size))
 
-    async def _open_now(self, place: Place, size: int) -> ReadHandle:
+    async def _open_now(self, place: ObjectName, size: int) -> ReadHandle:
         """The object as it is now. On the loop."""
         if self._opener.is_read_at_once(*place, size):
             known = self._metadata.get(*place)

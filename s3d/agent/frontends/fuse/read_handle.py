@@ -29,7 +29,7 @@ SMALLEST, LARGEST = 1 << 20, 32 << 20
 _SLACK = 1 << 20
 """Bytes by which a read may be out of order and still count as sequential: the kernel sends several
 at once."""
-_MOST_WINDOWS = 16
+_MAX_WINDOWS = 16
 _TOTAL = 128 << 20
 """Bytes of all windows of a mount. Another window is then one of the smallest."""
 
@@ -163,7 +163,7 @@ class ReadHandle:
         window = ReadWindow(start, start + size)
         work = partial(self._opener.fill, self.place, self.etag, window)
         for each in list(self._windows):
-            is_surplus = len(self._windows) >= _MOST_WINDOWS and each is not before
+            is_surplus = len(self._windows) >= _MAX_WINDOWS and each is not before
             if each.failure is not None or (is_surplus and not each.is_awaited):
                 self._drop(each)
         self._windows[window] = self._bridge.start(work)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from s3d.agent.frontends.fuse.folder_entries import Entry
 from s3d.agent.frontends.fuse.key_names import name_of
 
-MOST_SINGLE = 1_000
+MAX_SINGLE = 1_000
 """Names of a folder that were looked up one by one, or have changed."""
 MARKER_NAME = name_of("")
 """Of the object that is the folder itself."""
@@ -86,9 +86,9 @@ class RememberedFolder:
         self.changed[name] = self.changes
         self.names.pop(name, None)
         self.stale.add(name)
-        if len(self.stale) > MOST_SINGLE:
+        if len(self.stale) > MAX_SINGLE:
             self.forget()
-        elif len(self.changed) > MOST_SINGLE:
+        elif len(self.changed) > MAX_SINGLE:
             self._forget_changes()
 
     def settle(self, name: str, entry: Entry | None) -> None:
@@ -109,7 +109,7 @@ class RememberedFolder:
 
     def note_component(self, component: str) -> None:
         """The object, or the folder, with this component has changed."""
-        name, hidden = name_of(component), name_of(component, hidden=True)
+        name, hidden = name_of(component), name_of(component, beside_folder=True)
         if self.has_folder(component) or hidden in self.entries or hidden in self.names:
             self.note(hidden)
         self.note(name)

@@ -28,7 +28,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import background_context
 from s3d.agent.frontends.fuse.folder_contents import FolderContents, Objects, list_below
 from s3d.agent.frontends.fuse.fs_ops import CALL_LIMIT
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
@@ -91,7 +91,7 @@ class Renames:
         remote is away."""
         objects = self._objects_of(rename, shown)
         for key in objects:
-            file = self._written.find(Place(rename.bucket, key))
+            file = self._written.find(ObjectName(rename.bucket, key))
             if file is not None:
                 self._written.flush(file, may_defer=False)
         moves = _Moves(self._journal.begin_rename(rename, objects), rename, objects)
@@ -155,7 +155,7 @@ class Renames:
         """Open files go with their objects. Raises OSError: ENOENT when no object was there."""
         bucket = moves.rename.bucket
         for old, new in moves.done:
-            self._written.move(Place(bucket, old), Place(bucket, new))
+            self._written.move(ObjectName(bucket, old), ObjectName(bucket, new))
         if moves.pairs and not moves.done:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), moves.rename.old)
 

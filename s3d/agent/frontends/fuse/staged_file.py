@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes, Range
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.hash_ahead import HashAhead, HashThread
 from s3d.agent.frontends.fuse.staged_content import StagedContent
 from s3d.agent.storage.adopted_file import HashedStart
@@ -40,7 +40,7 @@ Gaps = Callable[[int, list[Range]], list[Range]]
 class OldVersion(Protocol):
     """The bytes of the version that a file was opened with."""
 
-    place: Place
+    place: ObjectName
     """Where it is."""
     etag: str
     """Of the object that has the bytes."""

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 from s3d.agent.frontends.fuse.byte_ranges import Range
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 from s3d.agent.s3.messages import ListedObject
 from s3d.agent.storage.sqlite_file import transaction, upgrade
@@ -58,7 +58,7 @@ class StagingRecord(NamedTuple):
 
     id: int
     """The name of the file."""
-    place: Place
+    place: ObjectName
     replaces: str
     """The ETag of the object that the file was made from; "" for a new file."""
     old_end: int
@@ -204,7 +204,9 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 def _record(
     id: int, bucket: str, key: bytes, replaces: str, old_end: int, attributes: bytes
 ) -> StagingRecord:
-    return StagingRecord(id, Place(bucket, key.decode()), replaces, old_end, _decode(attributes))
+    return StagingRecord(
+        id, ObjectName(bucket, key.decode()), replaces, old_end, _decode(attributes)
+    )
 
 
 def _put_objects(db: sqlite3.Connection, id: int, objects: RenamedObjects) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from s3d.agent.core.object_info import ObjectAttributes
-from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place, Written, time_limit
+from s3d.agent.frontends.fuse.hand_over import ObjectName, ObjectWriter, Written, time_limit
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.object_patcher import ObjectPatcher
 from s3d.agent.frontends.fuse.staged_file import FrozenFile
@@ -47,11 +47,11 @@ class ThreadedWriter:
         self._bridge = bridge
         self._writer = writer
         self._patcher = patcher
-        self._patching: dict[Place, Future[Written]] = {}
+        self._patching: dict[ObjectName, Future[Written]] = {}
         self._is_stopping = False
         self._lock = threading.Lock()
 
-    def may_patch(self, place: Place, tags: Mapping[str, str]) -> bool:
+    def may_patch(self, place: ObjectName, tags: Mapping[str, str]) -> bool:
         """As ObjectPatcher.may_patch. Raises OSError."""
 
         async def ask() -> bool:
@@ -61,7 +61,7 @@ class ThreadedWriter:
 
     def write_object(
         self,
-        place: Place,
+        place: ObjectName,
         file: FrozenFile,
         attributes: ObjectAttributes,
         replaces: str,
@@ -89,7 +89,7 @@ class ThreadedWriter:
             self._bridge.call(self._log.sync)
 
     def patch_object(
-        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+        self, place: ObjectName, file: FrozenFile, attributes: ObjectAttributes, replaces: str
     ) -> Written:
         """As ObjectPatcher.patch. Raises NotPatched, OSError."""
         work = partial(self._patcher.patch, place, file, attributes, replaces)
@@ -103,7 +103,7 @@ class ThreadedWriter:
             self._patching.pop(place, None)
             future.cancel()
 
-    def abandon(self, place: Place) -> None:
+    def abandon(self, place: ObjectName) -> None:
         """The object was removed: nobody needs the new version of which parts may be there."""
         with self._lock:
             future = self._patching.get(place)

@@ -22,7 +22,7 @@ SYMLINK = "s3d-symlink"
 """Metadata: the target of a symbolic link, percent-encoded."""
 FILE_MODE = 0o644
 """Permissions of an object whose metadata has none."""
-_OF_BYTES = frozenset((SHA256, PARENT))
+_BYTES_METADATA = frozenset((SHA256, PARENT))
 """Metadata of sync folders that describes the bytes, and must not outlive them."""
 
 
@@ -62,7 +62,7 @@ def attributes_of_old(
 ) -> WrittenAttributes:
     """Of a file whose object gets new bytes, unless it keeps them. info: by HeadObject, with
     metadata. mode: its."""
-    ours = {MODE, MTIME} if keeps_bytes else _OF_BYTES | {MODE, MTIME}
+    ours = {MODE, MTIME} if keeps_bytes else _BYTES_METADATA | {MODE, MTIME}
     metadata = {name: value for name, value in info.metadata.items() if name not in ours}
     storage_class = None if info.storage_class == "STANDARD" else info.storage_class
     return WrittenAttributes(

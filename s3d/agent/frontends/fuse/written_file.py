@@ -27,7 +27,7 @@ import msgspec
 from s3d.agent.core import failpoint
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.fuse.file_record import FileRecord, Journal
-from s3d.agent.frontends.fuse.hand_over import Place, Written
+from s3d.agent.frontends.fuse.hand_over import ObjectName, Written
 from s3d.agent.frontends.fuse.object_patcher import NotPatched
 from s3d.agent.frontends.fuse.patch_plan import gaps_of_patch
 from s3d.agent.frontends.fuse.staged_file import FrozenFile, StagedFile
@@ -45,7 +45,7 @@ class Store(Protocol):
 
     def write_object(
         self,
-        place: Place,
+        place: ObjectName,
         file: FrozenFile,
         attributes: ObjectAttributes,
         replaces: str,
@@ -57,11 +57,11 @@ class Store(Protocol):
     def sync(self) -> None:
         """As ThreadedWriter.sync; raises OSError."""
 
-    def may_patch(self, place: Place, tags: Mapping[str, str]) -> bool:
+    def may_patch(self, place: ObjectName, tags: Mapping[str, str]) -> bool:
         """As ObjectPatcher.may_patch."""
 
     def patch_object(
-        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+        self, place: ObjectName, file: FrozenFile, attributes: ObjectAttributes, replaces: str
     ) -> Written:
         """As ObjectPatcher.patch; raises NotPatched, OSError."""
 
@@ -80,7 +80,7 @@ class WrittenFile:
 
     def __init__(
         self,
-        place: Place,
+        place: ObjectName,
         staged: StagedFile,
         attributes: WrittenAttributes,
         *,
@@ -201,7 +201,7 @@ class WrittenFile:
         with self._storing:
             self._record.remove()
 
-    def move(self, place: Place, replaces: str | None) -> None:
+    def move(self, place: ObjectName, replaces: str | None) -> None:
         """The object has another key. replaces: its ETag there; None: the same. Raises OSError."""
         with self._storing:
             self.place = place

@@ -15,7 +15,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.background_writes import BackgroundWrites
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes
-from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName, ObjectWriter
 from s3d.agent.frontends.fuse.hash_ahead import HashThread
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.object_patcher import MayPatch, ObjectPatcher
@@ -69,7 +69,7 @@ class WrittenFiles:
         self._hash_thread = HashThread(checksum)
         new_id = partial(next, itertools.count(max(_ids_in(folder), default=0) + 1))
         self._staging = StagingFolder(folder, new_id, self._hash_thread)
-        self._files: dict[Place, WrittenFile] = {}
+        self._files: dict[ObjectName, WrittenFile] = {}
         self._lock = threading.RLock()
         hand_over = partial(self._flush, may_defer=False)
         self._background = BackgroundWrites(partial(self._files_that, lack_much=False), hand_over)
@@ -89,7 +89,7 @@ class WrittenFiles:
         self._background.start(first)
         self._patches.start()
 
-    def create(self, place: Place, mode: int | None = None) -> WrittenFile:
+    def create(self, place: ObjectName, mode: int | None = None) -> WrittenFile:
         """Open a new file, of which nothing is known yet; release() it. Raises OSError."""
         with self._lock:
             self.unlink(place)
@@ -97,7 +97,7 @@ class WrittenFiles:
             attributes = attributes_of_new(place.key, mode)
             return self._add(place, staged, attributes, replaces="", must_store=True)
 
-    def open(self, place: Place, *, truncate: bool = False) -> WrittenFile:
+    def open(self, place: ObjectName, *, truncate: bool = False) -> WrittenFile:
         """Open an object for writing; release() it. Raises OSError: ENOENT when there is none."""
         file = self.take(place, truncate=truncate)
         if file is not None:
@@ -115,7 +115,7 @@ class WrittenFiles:
             attributes = attributes_of_old(info, read_mode(info.metadata.get(MODE, "")))
             return self._add(place, staged, attributes, replaces=info.etag, must_store=truncate)
 
-    def take(self, place: Place, *, truncate: bool = False) -> WrittenFile | None:
+    def take(self, place: ObjectName, *, truncate: bool = False) -> WrittenFile | None:
         """Open a file again that find() would find; release() it. Raises OSError."""
         with self._lock:
             file = self._files.get(place)
@@ -129,7 +129,7 @@ class WrittenFiles:
         """The file of an object that is open for writing, or that no store has yet.
 
         It may be closed in the same moment; take() prevents that."""
-        return self._files.get(Place(*place))
+        return self._files.get(ObjectName(*place))
 
     def files(self) -> list[WrittenFile]:
         """All of them."""
@@ -172,7 +172,7 @@ class WrittenFiles:
             file.handles -= 1
             self._close_unused(file)
 
-    def unlink(self, place: Place) -> None:
+    def unlink(self, place: ObjectName) -> None:
         """The object was removed; handles go on working. Raises OSError."""
         with self._lock:
             file = self._files.pop(place, None)
@@ -183,7 +183,7 @@ class WrittenFiles:
             with self._lock:
                 self._close_unused(file)
 
-    def move(self, old: Place, new: Place, replaces: str | None = None) -> None:
+    def move(self, old: ObjectName, new: ObjectName, replaces: str | None = None) -> None:
         """The object has another key, where it replaces a file. replaces: see WrittenFile.move.
         Raises OSError."""
         self.unlink(new)
@@ -215,7 +215,7 @@ class WrittenFiles:
 
     def _add(
         self,
-        place: Place,
+        place: ObjectName,
         staged: StagedFile,
         attributes: WrittenAttributes,
         *,
@@ -256,7 +256,7 @@ class WrittenFiles:
             with self._lock:
                 self._close_unused(file)
 
-    def _note_place(self, before: Place, file: WrittenFile) -> None:
+    def _note_place(self, before: ObjectName, file: WrittenFile) -> None:
         """Its key is another one now: it was moved, or has become a conflict copy."""
         with self._lock:
             if file.place != before and self._files.get(before) is file:

@@ -1,7 +1,7 @@
 """Extended attributes: what S3 and the agent know of an object, for programs that work with files.
 
     user.s3.etag, content-type, storage-class, version-id, bucket, key    of the object
-    user.s3.cache      cached, partial, none, or stale while the remote is unreachable
+    user.s3.cache      cached, partial or none
     user.s3.meta.NAME  metadata
     user.s3.tag.NAME   a tag
     user.s3d.state     clean, pending, held, failed or conflict
@@ -23,7 +23,7 @@ from typing import NamedTuple, Protocol
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.fuse.directories import Resolved
 from s3d.agent.frontends.fuse.errnos import no_entry
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.name_changes import NameChanges
 from s3d.agent.s3.errors import S3Error
@@ -46,7 +46,7 @@ class AgentState(NamedTuple):
     state: str
     """clean, pending, held, failed or conflict."""
     cache: str
-    """cached, partial, none or stale."""
+    """cached, partial or none."""
     is_pinned: bool
 
 
@@ -108,7 +108,7 @@ class Xattrs:
         self._change(file, name, None)
 
     def _change(self, file: Resolved, name: str, text: str | None) -> None:
-        place = Place(file.bucket, file.key)
+        place = ObjectName(file.bucket, file.key)
         if name.startswith(META):
             self._changes.set_metadata(place, {name.removeprefix(META): text})
         elif name.startswith(TAG):

@@ -220,7 +220,7 @@ class Exchange:
 ABORTED = "aborted"
 """The code of a request whose client has left, or whose response was cut off."""
 
-MOST_DURATIONS = 1_024
+MAX_DURATIONS = 1_024
 """Requests of one series between two times at which they are handed over to the registry."""
 
 
@@ -273,7 +273,7 @@ class EndpointCounters:
         if exchange.span is not None:
             duration = self._registry.histogram(HTTP_DURATION, exchange.operation)
             duration.set_exemplar(now - exchange.started, exchange.span.context)
-        if len(durations) >= MOST_DURATIONS:
+        if len(durations) >= MAX_DURATIONS:
             self._hand_over(series)
 
     def _series_of(self, exchange: Exchange) -> Series:

@@ -238,7 +238,7 @@ LOCAL_NAMES = ("localhost", "s3.localhost")
 LOCAL_ADDRESSES = ("127.0.0.1", "[::1]")
 
 _WILDCARDS = ("", "0.0.0.0", "::", "[::]")
-_MOST_ALLOWED = 256
+_MAX_ALLOWED = 256
 
 
 class Hosts:
@@ -267,7 +267,7 @@ class Hosts:
         name = name_of(host)
         if name is None or not (name in self._exact or name.endswith(self._suffixes)):
             return False
-        if len(self._allowed) < _MOST_ALLOWED:
+        if len(self._allowed) < _MAX_ALLOWED:
             self._allowed.add(host)
         return True
 

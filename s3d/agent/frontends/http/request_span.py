@@ -21,7 +21,7 @@ from s3d.agent.s3.trace_context import TRACEPARENT, parse_headers
 NO_METHOD = "_OTHER"
 """Stands for the method of bytes that are no HTTP request, as the conventions say."""
 _AWS: Mapping[str, Value] = {"rpc.system": "aws-api", "rpc.service": "S3", "url.scheme": "http"}
-_OF_MEMBERS = (
+_MEMBER_ATTRIBUTES = (
     ("Bucket", "aws.s3.bucket"),
     ("Key", "aws.s3.key"),
     ("UploadId", "aws.s3.upload_id"),
@@ -52,7 +52,7 @@ def begin_span(tracer: Tracer, exchange: Exchange) -> None:
 def describe(span: Span, request: S3Request[Any]) -> None:
     """Add what is known of a request once it is parsed."""
     attributes, members = span.attributes, request.input
-    for member, name in _OF_MEMBERS:
+    for member, name in _MEMBER_ATTRIBUTES:
         value = members.get(member)
         if value:
             attributes[name] = value

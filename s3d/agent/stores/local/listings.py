@@ -16,7 +16,7 @@ from s3d.agent.s3.checksums import member_of
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import (
     Page,
-    Place,
+    Position,
     Query,
     decode_token,
     encode_token,
@@ -128,7 +128,7 @@ def _page(
         page_size(input.get("MaxKeys"), "max-keys"),
     )
 
-    def fetch(after: Place[None], limit: int) -> Sequence[ObjectRow]:
+    def fetch(after: Position[None], limit: int) -> Sequence[ObjectRow]:
         return reader.page(bucket, query.prefix, after[0], limit, whole=whole)
 
     page = roll_up(fetch, lambda record: (record.key.encode(), None), query)
@@ -210,7 +210,7 @@ def _list_uploads(input: Mapping[str, Any], ownership: Ownership, reader: Reader
         page_size(input.get("MaxUploads"), "max-uploads"),
     )
 
-    def fetch(after: Place[str], limit: int) -> Sequence[UploadRecord]:
+    def fetch(after: Position[str], limit: int) -> Sequence[UploadRecord]:
         return reader.upload_page(bucket, query.prefix, after, limit)
 
     page = roll_up(fetch, lambda upload: (upload.key.encode(), upload.id), query)

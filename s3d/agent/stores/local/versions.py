@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from s3d.agent.core.store import Completed, operation
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing import Page, Place, Query, roll_up
+from s3d.agent.s3.listing import Page, Position, Query, roll_up
 from s3d.agent.s3.messages import Members, S3Request, S3Response
 from s3d.agent.storage.index import Index
 from s3d.agent.storage.reader import Reader
@@ -80,7 +80,7 @@ def _list(input: Mapping[str, Any], ownership: Ownership, reader: Reader) -> Mem
     limit = page_size(input.get("MaxKeys"), "max-keys")
     query = Query(prefix.encode(), delimiter.encode(), _place(reader, bucket, input), limit)
 
-    def fetch(after: Place[int], limit: int) -> list[Version]:
+    def fetch(after: Position[int], limit: int) -> list[Version]:
         return reader.version_page(bucket, query.prefix, after, limit, whole=whole)
 
     page = roll_up(fetch, lambda version: (version[0].key.encode(), version[0].seq), query)
@@ -120,7 +120,7 @@ def _delete_marker(record: ObjectRow, latest: bool, owner: Members) -> Members:
     }
 
 
-def _place(reader: Reader, bucket: str, input: Mapping[str, Any]) -> Place[int]:
+def _place(reader: Reader, bucket: str, input: Mapping[str, Any]) -> Position[int]:
     """The position where the page begins. A key marker alone is after all versions of its key."""
     key, version_id = (input.get("KeyMarker") or "").encode(), input.get("VersionIdMarker")
     if version_id and not key:

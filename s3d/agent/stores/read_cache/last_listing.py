@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from s3d.agent.s3.acl import OWNER
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.listing import Place, Query, decode_token, encode_token, roll_up, url_encode
+from s3d.agent.s3.listing import Position, Query, decode_token, encode_token, roll_up, url_encode
 from s3d.agent.s3.messages import Members
 
 TOKEN = "s3c"
@@ -155,7 +155,7 @@ def answer(name: str, input: Mapping[str, Any], listing: LastListing) -> Members
     wanted = prefix.encode()
     first = bisect_left(listing.keys, wanted)
 
-    def fetch(place: Place[None], size: int) -> list[bytes]:
+    def fetch(place: Position[None], size: int) -> list[bytes]:
         at = max(first, bisect_right(listing.keys, place[0]))
         behind = islice(listing.keys, at, at + size)
         return list(takewhile(lambda key: key.startswith(wanted), behind))

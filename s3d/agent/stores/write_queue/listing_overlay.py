@@ -15,7 +15,7 @@ from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.listing import (
-    Place,
+    Position,
     Query,
     roll_up,
 )
@@ -121,7 +121,7 @@ class ListingOverlay:
     def _pending(self, reader: Reader, after: bytes, limit: int) -> Run[bytes, Members]:
         query = self._query
 
-        def fetch(place: Place[None], size: int) -> Sequence[ObjectRow]:
+        def fetch(place: Position[None], size: int) -> Sequence[ObjectRow]:
             return reader.page(query.bucket, query.prefix, place[0], size)
 
         page = roll_up(

@@ -17,8 +17,8 @@ from s3d.agent.core.events import Events
 from s3d.agent.frontends.control.bucket_property_routes import BucketPropertyRoutes
 from s3d.agent.frontends.control.control_server import ControlServer
 from s3d.agent.frontends.control.event_stream import EventStream
-from s3d.agent.frontends.control.key_status import KeyStatus
 from s3d.agent.frontends.control.object_routes import ObjectRoutes
+from s3d.agent.frontends.control.object_states import ObjectStates
 from s3d.agent.frontends.control.queue_routes import QueueRoutes
 from s3d.agent.frontends.control.status_routes import StatusRoutes, StatusSources
 from s3d.agent.frontends.control.transfer_routes import TransferRoutes
@@ -125,7 +125,9 @@ async def gate(places: Places, tmp_path: Path) -> AsyncIterator[Gate]:
         control = Control(places.socket, rig.events, objects, None)
         sources = StatusSources(control.status, _no_usage, control.readiness, _metrics)
         routes = [
-            *StatusRoutes(sources, objects, rig.events, KeyStatus(S3Client(inner), queue)).routes(),
+            *StatusRoutes(
+                sources, objects, rig.events, ObjectStates(S3Client(inner), queue)
+            ).routes(),
             *QueueRoutes(queue).routes(),
             *TransferRoutes(queue, UserTransferRoutes(transfers, None)).routes(),
         ]

@@ -14,7 +14,7 @@ from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
 from s3d.agent.s3.checksums import DEFAULT
@@ -164,8 +164,8 @@ def noting_changes(world: StoreThread, changed: Callable[..., object]) -> Iterat
         world.events.taps.remove(note)
 
 
-def place(key: str) -> Place:
-    return Place(BUCKET, key)
+def place(key: str) -> ObjectName:
+    return ObjectName(BUCKET, key)
 
 
 def below(world: StoreThread, prefix: str) -> list[str]:

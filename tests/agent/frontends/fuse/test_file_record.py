@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from s3d.agent.frontends.fuse.file_record import FileRecord
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.staged_file import StagedFile, StagingFolder
 from s3d.agent.frontends.fuse.staging_journal import StagingJournal
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 
-PLACE = Place("bbb", "key")
+PLACE = ObjectName("bbb", "key")
 NONE = WrittenAttributes()
 
 
@@ -82,6 +82,6 @@ def test_only_a_file_with_a_record_is_moved_in_the_journal(journal, staged):
     record.move(PLACE, '"e"')
     assert journal.load() == []
     record.sync(PLACE, '"e"', NONE)
-    record.move(Place("bbb", "new"), '"f"')
+    record.move(ObjectName("bbb", "new"), '"f"')
     ((moved, _),) = journal.load()
     assert (moved.place.key, moved.replaces) == ("new", '"f"')

@@ -120,7 +120,7 @@ def test_more_changes_than_can_be_noted_forget_the_folder(memory: FolderMemory) 
 def test_the_folders_that_were_not_used_for_longest_make_room(
     memory: FolderMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_memory, "_MOST_ENTRIES", 1_000)
+    monkeypatch.setattr(folder_memory, "_MAX_ENTRIES", 1_000)
     begun = memory.begin(("b", "0/"))
     for n in range(100):
         listed(memory, *(file(str(i)) for i in range(99)), folder=("b", f"{n}/"))

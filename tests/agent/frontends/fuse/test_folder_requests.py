@@ -29,26 +29,26 @@ class Denied(Layer):
 async def test_an_object_and_the_folder_that_hides_it(world: World) -> None:
     requests = FolderRequests(world.client, MetadataMemory())
     await world.put("a", b"123")
-    entry = await requests.look_up(ROOT, "a", hidden=False)
+    entry = await requests.look_up(ROOT, "a", beside_folder=False)
     assert entry is not None
     assert (entry.is_folder, entry.size) == (False, 3)
-    assert await requests.look_up(ROOT, "a", hidden=True) is None
+    assert await requests.look_up(ROOT, "a", beside_folder=True) is None
     await world.put("a/b")
-    folder = await requests.look_up(ROOT, "a", hidden=False)
+    folder = await requests.look_up(ROOT, "a", beside_folder=False)
     assert folder is not None
     assert folder.is_folder
-    hidden = await requests.look_up(ROOT, "a", hidden=True)
+    hidden = await requests.look_up(ROOT, "a", beside_folder=True)
     assert hidden is not None
     assert (hidden.name, hidden.size, hidden.etag) == ("a%s3d-object", 3, entry.etag)
-    assert await requests.look_up(ROOT, "none", hidden=False) is None
+    assert await requests.look_up(ROOT, "none", beside_folder=False) is None
 
 
 async def test_an_error_of_either_request_is_raised(world: World) -> None:
     requests = FolderRequests(world.client, MetadataMemory())
     with pytest.raises(S3Error, match="NoSuchBucket"):
-        await requests.look_up(("missing", ""), "a", hidden=False)
+        await requests.look_up(("missing", ""), "a", beside_folder=False)
     with pytest.raises(S3Error, match="KeyTooLong"):
-        await requests.look_up(ROOT, "n" * 1_025, hidden=False)
+        await requests.look_up(ROOT, "n" * 1_025, beside_folder=False)
 
 
 class ChangedMeanwhile(Layer):
@@ -69,7 +69,7 @@ async def test_an_answer_does_not_undo_what_was_set_since(world: World) -> None:
     await world.put("f", b"123")
     memory = MetadataMemory()
     client = S3Client(ChangedMeanwhile(world.store, memory))
-    entry = await FolderRequests(client, memory).look_up(ROOT, "f", hidden=False)
+    entry = await FolderRequests(client, memory).look_up(ROOT, "f", beside_folder=False)
     assert entry is not None
     assert entry.mtime_ns == 7
 

@@ -10,7 +10,7 @@ import pytest
 
 from s3d.agent.core.object_info import PLAIN, ObjectAttributes
 from s3d.agent.core.store import ObjectStore
-from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName, ObjectWriter
 from s3d.agent.s3.checksums import multipart_etag
 from s3d.agent.storage.adopted_file import AdoptableFile, no_bytes
 from s3d.agent.stores.write_queue.admission import Limits
@@ -18,7 +18,7 @@ from tests.contract.client import Client
 from tests.contract.conftest import local
 from tests.contract.queued import Queue, queue_before
 
-PLACE = Place("bbb", "d/file.txt")
+PLACE = ObjectName("bbb", "d/file.txt")
 LARGE = os.urandom(200_000)
 
 

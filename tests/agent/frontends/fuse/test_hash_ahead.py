@@ -32,7 +32,7 @@ IDS = itertools.count(1_000_000)
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of ten bytes, from a size of twenty on, of the first hundred bytes."""
-    for name, size in (("PIECE", 10), ("FIRST", 20), ("MOST", 100)):
+    for name, size in (("PIECE", 10), ("FIRST", 20), ("MAX_HASHED_AHEAD", 100)):
         monkeypatch.setattr(hash_ahead, name, size)
 
 

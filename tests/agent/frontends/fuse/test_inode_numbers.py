@@ -79,7 +79,7 @@ def test_numbers_survive_a_restart(tmp_path: Path, is_folder: bool) -> None:
 
 
 def test_the_oldest_numbers_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inode_numbers, "MOST", 3)
+    monkeypatch.setattr(inode_numbers, "MAX_RENAMED", 3)
     numbers = InodeNumbers()
     for number in range(5):
         numbers.moved("b", f"{number}", f"new {number}")

@@ -64,7 +64,7 @@ def test_they_do_not_stay_for_ever(
     clock.now += TTL
     assert not kept.has(("b", "x/"))
     assert kept.children(("b", "")) == []
-    monkeypatch.setattr(kept_folders, "_MOST", 2)
+    monkeypatch.setattr(kept_folders, "_MAX_FOLDERS", 2)
     for name in "abc":
         kept.keep(("b", f"{name}/"))
     assert kept.children(("b", "")) == ["b", "c"]

@@ -25,19 +25,19 @@ COMPONENTS = st.one_of(
 
 @pytest.mark.rule("MOUNT-5")
 @given(COMPONENTS, st.booleans())
-def test_a_name_is_read_back_as_its_component(component: str, hidden: bool) -> None:
-    name = name_of(component, hidden=hidden)
+def test_a_name_is_read_back_as_its_component(component: str, beside_folder: bool) -> None:
+    name = name_of(component, beside_folder=beside_folder)
     form, text = parse_name(name)
     if form is Form.CUT:
         assert component.startswith(text)
     else:
         assert text == component
-        assert (form is Form.HIDDEN) == hidden
+        assert (form is Form.BESIDE_FOLDER) == beside_folder
 
 
 @given(COMPONENTS, st.booleans())
-def test_a_name_is_one_that_a_file_system_can_have(component: str, hidden: bool) -> None:
-    name = name_of(component, hidden=hidden)
+def test_a_name_is_one_that_a_file_system_can_have(component: str, beside_folder: bool) -> None:
+    name = name_of(component, beside_folder=beside_folder)
     assert 0 < len(os.fsencode(name)) <= LONGEST_NAME
     assert name not in (".", "..")
     assert "/" not in name
@@ -47,7 +47,7 @@ def test_a_name_is_one_that_a_file_system_can_have(component: str, hidden: bool)
 @given(COMPONENTS, COMPONENTS, st.booleans(), st.booleans())
 def test_two_components_never_have_the_same_name(a: str, b: str, x: bool, y: bool) -> None:
     if (a, x) != (b, y):
-        assert name_of(a, hidden=x) != name_of(b, hidden=y)
+        assert name_of(a, beside_folder=x) != name_of(b, beside_folder=y)
 
 
 @given(st.lists(PIECES, max_size=5).map("".join).filter(lambda name: "\0" not in name))
@@ -56,7 +56,7 @@ def test_a_name_that_a_program_chooses_is_that_of_its_component(name: str) -> No
     with suppress(OSError):  # such a name is refused
         form, text = parse_name(name)
         if form is not Form.CUT and name not in ("", ".", ".."):
-            assert name_of(text, hidden=form is Form.HIDDEN) == name
+            assert name_of(text, beside_folder=form is Form.BESIDE_FOLDER) == name
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_how_components_are_shown(component: str, name: str) -> None:
 
 
 def test_a_hidden_object_is_shown_beside_the_folder() -> None:
-    assert name_of("a", hidden=True) == "a%s3d-object"
-    assert name_of("50%", hidden=True) == "50%25%s3d-object"
+    assert name_of("a", beside_folder=True) == "a%s3d-object"
+    assert name_of("50%", beside_folder=True) == "50%25%s3d-object"
 
 
 @pytest.mark.parametrize("repeat", ["x", "é", "字", "%", "."])
@@ -95,7 +95,7 @@ def test_a_long_component_is_cut_between_characters(repeat: str) -> None:
 
 def test_long_components_with_the_same_beginning_have_different_names() -> None:
     names = {name_of("x" * 300 + str(n)) for n in range(100)}
-    assert len(names | {name_of("x" * 300 + "1", hidden=True)}) == 101
+    assert len(names | {name_of("x" * 300 + "1", beside_folder=True)}) == 101
 
 
 def test_a_name_that_is_not_utf_8_has_no_key() -> None:

@@ -64,7 +64,7 @@ def test_rows_that_come_together_share_a_transaction(
 
 
 def test_the_oldest_rows_make_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata_table, "MOST", 3)
+    monkeypatch.setattr(metadata_table, "MAX_ROWS", 3)
     monkeypatch.setattr(metadata_table, "_TRIMMED_AFTER", 1)
     save(path, {f"{number}": ONE for number in range(5)})
     save(path, {"2": ONE})

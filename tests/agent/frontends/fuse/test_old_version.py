@@ -3,11 +3,11 @@ import errno
 
 import pytest
 
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.old_version import StoredVersion, describe
 from tests.agent.frontends.fuse.conftest import BUCKET, World
 
-PLACE = Place(BUCKET, "key")
+PLACE = ObjectName(BUCKET, "key")
 
 
 async def version(world: World) -> StoredVersion:
@@ -22,7 +22,7 @@ async def test_an_object_is_described_with_its_tags(world: World):
     info = await describe(world.client, PLACE)
     assert info is not None
     assert (info.size, info.tags) == (4, {"a": "b"})
-    assert await describe(world.client, Place(BUCKET, "absent")) is None
+    assert await describe(world.client, ObjectName(BUCKET, "absent")) is None
 
 
 async def test_ranges_of_one_version_are_read(world: World):

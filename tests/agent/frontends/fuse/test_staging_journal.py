@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.frontends.fuse.hand_over import Place
+from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.staging_journal import (
     JOURNAL,
     Rename,
@@ -16,7 +16,7 @@ from s3d.agent.s3.messages import ListedObject
 from s3d.shared.errors import UsageError
 
 ATTRIBUTES = WrittenAttributes("text/plain", {"a": "b"}, {"t": "u"}, mode=0o755, mtime_ns=7)
-RECORD = StagingRecord(3, Place("bbb", "é/\U0001f600"), '"etag"', 5_000, ATTRIBUTES)
+RECORD = StagingRecord(3, ObjectName("bbb", "é/\U0001f600"), '"etag"', 5_000, ATTRIBUTES)
 
 
 def reopened(folder: Path) -> list:

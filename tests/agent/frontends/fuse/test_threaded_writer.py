@@ -10,14 +10,14 @@ from typing import Any, cast
 import pytest
 
 from s3d.agent.core.object_info import ObjectAttributes
-from s3d.agent.frontends.fuse.hand_over import ObjectWriter, Place, Written
+from s3d.agent.frontends.fuse.hand_over import ObjectName, ObjectWriter, Written
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.object_patcher import NotPatched, ObjectPatcher
 from s3d.agent.frontends.fuse.staged_file import FrozenFile
 from s3d.agent.frontends.fuse.threaded_writer import ThreadedWriter
 from tests.agent.frontends.fuse.store_thread import until
 
-PLACE = Place("bbb", "key")
+PLACE = ObjectName("bbb", "key")
 
 
 class SlowPatcher:
@@ -25,7 +25,7 @@ class SlowPatcher:
 
     def __init__(self) -> None:
         self.begun = threading.Event()
-        self.abandoned: list[Place] = []
+        self.abandoned: list[ObjectName] = []
         self.error: Exception | None = None
 
     def may_patch(self, *args: Any) -> bool:
@@ -38,7 +38,7 @@ class SlowPatcher:
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def abandon(self, place: Place) -> None:
+    async def abandon(self, place: ObjectName) -> None:
         self.abandoned.append(place)
 
 

@@ -12,14 +12,14 @@ import pytest
 
 from s3d.agent.core.object_info import ObjectAttributes
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes, Range
-from s3d.agent.frontends.fuse.hand_over import Place, Written
+from s3d.agent.frontends.fuse.hand_over import ObjectName, Written
 from s3d.agent.frontends.fuse.object_patcher import NotPatched
 from s3d.agent.frontends.fuse.staged_file import FrozenFile, StagedFile, StagingFolder
 from s3d.agent.frontends.fuse.staging_journal import StagingJournal
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 from s3d.agent.frontends.fuse.written_file import WrittenFile
 
-PLACE = Place("bbb", "key")
+PLACE = ObjectName("bbb", "key")
 
 
 class FakeStore:
@@ -37,7 +37,7 @@ class FakeStore:
 
     def write_object(
         self,
-        place: Place,
+        place: ObjectName,
         file: FrozenFile,
         attributes: ObjectAttributes,
         replaces: str,
@@ -50,11 +50,11 @@ class FakeStore:
         self.stored.append(file.read_bytes())
         return Written(place.key, f'"{len(self.stored)}"')
 
-    def may_patch(self, place: Place, tags: Mapping[str, str]) -> bool:
+    def may_patch(self, place: ObjectName, tags: Mapping[str, str]) -> bool:
         return self.patches
 
     def patch_object(
-        self, place: Place, file: FrozenFile, attributes: ObjectAttributes, replaces: str
+        self, place: ObjectName, file: FrozenFile, attributes: ObjectAttributes, replaces: str
     ) -> Written:
         """The rest of the bytes is the old version's."""
         self.meanwhile()

@@ -14,7 +14,7 @@ from s3d.agent.core import metric_table
 from s3d.agent.core.histogram_bounds import REQUEST
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.exchange import (
-    MOST_DURATIONS,
+    MAX_DURATIONS,
     ClientGone,
     EndpointCounters,
     Exchange,
@@ -170,7 +170,7 @@ def test_counts_by_operation_and_status() -> None:
 def test_many_requests_between_two_readings_are_all_counted() -> None:
     registry = Registry()
     counters = EndpointCounters(registry)
-    number = 2 * MOST_DURATIONS + 3
+    number = 2 * MAX_DURATIONS + 3
     for _ in range(number):
         counters.count(finished("GetObject", 200), 0.25)
     for _ in range(2):  # a second reading adds nothing

@@ -18,7 +18,7 @@ from s3d.agent.frontends.fuse.kernel.protocol import BUFFER_SIZE
 logger = logging.getLogger(__name__)
 
 FIRST_THREADS = 2
-MOST_THREADS = 64
+MAX_THREADS = 64
 
 _TRY_AGAIN = (errno.ENOENT, errno.EINTR, errno.EAGAIN)
 """ENOENT: the process of the request was killed before the request was read."""
@@ -87,7 +87,7 @@ class RequestThreads:
     def _busy(self) -> None:
         with self._lock:
             self._idle -= 1
-            if not self._idle and self._threads < MOST_THREADS:
+            if not self._idle and self._threads < MAX_THREADS:
                 self._start_thread()
 
     def _leave(self) -> None:

@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from s3d.agent.frontends.fuse.kernel.request_threads import MOST_THREADS
+from s3d.agent.frontends.fuse.kernel.request_threads import MAX_THREADS
 from tests.agent.frontends.fuse.kernel.mounts import child, fails, needs_fuse
 
 pytestmark = needs_fuse
@@ -76,7 +76,7 @@ def test_the_open_files_have_names(folder, binding):
 def test_answers_that_the_kernel_refuses_end_no_thread(folder, files, monkeypatch):
     (folder / "a").symlink_to("b")
     monkeypatch.setattr(files, "read_link", lambda path: "x" * 10_000)
-    for _ in range(MOST_THREADS):
+    for _ in range(MAX_THREADS):
         with fails(errno.EIO):
             os.readlink(folder / "a")
     assert os.listdir(folder) == ["a"]

@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.shared.key_patterns import KeyGlob, PathRule, has_wildcards, inclusion
+from s3d.shared.object_patterns import KeyGlob, PathRule, has_wildcards, inclusion
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 
 from s3d.tui.app import S3dApp, sources
 from s3d.tui.demo import DemoAgent
-from s3d.tui.keys import all_keys, groups_of, ids_of, keys_of, sign
+from s3d.tui.key_bindings import all_keys, groups_of, ids_of, keys_of, sign
 from s3d.tui.preferences import Preferences
 from tests.tui.conftest import loaded, screen
 

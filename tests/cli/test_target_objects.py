@@ -1,10 +1,10 @@
 import pytest
 
-from s3d.cli.key_selection import Conditions, folder_prefix, select
 from s3d.cli.target import Target
+from s3d.cli.target_objects import Conditions, folder_prefix, select
 from s3d.shared.control import ObjectInfo
 from s3d.shared.errors import UsageError
-from s3d.shared.key_patterns import PathRule
+from s3d.shared.object_patterns import PathRule
 
 
 def test_a_recursive_key_is_a_folder():

@@ -1,8 +1,9 @@
-"""Names that stay on this machine: temporary files of editors and desktops.
+"""Files that are on this machine only: temporary files of editors and desktops.
 
-LocalNames stands before another FsOps. What has a component that matches one of its patterns lies
-in a folder of the local disk, at the same path, and is shown beside the rest. A file that gets
-another kind of name is copied; a folder is copied by the program that moves it (EXDEV).
+LocalOnlyFiles stands before another FsOps. What has a component that matches one of its patterns
+(the setting fuse.local_names) lies in a folder of the local disk, at the same path, and is shown
+beside the rest. A file that gets another kind of name is copied; a folder is copied by the program
+that moves it (EXDEV).
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class LocalFileCalls(LocalFolder):
             os.close(descriptor)
 
 
-class LocalNameCalls(LocalFileCalls):
+class LocalPathCalls(LocalFileCalls):
     """The calls of FsOps on names."""
 
     def get_attributes(self, path: str, handle: int | None) -> Attributes:
@@ -240,7 +241,7 @@ class LocalNameCalls(LocalFileCalls):
             self.release(source)
 
 
-class LocalNames(LocalNameCalls):
+class LocalOnlyFiles(LocalPathCalls):
     """An FsOps; see the module."""
 
     def set_mode(self, path: str, mode: int) -> None:
@@ -290,7 +291,7 @@ class LocalNames(LocalNameCalls):
 
 
 def _attributes(stat_result: os.stat_result) -> Attributes:
-    # As unlike the numbers of objects as these are among themselves.
+    # The number is a hash, as those of objects are: equal ones are as unlikely as among objects.
     on_disk = f"local {stat_result.st_dev} {stat_result.st_ino}"
     return Attributes(
         stat_result.st_mode,

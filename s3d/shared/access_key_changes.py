@@ -1,6 +1,6 @@
 """Creating, rotating and revoking access keys: what the commands and the control API ask for.
 
-The changes are pure functions of the keys; key_file.change_keys() makes them durable.
+The changes are pure functions of the keys; access_key_file.change_keys() makes them durable.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from s3d.shared.errors import DeniedError, NotFoundError, UnavailableError, UsageError
-from s3d.shared.key_patterns import KeyGlob, PathRule, has_wildcards, inclusion
+from s3d.shared.object_patterns import KeyGlob, PathRule, has_wildcards, inclusion
 
 if TYPE_CHECKING:
     from s3d.cli.client.object_client import ObjectClient
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from s3d.shared.control import ObjectInfo
 
 
-class Selection(NamedTuple):
+class TargetObjects(NamedTuple):
     """Keys of a bucket. base: what their names, for --exclude and --include, leave out."""
 
     bucket: str
@@ -68,17 +68,17 @@ def glob_of(client: ObjectClient, target: Target, *, no_glob: bool) -> KeyGlob |
 
 def select(
     client: ObjectClient, target: Target, *, recursive: bool, no_glob: bool = False
-) -> Selection | None:
+) -> TargetObjects | None:
     """What a target means; None for a single key. Raises UsageError."""
     glob = glob_of(client, target, no_glob=no_glob)
     if glob is not None:
-        return Selection(
+        return TargetObjects(
             target.bucket, glob.prefix, glob.base, lambda key: glob.matches(key, below=recursive)
         )
     if not recursive:
         return None
     prefix = folder_prefix(target.key)
-    return Selection(target.bucket, prefix, prefix, lambda key: True)
+    return TargetObjects(target.bucket, prefix, prefix, lambda key: True)
 
 
 class Conditions(NamedTuple):
@@ -106,7 +106,11 @@ ALL = Conditions()
 
 
 def selected(
-    client: ObjectClient, selection: Selection, conditions: Conditions, *, versions: bool = False
+    client: ObjectClient,
+    selection: TargetObjects,
+    conditions: Conditions,
+    *,
+    versions: bool = False,
 ) -> Iterator[ObjectInfo]:
     """The objects, or all their versions and delete markers, as they are listed."""
     fits = conditions.test(selection.base)

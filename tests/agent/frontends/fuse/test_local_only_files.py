@@ -10,7 +10,7 @@ import pytest
 
 from s3d.agent.frontends.fuse.filesystem import FileSystem
 from s3d.agent.frontends.fuse.fs_ops import RENAME_NOREPLACE, FileSystemSize
-from s3d.agent.frontends.fuse.local_names import LocalNames
+from s3d.agent.frontends.fuse.local_only_files import LocalOnlyFiles
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.shared.config.mount_settings import DEFAULT_LOCAL_NAMES, parse_local_names
@@ -36,17 +36,17 @@ def world(tmp_path_factory) -> Iterator[StoreThread]:
 
 
 @pytest.fixture
-def names(world: StoreThread, tmp_path: Path) -> Iterator[LocalNames]:
+def names(world: StoreThread, tmp_path: Path) -> Iterator[LocalOnlyFiles]:
     with written_files(world, tmp_path / "staging") as written:
         inner = FileSystem(
             world.store, world.loop, written=written, root=(BUCKET, ""),
             is_local=lambda *_: True, states=States(), size=lambda: SIZE, ttl=0.0,
             metadata=MetadataMemory(),
         )  # fmt: skip
-        yield LocalNames(inner, tmp_path / "local", DEFAULT_LOCAL_NAMES)
+        yield LocalOnlyFiles(inner, tmp_path / "local", DEFAULT_LOCAL_NAMES)
 
 
-def write(names: LocalNames, path: str, data: bytes) -> None:
+def write(names: LocalOnlyFiles, path: str, data: bytes) -> None:
     handle = names.create(path, os.O_WRONLY, 0o644).handle
     names.write(handle, data, 0)
     names.fsync(handle)
@@ -54,14 +54,14 @@ def write(names: LocalNames, path: str, data: bytes) -> None:
     names.release(handle)
 
 
-def read(names: LocalNames, path: str) -> bytes:
+def read(names: LocalOnlyFiles, path: str) -> bytes:
     handle = names.open(path, os.O_RDONLY).handle
     data = names.read(handle, 1_000, 0)
     names.release(handle)
     return data
 
 
-def listed(names: LocalNames, path: str) -> list[str]:
+def listed(names: LocalOnlyFiles, path: str) -> list[str]:
     return sorted(entry.name for entry in names.read_directory(path))
 
 

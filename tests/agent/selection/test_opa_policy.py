@@ -2,9 +2,9 @@
 
 import pytest
 
-from s3d.agent.selection import policy
+from s3d.agent.selection import opa_policy
 from s3d.agent.selection.decision import Decision
-from s3d.agent.selection.policy import DEFAULT_TTL, CachedEngine, open_policy
+from s3d.agent.selection.opa_policy import DEFAULT_TTL, CachedEngine, open_policy
 from s3d.shared.config.load import load_config
 from s3d.shared.config.rules import ConfigError
 from tests.peers.policy import POLICY
@@ -58,7 +58,7 @@ async def test_a_decision_may_say_how_long():
 
 
 async def test_the_oldest_goes_first(monkeypatch):
-    monkeypatch.setattr(policy, "MAX_DECISIONS", 2)
+    monkeypatch.setattr(opa_policy, "MAX_DECISIONS", 2)
     inner = Counting()
     engine = CachedEngine(inner)
     for key in ("a", "b", "a", "c", "a", "b"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STREAM = "-"
 
 
-class Place(NamedTuple):
+class CopyLocation(NamedTuple):
     """s3://BUCKET/KEY; or a path on this machine, when bucket is empty."""
 
     bucket: str
@@ -64,7 +64,7 @@ class Place(NamedTuple):
         return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
-def parse_place(text: str) -> Place:
+def parse_location(text: str) -> CopyLocation:
     """Raises UsageError."""
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise UsageError("bad usage", f"{printable_path(text)} is not UTF-8",
@@ -78,14 +78,14 @@ def parse_place(text: str) -> Place:
             f"a place in S3 begins with {SCHEME}: {meant}; a path: ./{text}",
         )
     if not text.startswith(SCHEME):
-        return Place("", text)
+        return CopyLocation("", text)
     bucket, _, key = text.removeprefix(SCHEME).partition("/")
     if not bucket:
         raise UsageError("bad usage", f"{text!r} names no bucket", f"write {SCHEME}BUCKET/KEY")
-    return Place(bucket, key)
+    return CopyLocation(bucket, key)
 
 
-def check_source(source: Place, *, recursive: bool) -> None:
+def check_source(source: CopyLocation, *, recursive: bool) -> None:
     """Raises NotFoundError for a path that is not there, UsageError for a folder without -r."""
     if source.bucket or source.is_stream:
         return
@@ -95,7 +95,7 @@ def check_source(source: Place, *, recursive: bool) -> None:
         raise UsageError("bad usage", f"{source} is a folder", "add -r to include its contents")
 
 
-def complete_place(
+def complete_location(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Complete s3://, buckets and keys; everything else is left to the shell."""
@@ -107,7 +107,7 @@ def complete_place(
     return [*found, CompletionItem(incomplete, type="file")]
 
 
-def as_objects(session: Session, places: Sequence[Place]) -> list[Place]:
+def as_objects(session: Session, places: Sequence[CopyLocation]) -> list[CopyLocation]:
     """The same places, where those in a mount of the agent are in S3, so that it copies objects and
     never reads its own mount. Raises UsageError for a mount of all buckets itself."""
     mounted = [
@@ -120,11 +120,11 @@ def as_objects(session: Session, places: Sequence[Place]) -> list[Place]:
     return [_object(one, objects.get(one)) for one in places]
 
 
-def _object(place: Place, shown: ObjectPlace | None) -> Place:
+def _object(place: CopyLocation, shown: ObjectPlace | None) -> CopyLocation:
     """shown: what it is; None: it is in no mount of this agent."""
     if shown is None:
         return place
     if not shown.bucket:
         raise UsageError("bad usage", f"{place} has all buckets", "name one of them")
     is_folder = place.is_folder_name or place.is_folder()
-    return Place(shown.bucket, f"{shown.key}/" if shown.key and is_folder else shown.key)
+    return CopyLocation(shown.bucket, f"{shown.key}/" if shown.key and is_folder else shown.key)

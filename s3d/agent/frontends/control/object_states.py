@@ -25,7 +25,7 @@ _STATES = {PendingState.FAILED: "failed", PendingState.HELD: "held"}
 
 
 @dataclass(frozen=True, slots=True)
-class KeyStatus:
+class ObjectStates:
     """Compares what clients read with queue, cache and remote. queue None: writes go through."""
 
     remote: S3Client
