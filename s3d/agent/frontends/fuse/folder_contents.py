@@ -33,7 +33,7 @@ _PATIENCE = 2.0
 """Seconds that the first page may take when the folder is known without it."""
 
 Objects = Mapping[str, ListedObject | None]
-"""By key, what is known of each; None: nothing, or a pending write decides."""
+"""By key, what is known of each; None: nothing. A pending write decides in any case."""
 Pending = Callable[[str, str], Awaitable[Mapping[str, bool]]]
 """Bucket and prefix -> the keys of which writes are pending, and whether these leave an object."""
 
@@ -144,12 +144,14 @@ def known_below(
     bucket, top = folder
     waiting = sorted(pending)
     found: dict[str, ListedObject | None] = {}
+    unsure: set[str] = set()
     prefixes = [top]
     while prefixes:
         prefix = prefixes.pop()
         contents = contents_of((bucket, prefix))
         if contents is None or not _is_sure(contents, prefix, pending, waiting):
             raise UnknownFolder((bucket, prefix))
+        unsure |= {prefix + parse_name(name).text for name in contents.unsure}
         if contents.marker is not None:
             found[prefix] = ListedObject(contents.marker, 0, 0.0)
         for entry in contents.entries:
@@ -162,10 +164,12 @@ def known_below(
                 raise UnknownFolder((bucket, prefix))
         check_number(found)
     for key, leaves_object in pending.items():
-        if leaves_object:
+        if not leaves_object:
+            found.pop(key, None)
+        elif key in unsure:
             found[key] = None
         else:
-            found.pop(key, None)
+            found.setdefault(key, None)
     return found
 
 

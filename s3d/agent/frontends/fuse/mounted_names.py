@@ -141,7 +141,7 @@ class MountedNames:
         after = FileMetadata(
             etag,
             before.mtime_ns if mtime_ns is None else mtime_ns,
-            before.mode if mode is None else mode & 0o7777,
+            before.mode if mode is None else mode & 0o777,
             before.link,
         )
         self._metadata.put(was.bucket, was.key, after)

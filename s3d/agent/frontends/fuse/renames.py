@@ -44,6 +44,8 @@ MAX_COPIES = 200
 _AT_ONCE = 32
 _CHUNK = 256
 """Objects between two notes in the journal of how far a rename has come."""
+_UNDO_LIMIT = 20.0
+"""Seconds in which an object gets its old key again: its push may have to end first."""
 _LIMIT = 120.0
 """Seconds that the rename of a large folder may take."""
 
@@ -51,11 +53,14 @@ _LIMIT = 120.0
 class _Moves:
     """The objects that one rename moves, and how far it has come."""
 
-    def __init__(self, id: int, rename: Rename, objects: Objects) -> None:
-        """id: of its record. objects: those that are to be moved."""
+    def __init__(
+        self, id: int, rename: Rename, objects: Objects, *, limit: float = CALL_LIMIT
+    ) -> None:
+        """id: of its record. objects: those that are to be moved. limit: seconds for one."""
         self.id = id
         self.rename = rename
         self.objects = objects
+        self.limit = limit
         self.pairs = [(key, rename.new + key.removeprefix(rename.old)) for key in objects]
         self.done: list[tuple[str, str]] = []
 
@@ -156,12 +161,12 @@ class Renames:
 
     def _undo(self, moves: _Moves) -> None:
         """The program gets an error, so nothing must have changed."""
-        rename, new_keys = moves.rename, [new for _, new in moves.done]
+        rename, moved = moves.rename, {new: moves.objects[old] for old, new in moves.done}
         back = Rename(rename.bucket, rename.new, rename.old)
         try:
-            if new_keys:
-                self._journal.turn_back(moves.id, new_keys)
-                self._move(_Moves(moves.id, back, dict.fromkeys(new_keys)))
+            if moved:
+                self._journal.turn_back(moves.id, moved)
+                self._move(_Moves(moves.id, back, moved, limit=_UNDO_LIMIT))
         except OSError as error:
             _log_unfinished(back, error)
             return
@@ -211,7 +216,7 @@ class Renames:
         members = {"Bucket": bucket, "Key": new, "RenameSource": f"/{bucket}/{quote(old)}"}
         context = background_context().derive(mount=MountHints(renames=moves.objects[old]))
         try:
-            async with asyncio.timeout(CALL_LIMIT):
+            async with asyncio.timeout(moves.limit):
                 await S3Client(self._client.target, context).output("RenameObject", members)
             return
         except S3Error as error:

@@ -153,13 +153,13 @@ class StagingJournal:
             rows = [(id, key.encode()) for key in keys]
             db.executemany("DELETE FROM renamed_objects WHERE id = ? AND key = ?", rows)
 
-    def turn_back(self, id: int, keys: Iterable[str]) -> None:
+    def turn_back(self, id: int, objects: RenamedObjects) -> None:
         """The rename is undone: these objects, with their new keys, get the old ones again."""
         with self._transaction() as db:
             query = "UPDATE renames SET old = new, new = old, is_undone = 1 WHERE id = ?"
             db.execute(query, (id,))
             db.execute("DELETE FROM renamed_objects WHERE id = ?", (id,))
-            _put_objects(db, id, dict.fromkeys(keys))
+            _put_objects(db, id, objects)
 
     def end_rename(self, id: int) -> None:
         """It has ended."""

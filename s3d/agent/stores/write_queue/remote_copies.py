@@ -104,7 +104,12 @@ class RemoteCopies:
                 async with self._accepting((bucket, old), (bucket, new)) as turn:
                     if await self._take_back(bucket, old, new, request.context):
                         return S3Response({})
-                    found = await self._of_remote(bucket, old, new, request.context, turn)
+                    try:
+                        found = await self._of_remote(bucket, old, new, request.context, turn)
+                    except S3Error:  # also when the push that was under way has failed
+                        if not await self._take_back(bucket, old, new, request.context):
+                            raise
+                        return S3Response({})
                     rename = partial(self._rename, bucket, old, new, found, request.context)
                     await self._journal.change(rename)
             except _ChangedMeanwhile:

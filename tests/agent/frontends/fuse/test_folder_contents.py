@@ -61,9 +61,12 @@ def test_the_listings_of_all_folders_tell_what_is_there() -> None:
 
 
 def test_what_is_pending_decides() -> None:
-    folders = {"d/": Contents([file("a"), file("b")], "", ["b", "new", "made"])}
-    pending = {"d/": False, "d/a": False, "d/b": True, "d/new": True, "d/made/x": True}
-    assert below(folders, pending) == {"d/b": None, "d/new": None, "d/made/x": None}
+    listed = [file("a"), file("b"), file("c")]
+    folders = {"d/": Contents(listed, "", ["b", "new", "made"])}
+    pending = {"d/": False, "d/a": False, "d/b": True, "d/c": True, "d/new": True, "d/made/x": True}
+    assert below(folders, pending) == {
+        "d/b": None, "d/c": SHOWN, "d/new": None, "d/made/x": None,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import sqlite3
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -210,7 +211,9 @@ class Half(Layer):
 @pytest.mark.rule("MOUNT-12")
 def test_when_a_part_of_a_folder_cannot_be_moved_all_of_it_stays(thread, files, renames, root):
     keys = [f"d/{number}" for number in range(100)]
-    for key in keys:
+    for key in keys[:70]:
+        thread.run(partial(thread.remote.put, BUCKET, root + key, key.encode()))
+    for key in keys[70:]:  # not pushed yet, if there is a queue
         thread.put(root + key, key.encode())
     failing = renames_over(Away(thread.store, "/50"), thread, files)
     with pytest.raises(OSError, match="Input/output error"):

@@ -83,7 +83,7 @@ def test_a_rename_survives_with_the_objects_that_it_is_still_to_move(tmp_path):
 def test_a_rename_that_has_failed_is_turned_back(tmp_path):
     with closing(StagingJournal(tmp_path)) as journal:
         id = journal.begin_rename(MOVED, OBJECTS)
-        journal.turn_back(id, ["é/a"])
+        journal.turn_back(id, {"é/a": None})
         assert journal.renames() == [(id, Rename("bbb", "é/", "d/"), {"é/a": None}, True)]
 
 

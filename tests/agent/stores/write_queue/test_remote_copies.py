@@ -503,6 +503,7 @@ async def test_a_rename_is_taken_back_while_the_remote_is_away(queue, monkeypatc
         monkeypatch.setattr(queue.journal, "unversioned", set())
     remote, here = Client(queue.inner), Client(queue.store)
     etag = (await remote.put("bbb", "old", BIG))["ETag"]
+    await queue.journal.control.pause()
     with away(queue, monkeypatch):
         for _ in range(3):
             await rename_shown(queue, "old", "new", etag, len(BIG))
@@ -511,6 +512,18 @@ async def test_a_rename_is_taken_back_while_the_remote_is_away(queue, monkeypatc
     assert {write.kind for write in queue.journal.pending} == {Kind.DELETE}
     assert await here.read("bbb", "old") == BIG
     assert await keys(queue.store) == ["old"]
+    await queue.journal.control.resume()
+    await pushed(queue)
+    assert await keys(queue.inner) == ["old"]
+
+
+async def test_a_rename_is_taken_back_when_its_push_has_failed(queue, monkeypatch):
+    etag = (await Client(queue.inner).put("bbb", "old", BIG))["ETag"]
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "old", "new", etag, len(BIG))
+        await queue.pusher.taken()
+        await rename(queue, "new", "old")
+        await Client(queue.store).refused("NoSuchKey", "HeadObject", Bucket="bbb", Key="new")
     await pushed(queue)
     assert await keys(queue.inner) == ["old"]
 

@@ -70,6 +70,9 @@ class Capability(IntFlag):
     ASYNC_DIO = 1 << 15
     PARALLEL_DIROPS = 1 << 18
     MAX_PAGES = 1 << 22
+    HANDLE_KILLPRIV_V2 = 1 << 28
+    """A write, a truncation and a change of owner clear set-user-ID and set-group-ID here, and the
+    kernel need not ask for security.capability before each write. Since Linux 5.11."""
 
 
 class OpenFlag(IntFlag):

@@ -41,6 +41,15 @@ def test_ls_reads_attributes_of_other_namespaces_once(folder, binding):
     assert binding.counts().get("getxattr", 0) < 20
 
 
+def test_a_write_asks_for_no_capability_of_the_file(folder, binding):
+    """The kernel would ask before each write: cp of 64 MiB would send twice as many requests."""
+    with (folder / "a").open("wb", buffering=0) as file:
+        for _ in range(20):
+            file.write(bytes(4096))
+    assert binding.counts()["write"] == 20
+    assert binding.counts().get("getxattr", 0) <= 1
+
+
 def test_only_attributes_of_other_namespaces_are_unsupported():
     def message(operation: int, name: bytes) -> memoryview:
         header = IN_HEADER.pack(0, operation, 7, 1, 0, 0, 0, 0, 0)
