@@ -91,7 +91,7 @@ def test_nothing_as_text():
     assert render([], Format.OPENMETRICS) == b"# EOF\n"
 
 
-OF_PROMETHEUS_2 = (
+PROMETHEUS_2_ACCEPT = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
@@ -103,7 +103,7 @@ OF_PROMETHEUS_2 = (
         ("", Format.PROMETHEUS),
         ("*/*", Format.PROMETHEUS),
         ("text/html, */*;q=0.8", Format.PROMETHEUS),
-        (OF_PROMETHEUS_2, Format.OPENMETRICS),
+        (PROMETHEUS_2_ACCEPT, Format.OPENMETRICS),
         ("application/openmetrics-text", Format.OPENMETRICS),
         ("Application/OpenMetrics-Text; Version=1.0.0; charset=utf-8", Format.OPENMETRICS),
         ("application/openmetrics-text;version=0.0.1", Format.PROMETHEUS),

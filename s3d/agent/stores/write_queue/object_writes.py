@@ -40,7 +40,7 @@ _ATTEMPTS = 10
 """Attempts of a copy while its source is replaced."""
 
 _KEY_MEMBERS = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
-_OF_GET = {
+_GET_MEMBERS = {
     "CopySourceIfMatch": "IfMatch",
     "CopySourceIfNoneMatch": "IfNoneMatch",
     "CopySourceIfModifiedSince": "IfModifiedSince",
@@ -288,7 +288,7 @@ class CopyOps:
         members: Members = {"Bucket": bucket, "Key": key}
         if version_id:
             members["VersionId"] = version_id
-        members |= {name: input[one] for one, name in _OF_GET.items() if input.get(one)}
+        members |= {name: input[one] for one, name in _GET_MEMBERS.items() if input.get(one)}
         try:
             source = await S3Client(self._settler.inner, request.context).call("GetObject", members)
         except S3Error as error:

@@ -68,7 +68,7 @@ class PushOutcomes:
         self._on_held = on_held
         self._metrics = metrics
         self._unpruned = 0
-        """Landings since the old ones were removed."""
+        """Pushes that were recorded since the old ones were removed."""
 
     async def acknowledge(
         self,
