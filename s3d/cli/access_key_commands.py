@@ -17,7 +17,7 @@ from s3d.shared.access_key_changes import (
     RotateRequest,
 )
 from s3d.shared.errors import NotRunningError, UsageError
-from s3d.shared.local_keys import LocalKeys
+from s3d.shared.local_access_keys import LocalKeys
 from s3d.shared.text import moment, parse_age, safe
 
 if TYPE_CHECKING:

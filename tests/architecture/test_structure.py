@@ -13,7 +13,7 @@ SAME_ROLE = {
 """File names that several packages have, since the file does the same in each."""
 
 SMALL = {
-    "s3d.agent.app.key_manager": "where a change of the keys meets the running agent",
+    "s3d.agent.app.access_key_manager": "where a change of the keys meets the running agent",
     "s3d.agent.app.readiness": "it knows the session, which the admin address must not know",
     "s3d.agent.core.backoff": "one concept for the whole tree",
     "s3d.agent.core.failpoint": "one concept for the whole tree",

@@ -18,7 +18,7 @@ from s3d.shared.access_key_changes import KeyRequest
 from s3d.shared.config.gateway_settings import CacheConfig
 from s3d.shared.config.load import load_config
 from s3d.shared.errors import UsageError
-from s3d.shared.local_keys import LocalKeys
+from s3d.shared.local_access_keys import LocalKeys
 from s3d.shared.paths import find_places
 
 TABLES = 1_000

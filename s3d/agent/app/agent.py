@@ -22,11 +22,11 @@ from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING
 
 from s3d import __version__
+from s3d.agent.app.access_key_manager import KeyManager
 from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.agent_session import AgentSession, ProcessContext, with_bound_port
 from s3d.agent.app.background import background_tasks, context_of
 from s3d.agent.app.frontends import GRACE
-from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.log_files import LogFiles, open_log_files
 from s3d.agent.app.open_session import open_session
 from s3d.agent.app.otel.start import TelemetryExport
@@ -61,7 +61,7 @@ from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
 from s3d.shared.control import AgentStatus
 from s3d.shared.credentials import load_or_create_token
-from s3d.shared.local_keys import LocalKeys
+from s3d.shared.local_access_keys import LocalKeys
 from s3d.shared.paths import Places
 from s3d.shared.text import count, size
 from s3d.shared.transfers import Totals
@@ -142,7 +142,7 @@ class Agent:
         registry, tracer = open_registry(os.environ), Tracer()
         self._process = ProcessContext(
             keys=in_use,
-            key_manager=KeyManager(stored, in_use),
+            access_key_manager=KeyManager(stored, in_use),
             umask=umask,
             log_buffer=LogBuffer(),
             log_files=log_files,

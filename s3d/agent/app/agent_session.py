@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from s3d import __version__
+from s3d.agent.app.access_key_manager import KeyManager
 from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.damaged_state import unreadable_state_warnings
 from s3d.agent.app.free_space import FreeSpace
 from s3d.agent.app.frontends import S3Endpoint
-from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.log_files import LogFiles
 from s3d.agent.app.otel.start import TelemetryExport
 from s3d.agent.app.sampler import Sampler
@@ -53,7 +53,7 @@ class ProcessContext:
 
     keys: AccessKeys
     """Credentials of the agent's clients."""
-    key_manager: KeyManager
+    access_key_manager: KeyManager
     """Changes them."""
     umask: int
     """Permission bits for files of the user."""

@@ -288,7 +288,7 @@ def control_routes(
         SyncFolderRoutes(session.folders, client, session.places.config_file),
         SyncActionRoutes(session.folders),
         MountRoutes(session.mounts, session.own_mounts, client, session.places.config_file),
-        AccessKeyRoutes(session.process.key_manager),
+        AccessKeyRoutes(session.process.access_key_manager),
         AccessDecisionRoutes(stack.explain, session.process.keys),
         StoreControlRoutes(stack.controls),
         CheckRoutes(_CheckOfSession(session)),

@@ -2,10 +2,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from s3d.agent.app.access_key_manager import KeyManager
 from s3d.agent.app.admin_address import AdminAddress
 from s3d.agent.app.agent_session import ProcessContext
 from s3d.agent.app.background import background_tasks
-from s3d.agent.app.key_manager import KeyManager
 from s3d.agent.app.log_files import LogFiles
 from s3d.agent.app.open_session import FRONTENDS, open_session
 from s3d.agent.app.otel.start import TelemetryExport
@@ -19,7 +19,7 @@ from s3d.agent.core.telemetry import Registry
 from s3d.shared.access_key import AccessKey
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
-from s3d.shared.local_keys import LocalKeys
+from s3d.shared.local_access_keys import LocalKeys
 from s3d.shared.paths import find_places
 
 
@@ -31,7 +31,7 @@ async def session(tmp_path):
     registry, tracer = Registry(), Tracer()
     process = ProcessContext(
         keys=keys,
-        key_manager=KeyManager(LocalKeys(places, config), keys),
+        access_key_manager=KeyManager(LocalKeys(places, config), keys),
         umask=0o022,
         log_buffer=LogBuffer(),
         log_files=LogFiles(places.log_file, None),

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from s3d.agent.app.key_manager import KeyManager
+from s3d.agent.app.access_key_manager import KeyManager
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.frontends.control.access_key_routes import AccessKeyRoutes
 from s3d.shared.config.schema import Config
-from s3d.shared.local_keys import LocalKeys
+from s3d.shared.local_access_keys import LocalKeys
 from s3d.shared.paths import find_places
 from tests.agent.frontends.control.served import served
 

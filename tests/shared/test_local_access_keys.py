@@ -6,7 +6,7 @@ from s3d.shared.access_key_changes import KeyRequest, RotateRequest
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
 from s3d.shared.errors import NotFoundError, S3dError
-from s3d.shared.local_keys import LocalKeys
+from s3d.shared.local_access_keys import LocalKeys
 from s3d.shared.paths import find_places
 
 NOW = 1_800_000_000.0

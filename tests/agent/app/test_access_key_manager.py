@@ -5,13 +5,13 @@ import logging
 
 import pytest
 
-from s3d.agent.app.key_manager import KeyManager
+from s3d.agent.app.access_key_manager import KeyManager
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.agent.core.log_buffer import LogBuffer
 from s3d.shared.access_key_changes import KeyRequest, RotateRequest
 from s3d.shared.config.schema import Config
 from s3d.shared.errors import S3dError
-from s3d.shared.local_keys import LocalKeys
+from s3d.shared.local_access_keys import LocalKeys
 from s3d.shared.paths import find_places
 
 

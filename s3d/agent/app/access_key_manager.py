@@ -14,7 +14,7 @@ from typing import TypeVar
 from s3d.agent.core.access_keys import AccessKeys
 from s3d.shared.access_key import AccessKey
 from s3d.shared.access_key_changes import KeyList, KeyRequest, NewKey, RotateRequest
-from s3d.shared.local_keys import LocalKeys
+from s3d.shared.local_access_keys import LocalKeys
 
 T = TypeVar("T")
 
