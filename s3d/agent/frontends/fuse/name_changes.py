@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
@@ -20,7 +20,7 @@ from s3d.agent.frontends.fuse.fs_ops import RENAME_NOREPLACE
 from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.old_version import describe
-from s3d.agent.frontends.fuse.renames import Renames
+from s3d.agent.frontends.fuse.renames import OnMoved, Renames
 from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.written_attributes import (
     WrittenAttributes,
@@ -78,9 +78,10 @@ class NameChanges:
         *,
         replaces: bool,
         shown: ListedObject | None = None,
-    ) -> Sequence[tuple[str, str]]:
-        """Rename an object or a folder; the old and new keys of all objects. flags: of
-        renameat2(2). replaces: something has the new name already. shown: see Renames.rename.
+        on_moved: OnMoved = lambda moved: None,
+    ) -> None:
+        """Rename an object or a folder. flags: of renameat2(2). replaces: something has the new
+        name already. shown, on_moved: see Renames.rename.
 
         Raises EEXIST for that with RENAME_NOREPLACE, EINVAL for RENAME_EXCHANGE, ENOTEMPTY for a
         folder that has names.
@@ -90,7 +91,7 @@ class NameChanges:
         if replaces and flags & RENAME_NOREPLACE:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), rename.new)
         if rename.old == rename.new:
-            return ()
+            return
         if rename.is_folder and rename.new.startswith(rename.old):
             raise OSError(errno.EINVAL, "a folder cannot be moved into itself")
         if rename.is_folder and replaces:
@@ -98,7 +99,7 @@ class NameChanges:
         replaced = self._written.find(ObjectName(rename.bucket, rename.new))
         if replaced is not None:
             _keep_old_bytes(replaced)
-        return self._renames.rename(rename, shown)
+        self._renames.rename(rename, shown, on_moved=on_moved)
 
     def symlink(self, place: ObjectName, target: str, mtime_ns: int) -> str:
         """Store a symbolic link; its ETag. mtime_ns: when it was made. Else the link would show

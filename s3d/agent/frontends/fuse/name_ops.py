@@ -84,13 +84,15 @@ class NameOps:
         elif source.entry.is_folder:
             key += "/"
         self._readers.keep((bucket, key))
-        rename = Rename(bucket, source.key, key)
-        moved = self._changes.rename(
-            rename, flags, replaces=target is not None, shown=_shown(source.entry)
-        )
-        self._readers.move(bucket, source.key, key)
-        if moved:
+
+        def note_moved(moved: Sequence[tuple[str, str]]) -> None:
+            self._readers.move(bucket, source.key, key)
             self._names.note_moved(old, source, new, key, moved)
+
+        self._changes.rename(
+            Rename(bucket, source.key, key), flags,
+            replaces=target is not None, shown=_shown(source.entry), on_moved=note_moved,
+        )  # fmt: skip
 
     def symlink(self, path: str, target: str) -> None:
         if not self._names.has_links:

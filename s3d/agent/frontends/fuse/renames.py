@@ -19,7 +19,7 @@ import concurrent.futures
 import errno
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from urllib.parse import quote
@@ -48,6 +48,10 @@ _UNDO_LIMIT = 20.0
 """Seconds in which an object gets its old key again: its push may have to end first."""
 _LIMIT = 120.0
 """Seconds that the rename of a large folder may take."""
+
+
+OnMoved = Callable[[Sequence[tuple[str, str]]], None]
+"""Called with the old and new keys of all objects of a rename, once they are moved."""
 
 
 class _Moves:
@@ -83,12 +87,18 @@ class Renames:
         self._contents = contents
 
     def rename(
-        self, rename: Rename, shown: ListedObject | None = None
-    ) -> Sequence[tuple[str, str]]:
+        self,
+        rename: Rename,
+        shown: ListedObject | None = None,
+        *,
+        on_moved: OnMoved = lambda moved: None,
+    ) -> None:
         """Rename an object or a folder, and replace what has the new name; a folder there must be
-        empty, which is not checked. shown: what is known of an object. The old and new keys. Raises
-        OSError: ENOENT, EXDEV for too large a folder, EIO for one that is not known while the
-        remote is away."""
+        empty, which is not checked. shown: what is known of an object. on_moved: also called, by
+        another thread, when the program was killed and the rename has ended nevertheless.
+
+        Raises OSError: ENOENT, EXDEV for too large a folder, EIO for one that is not known while
+        the remote is away."""
         objects = self._objects_of(rename, shown)
         for key in objects:
             file = self._written.find(ObjectName(rename.bucket, key))
@@ -98,15 +108,11 @@ class Renames:
         future = self._bridge.start(lambda: self._move_all(moves))
         try:
             self._bridge.wait(future, _LIMIT)
-            self._move_files(moves)
         except OSError:
-            if future.done():
-                self._undo(moves)
-            else:  # it goes on, although the program was killed
-                future.add_done_callback(partial(self._end_unwatched, moves))
-            raise
-        self._journal.end_rename(moves.id)
-        return moves.done
+            if not future.done():  # it goes on, although the program was killed
+                future.add_done_callback(partial(self._end_later, moves, on_moved))
+                raise
+        self._end(moves, future, on_moved)
 
     def resume(self) -> None:
         """Go on with the renames of an earlier run; what fails is logged and tried again at the
@@ -172,12 +178,33 @@ class Renames:
             return
         self._journal.end_rename(moves.id)
 
-    def _end_unwatched(self, moves: _Moves, future: concurrent.futures.Future[None]) -> None:
-        """Nobody waited for the end. On the loop."""
-        if future.cancelled() or future.exception() is not None:
-            return  # the next start goes on with it
+    def _end(
+        self, moves: _Moves, future: concurrent.futures.Future[None], on_moved: OnMoved
+    ) -> None:
+        """No object is being moved any more. Raises OSError, after all of them have their old keys
+        again."""
+        try:
+            self._bridge.wait(future)
+            self._move_files(moves)
+        except OSError:
+            self._undo(moves)
+            raise
+        self._journal.end_rename(moves.id)
+        on_moved(moves.done)
+
+    def _end_later(
+        self, moves: _Moves, on_moved: OnMoved, future: concurrent.futures.Future[None]
+    ) -> None:
+        """Nobody has waited for the end. On the loop."""
+        if future.cancelled():
+            return  # the mount has ended; the next start goes on with the rename
+
+        def end() -> None:
+            with suppress(OSError):  # nobody is left who could be told
+                self._end(moves, future, on_moved)
+
         with suppress(OSError):  # the mount has ended
-            self._bridge.start(lambda: asyncio.to_thread(self._journal.end_rename, moves.id))
+            self._bridge.start(lambda: asyncio.to_thread(end))
 
     async def _move_all(self, moves: _Moves) -> None:
         """Move the objects, and skip those that are gone. The first error is raised when no request

@@ -247,7 +247,8 @@ def test_an_object_that_is_gone_by_now_does_not_stop_a_rename(thread, files, ren
     for key in ("d/a", "d/b", "d/c"):
         thread.put(root + key, b"data")
     away = renames_over(Away(thread.store, "/b", code="NoSuchKey"), thread, files)
-    moved = away.rename(Rename(BUCKET, f"{root}d/", f"{root}e/"))
+    moved = []
+    away.rename(Rename(BUCKET, f"{root}d/", f"{root}e/"), on_moved=moved.extend)
     assert sorted(moved) == [(f"{root}d/{each}", f"{root}e/{each}") for each in "ac"]
     assert below(thread, root) == ["d/b", "e/a", "e/c"]
 
@@ -283,21 +284,6 @@ def test_what_was_moved_before_a_failure_is_not_moved_again(
     assert below(thread, root) == ["d/a", "e/a", "e/b"]
 
 
-def test_a_rename_whose_program_was_killed_ends_and_leaves_no_record(thread, files, root):
-    for key in "abc":
-        thread.put(f"{root}d/{key}", b"data")
-    bridge = LoopBridge(thread.loop, is_interrupted=lambda: True)
-    slow = Slow(thread.store)
-    contents = FolderContents(S3Client(slow), thread.bridge, FolderMemory(), is_away=lambda: False)
-    killed = Renames(S3Client(slow), bridge, files, contents)
-    with pytest.raises(InterruptedError):
-        killed.rename(Rename(BUCKET, f"{root}d/", f"{root}e/"))
-    assert len(files.journal.renames()) == 1
-    thread.loop.call_soon_threadsafe(slow.go_on.set)
-    until(lambda: not files.journal.renames())
-    assert below(thread, root) == ["e/a", "e/b", "e/c"]
-
-
 class Slow(Layer):
     """A store whose renames wait until they may go on."""
 
@@ -313,3 +299,43 @@ class Slow(Layer):
     async def _wait(self, request: S3Request[Any]) -> S3Response[Any]:
         await self.go_on.wait()
         return await self.inner.call(request)
+
+
+def kill_in_rename(thread: StoreThread, files: WrittenFiles, root: str, slow: Slow) -> list[Any]:
+    """Rename d/ to e/ for a program that is killed; the list gets the keys when it has ended."""
+    bridge = LoopBridge(thread.loop, is_interrupted=lambda: True)
+    contents = FolderContents(S3Client(slow), thread.bridge, FolderMemory(), is_away=lambda: False)
+    killed = Renames(S3Client(slow), bridge, files, contents)
+    moved: list[Any] = []
+    with pytest.raises(InterruptedError):
+        killed.rename(Rename(BUCKET, f"{root}d/", f"{root}e/"), on_moved=moved.extend)
+    assert len(files.journal.renames()) == 1
+    assert not moved
+    thread.loop.call_soon_threadsafe(slow.go_on.set)
+    return moved
+
+
+@pytest.mark.rule("MOUNT-12")
+def test_a_rename_whose_program_was_killed_ends_with_its_open_files(thread, files, root):
+    for key in "abc":
+        thread.put(f"{root}d/{key}", b"data")
+    file = files.open(place(f"{root}d/a"))
+    moved = kill_in_rename(thread, files, root, Slow(thread.store))
+    until(lambda: len(moved) == 3)
+    assert files.journal.renames() == []
+    assert below(thread, root) == ["e/a", "e/b", "e/c"]
+    files.write(file, b"D", 0)
+    files.flush(file)
+    files.release(file)
+    assert thread.get(f"{root}e/a") == b"Data"
+    assert below(thread, root) == ["e/a", "e/b", "e/c"]
+
+
+@pytest.mark.rule("MOUNT-12")
+def test_a_rename_that_fails_after_its_program_was_killed_is_undone(thread, files, root):
+    for key in "abc":
+        thread.put(f"{root}d/{key}", b"data")
+    moved = kill_in_rename(thread, files, root, Slow(Away(thread.store, "d/b")))
+    until(lambda: not files.journal.renames())
+    assert below(thread, root) == ["d/a", "d/b", "d/c"]
+    assert not moved
