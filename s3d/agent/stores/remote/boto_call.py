@@ -22,7 +22,7 @@ from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.s3.request import is_header_only
 from s3d.agent.s3.trace_context import TraceContext
 from s3d.agent.stores.remote.addressing import Target
-from s3d.agent.stores.remote.direct_call import OF_THE_DOCUMENT, placed
+from s3d.agent.stores.remote.direct_call import DOCUMENT_MEMBERS, placed
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.loop_detection import HOPS, ViaTracker
 from s3d.agent.stores.remote.remote_connection import (
@@ -174,7 +174,7 @@ class BotoCaller:
 
 def for_boto(name: str, members: Members) -> Members:
     """Our input members in the form of boto3."""
-    dropped = () if is_header_only(name) else OF_THE_DOCUMENT
+    dropped = () if is_header_only(name) else DOCUMENT_MEMBERS
     given = {k: v for k, v in members.items() if v is not None and k not in dropped}
     if "CopySource" in given and isinstance(given["CopySource"], str):
         bucket, key, version = parse_copy_source(given["CopySource"])

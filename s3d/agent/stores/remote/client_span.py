@@ -15,7 +15,7 @@ from s3d.agent.core.spans import Span, SpanKind, Tracer, Value
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.trace_context import HEADERS, TraceContext
 
-OF_TRACES = HEADERS | {"baggage"}
+TRACE_HEADERS = HEADERS | {"baggage"}
 """Headers of a client that are about its trace: they are not forwarded as they are.
 https://www.w3.org/TR/baggage/"""
 

@@ -38,7 +38,7 @@ _CAPABILITY_FOR: Mapping[str, Mapping[str, str]] = {
 """Operation -> condition -> the capability of a remote that evaluates it."""
 
 _ALL = frozenset(name for row in _CAPABILITY_FOR.values() for name in row.values())
-_OF_HEAD = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
+_HEAD_MEMBERS = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
 
 
 class ConditionalWrites(Layer):
@@ -78,7 +78,7 @@ class ConditionalWrites(Layer):
 
     async def _evaluate(self, request: S3Request[Any], known: Capabilities | None) -> None:
         """Raises PreconditionFailed or another error of a condition; the error of HEAD."""
-        members: Members = {name: request.input.get(name) for name in _OF_HEAD}
+        members: Members = {name: request.input.get(name) for name in _HEAD_MEMBERS}
         check = check_delete if request.op.name == "DeleteObject" else check_write
         try:
             response = await S3Client(self.inner, request.context).call("HeadObject", members)

@@ -55,7 +55,7 @@ _LATE_ERRORS = frozenset(("CompleteMultipartUpload", "CopyObject", "UploadPartCo
 means what a 500 does. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
 MAX_DOCUMENT = 32 * 1024 * 1024
 """Bytes of an XML document: far more than 1000 keys or 10,000 parts need."""
-OF_THE_DOCUMENT = ("ContentMD5", "ChecksumAlgorithm")
+DOCUMENT_MEMBERS = ("ContentMD5", "ChecksumAlgorithm")
 """Members about the document as the client wrote it; ours is another one."""
 
 
@@ -65,12 +65,12 @@ def can_send(request: S3Request[Any]) -> bool:
     op = request.op
     if op.name in OPERATIONS:
         return True
-    if is_directory_bucket(request.bucket) or op.name in _OF_DIRECTORY_BUCKETS:
+    if is_directory_bucket(request.bucket) or op.name in _DIRECTORY_BUCKET_OPERATIONS:
         return False
     return not op.streaming_output or op.name in _STREAMS
 
 
-_OF_DIRECTORY_BUCKETS = frozenset(("CreateSession", "ListDirectoryBuckets", "RenameObject"))
+_DIRECTORY_BUCKET_OPERATIONS = frozenset(("CreateSession", "ListDirectoryBuckets", "RenameObject"))
 _STREAMS = frozenset(("GetObjectTorrent",))
 """Operations with a body that is not an event stream."""
 
@@ -160,7 +160,7 @@ def direct_request(request: S3Request[Any], hops: str, *, trailers: bool) -> Rem
     op, members = request.op, request.input
     has_document = not is_header_only(op.name)
     if has_document:
-        members = {k: v for k, v in members.items() if k not in OF_THE_DOCUMENT}
+        members = {k: v for k, v in members.items() if k not in DOCUMENT_MEMBERS}
     for name in _required(op.name):
         if members.get(name) in (None, ""):
             raise S3Error("InvalidArgument", f"{name} is missing", ArgumentName=name)

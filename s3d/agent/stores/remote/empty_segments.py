@@ -31,7 +31,9 @@ logger = logging.getLogger(__name__)
 _CREATES = frozenset(
     ("CompleteMultipartUpload", "CopyObject", "CreateMultipartUpload", "PutObject", "RenameObject")
 )
-_OF_UPLOADS = frozenset(("AbortMultipartUpload", "ListParts", "UploadPart", "UploadPartCopy"))
+_UPLOAD_OPERATIONS = frozenset(
+    ("AbortMultipartUpload", "ListParts", "UploadPart", "UploadPartCopy")
+)
 """Operations on an upload, which the remote finds by its id, whatever it makes of the key."""
 
 
@@ -71,13 +73,13 @@ class EmptySegments(Layer):
 
     async def _answer(self, request: S3Request[Any]) -> S3Response[Any]:
         name = request.op.name
-        if request.op.access in ("read", "list") or name in _OF_UPLOADS:
+        if request.op.access in ("read", "list") or name in _UPLOAD_OPERATIONS:
             keeps = self._quirks.keeps_empty_segments
         else:
             keeps = await self._keeps(request.bucket)
             if keeps is None or (keeps is False and _is_refused(request)):
                 raise self._refusal(request.key)
-        if keeps is not False or name in _OF_UPLOADS:
+        if keeps is not False or name in _UPLOAD_OPERATIONS:
             return await self.inner.call(request)
         if name == "DeleteObject":
             return S3Response({})

@@ -25,7 +25,7 @@ _ENCODED: Mapping[str, tuple[tuple[str, ...], tuple[tuple[str, str], ...]]] = {
 
 LISTINGS = frozenset(_ENCODED)
 
-_MOST_FOLDERS = 64
+_MAX_FOLDERS = 64
 
 
 def decode(name: str, output: Members) -> None:
@@ -51,4 +51,4 @@ def _decoded(name: str) -> str:
     return folder + (unquote_plus(name) if "%" in name or "+" in name else name)
 
 
-_decoded_folder = lru_cache(_MOST_FOLDERS)(unquote_plus)
+_decoded_folder = lru_cache(_MAX_FOLDERS)(unquote_plus)

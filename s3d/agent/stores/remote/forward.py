@@ -15,7 +15,7 @@ from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, S3Response, WireResponse
 from s3d.agent.s3.model_overrides import EMPTY_CHECKSUMS
 from s3d.agent.s3.signature_elements import EMPTY_SHA256
-from s3d.agent.stores.remote.client_span import OF_TRACES
+from s3d.agent.stores.remote.client_span import TRACE_HEADERS
 from s3d.agent.stores.remote.error_mapping import refused
 from s3d.agent.stores.remote.http_transport import HOP_BY_HOP
 from s3d.agent.stores.remote.loop_detection import HOPS, check_hops, read_hops
@@ -39,7 +39,7 @@ _CLIENT_TO_AGENT = HOP_BY_HOP | {
     "x-amz-security-token",
     "x-amz-trailer",
     HOPS,
-    *OF_TRACES,
+    *TRACE_HEADERS,
 }
 """Headers about the connection between the client and us."""
 

@@ -25,7 +25,7 @@ from s3d.shared.errors import UsageError
 
 VERSION = 1
 """Of the format of an identity file; a file with a higher one is refused."""
-MOST_KEYS = 16
+MAX_KEYS = 16
 """Access keys that an identity lists. Temporary keys change every hour: the oldest are dropped."""
 
 _TEMPORARY = re.compile(r"ASIA[A-Z2-7]{16}")
@@ -139,7 +139,7 @@ def confirmed(identity: RemoteIdentity, key: str, owner: str = "") -> RemoteIden
     keys = (*(each for each in identity.keys if each != key), key) if key else identity.keys
     if key in identity.keys:
         keys = identity.keys
-    return msgspec.structs.replace(identity, keys=keys[-MOST_KEYS:], owner=identity.owner or owner)
+    return msgspec.structs.replace(identity, keys=keys[-MAX_KEYS:], owner=identity.owner or owner)
 
 
 def owner_of_key(identities: Iterable[RemoteIdentity], endpoint: str, key: str) -> str:

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from s3d.agent.stores.remote.identity import (
-    MOST_KEYS,
+    MAX_KEYS,
     Certainty,
     RemoteIdentity,
     account_number,
@@ -94,7 +94,7 @@ def test_a_confirmed_key_is_listed_once_and_the_owner_stays():
     assert confirmed(UNOWNED, "", "owner-3").owner == "owner-3"
     for number in range(100):
         found = confirmed(found, f"N{number}")
-    assert (len(found.keys), found.keys[-1]) == (MOST_KEYS, "N99")
+    assert (len(found.keys), found.keys[-1]) == (MAX_KEYS, "N99")
 
 
 def test_an_owner_is_known_by_the_key():
