@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from s3d.agent.core.metric_names import Metric
+from s3d.agent.core.metric_table import Metric
 
 Labels = tuple[tuple[str, str], ...]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from s3d.agent.core.histogram_bounds import Bounds
-from s3d.agent.core.metric_names import TABLE, Metric
+from s3d.agent.core.metric_table import TABLE, Metric
 from s3d.agent.core.telemetry import MAX_SERIES, MAX_VALUES, OTHER
 from tests.architecture.source import ROOT
 
@@ -16,7 +16,7 @@ FILE = ROOT / "docs" / "metrics.md"
 HEAD = f"""\
 # Metrics
 
-This page is generated from `s3d/agent/core/metric_names.py` with `make docs`.
+This page is generated from `s3d/agent/core/metric_table.py` with `make docs`.
 
 The agent counts from its start, whether anybody looks or not. The same numbers are at `/metrics`,
 in `s3d status --json`, in the dashboard of `s3d tui` and, with the extra `otel`, in what is

@@ -311,7 +311,7 @@ def _headers() -> Iterator[str]:
     for header, (what, why) in sorted(HEADERS.items()):
         yield f"| `{header}` | {what} | {why} |"
     yield "\nThese belong to no operation, and ask for nothing that a store could omit:\n"
-    for header, source in model_overrides.WITHOUT_PROMISE.items():
+    for header, source in model_overrides.COMMON_HEADERS.items():
         yield f"- `{header}` ([source]({source}))"
     yield (
         "\nEvery other `x-amz-*` header, and every other `x-amz-*` word of a query, is refused "

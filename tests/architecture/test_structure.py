@@ -7,7 +7,7 @@ SAME_ROLE = {
     "layer": "the layer itself, of the write queue and of the read cache",
     "listings": "the handlers of listings, in each store",
     "multipart": "the handlers of multipart uploads, in each store",
-    "objects": "the handlers of objects, in each store",
+    "object_reads": "the handlers of reads, of the embedded store and of the read cache",
     "store": "the interface of a store, and the embedded store",
 }
 """File names that several packages have, since the file does the same in each."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from s3d.agent.core.metric_names import TABLE, Kind, Metric
+from s3d.agent.core.metric_table import TABLE, Kind, Metric
 from s3d.agent.core.metrics_text import Format, render
 from s3d.agent.core.telemetry import Registry
 

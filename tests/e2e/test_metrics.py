@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.core import metric_names as names
-from s3d.agent.core.metric_names import TABLE
+from s3d.agent.core import metric_table
+from s3d.agent.core.metric_table import TABLE
 from tests.agent_process import AgentProcess, launch
 from tests.collector import Collector, attributes_of, open_collector
 from tests.e2e.conftest import BIN
@@ -53,17 +53,19 @@ def load(own_agent: AgentProcess, relay: Relay) -> KnownLoad:
 
 def test_requests_by_operation_and_status(own_agent: AgentProcess, load: KnownLoad) -> None:
     found = scrape(own_agent)
-    assert found.by_labels(names.HTTP_REQUESTS) == load.counted.requests
+    assert found.by_labels(metric_table.HTTP_REQUESTS) == load.counted.requests
     assert sum(load.counted.requests.values()) > 35
     by_operation = {(name,): count for name, count in load.counted.by_operation().items()}
-    assert found.by_labels(names.HTTP_DURATION, "_count") == by_operation
+    assert found.by_labels(metric_table.HTTP_DURATION, "_count") == by_operation
 
 
 def test_bytes_in_and_out(own_agent: AgentProcess, load: KnownLoad, relay: Relay) -> None:
     found = scrape(own_agent)
-    sent = {name: size for (name,), size in found.by_labels(names.HTTP_RECEIVED).items() if size}
+    sent = {
+        name: size for (name,), size in found.by_labels(metric_table.HTTP_RECEIVED).items() if size
+    }
     assert sent == {name: size for name, size in load.counted.sent.items() if size}
-    assert sum(found.by_labels(names.HTTP_SENT).values()) == relay.received
+    assert sum(found.by_labels(metric_table.HTTP_SENT).values()) == relay.received
 
 
 def test_the_status_says_the_same(own_agent: AgentProcess, load: KnownLoad, relay: Relay) -> None:
@@ -82,16 +84,16 @@ def test_the_status_says_the_same(own_agent: AgentProcess, load: KnownLoad, rela
 
 def test_a_collector_gets_the_same(collector: Collector, load: KnownLoad, relay: Relay) -> None:
     def requests() -> dict[tuple[str, str], float]:
-        metric = collector.metrics().get(names.HTTP_REQUESTS.name)
+        metric = collector.metrics().get(metric_table.HTTP_REQUESTS.name)
         points = [] if metric is None else metric.sum.data_points
         rows = [(attributes_of(point), point) for point in points]
         return {(each["operation"], each["code"]): _number(point) for each, point in rows}
 
     collector.until(lambda: requests() == load.counted.requests)
     metrics = collector.metrics()
-    sent = metrics[names.HTTP_SENT.name].sum.data_points
+    sent = metrics[metric_table.HTTP_SENT.name].sum.data_points
     assert sum(map(_number, sent)) == relay.received
-    durations = metrics[names.HTTP_DURATION.name].histogram.data_points
+    durations = metrics[metric_table.HTTP_DURATION.name].histogram.data_points
     counts = {attributes_of(point)["operation"]: point.count for point in durations}
     assert counts == load.counted.by_operation()
 
@@ -112,7 +114,7 @@ def test_a_latency_names_the_trace_of_a_request(
 
 def exemplars_of(collector: Collector) -> set[str]:
     """Ids of traces in the latencies of requests."""
-    metric = collector.metrics().get(names.HTTP_DURATION.name)
+    metric = collector.metrics().get(metric_table.HTTP_DURATION.name)
     points = [] if metric is None else metric.histogram.data_points
     return {each.trace_id.hex() for point in points for each in point.exemplars}
 
@@ -126,13 +128,13 @@ def test_every_text_has_every_metric_of_the_table_once(
     assert {name.removesuffix("_total") for name in text.types} == openmetrics.types.keys()
     process = {metric.name for metric in TABLE if metric.subject == "process"}
     assert process <= text.types.keys()
-    assert text.value(names.RESIDENT_MEMORY) > 10 * MIB
-    assert text.value(names.OPEN_FILES) > 5
-    assert text.value(names.DISK_FREE, "store") > MIB
-    assert text.value(names.CPU_TIME) > 0.05
-    commits = text.by_labels(names.SQLITE_COMMIT, "_count")
+    assert text.value(metric_table.RESIDENT_MEMORY) > 10 * MIB
+    assert text.value(metric_table.OPEN_FILES) > 5
+    assert text.value(metric_table.DISK_FREE, "store") > MIB
+    assert text.value(metric_table.CPU_TIME) > 0.05
+    commits = text.by_labels(metric_table.SQLITE_COMMIT, "_count")
     assert commits["store",] >= 10
-    assert text.value(names.HTTP_IN_FLIGHT) == 0
+    assert text.value(metric_table.HTTP_IN_FLIGHT) == 0
 
 
 def test_requests_that_end_early_are_counted_apart(
@@ -144,11 +146,11 @@ def test_requests_that_end_early_are_counted_apart(
     aborted = ("GetObject", "aborted"), ("PutObject", "aborted")
 
     def is_counted() -> bool:
-        found = scrape(own_agent).by_labels(names.HTTP_REQUESTS)
+        found = scrape(own_agent).by_labels(metric_table.HTTP_REQUESTS)
         return all(pair in found for pair in aborted)
 
     wait_until(is_counted)
-    assert scrape(own_agent).by_labels(names.HTTP_REQUESTS) == load.counted.requests
+    assert scrape(own_agent).by_labels(metric_table.HTTP_REQUESTS) == load.counted.requests
     assert own_agent.client.status().metrics["aborted"] == 2
 
 

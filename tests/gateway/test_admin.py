@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.core.metric_names import (
+from s3d.agent.core.metric_table import (
     CACHE_SAVED_BYTES,
     CACHE_SAVED_REQUESTS,
     QUEUE_ARRIVAL,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.cli.client.cache_client import CacheClient
 from s3d.shared.caching import CachePlace
 from tests.collector import Collector, open_collector
@@ -63,9 +63,9 @@ def test_a_load_has_the_same_numbers_everywhere(
     assert requests.total() > 100
 
     found = scrape(agent)
-    assert found.by_labels(names.HTTP_REQUESTS) == requests
-    assert sum(found.by_labels(names.HTTP_SENT).values()) == sent
-    assert sum(found.by_labels(names.HTTP_RECEIVED).values()) == received.total()
+    assert found.by_labels(metric_table.HTTP_REQUESTS) == requests
+    assert sum(found.by_labels(metric_table.HTTP_SENT).values()) == sent
+    assert sum(found.by_labels(metric_table.HTTP_RECEIVED).values()) == received.total()
 
     status = json.loads(run("s3d", "status", "--json", env=agent.env).stdout)
     shown = status["metrics"]
@@ -74,11 +74,11 @@ def test_a_load_has_the_same_numbers_everywhere(
     )  # fmt: skip
     for code in ("403", "404", "412", "416"):
         assert shown[f"errors.{code}"] == sum(n for (_, c), n in requests.items() if c == code)
-    assert status["cache"]["hits"] == found.value(names.CACHE_HITS) > 0
-    assert status["cache"]["misses"] == found.value(names.CACHE_MISSES) > 0
-    assert status["cache"]["saved_requests"] == found.value(names.CACHE_SAVED_REQUESTS)
+    assert status["cache"]["hits"] == found.value(metric_table.CACHE_HITS) > 0
+    assert status["cache"]["misses"] == found.value(metric_table.CACHE_MISSES) > 0
+    assert status["cache"]["saved_requests"] == found.value(metric_table.CACHE_SAVED_REQUESTS)
     assert status["queue"]["waiting"]["files"] == 0
-    assert found.value(names.QUEUE_ACCEPTED, "put") >= 5 * CLIENTS
+    assert found.value(metric_table.QUEUE_ACCEPTED, "put") >= 5 * CLIENTS
 
     # Work in the background, such as the end of a cache fill, may come between the two.
     collector.until(lambda: counts_of_otlp(collector.metrics()) == counts_of_text(agent))
@@ -86,7 +86,7 @@ def test_a_load_has_the_same_numbers_everywhere(
     assert {
         (labels["operation"], labels["code"]): value
         for (name, pairs), value in exported.items()
-        if name == names.HTTP_REQUESTS.name and (labels := dict(pairs))
+        if name == metric_table.HTTP_REQUESTS.name and (labels := dict(pairs))
     } == requests
 
 
@@ -100,11 +100,11 @@ def test_writes_are_counted_from_acknowledgement_to_arrival(
         for key, size in SIZES.items():
             client.put_object(Bucket=new_bucket, Key=key, Body=b"x" * size)
         waiting = scrape(agent)
-        assert waiting.value(names.QUEUE_ACCEPTED, "put") == len(SIZES)
-        assert waiting.value(names.QUEUE_WRITES, "waiting") == len(SIZES)
-        assert waiting.value(names.QUEUE_BYTES, "waiting") == TOTAL
-        assert waiting.value(names.QUEUE_PAUSED) == 1
-        assert 0 < waiting.value(names.QUEUE_OLDEST) < 60
+        assert waiting.value(metric_table.QUEUE_ACCEPTED, "put") == len(SIZES)
+        assert waiting.value(metric_table.QUEUE_WRITES, "waiting") == len(SIZES)
+        assert waiting.value(metric_table.QUEUE_BYTES, "waiting") == TOTAL
+        assert waiting.value(metric_table.QUEUE_PAUSED) == 1
+        assert 0 < waiting.value(metric_table.QUEUE_OLDEST) < 60
         assert agent.client.status().queue.waiting.files == len(SIZES)
         gateway.queue.resume()
         gateway.drain()
@@ -112,16 +112,16 @@ def test_writes_are_counted_from_acknowledgement_to_arrival(
             client.delete_object(Bucket=new_bucket, Key=key)
         gateway.drain()
     found, status = scrape(agent), agent.client.status()
-    assert found.value(names.QUEUE_ACCEPTED, "delete") == 2
-    assert found.value(names.QUEUE_PUSHES, new_bucket) == len(SIZES) + 2
-    assert found.by_labels(names.QUEUE_ARRIVAL, "_count") == {(): len(SIZES) + 2}
-    assert found.value(names.QUEUE_PUSHED_BYTES) == TOTAL
-    assert found.by_labels(names.QUEUE_FAILURES) == {}
-    assert set(found.by_labels(names.QUEUE_WRITES).values()) == {0}
-    assert found.value(names.QUEUE_OLDEST) == 0
-    assert set(found.by_labels(names.QUEUE_BLOCKED).values()) == {0}
-    assert found.value(names.REMOTE_UP) == 1
-    assert found.value(names.REMOTE_REQUESTS, "PutObject", "200") >= len(SIZES)
+    assert found.value(metric_table.QUEUE_ACCEPTED, "delete") == 2
+    assert found.value(metric_table.QUEUE_PUSHES, new_bucket) == len(SIZES) + 2
+    assert found.by_labels(metric_table.QUEUE_ARRIVAL, "_count") == {(): len(SIZES) + 2}
+    assert found.value(metric_table.QUEUE_PUSHED_BYTES) == TOTAL
+    assert found.by_labels(metric_table.QUEUE_FAILURES) == {}
+    assert set(found.by_labels(metric_table.QUEUE_WRITES).values()) == {0}
+    assert found.value(metric_table.QUEUE_OLDEST) == 0
+    assert set(found.by_labels(metric_table.QUEUE_BLOCKED).values()) == {0}
+    assert found.value(metric_table.REMOTE_UP) == 1
+    assert found.value(metric_table.REMOTE_REQUESTS, "PutObject", "200") >= len(SIZES)
     assert status.queue.left.files == 0
     assert status.metrics["requests.PutObject"] == len(SIZES)
 
@@ -141,17 +141,21 @@ def test_the_cache_counts_what_it_spares_the_remote(
         CacheClient(agent.client).evict(CachePlace(new_bucket, key="k5"))
         assert read(client, new_bucket, "k5") == SIZES["k5"]
     found, status = scrape(agent), agent.client.status().cache
-    assert found.value(names.CACHE_MISSES) == status.misses == len(SIZES) + 1
-    assert found.value(names.CACHE_FILLS) == status.fills == len(SIZES) + 1
-    assert found.value(names.CACHE_HITS) == status.hits == 2 * len(SIZES) + 1
-    assert found.value(names.CACHE_HIT_BYTES) == status.hit_bytes == 2 * TOTAL + 100
-    assert found.value(names.CACHE_SAVED_BYTES) == status.saved_bytes == 2 * TOTAL + 100
-    assert found.value(names.CACHE_SAVED_REQUESTS) == status.saved_requests == 2 * len(SIZES) + 2
+    assert found.value(metric_table.CACHE_MISSES) == status.misses == len(SIZES) + 1
+    assert found.value(metric_table.CACHE_FILLS) == status.fills == len(SIZES) + 1
+    assert found.value(metric_table.CACHE_HITS) == status.hits == 2 * len(SIZES) + 1
+    assert found.value(metric_table.CACHE_HIT_BYTES) == status.hit_bytes == 2 * TOTAL + 100
+    assert found.value(metric_table.CACHE_SAVED_BYTES) == status.saved_bytes == 2 * TOTAL + 100
+    assert (
+        found.value(metric_table.CACHE_SAVED_REQUESTS)
+        == status.saved_requests
+        == 2 * len(SIZES) + 2
+    )
     fetched = TOTAL + SIZES["k5"]
-    assert found.value(names.CACHE_FETCHED_BYTES) == status.fetched_bytes == fetched
-    assert found.value(names.REMOTE_REQUESTS, "GetObject", "200") == len(SIZES) + 1
-    assert found.value(names.CACHE_OBJECTS) == status.files == len(SIZES)
-    assert found.value(names.LAYER_CALLS, "read_cache", "GetObject") == 3 * len(SIZES) + 2
+    assert found.value(metric_table.CACHE_FETCHED_BYTES) == status.fetched_bytes == fetched
+    assert found.value(metric_table.REMOTE_REQUESTS, "GetObject", "200") == len(SIZES) + 1
+    assert found.value(metric_table.CACHE_OBJECTS) == status.files == len(SIZES)
+    assert found.value(metric_table.LAYER_CALLS, "read_cache", "GetObject") == 3 * len(SIZES) + 2
 
 
 @pytest.mark.slow
@@ -164,16 +168,18 @@ def test_a_remote_that_is_away_shows_in_the_metrics(
         network.go_away()
         for number in range(6):
             client.put_object(Bucket=new_bucket, Key=f"k{number}", Body=b"x")
-        wait_until(lambda: scrape(agent).value(names.QUEUE_BLOCKED, "away") == 1)
+        wait_until(lambda: scrape(agent).value(metric_table.QUEUE_BLOCKED, "away") == 1)
         found = scrape(agent)
         outcomes = Counter[str]()
-        for (_, code), number in found.by_labels(names.REMOTE_REQUESTS).items():
+        for (_, code), number in found.by_labels(metric_table.REMOTE_REQUESTS).items():
             outcomes[code] += int(number)
         # Five requests in a row open the circuit breaker; one of them can be a probe.
         assert outcomes["unreachable"] >= 5
-        assert 4 <= found.value(names.QUEUE_FAILURES, "unreachable") <= outcomes["unreachable"]
-        assert found.value(names.REMOTE_UP) == 0
-        assert found.by_labels(names.QUEUE_ARRIVAL, "_count") == {(): 0}
+        assert (
+            4 <= found.value(metric_table.QUEUE_FAILURES, "unreachable") <= outcomes["unreachable"]
+        )
+        assert found.value(metric_table.REMOTE_UP) == 0
+        assert found.by_labels(metric_table.QUEUE_ARRIVAL, "_count") == {(): 0}
         network.come_back()
         gateway.drain()
-    assert scrape(agent).value(names.QUEUE_PUSHES, new_bucket) == 6
+    assert scrape(agent).value(metric_table.QUEUE_PUSHES, new_bucket) == 6

@@ -65,15 +65,17 @@ class CacheEviction:
                     await self._woken.wait()
 
     async def pass_once(self) -> None:
-        """Write all receipts that are owed, and evict all that is due.
+        """Write the receipts of all uploads that have none, and evict all that is due.
 
         Raises receipt_file.FAILURE, OSError, UsageError.
         """
         folder, is_newest = self._writer.folder, self._rules.is_newest_first
         while True:
-            owed = await asyncio.to_thread(lambda: folder.file.owed(BATCH, newest_first=is_newest))
-            verdicts = await self._writer.verify_uploads(owed, self._rules.due_at)
-            if len(verdicts) < len(owed) or len(owed) < BATCH:
+            uploads = await asyncio.to_thread(
+                folder.file.without_receipt, BATCH, newest_first=is_newest
+            )
+            verdicts = await self._writer.verify_uploads(uploads, self._rules.due_at)
+            if len(verdicts) < len(uploads) or len(uploads) < BATCH:
                 break  # the remote is away, or there are no more
         while True:
             now = self._clock.now()

@@ -1,4 +1,4 @@
-"""What follows a pushed write: the read cache adopts it, and its receipt is owed.
+"""What follows a pushed write: the read cache adopts it, and it is noted for a receipt.
 
 A write is noted before it leaves the queue: after a crash in between, the push is repeated, finds
 the object there, and notes it. While the staged bytes are there, a checksum can be computed of them
@@ -91,7 +91,7 @@ class PushedUploads:
             upload = Upload(
                 bucket, key, etag, record.size, record.etag, algorithm, checksum, self._clock.now()
             )
-            await self._writer.owe(upload)
+            await self._writer.note_upload(upload)
         except (FAILURE, OSError, S3Error, UsageError) as error:
             logger.warning(
                 "an upload gets no receipt: %s", error, extra=log_fields(bucket=bucket, key=key)

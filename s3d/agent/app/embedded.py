@@ -25,8 +25,8 @@ from s3d.agent.stores.local.buckets import US_EAST_1
 from s3d.agent.stores.local.new_buckets import OPEN
 from s3d.agent.stores.local.object_keys import ObjectKeys, load_ring
 from s3d.agent.stores.local.object_reads import open_layout
-from s3d.agent.stores.local.publish import OnChange
 from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.local.version_writer import OnChange
 from s3d.shared.control import StoreStatus
 from s3d.shared.errors import FullError, S3dError, UsageError
 from s3d.shared.text import count

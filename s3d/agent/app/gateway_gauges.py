@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from s3d.agent.core import metric_names as names
-from s3d.agent.core.metric_names import Metric
+from s3d.agent.core import metric_table
+from s3d.agent.core.metric_table import Metric
 from s3d.agent.core.telemetry import Computed, Labels, Registry
 from s3d.agent.stores.read_cache.cache_status import CacheParts
 from s3d.agent.stores.remote.remote_health import Health
@@ -23,9 +23,9 @@ def report_remote(registry: Registry, health: Health) -> None:
         is_known = health.last_success is not None or health.last_failure is not None
         return float(not health.error) if is_known else None
 
-    registry.computed(names.REMOTE_UP, is_up)
-    registry.computed(names.REMOTE_LAST_SUCCESS, lambda: health.last_success)
-    registry.computed(names.REMOTE_CLOCK_OFFSET, lambda: health.clock_offset)
+    registry.computed(metric_table.REMOTE_UP, is_up)
+    registry.computed(metric_table.REMOTE_LAST_SUCCESS, lambda: health.last_success)
+    registry.computed(metric_table.REMOTE_CLOCK_OFFSET, lambda: health.clock_offset)
 
 
 def report_queue(registry: Registry, queue: QueueParts | None) -> None:
@@ -52,16 +52,16 @@ def report_queue(registry: Registry, queue: QueueParts | None) -> None:
         return {(str(state),): each.size for state, each in usage().items()}
 
     gauges: Gauges = (
-        (names.QUEUE_WRITES, writes),
-        (names.QUEUE_BYTES, sizes),
-        (names.QUEUE_OLDEST, oldest_age),
-        (names.QUEUE_LIMIT_WRITES, lambda: queue.admission.limits.max_files),
-        (names.QUEUE_LIMIT_BYTES, lambda: queue.admission.limits.max_size),
-        (names.QUEUE_IN_FLIGHT, lambda: queue.pusher.status().pushing),
-        (names.QUEUE_PUSH_LIMIT, lambda: queue.pusher.status().limit),
-        (names.QUEUE_BLOCKED, blocked),
-        (names.QUEUE_PAUSED, lambda: float(queue.journal.paused)),
-        (names.QUEUE_BANDWIDTH, lambda: queue.throttle.rate),
+        (metric_table.QUEUE_WRITES, writes),
+        (metric_table.QUEUE_BYTES, sizes),
+        (metric_table.QUEUE_OLDEST, oldest_age),
+        (metric_table.QUEUE_LIMIT_WRITES, lambda: queue.admission.limits.max_files),
+        (metric_table.QUEUE_LIMIT_BYTES, lambda: queue.admission.limits.max_size),
+        (metric_table.QUEUE_IN_FLIGHT, lambda: queue.pusher.status().pushing),
+        (metric_table.QUEUE_PUSH_LIMIT, lambda: queue.pusher.status().limit),
+        (metric_table.QUEUE_BLOCKED, blocked),
+        (metric_table.QUEUE_PAUSED, lambda: float(queue.journal.paused)),
+        (metric_table.QUEUE_BANDWIDTH, lambda: queue.throttle.rate),
     )
     for metric, read in gauges:
         registry.computed(metric, read)
@@ -74,12 +74,12 @@ def report_cache(registry: Registry, cache: CacheParts | None) -> None:
     layer, prices = cache.layer, cache.prices
     room = layer.catalog.room
     gauges: Gauges = (
-        (names.CACHE_BYTES, lambda: room.used),
-        (names.CACHE_OBJECTS, lambda: layer.catalog.count),
-        (names.CACHE_LIMIT_BYTES, lambda: room.limits.size),
-        (names.CACHE_LIMIT_OBJECTS, lambda: room.limits.files),
-        (names.CACHE_SAVED_COST, lambda: layer.counters.saved_cost(*prices)),
-        (names.CACHE_FILLING, lambda: layer.fills.in_flight),
+        (metric_table.CACHE_BYTES, lambda: room.used),
+        (metric_table.CACHE_OBJECTS, lambda: layer.catalog.count),
+        (metric_table.CACHE_LIMIT_BYTES, lambda: room.limits.size),
+        (metric_table.CACHE_LIMIT_OBJECTS, lambda: room.limits.files),
+        (metric_table.CACHE_SAVED_COST, lambda: layer.counters.saved_cost(*prices)),
+        (metric_table.CACHE_FILLING, lambda: layer.fills.in_flight),
     )
     for metric, read in gauges:
         registry.computed(metric, read)

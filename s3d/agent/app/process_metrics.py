@@ -13,7 +13,7 @@ from pathlib import Path
 
 from s3d import __version__
 from s3d.agent.app.free_space import FreeSpace
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.telemetry import Histogram, Labels, Registry
 
 STORE, QUEUE, CACHE = "store", "write_queue", "read_cache"
@@ -29,7 +29,7 @@ def commit_histogram(registry: Registry, database: str) -> Histogram | None:
     """Where a database reports the time of its commits; None: nobody wants to know."""
     if not registry.is_enabled:
         return None
-    return registry.histogram(names.SQLITE_COMMIT, database)
+    return registry.histogram(metric_table.SQLITE_COMMIT, database)
 
 
 def report_process(registry: Registry, started: float, disks: FreeSpace) -> None:
@@ -40,19 +40,19 @@ def report_process(registry: Registry, started: float, disks: FreeSpace) -> None
         return {(name,): size for name, size in disks.free().items()}
 
     version = (__version__, platform.python_version())
-    registry.computed(names.BUILD_INFO, lambda: {version: 1})
-    registry.computed(names.START_TIME, lambda: started)
-    registry.computed(names.CPU_TIME, time.process_time)
-    registry.computed(names.RESIDENT_MEMORY, resident_memory)
-    registry.computed(names.OPEN_FILES, open_files)
-    registry.computed(names.MAX_FILES, max_files)
-    registry.computed(names.DISK_FREE, free)
+    registry.computed(metric_table.BUILD_INFO, lambda: {version: 1})
+    registry.computed(metric_table.START_TIME, lambda: started)
+    registry.computed(metric_table.CPU_TIME, time.process_time)
+    registry.computed(metric_table.RESIDENT_MEMORY, resident_memory)
+    registry.computed(metric_table.OPEN_FILES, open_files)
+    registry.computed(metric_table.MAX_FILES, max_files)
+    registry.computed(metric_table.DISK_FREE, free)
 
 
 async def measure_lag(registry: Registry) -> None:
     """Measure how late a timer is. Runs until cancelled. The clock of uvloop's loop would not do:
     it counts milliseconds."""
-    lag = registry.histogram(names.LOOP_LAG)
+    lag = registry.histogram(metric_table.LOOP_LAG)
     while True:
         due = time.monotonic() + LAG_INTERVAL
         await asyncio.sleep(LAG_INTERVAL)

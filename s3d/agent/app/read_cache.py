@@ -22,7 +22,7 @@ from s3d.agent.stores.read_cache.cache_status import CacheParts, cache_counts
 from s3d.agent.stores.read_cache.catalog.cache_room import Limits
 from s3d.agent.stores.read_cache.catalog.catalog import Catalog
 from s3d.agent.stores.read_cache.catalog.catalog_rows import TABLES
-from s3d.agent.stores.read_cache.catalog.entry import EXPIRED, UNCONFIRMED
+from s3d.agent.stores.read_cache.catalog.entry import AFTER_KILL, AFTER_POWER_CUT
 from s3d.agent.stores.read_cache.catalog.last_stop import LastStop, StopMarker
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
@@ -43,8 +43,8 @@ VERSION = "v2"
 """Version of the layout. Another version uses another folder and starts empty."""
 ADOPTED = "v1"
 """The version before, whose folder is adopted since it has the same tables. Its name was changed
-because an s3d that uses it does not know that a row may be unconfirmed."""
-_DISTRUST = {LastStop.KILLED: EXPIRED, LastStop.POWER_CUT: UNCONFIRMED}
+because an s3d that uses it does not know what AFTER_POWER_CUT means."""
+_DISTRUST = {LastStop.KILLED: AFTER_KILL, LastStop.POWER_CUT: AFTER_POWER_CUT}
 """How the last run ended -> the value of Entry.checked for the entries that it has left."""
 
 
@@ -139,7 +139,7 @@ def _opened(folder: Path, limits: Limits, closing: ExitStack, commits: Histogram
     except BaseException:
         index.close()
         raise
-    catalog.rows.on_row_left = marker.spoil
+    catalog.rows.on_row_left = marker.mark_unsafe
     closing.callback(marker.end)  # after the next, as callbacks are called last one first
     closing.callback(index.close)
     return catalog

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.histogram_bounds import REQUEST
 from s3d.agent.core.telemetry import Registry
 from s3d.shared.diagnostics import Samples
@@ -105,7 +105,7 @@ class LatencyWindow:
 
     def turn(self) -> None:
         """Start the next second. The columns are added up only if there was a request."""
-        requests = self._registry.total(names.HTTP_REQUESTS)
+        requests = self._registry.total(metric_table.HTTP_REQUESTS)
         self._past.append(self._read() if requests != self._requests else self._past[-1])
         self._requests = requests
 
@@ -115,16 +115,16 @@ class LatencyWindow:
         return [REQUEST.quantile(counts, share) for share in shares]
 
     def _read(self) -> list[int]:
-        return self._registry.bucket_counts(names.HTTP_DURATION)
+        return self._registry.bucket_counts(metric_table.HTTP_DURATION)
 
 
 def sampler_of(registry: Registry, *, has_queue: bool, has_cache: bool) -> Sampler:
     """The sampler of the traffic with the remote; without a remote, of that with clients."""
-    up = names.QUEUE_PUSHED_BYTES if has_queue else names.HTTP_RECEIVED
-    down = names.CACHE_FETCHED_BYTES if has_cache else names.HTTP_SENT
+    up = metric_table.QUEUE_PUSHED_BYTES if has_queue else metric_table.HTTP_RECEIVED
+    down = metric_table.CACHE_FETCHED_BYTES if has_cache else metric_table.HTTP_SENT
 
     def counters() -> Counters:
-        requests = registry.values(names.HTTP_REQUESTS)
+        requests = registry.values(metric_table.HTTP_REQUESTS)
         by_class = {"4": 0, "5": 0}
         for (_, code), count in requests.items():
             if code[0] in by_class:
@@ -133,8 +133,8 @@ def sampler_of(registry: Registry, *, has_queue: bool, has_cache: bool) -> Sampl
             up=registry.total(up),
             down=registry.total(down),
             requests=sum(requests.values()),
-            hits=registry.total(names.CACHE_HITS),
-            misses=registry.total(names.CACHE_MISSES),
+            hits=registry.total(metric_table.CACHE_HITS),
+            misses=registry.total(metric_table.CACHE_MISSES),
             errors_4xx=by_class["4"],
             errors_5xx=by_class["5"],
         )

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.stack import Stack
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.own_mounts import OwnMounts
@@ -95,9 +95,9 @@ def _report_folders(registry: Registry, folders: Folders) -> None:
     def each(count: Callable[[FolderStatus], int]) -> dict[Labels, float]:
         return {(status.name,): count(status) for status in folders.status()}
 
-    registry.computed(names.SYNC_FILES, lambda: each(lambda status: status.files))
-    registry.computed(names.SYNC_CONFLICTS, lambda: each(lambda status: status.conflicts))
-    registry.computed(names.SYNC_BLOCKED, lambda: each(lambda status: status.trouble_count))
+    registry.computed(metric_table.SYNC_FILES, lambda: each(lambda status: status.files))
+    registry.computed(metric_table.SYNC_CONFLICTS, lambda: each(lambda status: status.conflicts))
+    registry.computed(metric_table.SYNC_BLOCKED, lambda: each(lambda status: status.trouble_count))
 
 
 def _rename_remote(state: RemoteState, places: Places) -> None:

@@ -20,7 +20,7 @@ from s3d.agent.core.traced_layer import DoesWork, InternalRequests, TracedLayer
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.stores.read_cache.catalog.catalog import Catalog
 from s3d.agent.stores.read_cache.listings import ListOps
-from s3d.agent.stores.read_cache.objects import ObjectReads
+from s3d.agent.stores.read_cache.object_reads import ObjectReads
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.shared.diagnostics import ObjectEvent
 from s3d.shared.paths import Places

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from s3d.agent.core.failures import Refused, Unreachable
-from s3d.agent.core.metric_names import (
+from s3d.agent.core.metric_table import (
     LAYER_CALLS,
     REMOTE_DURATION,
     REMOTE_IN_FLIGHT,

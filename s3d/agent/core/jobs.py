@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from s3d.agent.core.job import ENDED, ItemProgress, Job, JobFailure, JobState, R
-from s3d.agent.core.metric_names import TRANSFERS_BYTES, TRANSFERS_ENDED, TRANSFERS_OBJECTS
+from s3d.agent.core.metric_table import TRANSFERS_BYTES, TRANSFERS_ENDED, TRANSFERS_OBJECTS
 from s3d.agent.core.telemetry import Registry
 from s3d.shared.logs import log_fields
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
-from s3d.agent.core.metric_names import Kind, Metric
+from s3d.agent.core.metric_table import Kind, Metric
 from s3d.agent.core.telemetry import Distribution, Exemplar, Family, Point
 
 

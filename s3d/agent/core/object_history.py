@@ -32,12 +32,12 @@ FILE_SIZE = 4 << 20
 """Bytes."""
 BUFFER = 20_000
 """Events between two flushes; more replace the oldest ones."""
-MOST = 500
+MAX_EVENTS = 500
 """Events of one object that are read, the newest ones."""
 INTERVAL = 1.0
 """Seconds."""
 
-OF_EVENTS: Mapping[str, str] = {
+WORDS_OF_EVENTS: Mapping[str, str] = {
     "queue.accepted": "accepted",
     "queue.held": "held",
     "queue.retry": "push failed",
@@ -94,7 +94,7 @@ class ObjectHistory:
 
     def on_event(self, event: Event) -> None:
         """Keep an event of the bus, if it is about an object."""
-        what = OF_EVENTS.get(event.kind)
+        what = WORDS_OF_EVENTS.get(event.kind)
         if what is not None:
             self._unsaved.append(_line(event.at, what, event.subject, event.data))
 
@@ -116,7 +116,7 @@ class ObjectHistory:
         self._trouble = trouble
 
     async def of(self, bucket: str, key: str) -> list[ObjectEvent]:
-        """The events of an object, oldest first, at most MOST."""
+        """The events of an object, oldest first, at most MAX_EVENTS."""
         await self.flush()
         async with self._lock:
             return await asyncio.to_thread(read_history, self._folder, bucket, key)
@@ -145,12 +145,12 @@ class ObjectHistory:
 
 
 def read_history(folder: Path, bucket: str, key: str) -> list[ObjectEvent]:
-    """The events of an object in the files of a folder, oldest first, at most MOST.
+    """The events of an object in the files of a folder, oldest first, at most MAX_EVENTS.
 
     A file that cannot be read has none.
     """
     subject = f"{bucket}/{key}"
-    found: deque[ObjectEvent] = deque(maxlen=MOST)
+    found: deque[ObjectEvent] = deque(maxlen=MAX_EVENTS)
     for name in (OLDER, FILE):
         try:
             content = (folder / name).read_bytes()

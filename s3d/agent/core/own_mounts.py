@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 """As in the kernel (path_resolution(7))."""
 
 
@@ -80,7 +80,7 @@ def split_at(
         except OSError:  # it is not a link, or does not exist
             continue
         links += 1
-        if links > _MOST_LINKS:
+        if links > _MAX_LINKS:
             return None
         parts = PurePosixPath(target).parts
         reached = Path("/") if target.startswith("/") else reached.parent

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from s3d.shared.testing import RecordedRequest
 
-MOST = 10_000
+MAX_REQUESTS = 10_000
 """Requests; a record takes about half a kilobyte."""
 
 
@@ -44,7 +44,7 @@ class RequestFilter(NamedTuple):
 class RequestRing:
     """Keeps the newest requests, the oldest first. Belongs to the event loop."""
 
-    def __init__(self, limit: int = MOST) -> None:
+    def __init__(self, limit: int = MAX_REQUESTS) -> None:
         self._requests: deque[RecordedRequest] = deque(maxlen=limit)
         self._added = asyncio.Event()
         self.last = 0

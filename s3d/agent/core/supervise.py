@@ -14,8 +14,8 @@ from s3d.agent.core.events import Events
 logger = logging.getLogger(__name__)
 
 FIRST_DELAY = 1.0
-LONGEST_DELAY = 60.0
-"""Seconds before a restart. A run that was longer than LONGEST_DELAY resets the back-off."""
+MAX_DELAY = 60.0
+"""Seconds before a restart. A run that was longer than MAX_DELAY resets the back-off."""
 
 
 async def supervise(
@@ -24,13 +24,13 @@ async def supervise(
     """Run a task until it returns. When it raises, log it, emit agent.task_failed, and restart it
     after a delay that grows with each failure. delay: the first one, in seconds."""
     loop = asyncio.get_running_loop()
-    backoff = Backoff(delay, LONGEST_DELAY)
+    backoff = Backoff(delay, MAX_DELAY)
     while True:
         started = loop.time()
         try:
             await run()
         except Exception as error:
-            if loop.time() - started > LONGEST_DELAY:
+            if loop.time() - started > MAX_DELAY:
                 backoff.reset()
             wait = backoff.advance()
             logger.exception("background task failed task=%s restart_in=%.1f", name, wait)

@@ -1,7 +1,7 @@
 """The registry of metrics: always in process, and cheap enough for every request.
 
 1. An owner gets a cell from the registry once, e.g. registry.counter(HTTP_REQUESTS, "GetObject",
-   "200"), and keeps it: counting is then an addition. The metrics are those of metric_names.py.
+   "200"), and keeps it: counting is then an addition. The metrics are those of metric_table.py.
 2. What can be computed is not counted: registry.computed(METRIC, function) is called when somebody
    collects.
 3. collect() returns all values. The text for Prometheus, the exporter of OpenTelemetry, the status
@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
 from s3d.agent.core.histogram_bounds import Bounds
-from s3d.agent.core.metric_names import TABLE, Kind, Metric
+from s3d.agent.core.metric_table import TABLE, Kind, Metric
 from s3d.agent.s3.trace_context import TraceContext
 
 logger = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ A commit is synced before it returns (synchronous = FULL), so what a commit says
 cut: callers evict only what a commit of this file covers. Layout number: PRAGMA user_version; a
 file with a higher number is refused. Calls block: use them in a thread.
 
-Tables: receipt has the signed receipts; owed the uploads that have none yet; due the cached objects
-to evict, with the time.
+Tables: receipt has the signed receipts; owed has the uploads without a receipt; due has the cached
+objects to evict, with the time.
 """
 
 from __future__ import annotations
@@ -113,18 +113,20 @@ class ReceiptFile:
 
     # Uploads without a receipt
 
-    def owe(self, upload: Upload) -> None:
+    def note_upload(self, upload: Upload) -> None:
         """Note that an upload has no receipt yet."""
         self._write([("INSERT OR REPLACE INTO owed VALUES (?,?,?,?,?,?,?,?)", upload)])
 
-    def owed(self, limit: int, *, newest_first: bool = False, after: float = 0.0) -> list[Upload]:
+    def without_receipt(
+        self, limit: int, *, newest_first: bool = False, after: float = 0.0
+    ) -> list[Upload]:
         """The oldest or the newest uploads without a receipt. after: those noted since then."""
         order = "DESC" if newest_first else "ASC"
         query = f"SELECT * FROM owed WHERE at >= ? ORDER BY at {order} LIMIT ?"
         with self._lock:
             return [Upload(*row) for row in self._db.execute(query, (after, limit))]
 
-    def count_owed(self) -> int:
+    def count_without_receipt(self) -> int:
         with self._lock:
             return int(self._db.execute("SELECT count(*) FROM owed").fetchone()[0])
 

@@ -2,7 +2,7 @@
 
 One receipt, step by step ([thread] marks work that leaves the event loop):
 
-1. An upload was acknowledged by the remote: owe() notes it in the file [thread].
+1. An upload was acknowledged by the remote: note_upload() enters it in the file [thread].
 2. verify_uploads() asks the remote for each of them by HeadObject, and by GetObjectAttributes where
    that returns no checksum (verification.py).
 3. What agrees is signed and stored in one synced commit, together with what may be evicted
@@ -58,9 +58,9 @@ class ReceiptWriter:
         self.error = ""
         """Why the remote could not be asked the last time; "" when it could."""
 
-    async def owe(self, upload: Upload) -> None:
+    async def note_upload(self, upload: Upload) -> None:
         """Note that an upload has no receipt yet. Raises receipt_file.FAILURE."""
-        await asyncio.to_thread(lambda: self.folder.file.owe(upload))
+        await asyncio.to_thread(lambda: self.folder.file.note_upload(upload))
 
     async def find(self, bucket: str, key: str, etag: str) -> StoredReceipt | None:
         """The newest receipt of a version of an object."""
@@ -71,8 +71,9 @@ class ReceiptWriter:
     ) -> Verdicts:
         """Verify uploads, and write the receipts of those that agree.
 
-        Those whose verdict is returned are no longer owed. An upload without a verdict could not be
-        verified now. due_at: what may be evicted with the receipts. Raises receipt_file.FAILURE.
+        Those whose verdict is returned wait for no receipt any more. An upload without a verdict
+        could not be verified now. due_at: what may be evicted with the receipts. Raises
+        receipt_file.FAILURE.
         """
         found: dict[Upload, Verification] = {}
         waiting = iter(list(uploads))

@@ -31,7 +31,7 @@ from s3d.agent.remote_changes.sqs_client import (
 logger = logging.getLogger(__name__)
 _limited = LimitedLogger(logger)
 
-FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
+FIRST_DELAY, MAX_DELAY = 1.0, 60.0
 """Seconds until the queue is asked again after a failure."""
 REFUSED_DELAY = 300.0
 """Seconds until it is asked again after it has refused a request."""
@@ -66,7 +66,7 @@ class QueueWatch:
         self._messages = 0
         self._started = self._clock.steady()
         self._answered = self._started - LOST_AFTER
-        self._backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
+        self._backoff = Backoff(FIRST_DELAY, MAX_DELAY)
 
     def is_working(self, bucket: str) -> bool:
         """Whether events of a bucket arrive. Only a message shows that: a queue to which no bucket

@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from s3d.agent.s3.acl_evaluation import OF_BUCKETS, OF_OBJECTS, OF_OWN_OBJECTS, Acl, find_grant
+from s3d.agent.s3.acl_evaluation import (
+    BUCKET_PERMISSIONS,
+    OBJECT_PERMISSIONS,
+    OWN_OBJECT_ACTIONS,
+    Acl,
+    find_grant,
+)
 from s3d.agent.s3.actions import Need
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import LISTINGS, scope_allows
@@ -28,7 +34,7 @@ from s3d.shared.access_key import DEFAULT_OWNER, owner_named
 ENFORCED, PREFERRED, WRITER = "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"
 """Object Ownership. https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html"""
 
-OF_INITIATORS = frozenset({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"})
+INITIATOR_ACTIONS = frozenset({"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"})
 """Actions that the account that began an upload has on it."""
 
 
@@ -88,16 +94,18 @@ def decide(
 
     target: the version that the need is about, if it exists. lookup: the values of the condition
     keys of the request. initiator: canonical id of the account that began the upload, for actions
-    of OF_INITIATORS.
+    of INITIATOR_ACTIONS.
     """
     identity = decide_by_key(need, caller, lookup)
     denied = identity if identity.is_explicit else _denial(need, caller, bucket, lookup)
     if denied is not None:
         return denied
-    protected = target if need.action in OF_OBJECTS and bucket.ownership != ENFORCED else None
+    protected = (
+        target if need.action in OBJECT_PERMISSIONS and bucket.ownership != ENFORCED else None
+    )
     owner = protected.owner if protected is not None else bucket.owner
     is_own = owner == caller.owner and not caller.is_anonymous
-    if need.action in OF_INITIATORS and initiator == caller.owner:
+    if need.action in INITIATOR_ACTIONS and initiator == caller.owner:
         is_own = True
     if identity.allowed and is_own:
         return identity
@@ -139,7 +147,7 @@ def _denial(need: Need, caller: Principal, bucket: BucketAccess, lookup: Lookup)
     return Decision(False, reason, is_explicit=True)
 
 
-OF_POLICIES = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
+POLICY_ACTIONS = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
 """Actions that only the account of the bucket has, whatever its policy grants."""
 
 
@@ -149,7 +157,7 @@ def _cannot_be_locked_out(need: Need, caller: Principal, bucket: BucketAccess) -
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
     """
     return (
-        need.action in OF_POLICIES
+        need.action in POLICY_ACTIONS
         and caller.owner == bucket.owner
         and _is_root(caller)
         and not caller.session_policies
@@ -157,8 +165,8 @@ def _cannot_be_locked_out(need: Need, caller: Principal, bucket: BucketAccess) -
 
 
 def _is_root(caller: Principal) -> bool:
-    """Only the default owner has a root user, its default key. Each key without limits of another
-    owner stands for one, or this owner could lock itself out for ever."""
+    """Only the default owner has a root user: its default key. For another owner, each of its
+    unlimited keys counts as the root user; otherwise it could lock itself out for ever."""
     if caller.arn.endswith(":root"):
         return True
     return not (caller.is_restricted or caller.parent or caller.owner == _DEFAULT_OWNER)
@@ -266,11 +274,11 @@ def _acl_grant(
     protected: ObjectAccess | None,
     target: ObjectAccess | None,
 ) -> _Granted | None:
-    permission, acl, name = OF_BUCKETS.get(need.action), bucket.acl, "bucket"
-    if need.action in OF_OWN_OBJECTS and (target is None or target.owner == caller.owner):
+    permission, acl, name = BUCKET_PERMISSIONS.get(need.action), bucket.acl, "bucket"
+    if need.action in OWN_OBJECT_ACTIONS and (target is None or target.owner == caller.owner):
         permission = "WRITE"
     if protected is not None:
-        permission, acl, name = OF_OBJECTS[need.action], protected.acl, "object"
+        permission, acl, name = OBJECT_PERMISSIONS[need.action], protected.acl, "object"
     if permission is None:
         return None
     ignores_public = bucket.block.ignore_public_acls

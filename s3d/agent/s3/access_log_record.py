@@ -124,7 +124,7 @@ _RESOURCES: Mapping[str, str] = {
     "versions": "BUCKETVERSIONS",
 }
 """Word of the query -> resource, where that is not the same word."""
-_OF_OBJECTS = {"tagging": "OBJECT_TAGGING"}
+_OBJECT_RESOURCES = {"tagging": "OBJECT_TAGGING"}
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|-")
 
 
@@ -137,8 +137,8 @@ def operation_name(op: Operation, method: str) -> str:
     word = op.subresource
     if word is None:
         resource = op.scope.upper()
-    elif op.scope == "object" and word in _OF_OBJECTS:
-        resource = _OF_OBJECTS[word]
+    elif op.scope == "object" and word in _OBJECT_RESOURCES:
+        resource = _OBJECT_RESOURCES[word]
     else:
         resource = _RESOURCES.get(word) or _CAPITAL.sub("_", word).upper()
     return f"REST.{method.upper()}.{resource}"

@@ -15,7 +15,7 @@ from s3d.agent.s3.public_access import PUBLIC_GROUPS
 Acl = Mapping[str, Any]
 """As GetBucketAcl and GetObjectAcl give it."""
 
-OF_BUCKETS: Mapping[str, str] = {
+BUCKET_PERMISSIONS: Mapping[str, str] = {
     "s3:GetBucketAcl": "READ_ACP",
     "s3:ListBucket": "READ",
     "s3:ListBucketMultipartUploads": "READ",
@@ -25,7 +25,7 @@ OF_BUCKETS: Mapping[str, str] = {
 }
 """Action -> the permission in the list of the bucket that allows it."""
 
-OF_OBJECTS: Mapping[str, str] = {
+OBJECT_PERMISSIONS: Mapping[str, str] = {
     "s3:GetObject": "READ",
     "s3:GetObjectAcl": "READ_ACP",
     "s3:GetObjectTorrent": "READ",
@@ -37,7 +37,7 @@ OF_OBJECTS: Mapping[str, str] = {
 }
 """Action -> the permission in the list of the object that allows it."""
 
-OF_OWN_OBJECTS = frozenset({"s3:DeleteObject"})
+OWN_OBJECT_ACTIONS = frozenset({"s3:DeleteObject"})
 """WRITE on a bucket includes these for objects that the grantee owns."""
 
 

@@ -119,7 +119,7 @@ _OTHER_SERVICES: Mapping[str, str] = {
 }
 """Operations without a bucket as their resource, or of another service."""
 
-_OF_VERSIONS: Mapping[str, str] = {
+_VERSION_ACTIONS: Mapping[str, str] = {
     "DeleteObject": "DeleteObjectVersion",
     "DeleteObjectTagging": "DeleteObjectVersionTagging",
     "GetObject": "GetObjectVersion",
@@ -155,7 +155,7 @@ def action_of(operation: str, scope: str, *, of_version: bool = False) -> str:
         return _OTHER_SERVICES[operation]
     actions = _OBJECT_ACTIONS if scope == "object" else _BUCKET_ACTIONS
     action = actions.get(operation, operation)
-    return "s3:" + (_OF_VERSIONS.get(action, action) if of_version else action)
+    return "s3:" + (_VERSION_ACTIONS.get(action, action) if of_version else action)
 
 
 def need_of_action(text: str, bucket: str, key: str) -> Need:

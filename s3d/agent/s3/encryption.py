@@ -41,7 +41,7 @@ COPY_SOURCE = "CopySourceSSECustomer"
 """How the names of the three members of a customer key begin: of the object that the request reads
 or writes, and of the source of a copy."""
 
-_OF_KEY: Mapping[str, frozenset[str]] = {
+_CUSTOMER_KEY_MEMBERS: Mapping[str, frozenset[str]] = {
     prefix: frozenset({f"{prefix}Algorithm", f"{prefix}Key", f"{prefix}KeyMD5"})
     for prefix in (TARGET, COPY_SOURCE)
 }
@@ -218,7 +218,7 @@ def requested_by_headers(headers: Mapping[str, Any]) -> Requested | None:
 
 def has_customer_key(input: Mapping[str, Any], prefix: str = TARGET) -> bool:
     """Whether the request has any of the three members of a customer key."""
-    names = _OF_KEY[prefix]
+    names = _CUSTOMER_KEY_MEMBERS[prefix]
     return not names.isdisjoint(input) and any(input.get(name) for name in names)
 
 

@@ -37,7 +37,7 @@ EMITTED = frozenset(
     }
 )
 """What s3d reports."""
-_OF_OTHER_FEATURES = frozenset(
+_NOT_EMITTED = frozenset(
     {
         "ReducedRedundancyLostObject",
         "ObjectRestore:Post",
@@ -55,7 +55,7 @@ _OF_OTHER_FEATURES = frozenset(
 _NEWER = ("LifecycleExpiration", "ObjectTagging", "ObjectAcl")
 """Types whose messages have version 2.3; all others have 2.1.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"""
-_KNOWN = EMITTED | _OF_OTHER_FEATURES
+_KNOWN = EMITTED | _NOT_EMITTED
 
 
 def matching(selector: str) -> frozenset[str]:

@@ -24,7 +24,7 @@ PERIODS = {"Daily": DAY, "Weekly": 7 * DAY}
 CSV = "CSV"
 """The only format that is written."""
 _VERSION = "2016-11-30"
-_OF_VERSIONS = ("VersionId", "IsLatest", "IsDeleteMarker")
+_VERSION_FIELDS = ("VersionId", "IsLatest", "IsDeleteMarker")
 
 
 class ListedVersion(NamedTuple):
@@ -75,7 +75,7 @@ class ManifestEntry(NamedTuple):
 def schema_of(configuration: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns of a report, in their order."""
     optional = set(configuration.get("OptionalFields") or ())
-    versions = _OF_VERSIONS if includes_versions(configuration) else ()
+    versions = _VERSION_FIELDS if includes_versions(configuration) else ()
     return ("Bucket", "Key", *versions, *(name for name in _COLUMNS if name in optional))
 
 

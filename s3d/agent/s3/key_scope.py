@@ -14,7 +14,7 @@ from s3d.agent.s3.principal import KeyScope, Principal
 LISTINGS = frozenset({"s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"})
 """Actions on a bucket that name a prefix of its keys."""
 
-_OF_EVERY_SCOPE = frozenset({"s3:GetBucketLocation"})
+_UNSCOPED_ACTIONS = frozenset({"s3:GetBucketLocation"})
 """Actions on its bucket that a key with a prefix has: clients ask for the region first."""
 
 _SLASHES = re.compile("//+")
@@ -37,7 +37,7 @@ def scope_allows(principal: Principal, action: str, bucket: str, key: str) -> bo
         return False
     if not scope.prefix:
         return True
-    return action in _OF_EVERY_SCOPE or in_prefix(scope, key)
+    return action in _UNSCOPED_ACTIONS or in_prefix(scope, key)
 
 
 def in_prefix(scope: KeyScope, key: str) -> bool:

@@ -269,7 +269,7 @@ _PRESIGNED = "https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string
 _TRAILER = "https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html"
 _COMMON = "https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonRequestHeaders.html"
 
-WITHOUT_PROMISE: dict[str, str] = {
+COMMON_HEADERS: dict[str, str] = {
     # They belong to the signature or to the coding of the body, and are read there.
     "x-amz-algorithm": _PRESIGNED,
     "x-amz-content-sha256": _SIGNING,

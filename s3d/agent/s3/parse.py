@@ -105,10 +105,10 @@ def parse_input(
     return members
 
 
-def has_unknown_elements(op: Operation, payload: bytes) -> bool:
+def input_has_unknown_elements(op: Operation, payload: bytes) -> bool:
     """Whether parse_input ignores elements of the document, since the model lacks them."""
     document = _input_plan(op.name).document
-    return document is not None and xml.has_unknown(payload, document.shape, document.root)
+    return document is not None and xml.has_unknown_elements(payload, document.shape, document.root)
 
 
 def parse_output(

@@ -253,7 +253,7 @@ def _is_aws_principal(value: str) -> bool:
 
 
 _ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
-_OF_ACCOUNTS = "s3:listallmybuckets"
+_ACCOUNT_ACTION = "s3:listallmybuckets"
 """Known, but no bucket's policy can grant it."""
 
 
@@ -263,7 +263,7 @@ def _check_action(action: str, bucket: str | None) -> None:
     if bucket is None:
         is_known = _ACTION.fullmatch(action) is not None
     else:
-        is_known = bool(levels_of(action)) or action.lower() == _OF_ACCOUNTS
+        is_known = bool(levels_of(action)) or action.lower() == _ACCOUNT_ACTION
     if not is_known:
         raise _malformed("Policy has invalid action")
 

@@ -23,7 +23,8 @@ def deciding_statement(
 
     identifiers: every name by which a policy may call the caller: ARNs, account id, canonical id;
     empty for an anonymous one. action: s3:GetObject. resource: an ARN. lookup: the values of the
-    condition keys of the request; it is called only for statements that fit otherwise.
+    condition keys of the request; it is called only for statements whose action and principal
+    match, for the variables in their resources and for their conditions.
     """
     lower = action.lower()
     allowing: Statement | None = None

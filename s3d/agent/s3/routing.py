@@ -1,16 +1,17 @@
-"""What a request is for: its bucket and key, and its operation.
+"""What a request is for: its bucket and key, its operation, and whether it has unknown headers.
 
 The path is decoded once; dot segments and repeated slashes stay, so `a//b` and `/a` are valid
 keys.
 
 The operation is found in a table of rules, by method and scope, that is made from the model. Of the
 rules that one query word selects, the most demanding that fits wins: UploadPartCopy needs a header
-more than UploadPart. An operation that is understood only in part has no name.
+more than UploadPart.
 
-A header that nobody reads is a promise that is dropped silently: a checksum that is not compared,
-a lock that is not set. S3 refuses such a header with 501, "A header you provided implies
-functionality that is not implemented". The same goes for the x-amz-* words of a query, where
-presigning SDKs put headers.
+has_unknown_header: a header that nobody reads is a promise that is dropped silently: a checksum
+that is not compared, a lock that is not set. S3 refuses such a header with 501, "A header you
+provided implies functionality that is not implemented". The same goes for the x-amz-* words of a
+query, where presigning SDKs put headers. RequestReader.authorize asks here, and takes
+unknown_operation() instead of the routed one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from urllib.parse import unquote_to_bytes
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import UNKNOWN, Operation, operations, required_words, service
-from s3d.agent.s3.model_overrides import OFF_THE_TABLE, WITHOUT_PROMISE
+from s3d.agent.s3.model_overrides import COMMON_HEADERS, OFF_THE_TABLE
 
 # ---------------------------------------------------------------- the bucket and key
 
@@ -226,7 +227,7 @@ def _selected(rules: _Rules, query: Mapping[str, str]) -> list[_Rule] | None:
     return found
 
 
-_OF_THE_OTHER_LISTING: Mapping[str, tuple[tuple[str, str], ...]] = {
+_WORDS_OF_OTHER_LISTING: Mapping[str, tuple[tuple[str, str], ...]] = {
     "ListObjects": (
         (
             "continuation-token",
@@ -245,7 +246,7 @@ def _check_listing(name: str, query: Mapping[str, str]) -> None:
 
     S3 was measured: https://github.com/versity/versitygw/issues/2004
     """
-    for word, message in _OF_THE_OTHER_LISTING.get(name, ()):
+    for word, message in _WORDS_OF_OTHER_LISTING.get(name, ()):
         if word in query:
             raise S3Error("InvalidArgument", message, ArgumentName=word)
 
@@ -319,15 +320,15 @@ def _vocabulary() -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     )
 
 
-# ---------------------------------------------------------------- headers that nobody reads
+# ---------------------------------------------------------------- unknown headers
 
 _PREFIX = "x-amz-"
 _META = "x-amz-meta-"
 
 
 @cache
-def understood() -> frozenset[str]:
-    """Lower-case names of the x-amz-* headers of all operations, and those without a promise."""
+def known_headers() -> frozenset[str]:
+    """Lower-case names of the x-amz-* headers of all operations, and of COMMON_HEADERS."""
     members = (
         member
         for name in operations()
@@ -335,31 +336,32 @@ def understood() -> frozenset[str]:
         if member.location == "header" and member.location_name
     )
     named = {str(member.location_name).lower() for member in members}
-    return frozenset(name for name in named if name.startswith(_PREFIX)) | WITHOUT_PROMISE.keys()
+    return frozenset(name for name in named if name.startswith(_PREFIX)) | COMMON_HEADERS.keys()
 
 
-_harmless: set[str] = set()
-"""Names that were found to be no unknown ones: comparing sets takes a sixth of looking at each."""
-_MOST_HARMLESS = 1_000
+_checked: set[str] = set()
+"""Names that were checked before, and are not unknown. Comparing the two sets takes a sixth of the
+time of checking each name."""
+_MAX_CHECKED = 1_000
 
 
-def has_unknown(names: Set[str]) -> bool:
+def has_unknown_header(names: Set[str]) -> bool:
     """Whether one of these lower-case names is an x-amz-* header that nobody reads."""
-    if names <= _harmless:
+    if names <= _checked:
         return False
-    known = understood()
+    known = known_headers()
     for name in names:
         if name[:6] == _PREFIX and name not in known and name[:11] != _META:
             return True
-    if len(_harmless) < _MOST_HARMLESS:
-        _harmless.update(names)
+    if len(_checked) < _MAX_CHECKED:
+        _checked.update(names)
     return False
 
 
-_OF_HEADERS_ALONE = frozenset({"x-amz-copy-source", "x-amz-rename-source"})
+_NOT_IN_QUERY = frozenset({"x-amz-copy-source", "x-amz-rename-source"})
 
 
-def has_unknown_word(words: Iterable[str]) -> bool:
+def has_unknown_header_in_query(words: Iterable[str]) -> bool:
     """Whether one of these words of a query is for a header that S3 does not read there.
 
     S3 reads the other x-amz-* headers in the query, too. It takes a request whose query has the
@@ -367,12 +369,12 @@ def has_unknown_word(words: Iterable[str]) -> bool:
     https://github.com/aws/aws-sdk-php/issues/1275
     """
     names = {word.lower() for word in words}
-    return has_unknown(names) or not names.isdisjoint(_OF_HEADERS_ALONE)
+    return has_unknown_header(names) or not names.isdisjoint(_NOT_IN_QUERY)
 
 
 @cache
-def opaque(op: Operation) -> Operation:
-    """The operation of a request that is understood only in part.
+def unknown_operation(op: Operation) -> Operation:
+    """The operation of a request whose headers are not all known.
 
     It has no name, so an embedded store refuses it (501), and the layers of a gateway treat it as a
     change of unknown kind and pass it on as it came. Its body travels as that of the original.

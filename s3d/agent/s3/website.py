@@ -17,7 +17,7 @@ HOST = ".s3-website"
 """What stands between the bucket and the name of the endpoint: BUCKET.s3-website.localhost."""
 MOVED = 301
 MOVED_FOR_NOW = 302
-_OF_CLIENT = range(400, 500)
+_CLIENT_ERRORS = range(400, 500)
 """Statuses for which S3 shows the error document."""
 
 Configuration = Mapping[str, Any]
@@ -46,7 +46,7 @@ def index_key(configuration: Configuration, key: str) -> str:
 def error_key(configuration: Configuration, status: int) -> str:
     """The key of the error document; "" when there is none for this status."""
     document = configuration.get("ErrorDocument") or {}
-    return str(document.get("Key") or "") if status in _OF_CLIENT else ""
+    return str(document.get("Key") or "") if status in _CLIENT_ERRORS else ""
 
 
 def redirect_of(

@@ -45,14 +45,14 @@ def read(
         with suppress(NotPlain):
             return read_tree(data, node_of(shape), root)
     reader = _parse(data, shape, root, strict)
-    if known_only and reader.has_unknown:
+    if known_only and reader.has_unknown_element:
         raise ValueError("an element is unknown")
     return reader.value
 
 
-def has_unknown(data: bytes, shape: str, root: str | None) -> bool:
+def has_unknown_elements(data: bytes, shape: str, root: str | None) -> bool:
     """Whether a document, which read() takes, has elements that the shape lacks."""
-    return _parse(data, shape, root, strict=False).has_unknown
+    return _parse(data, shape, root, strict=False).has_unknown_element
 
 
 def _parse(data: bytes, shape: str, root: str | None, strict: bool) -> _Reader:
@@ -78,7 +78,7 @@ class _Reader:
 
     def __init__(self, node: Node, root: str | None, strict: bool) -> None:
         self.value: Any = None
-        self.has_unknown = False
+        self.has_unknown_element = False
         self._root = root
         self._strict = strict
         self._top = Child("", node, many=False)
@@ -98,7 +98,7 @@ class _Reader:
         child = stack[-1][0].node.children.get(local) if stack else self._root_child(local)
         if child is None:
             self._skipped = 1
-            self.has_unknown = True
+            self.has_unknown_element = True
             return
         node = child.node
         value: Any = [] if node.convert or node.is_list else {}

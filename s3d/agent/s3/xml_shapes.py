@@ -14,7 +14,7 @@ from s3d.agent.s3.model_overrides import LIST_LIMITS, REQUIRED_MEMBERS, STRICT_X
 
 MAX_ELEMENTS = 70_000
 """10,000 parts with their number, ETag and up to four checksums, and some more."""
-_MOST_TIMES = 1_024
+_MAX_TIMES = 1_024
 """Times that are remembered: many rows of a listing have the same."""
 
 Convert = Callable[[str], Any]
@@ -103,6 +103,6 @@ _TEXT_READERS: dict[str, Convert] = {
     "integer": scalars.read_integer,
     "long": partial(scalars.read_integer, low=-scalars.LONG_MAX - 1, high=scalars.LONG_MAX),
     "boolean": scalars.read_boolean,
-    "timestamp": lru_cache(_MOST_TIMES)(scalars.read_time),
+    "timestamp": lru_cache(_MAX_TIMES)(scalars.read_time),
     "blob": base64.b64decode,
 }

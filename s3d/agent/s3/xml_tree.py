@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LARGE = 8_192
 """Bytes from which a tree is worth the import."""
-_MOST_TAGS = 64
+_MAX_TAGS = 64
 """Names that are remembered of a node: a remote has one namespace."""
 
 
@@ -99,7 +99,7 @@ def _text(element: Element) -> str:
 
 def _find(node: Node, tag: str) -> Child | None:
     child = node.children.get(_local(tag))
-    if child is not None and len(node.tags) < _MOST_TAGS:
+    if child is not None and len(node.tags) < _MAX_TAGS:
         node.tags[tag] = child
     return child
 

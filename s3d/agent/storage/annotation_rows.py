@@ -17,7 +17,7 @@ CREATE TABLE annotations(bucket TEXT, key BLOB, seq INTEGER, name TEXT, record B
 """
 """Layout 4 of the index."""
 
-_OF_VERSION = "bucket = ? AND key = ? AND seq = ?"
+_IS_VERSION = "bucket = ? AND key = ? AND seq = ?"
 
 
 class AnnotationRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -42,7 +42,7 @@ def annotation(
     """The named annotation of a version and what is stored of its payload."""
     if not record.annotations:
         return None
-    query = f"SELECT record, payload FROM annotations WHERE {_OF_VERSION} AND name = ?"
+    query = f"SELECT record, payload FROM annotations WHERE {_IS_VERSION} AND name = ?"
     row = reader.select(query, (*_place(bucket, record), name)).fetchone()
     return None if row is None else (_decode(row[0]), bytes(row[1]))
 
@@ -53,7 +53,7 @@ def all_annotations(
     """All annotations of a version with what is stored of their payloads."""
     if not record.annotations:
         return []
-    query = f"SELECT record, payload FROM annotations WHERE {_OF_VERSION}"
+    query = f"SELECT record, payload FROM annotations WHERE {_IS_VERSION}"
     rows = reader.select(query, _place(bucket, record))
     return [(_decode(row), bytes(payload)) for row, payload in rows]
 
@@ -65,7 +65,7 @@ def annotation_page(
     if not record.annotations:
         return []
     query = f"""SELECT record FROM annotations
-                WHERE {_OF_VERSION} AND name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?"""
+                WHERE {_IS_VERSION} AND name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?"""
     place = (*_place(bucket, record), after, prefix, prefix + "\U0010ffff", limit)
     return [_decode(row) for (row,) in reader.select(query, place)]
 
@@ -81,21 +81,21 @@ def put_annotation(
 
 def drop_annotation(tx: Transaction, bucket: str, record: ObjectRecord, name: str) -> bool:
     """Remove an annotation; whether there was one. The count in the record is the caller's."""
-    query = f"DELETE FROM annotations WHERE {_OF_VERSION} AND name = ?"
+    query = f"DELETE FROM annotations WHERE {_IS_VERSION} AND name = ?"
     return bool(tx.run(query, (*_place(bucket, record), name)).rowcount)
 
 
 def drop_annotations(tx: Transaction, bucket: str, record: ObjectRecord) -> None:
     """Remove all annotations of a version."""
     if record.annotations:
-        tx.run(f"DELETE FROM annotations WHERE {_OF_VERSION}", _place(bucket, record))
+        tx.run(f"DELETE FROM annotations WHERE {_IS_VERSION}", _place(bucket, record))
 
 
 def move_annotations(tx: Transaction, bucket: str, old: ObjectRecord, new: ObjectRecord) -> None:
     """Give the annotations of a version to the version that takes its place."""
     if old.annotations:
         tx.run(
-            f"UPDATE annotations SET key = ?, seq = ? WHERE {_OF_VERSION}",
+            f"UPDATE annotations SET key = ?, seq = ? WHERE {_IS_VERSION}",
             (new.key.encode(), new.seq, *_place(bucket, old)),
         )
 
@@ -110,7 +110,7 @@ def copy_annotations(
     if not source[1].annotations:
         return 0
     query = f"""INSERT INTO annotations SELECT ?, ?, ?, name, record, payload FROM annotations
-                WHERE {_OF_VERSION}"""
+                WHERE {_IS_VERSION}"""
     return int(tx.run(query, (*_place(*target), *_place(*source))).rowcount)
 
 

@@ -61,7 +61,7 @@ _SCHEMA = (
     ),
 )
 _IS_HELD = "EXISTS (SELECT 1 FROM snapshot_blobs AS held WHERE held.blob = blobs.id)"
-_OF_ONE = """(SELECT COALESCE(SUM(one.refs), 0) FROM snapshot_blobs AS one
+_REFS_OF_SNAPSHOT = """(SELECT COALESCE(SUM(one.refs), 0) FROM snapshot_blobs AS one
               WHERE one.blob = blobs.id AND one.snapshot = ?)"""
 """References that one snapshot has to a blob."""
 
@@ -134,7 +134,10 @@ def restore(tx: Transaction, name: str, forget: Forget) -> Snapshot | None:
                 SELECT {table.columns} FROM {PREFIX}{table.name} WHERE snapshot = ?""",
             (name,),
         )
-    tx.run(f"UPDATE blobs SET refs = {_OF_ONE} WHERE refs <> {_OF_ONE}", (name, name))
+    tx.run(
+        f"UPDATE blobs SET refs = {_REFS_OF_SNAPSHOT} WHERE refs <> {_REFS_OF_SNAPSHOT}",
+        (name, name),
+    )
     return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.pass_scope import StepResult
@@ -28,8 +28,8 @@ CHANGES = frozenset(
 """Actions that change a side; the others leave both as they are."""
 
 _DELAYS = {
-    Action.UPLOAD: names.SYNC_UPLOAD_DELAY,
-    Action.DOWNLOAD: names.SYNC_DOWNLOAD_DELAY,
+    Action.UPLOAD: metric_table.SYNC_UPLOAD_DELAY,
+    Action.DOWNLOAD: metric_table.SYNC_DOWNLOAD_DELAY,
 }
 
 
@@ -45,7 +45,7 @@ class SyncMetrics:
 
     def ended(self, outcome: str) -> None:
         """A pass has ended."""
-        self._registry.counter(names.SYNC_PASSES, self._folder, outcome).add()
+        self._registry.counter(metric_table.SYNC_PASSES, self._folder, outcome).add()
 
     def record(self, result: StepResult) -> None:
         """A path was synced, or could not be.
@@ -55,7 +55,7 @@ class SyncMetrics:
         """
         if result.action not in CHANGES:
             return
-        self._registry.counter(names.SYNC_ACTIONS, self._folder, str(result.action)).add()
+        self._registry.counter(metric_table.SYNC_ACTIONS, self._folder, str(result.action)).add()
         if 0 <= result.delay <= self._clock() - self._since:
             delays = self._registry.histogram(_DELAYS[result.action], self._folder)
             delays.observe(result.delay)

@@ -29,7 +29,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.job import ENDED, Amount, ItemProgress, Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
-from s3d.agent.core.metric_names import TRANSFERS
+from s3d.agent.core.metric_table import TRANSFERS
 from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Labels, Registry
 from s3d.agent.s3.errors import S3Error

@@ -38,7 +38,7 @@ class Setting:
         async for _ in payload(await S3Client(self.cache).call("GetObject", self.place(key))):
             pass
         upload = Upload("bucket", key, info.etag, len(body), hashlib.md5(body).hexdigest(), at=at)
-        await self.writer.owe(upload)
+        await self.writer.note_upload(upload)
         return upload
 
     def place(self, key: str) -> dict[str, str]:

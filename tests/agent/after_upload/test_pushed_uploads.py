@@ -41,23 +41,23 @@ def pushed(writer, rules, woken) -> PushedUploads:
 
 async def test_an_md5_is_enough_where_the_remote_has_it_as_its_etag(pushed, writer, woken):
     await pushed.arrived("bucket", "k", MD5, stored())
-    (owed,) = writer.folder.file.owed(9)
-    assert (owed.etag, owed.content_etag, owed.size, owed.algorithm) == (MD5, MD5, 5, "")
+    (upload,) = writer.folder.file.without_receipt(9)
+    assert (upload.etag, upload.content_etag, upload.size, upload.algorithm) == (MD5, MD5, 5, "")
     assert woken == [True]
 
 
 async def test_a_checksum_of_the_client_is_noted(pushed, writer):
     await pushed.arrived("bucket", "k", '"opaque"', stored(Checksum("SHA256", "abc=")))
-    (owed,) = writer.folder.file.owed(9)
-    assert (owed.algorithm, owed.checksum) == ("SHA256", "abc=")
+    (upload,) = writer.folder.file.without_receipt(9)
+    assert (upload.algorithm, upload.checksum) == ("SHA256", "abc=")
 
 
 async def test_a_checksum_is_computed_for_a_remote_with_other_etags(pushed, writer):
     await pushed.arrived("bucket", "k", '"opaque"', stored(extents=(Extent(1, 0, 5),)))
-    (owed,) = writer.folder.file.owed(9)
+    (upload,) = writer.folder.file.without_receipt(9)
     running = hasher(COMPUTED)
     running.update(BODY)
-    assert (owed.algorithm, owed.checksum) == (COMPUTED, running.b64())
+    assert (upload.algorithm, upload.checksum) == (COMPUTED, running.b64())
 
 
 async def test_nothing_is_noted_of_what_is_kept(writer, woken):
@@ -94,19 +94,19 @@ async def test_a_pushed_write_is_adopted_before_its_receipt_is_owed(uploads):
     arrived = uploads.after_push(STAGED, SimpleNamespace(adopt=adopt))
     await arrived("bucket", "k", MD5, STORED)
     assert seen == [(Pushed("bucket", "k", MD5, STORED, BODY), False)]
-    assert [each.key for each in uploads.writer.folder.file.owed(9)] == ["k"]
+    assert [each.key for each in uploads.writer.folder.file.without_receipt(9)] == ["k"]
 
 
 async def test_a_write_in_pieces_is_not_adopted(uploads):
     in_pieces = SimpleNamespace(body_of=STAGED.body_of, whole=lambda layout: None)
     cache = SimpleNamespace(adopt=None)  # calling it would fail
     await uploads.after_push(in_pieces, cache)("bucket", "k", MD5, STORED)
-    assert uploads.writer.folder.file.count_owed() == 1
+    assert uploads.writer.folder.file.count_without_receipt() == 1
 
 
 async def test_without_a_cache_only_the_receipt_is_owed(uploads):
     await uploads.after_push(STAGED, None)("bucket", "k", MD5, STORED)
-    assert uploads.writer.folder.file.count_owed() == 1
+    assert uploads.writer.folder.file.count_without_receipt() == 1
 
 
 def test_what_is_wrong_is_a_warning(uploads):

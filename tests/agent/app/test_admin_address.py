@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from s3d.agent.app.admin_address import AdminAddress, scrape
-from s3d.agent.core.metric_names import CACHE_HITS, TABLE
+from s3d.agent.core.metric_table import CACHE_HITS, TABLE
 from s3d.agent.core.telemetry import Registry
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret

@@ -12,7 +12,7 @@ from s3d.agent.app.process_metrics import (
     report_process,
     resident_memory,
 )
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.telemetry import NoRegistry, Registry
 from s3d.agent.storage.index import Index
 
@@ -25,11 +25,11 @@ def test_what_the_system_knows_of_the_process(tmp_path):
     for thread in disks.measure():
         thread.join()
     report_process(registry, 123.0, disks)
-    assert registry.total(names.START_TIME) == 123
-    assert registry.total(names.BUILD_INFO) == 1
-    assert registry.total(names.CPU_TIME) > 0
-    assert registry.total(names.MAX_FILES) >= registry.total(names.OPEN_FILES) > 2
-    free = registry.values(names.DISK_FREE)
+    assert registry.total(metric_table.START_TIME) == 123
+    assert registry.total(metric_table.BUILD_INFO) == 1
+    assert registry.total(metric_table.CPU_TIME) > 0
+    assert registry.total(metric_table.MAX_FILES) >= registry.total(metric_table.OPEN_FILES) > 2
+    free = registry.values(metric_table.DISK_FREE)
     assert list(free) == [("state",)]
     stats = os.statvfs(tmp_path)
     assert abs(free["state",] - stats.f_bavail * stats.f_frsize) < 1 << 30
@@ -40,7 +40,7 @@ def test_an_unlimited_number_of_files_is_no_number(tmp_path, monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda kind: infinite)
     registry = Registry()
     report_process(registry, 123.0, FreeSpace({}))
-    assert registry.values(names.MAX_FILES) == {}
+    assert registry.values(metric_table.MAX_FILES) == {}
 
 
 def test_memory_and_files_follow_what_is_opened(tmp_path):
@@ -63,7 +63,7 @@ async def test_a_stalled_loop_shows_as_lag():
         select.select([], [], [], STALL)
         await asyncio.sleep(0.01)
         task.cancel()
-    cell = registry.histogram(names.LOOP_LAG)
+    cell = registry.histogram(metric_table.LOOP_LAG)
     assert sum(cell.counts) == 1
     assert cell.sum >= STALL / 4
 
@@ -77,8 +77,8 @@ async def test_commits_are_timed_by_database(tmp_path):
             await index.write(lambda tx, number=number: tx.put_setting("b", "n", b"%d" % number))
     finally:
         index.close()
-    assert registry.values(names.SQLITE_COMMIT) == {("store",): 3}
-    assert 0 < registry.histogram(names.SQLITE_COMMIT, "store").sum < 30
+    assert registry.values(metric_table.SQLITE_COMMIT) == {("store",): 3}
+    assert 0 < registry.histogram(metric_table.SQLITE_COMMIT, "store").sum < 30
 
 
 def test_without_a_registry_no_commit_is_timed():

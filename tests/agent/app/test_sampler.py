@@ -9,7 +9,7 @@ from s3d.agent.app.sampler import (
     Sampler,
     sampler_of,
 )
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.telemetry import Registry
 
 
@@ -79,8 +79,8 @@ class Requests:
         self.window = LatencyWindow(self.registry)
 
     def add(self, seconds):
-        self.registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add()
-        self.registry.histogram(names.HTTP_DURATION, "GetObject").observe(seconds)
+        self.registry.counter(metric_table.HTTP_REQUESTS, "GetObject", "200").add()
+        self.registry.histogram(metric_table.HTTP_DURATION, "GetObject").observe(seconds)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 3e-6, 17e-6, 0.00123, 0.25, 7.0, 60.0])
@@ -115,12 +115,12 @@ def test_only_the_last_minute_counts():
 def test_the_sampler_reads_what_the_registry_counts():
     registry = Registry()
     sampler = sampler_of(registry, has_queue=False, has_cache=False)
-    registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add(3)
-    registry.counter(names.HTTP_REQUESTS, "GetObject", "404").add(2)
-    registry.counter(names.HTTP_REQUESTS, "PutObject", "503").add()
-    registry.counter(names.HTTP_REQUESTS, "PutObject", "aborted").add()
-    registry.counter(names.HTTP_RECEIVED, "PutObject").add(1_000)
-    registry.counter(names.HTTP_SENT, "GetObject").add(500)
+    registry.counter(metric_table.HTTP_REQUESTS, "GetObject", "200").add(3)
+    registry.counter(metric_table.HTTP_REQUESTS, "GetObject", "404").add(2)
+    registry.counter(metric_table.HTTP_REQUESTS, "PutObject", "503").add()
+    registry.counter(metric_table.HTTP_REQUESTS, "PutObject", "aborted").add()
+    registry.counter(metric_table.HTTP_RECEIVED, "PutObject").add(1_000)
+    registry.counter(metric_table.HTTP_SENT, "GetObject").add(500)
     sampler.take()
     samples = sampler.samples()
     assert (samples.errors_4xx, samples.errors_5xx) == (2, 1)

@@ -3,7 +3,7 @@ from contextlib import suppress
 
 import pytest
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.failures import Reason, Refusal, Refused, Unreachable
 from s3d.agent.core.instrumented import (
     Instrumented,
@@ -58,7 +58,7 @@ async def test_a_layer_counts_what_reaches_it():
         await layer.call(request(name))
     with pytest.raises(S3Error):
         layer.call(request("CopyObject"))
-    assert registry.values(names.LAYER_CALLS) == {
+    assert registry.values(metric_table.LAYER_CALLS) == {
         ("read_cache", "GetObject"): 2,
         ("read_cache", "HeadObject"): 1,
         ("read_cache", "CopyObject"): 1,
@@ -99,9 +99,9 @@ async def test_the_remote_is_counted_by_outcome(code):
     observed = InstrumentedRemote(remote, registry, lambda: next(times))
     with suppress(S3Error):
         await observed.call(request("GetObject"))
-    assert registry.values(names.REMOTE_REQUESTS) == {("GetObject", code): 1}
-    assert registry.histogram(names.REMOTE_DURATION, "GetObject").sum == 0.25
-    assert registry.values(names.REMOTE_IN_FLIGHT) == {(): 0}
+    assert registry.values(metric_table.REMOTE_REQUESTS) == {("GetObject", code): 1}
+    assert registry.histogram(metric_table.REMOTE_DURATION, "GetObject").sum == 0.25
+    assert registry.values(metric_table.REMOTE_IN_FLIGHT) == {(): 0}
 
 
 async def test_a_request_that_is_cancelled_is_counted_as_such():
@@ -114,7 +114,7 @@ async def test_a_request_that_is_cancelled_is_counted_as_such():
 
         task = group.create_task(call())
         await remote.waiting.wait()
-        assert registry.values(names.REMOTE_IN_FLIGHT) == {(): 1}
+        assert registry.values(metric_table.REMOTE_IN_FLIGHT) == {(): 1}
         task.cancel()
-    assert registry.values(names.REMOTE_REQUESTS) == {("ListBuckets", "cancelled"): 1}
-    assert registry.values(names.REMOTE_IN_FLIGHT) == {(): 0}
+    assert registry.values(metric_table.REMOTE_REQUESTS) == {("ListBuckets", "cancelled"): 1}
+    assert registry.values(metric_table.REMOTE_IN_FLIGHT) == {(): 0}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.job import Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.core.telemetry import Registry
@@ -135,9 +135,9 @@ async def test_one_item_that_fails_holds_up_no_other(caplog):
         ("ZeroDivisionError", "c"),
     ]
     assert "Traceback" in caplog.text
-    assert rig.counted(names.TRANSFERS_ENDED) == {("test", "failed"): 1}
-    assert rig.counted(names.TRANSFERS_OBJECTS) == {("test",): 2}
-    assert rig.counted(names.TRANSFERS_BYTES) == {("test",): 2}
+    assert rig.counted(metric_table.TRANSFERS_ENDED) == {("test", "failed"): 1}
+    assert rig.counted(metric_table.TRANSFERS_OBJECTS) == {("test",): 2}
+    assert rig.counted(metric_table.TRANSFERS_BYTES) == {("test",): 2}
 
 
 async def test_a_temporary_error_starts_the_job_again_after_a_pause():
@@ -228,7 +228,10 @@ async def test_a_cancelled_job_can_be_retried_and_cleared(blocked):
         await job.ended.wait()
         assert job.state is JobState.DONE
         assert (await rig.engine.clear(), rig.engine.jobs) == (1, {})
-    assert blocked.counted(names.TRANSFERS_ENDED) == {("test", "cancelled"): 1, ("test", "done"): 1}
+    assert blocked.counted(metric_table.TRANSFERS_ENDED) == {
+        ("test", "cancelled"): 1,
+        ("test", "done"): 1,
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.metrics_text import Format, negotiate, render
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.trace_context import TraceContext
@@ -18,11 +18,11 @@ def scrape(registry, text_format=Format.PROMETHEUS) -> Scrape:
 @pytest.fixture
 def registry():
     registry = Registry()
-    registry.counter(names.HTTP_REQUESTS, "GetObject", "200").add(3)
-    registry.counter(names.HTTP_SENT, "GetObject").add(12_345)
-    registry.histogram(names.LOOP_LAG).observe(0.0015, TraceContext("ab" * 16, "cd" * 8))
-    registry.histogram(names.LOOP_LAG).observe(9.0)
-    registry.computed(names.QUEUE_OLDEST, lambda: 1.25)
+    registry.counter(metric_table.HTTP_REQUESTS, "GetObject", "200").add(3)
+    registry.counter(metric_table.HTTP_SENT, "GetObject").add(12_345)
+    registry.histogram(metric_table.LOOP_LAG).observe(0.0015, TraceContext("ab" * 16, "cd" * 8))
+    registry.histogram(metric_table.LOOP_LAG).observe(9.0)
+    registry.computed(metric_table.QUEUE_OLDEST, lambda: 1.25)
     return registry
 
 
@@ -49,8 +49,8 @@ def test_a_counter_as_text(registry):
 @pytest.mark.parametrize("text_format", Format)
 def test_what_is_written_is_what_was_counted(registry, text_format):
     found = scrape(registry, text_format)
-    assert found.value(names.HTTP_REQUESTS, "GetObject", "200") == 3
-    assert found.value(names.QUEUE_OLDEST) == 1.25
+    assert found.value(metric_table.HTTP_REQUESTS, "GetObject", "200") == 3
+    assert found.value(metric_table.QUEUE_OLDEST) == 1.25
     assert found.samples["s3d_process_event_loop_lag_seconds_count"] == {(): 2}
     assert found.samples["s3d_process_event_loop_lag_seconds_sum"] == {(): 9.0015}
     buckets = found.samples["s3d_process_event_loop_lag_seconds_bucket"]
@@ -70,8 +70,8 @@ def test_exemplars_are_in_openmetrics_only(registry):
 @pytest.mark.parametrize("text_format", Format)
 def test_a_hostile_label_value_stays_a_value(text_format):
     registry = Registry()
-    registry.counter(names.QUEUE_PUSHES, HOSTILE).add()
-    registry.counter(names.QUEUE_PUSHES, "x").add(2)
+    registry.counter(metric_table.QUEUE_PUSHES, HOSTILE).add()
+    registry.counter(metric_table.QUEUE_PUSHES, "x").add(2)
     found = scrape(registry, text_format)
     assert found.samples["s3d_queue_pushes_total"] == {
         (("bucket", HOSTILE.replace("\udcff", "?").replace("\0", "\ufffd")),): 1,
@@ -82,8 +82,8 @@ def test_a_hostile_label_value_stays_a_value(text_format):
 @pytest.mark.parametrize("value", [0.0, 1e300, -2.5, math.inf, -math.inf, 1 / 3, 2.0**53])
 def test_numbers_survive(value):
     registry = Registry()
-    registry.computed(names.REMOTE_CLOCK_OFFSET, lambda: value)
-    assert scrape(registry).value(names.REMOTE_CLOCK_OFFSET) == value
+    registry.computed(metric_table.REMOTE_CLOCK_OFFSET, lambda: value)
+    assert scrape(registry).value(metric_table.REMOTE_CLOCK_OFFSET) == value
 
 
 def test_nothing_as_text():
@@ -91,7 +91,7 @@ def test_nothing_as_text():
     assert render([], Format.OPENMETRICS) == b"# EOF\n"
 
 
-OF_PROMETHEUS_2 = (
+PROMETHEUS_2_ACCEPT = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
@@ -103,7 +103,7 @@ OF_PROMETHEUS_2 = (
         ("", Format.PROMETHEUS),
         ("*/*", Format.PROMETHEUS),
         ("text/html, */*;q=0.8", Format.PROMETHEUS),
-        (OF_PROMETHEUS_2, Format.OPENMETRICS),
+        (PROMETHEUS_2_ACCEPT, Format.OPENMETRICS),
         ("application/openmetrics-text", Format.OPENMETRICS),
         ("Application/OpenMetrics-Text; Version=1.0.0; charset=utf-8", Format.OPENMETRICS),
         ("application/openmetrics-text;version=0.0.1", Format.PROMETHEUS),

@@ -35,26 +35,26 @@ def signed(each: Upload):
 
 def test_what_is_owed_is_read_in_either_order(file):
     for number, key in enumerate("abc"):
-        file.owe(upload(key, float(number)))
-    assert [each.key for each in file.owed(2)] == ["a", "b"]
-    assert [each.key for each in file.owed(9, newest_first=True)] == ["c", "b", "a"]
-    assert file.count_owed() == 3
+        file.note_upload(upload(key, float(number)))
+    assert [each.key for each in file.without_receipt(2)] == ["a", "b"]
+    assert [each.key for each in file.without_receipt(9, newest_first=True)] == ["c", "b", "a"]
+    assert file.count_without_receipt() == 3
     file.waive([upload("b")])
-    assert [each.key for each in file.owed(9)] == ["a", "c"]
+    assert [each.key for each in file.without_receipt(9)] == ["a", "c"]
 
 
 def test_a_newer_upload_of_a_key_takes_the_place_of_the_older_one(file):
-    file.owe(upload("a"))
-    file.owe(upload("a", 2.0, '"new"'))
-    assert [each.etag for each in file.owed(9)] == ['"new"']
+    file.note_upload(upload("a"))
+    file.note_upload(upload("a", 2.0, '"new"'))
+    assert [each.etag for each in file.without_receipt(9)] == ['"new"']
     file.waive([upload("a")])  # the older version
-    assert file.count_owed() == 1
+    assert file.count_without_receipt() == 1
 
 
 def test_a_receipt_ends_the_debt_and_is_found_by_its_version(file):
-    file.owe(upload("a"))
+    file.note_upload(upload("a"))
     file.append([signed(upload("a")), signed(upload("b"))], [Due("b", "a", '"e"', 10.0, 1.0)])
-    assert file.count_owed() == 0
+    assert file.count_without_receipt() == 0
     assert file.find("b", "a", '"e"') == (1, 5, 9.0)
     assert file.find("b", "a", '"other"') is None
     assert file.count() == 2

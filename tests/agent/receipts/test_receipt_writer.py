@@ -37,10 +37,10 @@ async def uploaded(remote: S3Client, key: str, body: bytes = b"12345") -> Upload
 async def test_uploads_that_agree_get_signed_receipts(writer, folder, remote):
     uploads = [await uploaded(remote, key) for key in "abc"]
     for each in uploads:
-        await writer.owe(each)
+        await writer.note_upload(each)
     verdicts = await writer.verify_uploads(uploads)
     assert set(verdicts.values()) == {Verdict.AGREES}
-    assert folder.file.count_owed() == 0
+    assert folder.file.count_without_receipt() == 0
     public = folder.key.public
     found = list(folder.file.receipts())
     assert (
@@ -67,10 +67,10 @@ async def test_an_upload_that_differs_or_was_replaced_gets_none_and_is_not_asked
     differs = (await uploaded(remote, "a"))._replace(size=6)
     replaced = (await uploaded(remote, "b"))._replace(etag='"older"')
     for each in (differs, replaced):
-        await writer.owe(each)
+        await writer.note_upload(each)
     verdicts = await writer.verify_uploads([differs, replaced])
     assert verdicts == {differs: Verdict.DIFFERS, replaced: Verdict.REPLACED}
-    assert (folder.file.count(), folder.file.count_owed()) == (0, 0)
+    assert (folder.file.count(), folder.file.count_without_receipt()) == (0, 0)
     assert writer.verdicts[Verdict.DIFFERS] == 1
 
 
@@ -78,9 +78,9 @@ async def test_a_remote_that_is_away_leaves_the_receipt_owed(folder, remote):
     upload = await uploaded(remote, "a")
     front = Fails(remote.target, HeadObject=S3Error("ServiceUnavailable", "it is away"))
     writer = ReceiptWriter(folder, remote=S3Client(front), remote_id="r")
-    await writer.owe(upload)
+    await writer.note_upload(upload)
     assert await writer.verify_uploads([upload]) == {}
-    assert folder.file.count_owed() == 1
+    assert folder.file.count_without_receipt() == 1
     assert "it is away" in writer.error
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from s3d.agent.core.access_keys import principal_of
 from s3d.agent.s3.acl import ALL_USERS, AUTHENTICATED_USERS, LOG_DELIVERY, PERMISSIONS, requested
-from s3d.agent.s3.acl_evaluation import OF_BUCKETS, OF_OBJECTS, find_grant
+from s3d.agent.s3.acl_evaluation import BUCKET_PERMISSIONS, OBJECT_PERMISSIONS, find_grant
 from s3d.agent.s3.principal import ANONYMOUS
 from s3d.shared.access_key import AccessKey, owner_named
 from s3d.shared.config.values import Secret
@@ -41,4 +41,4 @@ def test_a_grant_to_a_group_is_found_before_one_to_the_account():
 
 
 def test_the_permissions_are_known():
-    assert {*OF_BUCKETS.values(), *OF_OBJECTS.values()} <= PERMISSIONS
+    assert {*BUCKET_PERMISSIONS.values(), *OBJECT_PERMISSIONS.values()} <= PERMISSIONS

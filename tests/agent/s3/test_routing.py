@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.model import UNKNOWN, operations, required_words, service
-from s3d.agent.s3.model_overrides import OFF_THE_TABLE, WITHOUT_PROMISE
+from s3d.agent.s3.model_overrides import COMMON_HEADERS, OFF_THE_TABLE
 from s3d.agent.s3.routing import (
     Address,
     check_key,
-    has_unknown,
-    has_unknown_word,
-    opaque,
+    has_unknown_header,
+    has_unknown_header_in_query,
+    known_headers,
     parse_address,
     parse_query,
     route,
-    understood,
+    unknown_operation,
 )
 
 BASES = ("localhost", "s3.localhost", "files.example")
@@ -166,21 +166,6 @@ def test_the_pages_of_the_other_listing_are_refused(query: Query, word: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["X-Amz-Signature", "x-amz-acl", "X-Amz-Meta-a", "prefix"], False),
-        (["x-amz-copy-source"], True),
-        (["X-Amz-Copy-Source"], True),
-        (["x-amz-rename-source"], True),
-        (["X-Amz-Foo"], True),
-        (["foo"], False),
-    ],
-)
-def test_words_for_headers_that_are_not_read_in_a_query(words: list[str], expected: bool) -> None:
-    assert has_unknown_word(words) is expected
-
-
-@pytest.mark.parametrize(
     ("method", "path", "query"),
     [
         ("GET", "b", {"list-type": "2", "prefix": "p/", "frobnicate": ""}),
@@ -193,42 +178,6 @@ def test_an_unknown_sub_resource_beside_a_known_one(method: str, path: str, quer
     """A remote that knows it would answer it to a key that may only see the known one."""
     assert ask(method, path, query) == UNKNOWN.name
     assert ask(method, path, {**query, "frobnicate": "1"}) != UNKNOWN.name
-
-
-@pytest.mark.finding("F14")
-@pytest.mark.parametrize("name", ["x-amz-checksum-md6", "x-amz-frobnicate", "x-amz-"])
-def test_a_header_that_no_operation_has_is_unknown(name: str) -> None:
-    assert has_unknown({"host", name})
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *WITHOUT_PROMISE,
-        "x-amz-acl",
-        "x-amz-checksum-xxhash128",
-        "x-amz-meta-anything",
-        "x-amzn-trace-id",
-        "content-md5",
-        "amz-sdk-invocation-id",
-    ],
-)
-def test_what_is_read_or_asks_for_nothing_is_known(name: str) -> None:
-    assert not has_unknown({name})
-    assert not has_unknown({name})
-
-
-def test_every_header_without_a_promise_names_its_source() -> None:
-    for name, source in WITHOUT_PROMISE.items():
-        assert name == name.lower()
-        assert name in understood()
-        assert source.startswith("https://")
-
-
-def test_the_body_of_an_opaque_request_travels_as_before() -> None:
-    op = opaque(operations()["PutObject"])
-    assert (op.name, op.method, op.streaming_input, op.access) == ("", "PUT", True, "admin")
-    assert opaque(operations()["GetObject"]).streaming_output
 
 
 # ---------------------------------------------------------------- the bucket and key
@@ -348,3 +297,57 @@ def test_query(query: str, words: dict[str, str]) -> None:
 def test_a_query_that_is_not_utf8_is_refused() -> None:
     with pytest.raises(S3Error, match="InvalidURI"):
         parse_query("prefix=%FF")
+
+
+# ---------------------------------------------------------------- unknown headers
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["X-Amz-Signature", "x-amz-acl", "X-Amz-Meta-a", "prefix"], False),
+        (["x-amz-copy-source"], True),
+        (["X-Amz-Copy-Source"], True),
+        (["x-amz-rename-source"], True),
+        (["X-Amz-Foo"], True),
+        (["foo"], False),
+    ],
+)
+def test_words_for_headers_that_are_not_read_in_a_query(words: list[str], expected: bool) -> None:
+    assert has_unknown_header_in_query(words) is expected
+
+
+@pytest.mark.finding("F14")
+@pytest.mark.parametrize("name", ["x-amz-checksum-md6", "x-amz-frobnicate", "x-amz-"])
+def test_a_header_that_no_operation_has_is_unknown(name: str) -> None:
+    assert has_unknown_header({"host", name})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *COMMON_HEADERS,
+        "x-amz-acl",
+        "x-amz-checksum-xxhash128",
+        "x-amz-meta-anything",
+        "x-amzn-trace-id",
+        "content-md5",
+        "amz-sdk-invocation-id",
+    ],
+)
+def test_what_is_read_or_asks_for_nothing_is_known(name: str) -> None:
+    assert not has_unknown_header({name})
+    assert not has_unknown_header({name})
+
+
+def test_every_common_header_names_its_source() -> None:
+    for name, source in COMMON_HEADERS.items():
+        assert name == name.lower()
+        assert name in known_headers()
+        assert source.startswith("https://")
+
+
+def test_the_body_of_a_request_with_an_unknown_header_travels_as_before() -> None:
+    op = unknown_operation(operations()["PutObject"])
+    assert (op.name, op.method, op.streaming_input, op.access) == ("", "PUT", True, "admin")
+    assert unknown_operation(operations()["GetObject"]).streaming_output

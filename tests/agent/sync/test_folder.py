@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
@@ -63,21 +63,21 @@ async def test_passes_and_what_they_change_are_counted(running, root, objects):
         (root / "up").unlink()
         await user_actions.sync_now(folder)
         name = folder.name
-        assert counted(names.SYNC_ACTIONS) == {
+        assert counted(metric_table.SYNC_ACTIONS) == {
             (name, "delete-remote"): 1,
             (name, "download"): 1,
             (name, "upload"): 1,
         }
-        assert counted(names.SYNC_UPLOAD_DELAY) == {(name,): 1}
-        assert counted(names.SYNC_DOWNLOAD_DELAY) == {(name,): 1}
-        done = counted(names.SYNC_PASSES)
+        assert counted(metric_table.SYNC_UPLOAD_DELAY) == {(name,): 1}
+        assert counted(metric_table.SYNC_DOWNLOAD_DELAY) == {(name,): 1}
+        done = counted(metric_table.SYNC_PASSES)
         assert done.keys() == {(name, "done")}
         assert done[name, "done"] >= 3
         await objects.delete(BUCKET, "down")
         await objects.delete_bucket(BUCKET)
         with pytest.raises(Unavailable):
             await user_actions.sync_now(folder)
-        assert counted(names.SYNC_PASSES)[name, "offline"] >= 1
+        assert counted(metric_table.SYNC_PASSES)[name, "offline"] >= 1
 
 
 async def test_a_bucket_that_is_gone_is_no_deletion(running, root, objects):

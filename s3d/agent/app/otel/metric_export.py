@@ -27,7 +27,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from s3d.agent.app.otel.span_export import clean
-from s3d.agent.core.metric_names import Kind
+from s3d.agent.core.metric_table import Kind
 from s3d.agent.core.telemetry import Distribution, Exemplar, Family, Point
 
 _UNITS = {"seconds": "s", "bytes": "By", "ratio": "1", "": ""}

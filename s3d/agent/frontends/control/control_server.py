@@ -20,7 +20,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from s3d.agent.core.metric_names import CONTROL_CALLS
+from s3d.agent.core.metric_table import CONTROL_CALLS
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.control.control_call import Route, respond
 from s3d.agent.frontends.control.problems import ControlError, problem_response

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.own_mounts import MountedPlace, OwnMounts
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.fs_ops import FsOps
@@ -201,15 +201,15 @@ class Mounts:
     def report(self, registry: Registry) -> None:
         """Have the metrics of the mounts computed."""
         registry.computed(
-            names.MOUNT_UP,
+            metric_table.MOUNT_UP,
             lambda: {(each.dir,): float(each.state == "mounted") for each in self.statuses()},
         )
         registry.computed(
-            names.MOUNT_OPEN_FILES,
+            metric_table.MOUNT_OPEN_FILES,
             lambda: {(str(folder),): len(mount.open_paths()) for folder, mount in self._mounts()},
         )
         registry.computed(
-            names.MOUNT_OPERATIONS,
+            metric_table.MOUNT_OPERATIONS,
             lambda: {
                 (str(folder), operation): count
                 for folder, mount in self._mounts()
@@ -217,7 +217,7 @@ class Mounts:
             },
         )
         registry.computed(
-            names.MOUNT_ERRORS,
+            metric_table.MOUNT_ERRORS,
             lambda: {(str(folder),): mount.io_errors for folder, mount in self._mounts()},
         )
 

@@ -8,7 +8,7 @@ import logging
 from typing import Protocol
 
 from s3d.agent.core.log_limit import LimitedLogger
-from s3d.agent.core.metric_names import (
+from s3d.agent.core.metric_table import (
     HTTP_DURATION,
     HTTP_MALFORMED,
     HTTP_RECEIVED,

@@ -19,12 +19,12 @@ from s3d.agent.s3.model import Operation
 from s3d.agent.s3.principal import ANONYMOUS, Principal
 from s3d.agent.s3.routing import (
     Address,
-    has_unknown,
-    has_unknown_word,
-    opaque,
+    has_unknown_header,
+    has_unknown_header_in_query,
     parse_address,
     parse_query,
     route,
+    unknown_operation,
 )
 from s3d.agent.s3.scalars import is_header
 from s3d.agent.s3.sigv4 import Verified
@@ -123,8 +123,10 @@ class RequestReader:
         wire, address = head.wire, head.address
         verified, principal = self._identify(head)
         op = route(wire.method, address.bucket, address.key, head.query, head.headers)
-        if has_unknown(head.headers.keys()) or (head.query and has_unknown_word(head.query)):
-            op = opaque(op)
+        if has_unknown_header(head.headers.keys()) or (
+            head.query and has_unknown_header_in_query(head.query)
+        ):
+            op = unknown_operation(op)
         size = _payload_size(head.headers, op, verified)
         return AuthorizedRequest(head, op, verified, principal, size)
 

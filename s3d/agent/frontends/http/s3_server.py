@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from time import time
 
 from s3d.agent.core.access_keys import AccessKeys
-from s3d.agent.core.metric_names import HTTP_CONNECTIONS, HTTP_IN_FLIGHT, HTTP_UPLOADS
+from s3d.agent.core.metric_table import HTTP_CONNECTIONS, HTTP_IN_FLIGHT, HTTP_UPLOADS
 from s3d.agent.core.spans import Tracer
 from s3d.agent.core.store import AccessControl, ObjectStore
 from s3d.agent.core.telemetry import Registry

@@ -15,8 +15,8 @@ from typing import Any
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.owners import Owners
 from s3d.agent.s3.access_decision import (
-    OF_INITIATORS,
-    OF_POLICIES,
+    INITIATOR_ACTIONS,
+    POLICY_ACTIONS,
     BucketAccess,
     Decision,
     ObjectAccess,
@@ -24,7 +24,7 @@ from s3d.agent.s3.access_decision import (
     decide_by_key,
     refusal,
 )
-from s3d.agent.s3.acl_evaluation import OF_OBJECTS, OF_OWN_OBJECTS
+from s3d.agent.s3.acl_evaluation import OBJECT_PERMISSIONS, OWN_OBJECT_ACTIONS
 from s3d.agent.s3.actions import SHOWN_WITH, Need, action_of, needs_of, source_needs
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.key_scope import scope_allows
@@ -37,9 +37,9 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord, UploadRecord
 from s3d.agent.stores.access.condition_keys import ConditionKeys
 
-_OF_TARGETS = OF_OBJECTS.keys() | OF_OWN_OBJECTS
+_TARGET_ACTIONS = OBJECT_PERMISSIONS.keys() | OWN_OBJECT_ACTIONS
 """Actions for which the owner and the list of the object count."""
-_OF_TAGS = frozenset({"s3:GetObjectTagging", "s3:GetObjectVersionTagging"})
+_TAG_ACTIONS = frozenset({"s3:GetObjectTagging", "s3:GetObjectVersionTagging"})
 
 
 class Authorization:
@@ -75,7 +75,7 @@ class Authorization:
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
         """
-        access = self.bucket(need.bucket) if need.action in OF_POLICIES else None
+        access = self.bucket(need.bucket) if need.action in POLICY_ACTIONS else None
         return access is not None and access.owner != caller.owner
 
     def check_deletes(self, request: S3Request[Any], caller: Principal) -> None:
@@ -125,7 +125,7 @@ class Authorization:
         access = self.bucket(need.bucket) if need.bucket else None
         if access is None or request.op.name == "CreateBucket":
             return self._without_bucket(need, request, caller)
-        if need.action in _OF_TAGS and request.op.name == "CopyObject" and not self._tags(need):
+        if need.action in _TAG_ACTIONS and request.op.name == "CopyObject" and not self._tags(need):
             return Decision(True, "the source has no tags")
         if need.of_annotations and not self._has_annotations(request):
             return Decision(True, "the source has no annotations")
@@ -172,7 +172,7 @@ class Authorization:
 
     def _target(self, need: Need) -> ObjectAccess | None:
         """The existing version, where its owner or its list decides."""
-        if need.action not in _OF_TARGETS:
+        if need.action not in _TARGET_ACTIONS:
             return None
         record = self._record(need)
         return None if record is None else object_access(record)
@@ -200,7 +200,7 @@ class Authorization:
         return self._index.read_inline(look)
 
     def _initiator(self, need: Need, request: S3Request[Any]) -> str:
-        upload = self._upload(need, request) if need.action in OF_INITIATORS else None
+        upload = self._upload(need, request) if need.action in INITIATOR_ACTIONS else None
         return "" if upload is None else canonical_id(upload.initiator)
 
     def _begun(self, need: Need, request: S3Request[Any]) -> Mapping[str, Any]:
@@ -223,7 +223,7 @@ class Authorization:
         access = self.bucket(need.bucket)
         if access is None:
             raise S3Error("AccessDenied")
-        is_known = need.action not in OF_OBJECTS or self._record(need) is not None
+        is_known = need.action not in OBJECT_PERMISSIONS or self._record(need) is not None
         # A missing object has no grants that could allow it: a caller who may list may know.
         if is_known or decision.is_explicit:
             raise refusal(need, caller, decision, access.owner)

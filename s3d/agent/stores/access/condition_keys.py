@@ -46,7 +46,7 @@ _MEMBERS: Mapping[str, str] = {
 """Condition key -> the input member that is its value."""
 
 _CREATING = frozenset({"CompleteMultipartUpload", "CopyObject", "PutObject"})
-_OF_UPLOADS = frozenset({"CompleteMultipartUpload", "UploadPart", "UploadPartCopy"})
+_UPLOAD_OPERATIONS = frozenset({"CompleteMultipartUpload", "UploadPart", "UploadPartCopy"})
 _SHA256, UNSIGNED = "x-amz-content-sha256", "UNSIGNED-PAYLOAD"
 _REQUEST_TAG = "s3:requestobjecttag/"
 
@@ -81,7 +81,7 @@ class ConditionKeys:
         """The members of the request. What CreateMultipartUpload says about the new object holds
         for the parts and the completion too, which do not repeat it."""
         own = self.request.input
-        return {**self._begun(), **own} if self.request.op.name in _OF_UPLOADS else own
+        return {**self._begun(), **own} if self.request.op.name in _UPLOAD_OPERATIONS else own
 
     def __call__(self, key: str) -> Values:
         """The values of a key, spelt as policy_patterns.key_of gives it; None: it has none."""

@@ -26,17 +26,17 @@ from s3d.agent.stores.local.lookup import (
     update_metadata,
 )
 from s3d.agent.stores.local.ownership import Ownership
-from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.setting_rules import check_elements
+from s3d.agent.stores.local.version_writer import VersionWriter
 
 
 class AclOps:
     """Handlers of access control lists."""
 
-    def __init__(self, index: Index, ownership: Ownership, publisher: Publisher) -> None:
+    def __init__(self, index: Index, ownership: Ownership, version_writer: VersionWriter) -> None:
         self._index = index
         self._ownership = ownership
-        self._publisher = publisher
+        self._version_writer = version_writer
 
     @operation("PutBucketAcl")
     async def put_bucket_acl(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -76,7 +76,7 @@ class AclOps:
                 version_id,
                 lambda description: replace(description, acl=acl),
             )
-            self._publisher.report(tx, bucket, ACL_PUT, changed, context=request.context)
+            self._version_writer.report(tx, bucket, ACL_PUT, changed, context=request.context)
 
         await self._index.write(put)
         return S3Response({})

@@ -30,7 +30,7 @@ from s3d.agent.stores.local.lookup import condition_of, find_bucket
 from s3d.agent.stores.local.object_description import stored_members
 from s3d.agent.stores.local.object_keys import ObjectKeys, WriteKey, customer_key_members
 from s3d.agent.stores.local.object_puts import Received, receive
-from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.version_writer import VersionWriter
 
 MAX_APPENDS = 10_000
 """Appends to one object, and what it was created with."""
@@ -58,11 +58,13 @@ class _Appended(NamedTuple):
 class Appender:
     """Appends to objects."""
 
-    def __init__(self, index: Index, blobs: Blobs, keys: ObjectKeys, publisher: Publisher) -> None:
+    def __init__(
+        self, index: Index, blobs: Blobs, keys: ObjectKeys, version_writer: VersionWriter
+    ) -> None:
         self._index = index
         self._keys = keys
         self._blobs = blobs
-        self._publisher = publisher
+        self._version_writer = version_writer
 
     async def append(self, request: S3Request[Members]) -> S3Response[Members] | None:
         """The response; None: the object does not exist yet and the offset is 0, so it is a put.
@@ -129,7 +131,7 @@ class Appender:
             etag=_etag(current.record.etag, received.etag),
             checksum=_checksum(current, received),
         )
-        stored = self._publisher.put(
+        stored = self._version_writer.put(
             tx,
             bucket,
             record,

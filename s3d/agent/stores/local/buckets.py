@@ -24,9 +24,9 @@ from s3d.agent.stores.local.lookup import find_bucket, release_upload
 from s3d.agent.stores.local.new_buckets import settings_of_new_bucket
 from s3d.agent.stores.local.object_description import moment
 from s3d.agent.stores.local.ownership import Ownership
-from s3d.agent.stores.local.publish import ENABLED
 from s3d.agent.stores.local.setting_rules import check_elements
 from s3d.agent.stores.local.tagging import BUCKET_TAGS, parse_set
+from s3d.agent.stores.local.version_writer import ENABLED
 
 US_EAST_1 = "us-east-1"
 EU = "EU"

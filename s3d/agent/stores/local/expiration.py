@@ -29,7 +29,7 @@ from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.records import ObjectRecord, UploadRecord
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import decode_setting, release_upload
-from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.version_writer import VersionWriter
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +54,12 @@ class Expired(NamedTuple):
 class Expiration:
     """run() carries out the rules every hour, apply() once."""
 
-    def __init__(self, index: Index, publisher: Publisher, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, index: Index, version_writer: VersionWriter, clock: Callable[[], float]
+    ) -> None:
         """clock: Unix seconds."""
         self._index = index
-        self._publisher = publisher
+        self._version_writer = version_writer
         self._clock = clock
         self.rules_of: Callable[[str], Rules | None] = index.per_bucket(_read_rules)
         """The enabled rules of a bucket; None for a bucket that does not exist."""
@@ -142,10 +144,10 @@ class Expiration:
         if is_current != expired.is_current:
             return False
         if is_current:
-            self._publisher.delete(tx, bucket, record.key, has_expired=True)
+            self._version_writer.delete(tx, bucket, record.key, has_expired=True)
             return True
         try:
-            self._publisher.delete_version(
+            self._version_writer.delete_version(
                 tx, bucket, record.key, record.version_id, has_expired=True
             )
         except S3Error as error:  # AccessDenied: object lock protects it

@@ -1,7 +1,7 @@
 """Object lock of versions of objects: put and get their retention and legal hold.
 
 They lie in the description of the version, as the members in which GET and HEAD show them.
-s3/object_lock.py has the rules; Publisher.delete_version enforces them.
+s3/object_lock.py has the rules; VersionWriter.delete_version enforces them.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
 """
 

@@ -62,8 +62,8 @@ from s3d.agent.stores.local.object_keys import (
 )
 from s3d.agent.stores.local.object_puts import check_digest, receive
 from s3d.agent.stores.local.ownership import Ownership, note_owner
-from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.setting_rules import check_elements
+from s3d.agent.stores.local.version_writer import VersionWriter
 
 
 class PartSource(Protocol):
@@ -121,7 +121,7 @@ class MultipartOps:
         index: Index,
         blobs: Blobs,
         keys: ObjectKeys,
-        publisher: Publisher,
+        version_writer: VersionWriter,
         parts: PartWriter,
         *,
         ownership: Ownership,
@@ -132,7 +132,7 @@ class MultipartOps:
         self._index = index
         self._blobs = blobs
         self._keys = keys
-        self._publisher = publisher
+        self._version_writer = version_writer
         self._parts = parts
         self._ownership = ownership
         self._expiration = expiration
@@ -253,7 +253,7 @@ class MultipartOps:
         tx.drop_upload(bucket.name, upload)
         for part in set(parts) - set(chosen):
             tx.decref(Layout(part.extents))
-        completed = self._publisher.put(
+        completed = self._version_writer.put(
             tx, bucket, record, layout, context=request.context, event=CREATED_MULTIPART
         )
         return _answer(bucket, completed)

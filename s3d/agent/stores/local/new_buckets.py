@@ -27,7 +27,7 @@ ENCRYPTION = "encryption"
 """Name of the setting: the query word of its operations."""
 
 _SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-_OF_AWS: Mapping[str, Members] = {
+_AWS_SETTINGS: Mapping[str, Members] = {
     OWNERSHIP: {"OwnershipControls": {"Rules": [{"ObjectOwnership": ENFORCED}]}},
     PUBLIC_ACCESS_BLOCK: {"PublicAccessBlockConfiguration": dict.fromkeys(_SWITCHES, True)},
     ENCRYPTION: {
@@ -45,7 +45,7 @@ def settings_of_new_bucket(
 
     owner: canonical id. Raises S3Error for a list of grants that these settings do not allow.
     """
-    settings = dict(_OF_AWS) if defaults == AWS_2026 else {}
+    settings = dict(_AWS_SETTINGS) if defaults == AWS_2026 else {}
     ownership = input.get("ObjectOwnership")
     if ownership:
         rules = {"Rules": [{"ObjectOwnership": ownership}]}

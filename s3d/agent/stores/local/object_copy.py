@@ -68,7 +68,7 @@ from s3d.agent.stores.local.object_keys import (
 from s3d.agent.stores.local.object_puts import Received, receive
 from s3d.agent.stores.local.object_reads import look_and_open
 from s3d.agent.stores.local.ownership import Ownership
-from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.version_writer import VersionWriter
 
 _CHANGES = (
     "StorageClass",
@@ -100,7 +100,7 @@ class CopyOps:
         index: Index,
         blobs: Blobs,
         keys: ObjectKeys,
-        publisher: Publisher,
+        version_writer: VersionWriter,
         parts: PartWriter,
         *,
         annotations: AnnotationEncryption,
@@ -112,7 +112,7 @@ class CopyOps:
         self._index = index
         self._blobs = blobs
         self._keys = keys
-        self._publisher = publisher
+        self._version_writer = version_writer
         self._parts = parts
         self._annotations = annotations
         self._ownership = ownership
@@ -253,7 +253,7 @@ class CopyOps:
             encryption=content.encryption,
         )
         record = self._ownership.owned(tx, bucket, request, record)
-        copied = self._publisher.put(
+        copied = self._version_writer.put(
             tx,
             bucket,
             record,

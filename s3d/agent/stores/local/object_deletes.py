@@ -18,7 +18,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import BucketRecord, ObjectRecord
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import check_bypass, check_version_id, condition_of, find_bucket
-from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.version_writer import VersionWriter
 
 MAX_DELETES = 1_000
 
@@ -26,9 +26,9 @@ MAX_DELETES = 1_000
 class DeleteOps:
     """Handlers of the deletions of objects and versions."""
 
-    def __init__(self, index: Index, publisher: Publisher) -> None:
+    def __init__(self, index: Index, version_writer: VersionWriter) -> None:
         self._index = index
-        self._publisher = publisher
+        self._version_writer = version_writer
 
     @operation("DeleteObject")
     async def delete_object(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -113,7 +113,7 @@ class DeleteOps:
         version_id = input.get("VersionId")
         if not version_id:
             check_delete({**input, "Key": key}, condition_of(tx.current(bucket.name, key.encode())))
-            marker = self._publisher.delete(tx, bucket, key, context=context)
+            marker = self._version_writer.delete(tx, bucket, key, context=context)
             # "whether (true) or not (false) the current version of the object is a delete marker"
             # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
             return _marker_members(marker) or {"DeleteMarker": False}
@@ -122,7 +122,7 @@ class DeleteOps:
         if stored is None or not stored.record.delete_marker:
             check_delete({**input, "Key": key}, condition_of(stored))
         may_bypass = bool(input.get("BypassGovernanceRetention"))
-        removed = self._publisher.delete_version(
+        removed = self._version_writer.delete_version(
             tx, bucket, key, version_id, may_bypass=may_bypass, context=context
         )
         if removed is not None and removed.delete_marker:

@@ -49,7 +49,7 @@ from s3d.agent.stores.local.object_description import (
 )
 from s3d.agent.stores.local.object_keys import ObjectKeys, WriteKey
 from s3d.agent.stores.local.ownership import Ownership
-from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.version_writer import VersionWriter
 
 MAX_SIZE = 5 << 30
 """Bytes of one PUT, one part or one copy."""
@@ -66,7 +66,7 @@ class PutOps:
         index: Index,
         blobs: Blobs,
         keys: ObjectKeys,
-        publisher: Publisher,
+        version_writer: VersionWriter,
         *,
         append: Append,
         ownership: Ownership,
@@ -78,7 +78,7 @@ class PutOps:
         self._index = index
         self._blobs = blobs
         self._keys = keys
-        self._publisher = publisher
+        self._version_writer = version_writer
         self._append = append
         self._ownership = ownership
         self._expiration = expiration
@@ -134,7 +134,7 @@ class PutOps:
         bucket = _admit(request, record.description, tx)
         record = self._ownership.owned(tx, bucket, request, record)
         context = request.context
-        stored = self._publisher.put(
+        stored = self._version_writer.put(
             tx,
             bucket,
             record,

@@ -22,7 +22,7 @@ from s3d.agent.storage.index import Index
 from s3d.agent.storage.records import Stored
 from s3d.agent.storage.transaction import Transaction
 from s3d.agent.stores.local.lookup import condition_of, find_bucket
-from s3d.agent.stores.local.publish import Publisher
+from s3d.agent.stores.local.version_writer import VersionWriter
 
 _TOKENS = 1_000
 """Client tokens of renames that are remembered, so that a repeated request succeeds."""
@@ -31,9 +31,9 @@ _TOKENS = 1_000
 class RenameOps:
     """Handler of RenameObject."""
 
-    def __init__(self, index: Index, publisher: Publisher) -> None:
+    def __init__(self, index: Index, version_writer: VersionWriter) -> None:
         self._index = index
-        self._publisher = publisher
+        self._version_writer = version_writer
         self._done: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
         """Client token -> bucket, source and destination of a rename that succeeded."""
 
@@ -64,7 +64,7 @@ class RenameOps:
         _check(request.input, stored, tx.current(bucket.name, request.key.encode()))
         if stored.record.key == request.key:
             raise S3Error("InvalidRequest", "An object cannot be renamed to its own key.")
-        self._publisher.rename(tx, bucket, stored, request.key, context=request.context)
+        self._version_writer.rename(tx, bucket, stored, request.key, context=request.context)
 
 
 def _find(tx: Transaction, bucket: str, source: str) -> Stored:

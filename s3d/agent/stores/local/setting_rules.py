@@ -15,7 +15,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, S3Request
 from s3d.agent.s3.model import service
 from s3d.agent.s3.model_overrides import MALFORMED
-from s3d.agent.s3.parse import has_unknown_elements
+from s3d.agent.s3.parse import input_has_unknown_elements
 from s3d.agent.s3.scalars import is_header
 
 MAX_CORS_RULES = 100
@@ -35,7 +35,7 @@ def check_elements(request: S3Request[Members]) -> None:
     In front of a remote, the document is passed on as it came.
     """
     body = request.body
-    if isinstance(body, BytesBody) and has_unknown_elements(request.op, body.data):
+    if isinstance(body, BytesBody) and input_has_unknown_elements(request.op, body.data):
         raise S3Error(MALFORMED.get(request.op.name, "MalformedXML"))
 
 

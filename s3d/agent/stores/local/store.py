@@ -12,8 +12,8 @@ One PutObject; "loop" is the event loop, and each change of thread is named:
    one MiB at a time, while the loop receives the next one (blobs._Writer). -> loop.
 4. loop: Index.write puts the action, PutOps._publish, into the queue of the writer.
 5. -> thread "index-write": it runs many actions in one transaction. Each checks the conditions of
-   its request, then Publisher.put replaces the current version and calls on_change. COMMIT syncs
-   the database: the write is durable.
+   its request, then VersionWriter.put replaces the current version and calls on_change. COMMIT
+   syncs the database: the write is durable.
 6. -> loop: Index._finish drops changed records from the cache of records, has files removed that
    no row names any more, and wakes the handler, which answers with the ETag.
 
@@ -55,11 +55,11 @@ from s3d.agent.stores.local.object_keys import ObjectKeys
 from s3d.agent.stores.local.object_puts import PutOps
 from s3d.agent.stores.local.object_reads import ReadOps
 from s3d.agent.stores.local.ownership import Ownership
-from s3d.agent.stores.local.publish import OnChange, Publisher
 from s3d.agent.stores.local.rename import RenameOps
 from s3d.agent.stores.local.settings import SettingOps
 from s3d.agent.stores.local.tagging import TagOps
 from s3d.agent.stores.local.update_encryption import UpdateEncryptionOps
+from s3d.agent.stores.local.version_writer import OnChange, VersionWriter
 from s3d.agent.stores.local.versions import VersionOps
 
 
@@ -98,35 +98,35 @@ class LocalStore(TerminalStore):
         """Called with the query word of a setting that was put, and its bucket."""
         self.events = EventRecorder(clock, target_arns)
         """Enters the events of changes; the owner of the store delivers them."""
-        publisher = Publisher(clock, on_change, self.events)
+        version_writer = VersionWriter(clock, on_change, self.events)
         parts = PartWriter(index, clock)
         ownership = Ownership(owners)
         default_checksum = "" if keys is None else checksums.DEFAULT
         keys = keys or ObjectKeys(index)
         annotations = AnnotationEncryption(keys)
-        expiration = Expiration(index, publisher, clock)
+        expiration = Expiration(index, version_writer, clock)
         super().__init__(
             BucketOps(index, ownership, clock, new_buckets=new_buckets, region=region),
             PutOps(
                 index,
                 blobs,
                 keys,
-                publisher,
-                append=Appender(index, blobs, keys, publisher).append,
+                version_writer,
+                append=Appender(index, blobs, keys, version_writer).append,
                 ownership=ownership,
                 expiration=expiration,
                 default_checksum=default_checksum,
                 clock=clock,
             ),
             ReadOps(index, blobs, keys, expiration),
-            DeleteOps(index, publisher),
+            DeleteOps(index, version_writer),
             AttributeOps(index),
             ListOps(index, ownership),
             CopyOps(
                 index,
                 blobs,
                 keys,
-                publisher,
+                version_writer,
                 parts,
                 annotations=annotations,
                 ownership=ownership,
@@ -138,7 +138,7 @@ class LocalStore(TerminalStore):
                 index,
                 blobs,
                 keys,
-                publisher,
+                version_writer,
                 parts,
                 ownership=ownership,
                 expiration=expiration,
@@ -147,8 +147,8 @@ class LocalStore(TerminalStore):
             ),
             UploadOps(index, ownership, expiration),
             AnnotationOps(index, blobs, annotations, clock),
-            RenameOps(index, publisher),
-            TagOps(index, publisher),
+            RenameOps(index, version_writer),
+            TagOps(index, version_writer),
             VersionOps(index, ownership),
             SettingOps(index, lambda word, bucket: self.on_setting(word, bucket)),
             NotificationOps(index, self.events),
@@ -156,7 +156,7 @@ class LocalStore(TerminalStore):
             BucketEncryptionOps(index, keys.default),
             UpdateEncryptionOps(index, keys, annotations, clock),
             ConfigurationOps(index, clock),
-            AclOps(index, ownership, publisher),
+            AclOps(index, ownership, version_writer),
             LockOps(index, clock),
         )
         self._index = index

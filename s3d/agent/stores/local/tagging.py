@@ -28,8 +28,8 @@ from s3d.agent.stores.local.lookup import (
     shown_version,
     update_metadata,
 )
-from s3d.agent.stores.local.publish import Publisher
 from s3d.agent.stores.local.setting_rules import check_elements
+from s3d.agent.stores.local.version_writer import VersionWriter
 
 OBJECT_TAGS = 10
 BUCKET_TAGS = 50
@@ -107,9 +107,9 @@ _decode = msgspec.msgpack.Decoder(dict[str, str]).decode
 class TagOps:
     """Handlers of tag sets."""
 
-    def __init__(self, index: Index, publisher: Publisher) -> None:
+    def __init__(self, index: Index, version_writer: VersionWriter) -> None:
         self._index = index
-        self._publisher = publisher
+        self._version_writer = version_writer
 
     @operation("PutObjectTagging")
     async def put_object_tagging(self, request: S3Request[Members]) -> S3Response[Members]:
@@ -168,9 +168,9 @@ class TagOps:
             tx, bucket, request.key, version_id, lambda description: replace(description, tags=tags)
         )
         if not version_id:
-            self._publisher.tagged(tx, bucket, request.key, request.context)
+            self._version_writer.tagged(tx, bucket, request.key, request.context)
         event = TAGGED if request.op.name == "PutObjectTagging" else UNTAGGED
-        self._publisher.report(tx, bucket, event, tagged, context=request.context)
+        self._version_writer.report(tx, bucket, event, tagged, context=request.context)
         return dict(shown_version(bucket, tagged))
 
     async def _tag_bucket(self, name: str, tags: bytes | None) -> S3Response[Members]:

@@ -23,8 +23,8 @@ from s3d.agent.stores.local.listings import encode_names, is_url_encoded, page_s
 from s3d.agent.stores.local.lookup import check_version_id, find_bucket, has_object_lock
 from s3d.agent.stores.local.object_description import moment
 from s3d.agent.stores.local.ownership import Ownership, shows_owners
-from s3d.agent.stores.local.publish import ENABLED, SUSPENDED
 from s3d.agent.stores.local.setting_rules import check_elements
+from s3d.agent.stores.local.version_writer import ENABLED, SUSPENDED
 
 Version = tuple[ObjectRow, bool]
 """With True for the latest of its key."""

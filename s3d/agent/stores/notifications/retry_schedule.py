@@ -10,7 +10,7 @@ from collections.abc import Collection
 from s3d.agent.core.backoff import exponential_delay
 
 FIRST_DELAY = 1.0
-LONGEST_DELAY = 300.0
+MAX_DELAY = 300.0
 """Seconds between two attempts, which grow by a factor of two."""
 MANY = 8
 """Refusals in a row after which the target itself waits."""
@@ -45,7 +45,7 @@ class RetrySchedule:
         """The target has refused an event. Its key waits, and after many so does the target."""
         failures = self._failures.get(name, 0)
         self._failures[name] = failures + 1
-        self._due[name] = now + exponential_delay(failures, FIRST_DELAY, LONGEST_DELAY)
+        self._due[name] = now + exponential_delay(failures, FIRST_DELAY, MAX_DELAY)
         self._in_a_row += 1
         self.last_error = reason
         if self._in_a_row >= MANY:
@@ -86,5 +86,5 @@ class RetrySchedule:
         return max(0.0, min(self._due.values()) - now)
 
     def _pause(self, excess: int, now: float) -> None:
-        delay = exponential_delay(excess, FIRST_DELAY, LONGEST_DELAY)
+        delay = exponential_delay(excess, FIRST_DELAY, MAX_DELAY)
         self._paused_until = max(self._paused_until, now + delay)

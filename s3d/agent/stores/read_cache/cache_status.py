@@ -87,7 +87,7 @@ def cache_state(cache: CacheParts | None, bucket: str, key: str) -> CacheState |
 
 
 def _check_time(entry: Entry) -> float:
-    """When the remote last confirmed the entry; 0 for UNCHECKED, EXPIRED and UNCONFIRMED."""
+    """When the remote last confirmed the entry; 0 for UNCHECKED, AFTER_KILL and AFTER_POWER_CUT."""
     return max(entry.checked, UNCHECKED)
 
 

@@ -1,7 +1,7 @@
 """The read cache: serves reads from the local disk, and fetches missing bytes once.
 
 One GetObject, on the event loop unless a step names a thread:
-1. ObjectReads.read looks the entry up (Catalog.get) and authority_of_read decides, as a table,
+1. ObjectReads.read looks the entry up (Catalog.get) and who_answers_read decides, as a table,
    whether the cache may answer, must revalidate, or must forward the request.
 2. An entry that is fresh (checked less than max_age ago, and with no write under way) is answered
    at once: select_response makes the members and the range; Catalog.data has the bytes of a small
@@ -21,8 +21,9 @@ When the remote is unreachable, a cached object is served and marked as stale; a
 the remote can evaluate gets a 503. A stale response may be older than the writes of another client,
 but never older than an acknowledged write of this agent, because the row of the replaced version is
 deleted first, and because the write queue serves its pending writes itself. This holds after a kill
-as well: committed rows survive the process (entry.EXPIRED). A power cut may take the newest
-commits, so after one an entry is served only when the remote has confirmed it (entry.UNCONFIRMED).
+as well: committed rows survive the process (entry.AFTER_KILL). A power cut may lose the newest
+commits, so after one an entry is served only when the remote has confirmed it
+(entry.AFTER_POWER_CUT).
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ from s3d.agent.stores.read_cache.invalidation import (
 )
 from s3d.agent.stores.read_cache.last_listing import Change
 from s3d.agent.stores.read_cache.listings import ListOps
-from s3d.agent.stores.read_cache.objects import ObjectReads
+from s3d.agent.stores.read_cache.object_reads import ObjectReads
 from s3d.agent.stores.read_cache.revalidate import (
     Freshness,
     RemoteOutage,

@@ -54,7 +54,7 @@ _TIMEOUT = 3.0
 """Timeout in seconds of a listing for which a stored one can be served instead."""
 _LARGEST = 2 << 20
 """Maximum bytes of a stored page."""
-_MOST_CHANGES = 10_000
+_MAX_CHANGES = 10_000
 """Maximum number of changes of a bucket; beyond it, its pages are dropped."""
 _NO_LISTING = "The remote is unreachable, and the cache has no complete listing."
 
@@ -81,7 +81,7 @@ class ListOps:
         self._clock = clock
         self._listed: set[str] = set()
         self._seq = 0
-        if not catalog.rows.is_unconfirmed:
+        if not catalog.rows.is_after_power_cut:
             self._listed = catalog.index.read_inline(catalog_rows.listed)
             self._seq = catalog.index.read_inline(catalog_rows.highest_change)
         self._changes: Counter[str] = Counter()
@@ -103,7 +103,7 @@ class ListOps:
         found = None if changes is None else list(changes)
         if bucket not in self._listed:
             return
-        if found is None or self._kept_changes[bucket] + len(found) > _MOST_CHANGES:
+        if found is None or self._kept_changes[bucket] + len(found) > _MAX_CHANGES:
             self._drop(bucket)
             return
         self._kept_changes[bucket] += len(found)

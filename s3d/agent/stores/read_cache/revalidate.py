@@ -13,7 +13,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members, RequestContext
-from s3d.agent.stores.read_cache.catalog.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
+from s3d.agent.stores.read_cache.catalog.entry import AFTER_KILL, AFTER_POWER_CUT, UNCHECKED, Entry
 
 if TYPE_CHECKING:
     from s3d.agent.stores.read_cache.catalog.catalog import Catalog
@@ -129,7 +129,7 @@ class Revalidator:
             self._doubted[bucket] = self.clock()
             return
         entry = self.catalog.peek(bucket, key)
-        if entry is not None and entry.checked != UNCONFIRMED:
+        if entry is not None and entry.checked != AFTER_POWER_CUT:
             entry.checked = UNCHECKED
             self.catalog.update(entry)
 
@@ -145,9 +145,9 @@ class Revalidator:
         """Ask the remote whether an entry is current, or join a request that asks this already.
 
         force: send a request of its own. Raises S3Error NoSuchKey, and the remote's own errors;
-        ServiceUnavailable when the remote is unreachable and the entry is UNCONFIRMED.
+        ServiceUnavailable when the remote is unreachable and the entry is AFTER_POWER_CUT.
         """
-        serves = self.freshness.serve_stale and entry.checked != UNCONFIRMED
+        serves = self.freshness.serve_stale and entry.checked != AFTER_POWER_CUT
         if serves and self.outage.is_active:
             return Revalidation(entry, is_stale=True)
         asking = None if force else self._asking.get(entry.name)
@@ -174,7 +174,7 @@ class Revalidator:
     async def _ask(self, entry: Entry, context: RequestContext | None) -> Entry | None:
         """Whether the remote still has exactly this version; None: it has another one."""
         members = {"Bucket": entry.bucket, "Key": entry.key, "ChecksumMode": "ENABLED"}
-        if entry.checked > 0.0 or entry.checked == EXPIRED:
+        if entry.checked > 0.0 or entry.checked == AFTER_KILL:
             members["IfNoneMatch"] = entry.etag
         client = S3Client(self.inner, context)
         try:

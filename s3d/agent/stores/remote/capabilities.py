@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from s3d.agent.s3.listing import OTHER, UNKNOWN
-from s3d.agent.s3.optional_headers import OptionalGroup
+from s3d.agent.s3.refused_headers import OptionalGroup
 
 
 class Level(StrEnum):

@@ -37,7 +37,7 @@ from s3d.agent.s3.messages import (
     S3Response,
     WireRequest,
 )
-from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
+from s3d.agent.s3.refused_headers import OptionalGroup, blames, group_of, may_blame, without
 from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.error_mapping import error_elements
 from s3d.agent.stores.remote.request_body import HASH_INLINE

@@ -15,7 +15,7 @@ from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.s3.model import operations
 from s3d.shared.testing import MAX_DELAY, Fault, FaultSpec
 
-MOST = 1_000
+MAX_FAULTS = 1_000
 
 
 class Outcome(NamedTuple):
@@ -72,8 +72,8 @@ class Faults:
     def add(self, spec: FaultSpec) -> Fault:
         """Raises ValueError, which says what is expected."""
         _check(spec)
-        if len(self._rules) >= MOST:
-            raise ValueError(f"there are {MOST:,} faults already: s3d fault rm --all")
+        if len(self._rules) >= MAX_FAULTS:
+            raise ValueError(f"there are {MAX_FAULTS:,} faults already: s3d fault rm --all")
         self._last += 1
         rule = self._rules[self._last] = _Rule(self._last, spec)
         return rule.fault

@@ -101,7 +101,7 @@ class Admission:
         Raises SlowDown with the detail RetryAfter when there is no room in time.
         """
         first = 1 if size is None else size
-        if self._growing or self._waiting or self._obstacle(files, first):
+        if self._growing or self._waiting or self._why_not_accepted(files, first):
             await self._wait(self._waiting, files, first)
         else:
             self._add(files, first)
@@ -132,7 +132,9 @@ class Admission:
             return
         self._admit(self._growing, lambda claim: self._lacks(claim.size))
         if not self._growing:
-            self._admit(self._waiting, lambda claim: bool(self._obstacle(claim.files, claim.size)))
+            self._admit(
+                self._waiting, lambda claim: bool(self._why_not_accepted(claim.files, claim.size))
+            )
 
     def _admit(self, claims: deque[_Claim], is_blocked: Callable[[_Claim], bool]) -> None:
         while claims:
@@ -153,7 +155,7 @@ class Admission:
         except TimeoutError:
             if turn.done() and not turn.cancelled():
                 return
-            raise self._full(files, size) from None
+            raise self._not_accepted(files, size) from None
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._add(-files, -size)
@@ -162,9 +164,9 @@ class Admission:
             turn.cancel()
             self.admit_waiting()
 
-    def _full(self, files: int, size: int) -> S3Error:
-        reason = self._obstacle(files, size) or "other writes are ahead of it"
-        return S3Error("SlowDown", f"The write queue of s3d is full: {reason}.", RetryAfter=5)
+    def _not_accepted(self, files: int, size: int) -> S3Error:
+        reason = self._why_not_accepted(files, size) or "is full: other writes are ahead of it"
+        return S3Error("SlowDown", f"The write queue of s3d {reason}.", RetryAfter=5)
 
     def _add(self, files: int, size: int) -> None:
         self._files += files
@@ -174,19 +176,21 @@ class Admission:
         """Whether further bytes of a body that has begun do not fit now."""
         return self._used().size + self._size + size > self.limits.max_size
 
-    def _obstacle(self, files: int, size: int) -> str:
-        """Why a write does not fit now; "" when it does."""
+    def _why_not_accepted(self, files: int, size: int) -> str:
+        """Why a write is not accepted now: what the write queue is; "" when it is accepted."""
         used, limits = self._used(), self.limits
         if used.files + self._files + files > limits.max_files:
-            return f"it holds {used.files} writes (S3D_WRITE_QUEUE_MAX_FILES={limits.max_files})"
+            setting = f"S3D_WRITE_QUEUE_MAX_FILES={limits.max_files}"
+            return f"is full: it holds {used.files} writes ({setting})"
         if used.size + self._size + size > limits.max_size:
-            return f"it holds {used.size} bytes (S3D_WRITE_QUEUE_MAX_SIZE={limits.max_size})"
+            setting = f"S3D_WRITE_QUEUE_MAX_SIZE={limits.max_size}"
+            return f"is full: it holds {used.size} bytes ({setting})"
         oldest = self._oldest() if limits.max_age is not None else None
         if limits.max_age is None or oldest is None or self._clock() - oldest <= limits.max_age:
             return ""
         return (
-            f"its oldest write has waited for {self._clock() - oldest:.0f} s, and no "
-            f"further writes are accepted until it is pushed "
+            f"accepts no further writes: the oldest one has waited for "
+            f"{self._clock() - oldest:.0f} s to be pushed "
             f"(S3D_WRITE_QUEUE_MAX_AGE={limits.max_age:g})"
         )
 

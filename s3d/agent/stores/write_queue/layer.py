@@ -42,7 +42,7 @@ from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
 from s3d.agent.stores.write_queue.listings import ListOps
 from s3d.agent.stores.write_queue.multipart import MultipartOps, UploadListOps
-from s3d.agent.stores.write_queue.objects import CopyOps, DeleteOps, ObjectOps
+from s3d.agent.stores.write_queue.object_writes import CopyOps, DeleteOps, ObjectOps
 from s3d.agent.stores.write_queue.push.pusher import Pusher
 from s3d.agent.stores.write_queue.push.remote_buckets import KeyRules, KnownBuckets
 from s3d.agent.stores.write_queue.remote_copies import RemoteCopies

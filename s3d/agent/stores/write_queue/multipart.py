@@ -13,17 +13,17 @@ from typing import Any
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.store import Answer, operation
-from s3d.agent.s3.authority import WRITE_CONDITIONS
 from s3d.agent.s3.conditions import check_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import etag_of_completion, same_etag
 from s3d.agent.s3.listing import url_encode
 from s3d.agent.s3.listing_merge import Run, merge_runs
 from s3d.agent.s3.messages import Members, S3Request, S3Response
+from s3d.agent.stores.answerer import WRITE_CONDITIONS
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.push_order import TurnKind
-from s3d.agent.stores.write_queue.objects import requires_remote, with_condition_of_push
+from s3d.agent.stores.write_queue.object_writes import requires_remote, with_condition_of_push
 from s3d.agent.stores.write_queue.settle import Settler, is_conditional
 
 MAX_UPLOADS = 1_000

@@ -43,7 +43,7 @@ STATES = {
 }
 """State of a transfer -> state of a pending write."""
 WAIT, REJECT = "wait", "reject"
-_MOST_COUNTED = 20_000
+_MAX_COUNTED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,12 @@ def pending_below(
 ) -> Totals:
     """The pending puts of a key and of all keys below it, of those that were accepted in a time.
 
-    At most _MOST_COUNTED are counted, because the loop has to wait for it.
+    At most _MAX_COUNTED are counted, because the loop has to wait for it.
     """
     files = total = 0
     below = f"{key.rstrip('/')}/" if key else ""
     found = queue.journal.pending.under(bucket, key.encode())
-    for write in islice(found, _MOST_COUNTED):
+    for write in islice(found, _MAX_COUNTED):
         is_below = write.key == key or write.key.startswith(below)
         if is_below and since <= write.first_accepted <= until and write.kind is Kind.PUT:
             files, total = files + 1, total + write.size

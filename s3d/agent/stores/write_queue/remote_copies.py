@@ -53,7 +53,7 @@ _REST = 5.0
 _ATTEMPTS = 10
 """Attempts while pushes change what is pending."""
 _AT_REMOTE = (PendingState.PUSHING, PendingState.VERIFYING)
-_OF_WRITE = (*HEADERS, "Metadata", "LastModified", "StorageClass", "Expiration")
+_PENDING_MEMBERS = (*HEADERS, "Metadata", "LastModified", "StorageClass", "Expiration")
 """Members of GetObject that the pending copy decides."""
 
 
@@ -179,7 +179,7 @@ class RemoteCopies:
         if not same_etag(str(response.output.get("ETag") or copied.etag), copied.etag):
             async with aclosing(response.body or BytesBody(b"")):
                 raise S3Error("NoSuchKey", "The source of the pending copy was replaced.")
-        of_write = ("LastModified",) if is_described_later(copied) else _OF_WRITE
+        of_write = ("LastModified",) if is_described_later(copied) else _PENDING_MEMBERS
         own = {name: head[name] for name in of_write if name in head}
         others = {name: it for name, it in response.output.items() if name not in of_write}
         response.output = {**others, **own}

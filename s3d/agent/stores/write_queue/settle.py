@@ -12,11 +12,11 @@ from typing import Any
 
 from s3d.agent.core.store import Answer, ObjectStore
 from s3d.agent.core.supervise import consume_exception
-from s3d.agent.s3.authority import is_conditional_write
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.s3.named_objects import parse_copy_source, parse_rename_source, written_objects
 from s3d.agent.storage.records import NULL_VERSION
+from s3d.agent.stores.answerer import is_conditional_write
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState, Place
@@ -29,11 +29,11 @@ MAX_WAIT = 20.0
 _WITHOUT_CLIENT = 5.0
 """Seconds that a forwarded write keeps its turn after its client has gone away."""
 
-_OF_OBJECTS = frozenset({"ListObjectVersions", "ListObjects", "ListObjectsV2"})
+_OBJECT_LISTINGS = frozenset({"ListObjectVersions", "ListObjects", "ListObjectsV2"})
 """Reads of a bucket whose answers depend on its objects."""
-_OF_KEY = ("IfMatch", "IfNoneMatch")
-_OF_SOURCE = ("CopySourceIfMatch", "CopySourceIfNoneMatch")
-_ETAG_CONDITIONS = frozenset((*_OF_KEY, *_OF_SOURCE))
+_KEY_CONDITIONS = ("IfMatch", "IfNoneMatch")
+_SOURCE_CONDITIONS = ("CopySourceIfMatch", "CopySourceIfNoneMatch")
+_ETAG_CONDITIONS = frozenset((*_KEY_CONDITIONS, *_SOURCE_CONDITIONS))
 
 AliasOf = Callable[[str, str], EtagAlias | None]
 """Bucket and key -> the alias of the object."""
@@ -185,7 +185,7 @@ def places_of(request: S3Request[Any]) -> list[Place]:
     """
     op, input = request.op, request.input
     is_version = input.get("VersionId") not in (None, "", NULL_VERSION)
-    is_object_missing = not request.key and op.name not in _OF_OBJECTS
+    is_object_missing = not request.key and op.name not in _OBJECT_LISTINGS
     if _is_read(request) and (is_version or is_object_missing):
         return []
     places = [(request.bucket, request.key)] if request.bucket else []
@@ -226,10 +226,10 @@ def with_remote_etags(request: S3Request[Any], alias_of: AliasOf) -> S3Request[A
     """
     if _ETAG_CONDITIONS.isdisjoint(request.input):
         return request
-    edited = _edited(request, _OF_KEY, alias_of(request.bucket, request.key))
+    edited = _edited(request, _KEY_CONDITIONS, alias_of(request.bucket, request.key))
     if request.input.get("CopySource"):
         bucket, key, _ = parse_copy_source(request.input["CopySource"])
-        edited |= _edited(request, _OF_SOURCE, alias_of(bucket, key))
+        edited |= _edited(request, _SOURCE_CONDITIONS, alias_of(bucket, key))
     return request.replace(input={**request.input, **edited}) if edited else request
 
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from s3d.agent.app.otel.metric_export import Snapshot, metrics_data
-from s3d.agent.core.metric_names import HTTP_DURATION, TABLE, Kind
+from s3d.agent.core.metric_table import HTTP_DURATION, TABLE, Kind
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.trace_context import TraceContext
 from tests.collector import attributes_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
@@ -74,12 +74,12 @@ async def test_its_operations_are_counted(mounts, tmp_path):
     await mounts.start()
     folder = str(tmp_path / "one")
     await asyncio.to_thread((tmp_path / "one" / "a").write_text, "x")
-    assert registry.values(names.MOUNT_UP) == {(folder,): 1}
-    assert registry.values(names.MOUNT_OPERATIONS)[folder, "create"] == 1
-    assert registry.values(names.MOUNT_OPERATIONS)[folder, "write"] == 1
-    assert registry.values(names.MOUNT_ERRORS) == {(folder,): 0}
+    assert registry.values(metric_table.MOUNT_UP) == {(folder,): 1}
+    assert registry.values(metric_table.MOUNT_OPERATIONS)[folder, "create"] == 1
+    assert registry.values(metric_table.MOUNT_OPERATIONS)[folder, "write"] == 1
+    assert registry.values(metric_table.MOUNT_ERRORS) == {(folder,): 0}
     with (tmp_path / "one" / "b").open("w"):
-        assert registry.values(names.MOUNT_OPEN_FILES)[(folder,)] >= 1
+        assert registry.values(metric_table.MOUNT_OPEN_FILES)[(folder,)] >= 1
 
 
 @needs_fuse

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.histogram_bounds import REQUEST
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.exchange import (
@@ -158,13 +158,13 @@ def test_counts_by_operation_and_status() -> None:
         "errors.404": 1,
         "errors.403": 1,
     }
-    assert registry.values(names.HTTP_REQUESTS) == {
+    assert registry.values(metric_table.HTTP_REQUESTS) == {
         ("", "403"): 1,
         ("GetObject", "200"): 1,
         ("GetObject", "404"): 1,
         ("GetObject", "aborted"): 1,
     }
-    assert registry.histogram(names.HTTP_DURATION, "GetObject").sum == 0.75
+    assert registry.histogram(metric_table.HTTP_DURATION, "GetObject").sum == 0.75
 
 
 def test_many_requests_between_two_readings_are_all_counted() -> None:
@@ -174,10 +174,10 @@ def test_many_requests_between_two_readings_are_all_counted() -> None:
     for _ in range(number):
         counters.count(finished("GetObject", 200), 0.25)
     for _ in range(2):  # a second reading adds nothing
-        assert registry.values(names.HTTP_REQUESTS) == {("GetObject", "200"): number}
-        assert registry.values(names.HTTP_DURATION) == {("GetObject",): number}
-        assert registry.values(names.HTTP_SENT) == {("GetObject",): 5 * number}
-        assert registry.values(names.HTTP_RECEIVED) == {("GetObject",): 3 * number}
+        assert registry.values(metric_table.HTTP_REQUESTS) == {("GetObject", "200"): number}
+        assert registry.values(metric_table.HTTP_DURATION) == {("GetObject",): number}
+        assert registry.values(metric_table.HTTP_SENT) == {("GetObject",): 5 * number}
+        assert registry.values(metric_table.HTTP_RECEIVED) == {("GetObject",): 3 * number}
 
 
 def test_outcomes_of_one_operation_that_alternate_are_counted_apart() -> None:
@@ -189,8 +189,8 @@ def test_outcomes_of_one_operation_that_alternate_are_counted_apart() -> None:
         counters.count(finished("GetObject", 404), 0.25)
         counters.count(finished("HeadObject", 404), 0.25)
         if number % 4 == 0:  # somebody reads in between
-            assert set(registry.values(names.HTTP_REQUESTS).values()) == {number}
-    assert registry.values(names.HTTP_SENT) == {("GetObject",): 180, ("HeadObject",): 60}
+            assert set(registry.values(metric_table.HTTP_REQUESTS).values()) == {number}
+    assert registry.values(metric_table.HTTP_SENT) == {("GetObject",): 180, ("HeadObject",): 60}
 
 
 def test_the_latency_of_a_recorded_request_names_its_trace() -> None:
@@ -198,7 +198,7 @@ def test_the_latency_of_a_recorded_request_names_its_trace() -> None:
     recorded = finished("GetObject", 200)
     recorded.span = SimpleNamespace(context=TraceContext("ab" * 16, "cd" * 8))
     EndpointCounters(registry).count(recorded, 0.25)
-    exemplars = registry.histogram(names.HTTP_DURATION, "GetObject").exemplars
+    exemplars = registry.histogram(metric_table.HTTP_DURATION, "GetObject").exemplars
     assert [each.span for each in exemplars.values()] == [recorded.span.context]
 
 
@@ -208,5 +208,5 @@ def test_the_latency_of_a_recorded_request_names_its_trace() -> None:
 def test_the_bucket_of_a_latency_is_that_of_its_bounds(seconds: float) -> None:
     registry = Registry()
     EndpointCounters(registry).count(finished("GetObject", 200), seconds)
-    counts = registry.bucket_counts(names.HTTP_DURATION)
+    counts = registry.bucket_counts(metric_table.HTTP_DURATION)
     assert counts.index(1) == bisect_left(REQUEST.edges, seconds)

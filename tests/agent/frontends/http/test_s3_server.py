@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from s3d.agent.core.metric_names import HTTP_DURATION
+from s3d.agent.core.metric_table import HTTP_DURATION
 from s3d.agent.core.store import TerminalStore, operation
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.frontends.http.limits import Limits

@@ -159,11 +159,16 @@ MEMBERS: dict[str, dict[str, Any]] = {
 }
 """What a request needs to have beside bucket and key."""
 
-OF_THE_ACCOUNT = {"ListBuckets", "ListDirectoryBuckets", "WriteGetObjectResponse", "CreateBucket"}
+ACCOUNT_OPERATIONS = {
+    "ListBuckets",
+    "ListDirectoryBuckets",
+    "WriteGetObjectResponse",
+    "CreateBucket",
+}
 """Operations on no bucket that exists: what others own and grant does not count."""
-OF_POLICIES = {"DeleteBucketPolicy", "GetBucketPolicy", "PutBucketPolicy"}
+POLICY_OPERATIONS = {"DeleteBucketPolicy", "GetBucketPolicy", "PutBucketPolicy"}
 """Only the account of the bucket has them, and its root user cannot lose them."""
-OF_OBJECTS_THAT_EXIST = {
+EXISTING_OBJECT_OPERATIONS = {
     "CopyObject", "DeleteObjectAnnotation", "DeleteObjectTagging", "GetObject", "GetObjectAcl",
     "GetObjectAnnotation", "GetObjectAttributes", "GetObjectLegalHold", "GetObjectRetention",
     "GetObjectTagging", "GetObjectTorrent", "HeadObject", "ListObjectAnnotations", "PutObjectAcl",
@@ -189,9 +194,9 @@ NEEDS = {
     name: [_need(word) for word in words]
     for name, *words in (line.split() for line in TABLE.split("\n") if line)
 }
-OF_S3 = sorted(name for name, needs in NEEDS.items() if needs[0].action.startswith("s3:"))
+S3_OPERATIONS = sorted(name for name, needs in NEEDS.items() if needs[0].action.startswith("s3:"))
 """Policies of buckets do not know the actions of other services."""
-OF_BUCKETS = [name for name in OF_S3 if name not in OF_THE_ACCOUNT]
+BUCKET_OPERATIONS = [name for name in S3_OPERATIONS if name not in ACCOUNT_OPERATIONS]
 
 
 class Reached(TerminalStore):
@@ -281,7 +286,7 @@ async def differing(
 
 def test_every_operation_has_a_row():
     assert NEEDS.keys() == operations().keys()
-    unknown = MEMBERS.keys() | OF_THE_ACCOUNT | OF_POLICIES | OF_OBJECTS_THAT_EXIST
+    unknown = MEMBERS.keys() | ACCOUNT_OPERATIONS | POLICY_OPERATIONS | EXISTING_OBJECT_OPERATIONS
     assert unknown <= NEEDS.keys()
 
 
@@ -291,7 +296,7 @@ async def test_the_owner_may_do_everything(world):
 
 async def test_another_account_may_do_what_is_its_own(world):
     def expected(name: str) -> str:
-        return "" if name in OF_THE_ACCOUNT else "AccessDenied"
+        return "" if name in ACCOUNT_OPERATIONS else "AccessDenied"
 
     assert await differing(world, ALT, expected) == {}
 
@@ -304,10 +309,10 @@ async def test_nobody_may_do_anything(world):
 async def test_a_policy_grants_what_it_names_and_no_more(world, caller):
     who = "*" if caller.is_anonymous else {"AWS": caller.arn}
     wrong: dict[str, list[str]] = {}
-    for name in OF_BUCKETS:
+    for name in BUCKET_OPERATIONS:
         await world.policy("Allow", NEEDS[name], who)
         expected, found = [], [await world.outcome(caller, name)]
-        expected.append("MethodNotAllowed" if name in OF_POLICIES else "")
+        expected.append("MethodNotAllowed" if name in POLICY_OPERATIONS else "")
         for few in all_but_one(name):
             await world.policy("Allow", few, who)
             found.append(await world.outcome(caller, name))
@@ -319,8 +324,8 @@ async def test_a_policy_grants_what_it_names_and_no_more(world, caller):
 
 async def test_a_policy_denies_the_owner_each_thing_that_an_operation_needs(world):
     wrong: dict[str, str] = {}
-    for name in OF_BUCKETS:
-        expected = "" if name in OF_POLICIES else "AccessDenied"
+    for name in BUCKET_OPERATIONS:
+        expected = "" if name in POLICY_OPERATIONS else "AccessDenied"
         for need in NEEDS[name]:
             await world.policy("Deny", [need])
             found = await world.outcome(MAIN, name)
@@ -331,7 +336,7 @@ async def test_a_policy_denies_the_owner_each_thing_that_an_operation_needs(worl
 
 async def test_a_session_may_do_what_its_policy_names_and_no_more(world):
     wrong: dict[str, list[str]] = {}
-    for name in OF_S3:
+    for name in S3_OPERATIONS:
         needs = NEEDS[name]
         found = [await world.outcome(session(*needs), name)]
         found += [await world.outcome(session(*few), name) for few in all_but_one(name)]
@@ -352,7 +357,7 @@ async def test_a_key_without_writes_may_read(world):
         is_read = operations()[name].method in ("GET", "HEAD") or name == "SelectObjectContent"
         return "" if is_read else "AccessDenied"
 
-    assert await differing(world, reader, expected, OF_S3) == {}
+    assert await differing(world, reader, expected, S3_OPERATIONS) == {}
 
 
 @pytest.mark.parametrize("may_list", [False, True])
@@ -365,7 +370,7 @@ async def test_whether_an_object_exists_is_for_those_who_may_list(world, may_lis
         "UploadPartCopy": {"CopySource": "source/none"},
     }
     wrong: dict[str, str] = {}
-    for name in OF_BUCKETS:
+    for name in BUCKET_OPERATIONS:
         needs = NEEDS[name] if operations()[name].scope == "object" else []
         if not needs:
             continue
@@ -373,7 +378,7 @@ async def test_whether_an_object_exists_is_for_those_who_may_list(world, may_lis
         await world.policy("Allow", granted + (listing if may_list else []))
         members = missing.get(name, {"Key": "none"})
         found = await world.outcome(ALT, name, **members)
-        expected = "AccessDenied" if name in OF_OBJECTS_THAT_EXIST and not may_list else ""
+        expected = "AccessDenied" if name in EXISTING_OBJECT_OPERATIONS and not may_list else ""
         if found != expected:
             wrong[name] = found
     assert wrong == {}
@@ -383,7 +388,7 @@ async def test_a_missing_bucket_is_no_secret(world):
     """The store answers NoSuchBucket, to everyone but one who would create it."""
     for caller in (MAIN, ALT, ANONYMOUS):
         wrong: dict[str, str] = {}
-        for name in OF_BUCKETS:
+        for name in BUCKET_OPERATIONS:
             found = await world.outcome(caller, name, Bucket="none")
             is_copy = "CopySource" in MEMBERS.get(name, {})
             if found != ("AccessDenied" if is_copy and caller is not MAIN else ""):

@@ -13,7 +13,7 @@ from s3d.agent.stores.read_cache.cache_status import (
     cache_status,
     entries_after,
 )
-from s3d.agent.stores.read_cache.catalog.entry import EXPIRED, UNCHECKED, UNCONFIRMED
+from s3d.agent.stores.read_cache.catalog.entry import AFTER_KILL, AFTER_POWER_CUT, UNCHECKED
 from s3d.agent.stores.read_cache.pins import Pins
 from s3d.agent.stores.read_cache.prefetch import PinManager
 from s3d.shared.caching import CacheStatus, Pin
@@ -64,7 +64,7 @@ async def test_an_entry_is_shown_with_its_pin(cached):
     assert (shown.key, shown.size, shown.pinned) == ("p/2", 4, True)
 
 
-@pytest.mark.parametrize("mark", [UNCHECKED, EXPIRED, UNCONFIRMED])
+@pytest.mark.parametrize("mark", [UNCHECKED, AFTER_KILL, AFTER_POWER_CUT])
 async def test_an_entry_without_a_valid_check_shows_no_time(cached, mark):
     cached.layer.catalog.peek("bbb", "p/2").checked = mark
     (entry,) = entries_after(cached.layer, ("bbb", "p/2"), "", 1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from s3d.agent.s3.optional_headers import OptionalGroup
+from s3d.agent.s3.refused_headers import OptionalGroup
 from s3d.agent.stores.remote.capabilities import (
     Capabilities,
     Level,

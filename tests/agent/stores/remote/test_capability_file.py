@@ -3,7 +3,7 @@ import json
 import msgspec
 import pytest
 
-from s3d.agent.s3.optional_headers import OptionalGroup
+from s3d.agent.s3.refused_headers import OptionalGroup
 from s3d.agent.stores.remote.capabilities import RemoteQuirks
 from s3d.agent.stores.remote.capability_file import CapabilityFile, RemoteRecord, decode_records
 

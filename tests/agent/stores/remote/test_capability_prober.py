@@ -7,7 +7,7 @@ import pytest
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.failures import Refusal, Refused
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.optional_headers import OptionalGroup
+from s3d.agent.s3.refused_headers import OptionalGroup
 from s3d.agent.stores.remote.capability_file import decode_records
 from s3d.agent.stores.remote.capability_prober import DAY, SOON, CapabilityProber
 from tests.agent.stores.write_queue.rig import Remote, unreachable

@@ -15,7 +15,7 @@ from s3d.agent.s3.checksums import hasher
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, S3Request, StreamBody, WireRequest
 from s3d.agent.s3.model import operations
-from s3d.agent.s3.optional_headers import OptionalGroup
+from s3d.agent.s3.refused_headers import OptionalGroup
 from s3d.agent.stores.remote.compatibility import Compatibility
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.contract.client import Client

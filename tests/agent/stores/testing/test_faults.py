@@ -9,7 +9,7 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import RequestContext, S3Request, S3Response, WireRequest
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.principal import ANONYMOUS
-from s3d.agent.stores.testing.faults import MOST, FaultLayer, Faults
+from s3d.agent.stores.testing.faults import MAX_FAULTS, FaultLayer, Faults
 from s3d.shared.testing import FaultSpec
 
 WIRE = WireRequest("PUT", "/b/k", "", ())
@@ -112,7 +112,7 @@ def test_a_wrong_fault_is_refused(spec, words):
 
 def test_there_is_a_highest_number_of_faults():
     faults = Faults()
-    for _ in range(MOST):
+    for _ in range(MAX_FAULTS):
         faults.add(FaultSpec(close=True))
     with pytest.raises(ValueError, match="rm --all"):
         faults.add(FaultSpec(close=True))

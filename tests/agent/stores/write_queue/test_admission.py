@@ -34,9 +34,9 @@ async def enter(admission, size, entered, name):
 @pytest.mark.parametrize(
     ("limits", "used", "word"),
     [
-        ({"max_size": 10}, {"size": 8}, "MAX_SIZE"),
-        ({"max_files": 1}, {"files": 1}, "MAX_FILES"),
-        ({"max_age": 5}, {"first": 0.0, "now": 6.0}, "MAX_AGE"),
+        ({"max_size": 10}, {"size": 8}, "is full: it holds 8 bytes .*MAX_SIZE"),
+        ({"max_files": 1}, {"files": 1}, "is full: it holds 1 writes .*MAX_FILES"),
+        ({"max_age": 5}, {"first": 0.0, "now": 6.0}, "accepts no further writes: .* 6 s .*MAX_AGE"),
     ],
 )
 async def test_without_room_a_write_is_refused_and_told_why(limits, used, word):

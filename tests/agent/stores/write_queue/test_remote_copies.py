@@ -394,7 +394,7 @@ def away(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-OF_OLD = {
+OLD_MEMBERS = {
     "Metadata": {"a": "b"}, "Tagging": "t=u", "ContentType": "x/y", "StorageClass": "GLACIER_IR",
 }  # fmt: skip
 
@@ -404,7 +404,7 @@ async def test_an_object_that_was_only_listed_is_renamed_while_the_remote_is_awa
     queue, monkeypatch
 ):
     remote, here = Client(queue.inner), Client(queue.store)
-    etag = (await remote.put("bbb", "old", BIG, **OF_OLD))["ETag"]
+    etag = (await remote.put("bbb", "old", BIG, **OLD_MEMBERS))["ETag"]
     with away(queue, monkeypatch):
         await rename_shown(queue, "old", "new", etag, len(BIG))
         await rename_shown(queue, "new", "newest", "", 0)  # pending, so nothing has to be known
@@ -427,7 +427,7 @@ async def test_metadata_of_an_object_that_was_only_listed_are_changed_and_nothin
     queue, monkeypatch
 ):
     remote, here = Client(queue.inner), Client(queue.store)
-    etag = (await remote.put("bbb", "old", BIG, **OF_OLD))["ETag"]
+    etag = (await remote.put("bbb", "old", BIG, **OLD_MEMBERS))["ETag"]
     with away(queue, monkeypatch):
         await rename_shown(queue, "old", "new", etag, len(BIG))
     await change_metadata(queue, "new", {"a": "c"}, etag)
@@ -456,8 +456,8 @@ async def test_what_has_changed_since_it_was_listed_is_not_copied(queue, monkeyp
 async def test_empty_objects_are_renamed_while_the_remote_is_away(queue, monkeypatch):
     """Also the marker of a folder, whose ETag not every caller knows."""
     remote = Client(queue.inner)
-    etag = (await remote.put("bbb", "d/", b"", **OF_OLD))["ETag"]
-    await remote.put("bbb", "d/empty", b"", **OF_OLD)
+    etag = (await remote.put("bbb", "d/", b"", **OLD_MEMBERS))["ETag"]
+    await remote.put("bbb", "d/empty", b"", **OLD_MEMBERS)
     with away(queue, monkeypatch):
         await rename_shown(queue, "d/", "e/", "", 0)
         await rename_shown(queue, "d/empty", "e/empty", etag, 0)

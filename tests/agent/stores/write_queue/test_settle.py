@@ -8,10 +8,10 @@ import pytest
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, WireRequest
 from s3d.agent.s3.model import UNKNOWN, operations
-from s3d.agent.s3.routing import opaque
+from s3d.agent.s3.routing import unknown_operation
 from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias, UnresolvedPush
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState
-from s3d.agent.stores.write_queue.objects import requires_remote
+from s3d.agent.stores.write_queue.object_writes import requires_remote
 from s3d.agent.stores.write_queue.settle import places_of, with_remote_etags
 
 AT = {"Bucket": "bbb", "Key": "k"}
@@ -108,7 +108,7 @@ def test_other_requests_stay_untouched(request_: S3Request[Any]) -> None:
 
 
 @pytest.mark.finding("F13", "F14")
-@pytest.mark.parametrize("op", [UNKNOWN, opaque(operations()["GetObject"])])
+@pytest.mark.parametrize("op", [UNKNOWN, unknown_operation(operations()["GetObject"])])
 async def test_a_request_that_is_not_understood_is_never_answered_by_the_queue(
     s3, there, queue, bucket, op
 ):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.telemetry import Registry
 
 
 class Source(Enum):
     """Where an answer of the cache comes from: what it has spared the remote depends on that."""
 
-    FRESH = auto()
-    """From the disk, without any request."""
+    LOCAL = auto()
+    """From the disk or from memory, without any request."""
     REVALIDATED = auto()
     """From the disk, after the remote has confirmed it: a request, and no bytes."""
     STALE = auto()
@@ -27,17 +27,17 @@ class CacheCounters:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         counter = registry.counter
-        self.hits = counter(names.CACHE_HITS)
-        self.misses = counter(names.CACHE_MISSES)
-        self.hit_bytes = counter(names.CACHE_HIT_BYTES)
-        self.stale = counter(names.CACHE_STALE)
-        self.revalidations = counter(names.CACHE_REVALIDATIONS)
-        self.saved_requests = counter(names.CACHE_SAVED_REQUESTS)
-        self.saved_bytes = counter(names.CACHE_SAVED_BYTES)
-        self.fetched_bytes = counter(names.CACHE_FETCHED_BYTES)
-        self.fills = counter(names.CACHE_FILLS)
-        self.evictions = counter(names.CACHE_EVICTIONS)
-        self.corrupt = counter(names.CACHE_CORRUPT)
+        self.hits = counter(metric_table.CACHE_HITS)
+        self.misses = counter(metric_table.CACHE_MISSES)
+        self.hit_bytes = counter(metric_table.CACHE_HIT_BYTES)
+        self.stale = counter(metric_table.CACHE_STALE)
+        self.revalidations = counter(metric_table.CACHE_REVALIDATIONS)
+        self.saved_requests = counter(metric_table.CACHE_SAVED_REQUESTS)
+        self.saved_bytes = counter(metric_table.CACHE_SAVED_BYTES)
+        self.fetched_bytes = counter(metric_table.CACHE_FETCHED_BYTES)
+        self.fills = counter(metric_table.CACHE_FILLS)
+        self.evictions = counter(metric_table.CACHE_EVICTIONS)
+        self.corrupt = counter(metric_table.CACHE_CORRUPT)
 
     def answered(self, source: Source, size: int | None) -> None:
         """Count an answer about an object. size: bytes of its body; None: it has none."""
@@ -48,7 +48,7 @@ class CacheCounters:
             self.hit_bytes.value += size
             if source is not Source.STALE:
                 self.saved_bytes.value += size
-        if source is Source.FRESH:
+        if source is Source.LOCAL:
             self.saved_requests.value += 1
 
     def saved_cost(self, request_price: float, traffic_price: float) -> float | None:

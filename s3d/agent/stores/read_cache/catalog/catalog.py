@@ -88,8 +88,8 @@ class Catalog:
     def __init__(
         self, index: Index, blobs: Blobs, limits: Limits, distrust: float | None = None
     ) -> None:
-        """Read the entries of earlier runs. distrust: EXPIRED or UNCONFIRMED for all of them.
-        Raises index.DAMAGE."""
+        """Read the entries of earlier runs. distrust: AFTER_KILL or AFTER_POWER_CUT for all of
+        them. Raises index.DAMAGE."""
         self.index = index
         self.blobs = blobs
         self.is_pinned: Callable[[str, str], bool] = lambda bucket, key: False

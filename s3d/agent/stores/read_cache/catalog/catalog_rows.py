@@ -24,7 +24,7 @@ from s3d.agent.storage.blocks import block_count, mask
 from s3d.agent.storage.index import DAMAGE, Index, Tables
 from s3d.agent.storage.reader import Reader
 from s3d.agent.storage.transaction import Transaction
-from s3d.agent.stores.read_cache.catalog.entry import UNCONFIRMED, Entry
+from s3d.agent.stores.read_cache.catalog.entry import AFTER_POWER_CUT, Entry
 
 logger = logging.getLogger(__name__)
 
@@ -114,13 +114,13 @@ def drop(tx: Transaction, blobs: list[int]) -> None:
         tx.run("DELETE FROM bodies WHERE blob = ?", (blob,))
 
 
-def expire(tx: Transaction, checked: float) -> None:
-    """Set checked of all entries to entry.EXPIRED or UNCONFIRMED; UNCONFIRMED also drops all pages.
+def mark_after_stop(tx: Transaction, checked: float) -> None:
+    """Set checked of all entries to AFTER_KILL or AFTER_POWER_CUT, which also drops all pages.
 
-    Entries that are UNCONFIRMED or UNCHECKED already stay so.
+    Entries that are AFTER_POWER_CUT or UNCHECKED already stay so.
     """
     tx.run(_CHANGES, ())  # A file of the first layout has none.
-    if checked == UNCONFIRMED:
+    if checked == AFTER_POWER_CUT:
         tx.run("UPDATE entries SET checked = ?", (checked,))
         tx.run("DELETE FROM pages", ())
         tx.run("DELETE FROM changes", ())
@@ -196,7 +196,7 @@ class EntryRows:
     """Belongs to the loop."""
 
     def __init__(self, index: Index, distrust: float | None) -> None:
-        """distrust: EXPIRED or UNCONFIRMED for all rows that are there."""
+        """distrust: AFTER_KILL or AFTER_POWER_CUT for all rows that are there."""
         self.on_row_left: Callable[[], None] = lambda: None
         """Deleting the row of a forgotten entry has failed."""
         self._index = index
@@ -206,13 +206,13 @@ class EntryRows:
         """The last of the rows that go."""
         self._distrust = distrust
         if distrust is not None:
-            distrusted = index.post(partial(expire, checked=distrust))
+            distrusted = index.post(partial(mark_after_stop, checked=distrust))
             distrusted.add_done_callback(self._distrusted)
 
     @property
-    def is_unconfirmed(self) -> bool:
+    def is_after_power_cut(self) -> bool:
         """Whether the tables may lack their newest changes and are not marked so yet."""
-        return self._distrust == UNCONFIRMED
+        return self._distrust == AFTER_POWER_CUT
 
     def unsaved(self, blob: int) -> Entry | None:
         """The entry, if its row is not written yet."""
@@ -230,7 +230,7 @@ class EntryRows:
             _damaged(error)
             return None
         distrust = self._distrust  # Its row does not say so yet.
-        if entry and distrust is not None and (entry.checked > 0.0 or distrust == UNCONFIRMED):
+        if entry and distrust is not None and (entry.checked > 0.0 or distrust == AFTER_POWER_CUT):
             entry.checked = distrust
         return entry
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from s3d.agent.s3.authority import PLAIN_READ
 from s3d.agent.s3.conditions import byte_range, check_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.get_response import (
@@ -19,15 +18,18 @@ from s3d.agent.s3.get_response import (
 )
 from s3d.agent.s3.messages import Body, Members, S3Response
 from s3d.agent.storage.blocks import BLOCK, block_count, block_size, blocks_of, mask
+from s3d.agent.stores.answerer import PLAIN_READ
 
 UNCHECKED = 0.0
-"""A value of Entry.checked: the entry is revalidated at its next use."""
-EXPIRED = -1.0
-"""A value of Entry.checked after an agent was killed: the entry is revalidated before its next
-use. While the remote is unreachable, it is served as stale: all invalidations are committed."""
-UNCONFIRMED = -2.0
-"""The same after a power cut, which may have lost the newest rows, and so the
-last invalidations: while the remote is unreachable, it is not served."""
+"""A value of Entry.checked, like the two below: the entry is revalidated before it is served again.
+This one: the object may have changed, or the remote has not shown its members yet, so the
+HeadObject has no If-None-Match. While the remote is unreachable, the entry is served as stale."""
+AFTER_KILL = -1.0
+"""The agent that stored the entry was killed. All invalidations are committed: the HeadObject has
+If-None-Match, and while the remote is unreachable, the entry is served as stale."""
+AFTER_POWER_CUT = -2.0
+"""The power failed. The newest rows may be lost, and with them the last invalidations: while the
+remote is unreachable, the entry is not served."""
 
 _ABOUT_THE_ANSWER = frozenset(
     ("Body", "ContentLength", "ContentRange", "PartsCount", "RequestCharged", "DeleteMarker")

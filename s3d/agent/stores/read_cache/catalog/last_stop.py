@@ -1,7 +1,7 @@
 """How the last agent on a cache folder stopped, which decides how far its rows can be trusted.
 
-Rows are committed without a sync of the disk: a kill loses none of them, a power cut may take the
-newest. A file says "clean", or "running" and the id of the boot in which the agent runs.
+Rows are committed without a sync of the disk: a kill loses none of them, a power cut may lose the
+newest ones. A file says "clean", or "running" and the id of the boot in which the agent runs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class StopMarker:
         """boot_id: changes when the computer starts; "" where there is none."""
         self._file = folder / "last-stop"
         self._boot_id = read_boot_id() if boot_id is None else boot_id
-        self._is_spoilt = False
+        self._is_unsafe = False
 
     def begin(self) -> LastStop:
         """Return how the last agent stopped, and mark this one as running. Raises OSError."""
@@ -48,7 +48,7 @@ class StopMarker:
 
     def end(self) -> None:
         """Mark a clean stop: all rows are synced to the disk."""
-        if self._is_spoilt:
+        if self._is_unsafe:
             return
         try:
             write_atomically(self._file, _CLEAN.encode(), durable=True)
@@ -57,9 +57,9 @@ class StopMarker:
                 "cannot mark the clean shutdown of the cache: %s path=%s", error, self._file
             )
 
-    def spoil(self) -> None:
-        """Treat the end of this run like a power cut, because an outdated row may remain."""
-        self._is_spoilt = True
+    def mark_unsafe(self) -> None:
+        """An outdated row may remain: have the next start treat this run like a power cut."""
+        self._is_unsafe = True
         try:
             self._file.unlink(missing_ok=True)
         except OSError as error:

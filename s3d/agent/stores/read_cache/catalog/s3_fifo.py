@@ -16,7 +16,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 _SMALL_SHARE = 0.1
-_MOST = 3
+_MAX_USES = 3
 """Maximum of the use counter."""
 _PROMOTED = 2
 """Uses in the small queue after which an entry moves to the main queue."""
@@ -79,7 +79,7 @@ class Fifo:
 
     def touch(self, slot: int) -> None:
         """Count a use."""
-        if self._uses[slot] < _MOST:
+        if self._uses[slot] < _MAX_USES:
             self._uses[slot] += 1
 
     def resize(self, slot: int, size: int) -> None:
@@ -103,7 +103,7 @@ class Fifo:
         entries = len(self._small) + len(self._main)
         if self._pinned_in_a_row >= entries:
             return None
-        patience = entries * (_MOST + 4)
+        patience = entries * (_MAX_USES + 4)
         for _ in range(min(patience, LOOKS)):
             is_due = self._small_size > _SMALL_SHARE * self.size or not self._main
             # In the end all of the small queue is tried, should the main one have to stay; what

@@ -126,7 +126,7 @@ class Journal:
         ):
             writes.unresolved.add(place, etag, push)
         for bucket, key, etag, _ in await index.read_in_thread(
-            lambda reader: journal_history.load_landings(reader, now - STATE_MAX_AGE)
+            lambda reader: journal_history.load_recent_pushes(reader, now - STATE_MAX_AGE)
         ):
             # A forwarded write may have changed the key since: what is ours is no base.
             journal.remote_states.note(bucket, key, etag, 0.0, is_ours=True)

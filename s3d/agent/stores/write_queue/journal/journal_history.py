@@ -4,15 +4,16 @@
   request, perhaps after the object was pushed, replaced or deleted; the remote does not know an
   upload that was staged here.
   https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
-- aliases: ETags of the remote for objects whose clients were given another ETag. A remote that
-  encrypts with its own keys returns such ETags.
-- landings: the state of keys after recent acknowledged pushes, so that a restart does not take an
-  object of ours for another writer's when the next write of its key follows within seconds.
-- doubts: unresolved pushes. The request was sent before a crash, or its answer was lost, so it may
-  still arrive although nobody waits for it, older than what the remote has by then. Its condition
-  rejects it, unless the remote supports no conditions or the key is again in the state that the
-  condition names (a deleted object, the same bytes once more). A write that leaves the key in such
-  a state is checked again when the request can arrive no longer.
+- ETag aliases (table aliases): ETags of the remote for objects whose clients were given another
+  ETag. A remote that encrypts with its own keys returns such ETags.
+- recent pushes (table landings): the state of keys after recent acknowledged pushes, so that a
+  restart does not take an object of ours for another writer's when the next write of its key
+  follows within seconds.
+- unresolved pushes (table doubts): the request was sent before a crash, or its answer was lost, so
+  it may still arrive although nobody waits for it, older than what the remote has by then. Its
+  condition rejects it, unless the remote supports no conditions or the key is again in the state
+  that the condition names (a deleted object, the same bytes once more). A write that leaves the key
+  in such a state is checked again when the request can arrive no longer.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ COMPLETION_LIFE = 2 * 86_400.0
 ALIAS_LIFE = 7 * 86_400.0
 """Seconds for which an ETag alias is stored."""
 PRUNE_INTERVAL = 4_096
-"""Acknowledged pushes between two removals of old landings."""
+"""Acknowledged pushes between two removals of old rows of landings."""
 REQUEST_LIFE = 900.0
 """Seconds after which a request can take effect no longer: S3 rejects a signature that is 15
 minutes old, and no connection of s3d waits that long.
@@ -139,21 +140,21 @@ def put_alias(tx: Transaction, place: Place, alias: EtagAlias, now: float) -> No
     tx.run("DELETE FROM aliases WHERE at < ?", (now - ALIAS_LIFE,))
 
 
-# Acknowledged pushes
+# Recent pushes
 
 
-def put_landing(tx: Transaction, place: Place, etag: str, now: float) -> None:
+def put_recent_push(tx: Transaction, place: Place, etag: str, now: float) -> None:
     """Record the state of a key after an acknowledged push."""
     bucket, key = place
     tx.run("REPLACE INTO landings VALUES (?, ?, ?, ?)", (bucket, key.encode(), etag, now))
 
 
-def prune_landings(tx: Transaction, now: float) -> None:
+def prune_recent_pushes(tx: Transaction, now: float) -> None:
     """Remove old records, and those of a clock that was ahead."""
     tx.run("DELETE FROM landings WHERE at NOT BETWEEN ? AND ?", (now - STATE_MAX_AGE, now))
 
 
-def load_landings(reader: Reader, since: float) -> list[tuple[str, str, str, float]]:
+def load_recent_pushes(reader: Reader, since: float) -> list[tuple[str, str, str, float]]:
     """(bucket, key, ETag, Unix seconds), oldest first."""
     query = "SELECT bucket, key, etag, at FROM landings WHERE at >= ? ORDER BY at"
     rows = reader.select(query, (since,))

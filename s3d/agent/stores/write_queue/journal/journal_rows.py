@@ -47,18 +47,18 @@ CREATE INDEX completion_times ON completions(at);
 _MUST_ENTER_COMPLETIONS = "REPLACE INTO settings VALUES ('', 'queue.enter_completions', x'31');"
 """For an index that may hold completed uploads: journal_history.enter_pending_completions."""
 _UPLOADS = "CREATE INDEX queue_uploads ON queue(bucket) WHERE upload IS NOT NULL;"
-_OF_LAYOUT_3 = """
+_LAYOUT_3_TABLES = """
 -- Writes that the remote has overtaken. etags: of the write, of the remote, and of the base.
 CREATE TABLE conflicts(seq INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NULL,
     kind TEXT NOT NULL, size INTEGER NOT NULL, accepted REAL NOT NULL, error BLOB NOT NULL,
     etags BLOB NOT NULL, record BLOB, layout BLOB);
 
--- Pushes that may arrive late: the ETag that they leave ('' for a delete), until when, and the
--- states of the key in which the remote would take them (NULL: in any).
+-- Unresolved pushes, which may arrive late: the ETag that they leave ('' for a delete), until when,
+-- and the states of the key in which the remote would take them (NULL: in any).
 CREATE TABLE doubts(bucket TEXT, key BLOB, etag TEXT, until REAL NOT NULL, states BLOB,
     PRIMARY KEY(bucket, key, etag)) WITHOUT ROWID;
 
--- The state of keys at the remote after our last pushes: an ETag, or '' for a deleted one.
+-- Recent pushes, the state of keys at the remote after them: an ETag, or '' for a deleted one.
 CREATE TABLE landings(bucket TEXT, key BLOB, etag TEXT NOT NULL, at REAL NOT NULL,
     PRIMARY KEY(bucket, key)) WITHOUT ROWID;
 """
@@ -77,11 +77,11 @@ CREATE TABLE orphans(bucket TEXT, key BLOB, upload TEXT, begun REAL NOT NULL,
     + _ALIASES
     + _COMPLETIONS
     + _UPLOADS
-    + _OF_LAYOUT_3,
+    + _LAYOUT_3_TABLES,
     layout=5,
     upgrades={
         2: _COMPLETIONS + _MUST_ENTER_COMPLETIONS + _UPLOADS,
-        3: "ALTER TABLE queue ADD COLUMN base BLOB;" + _OF_LAYOUT_3,
+        3: "ALTER TABLE queue ADD COLUMN base BLOB;" + _LAYOUT_3_TABLES,
         4: "ALTER TABLE queue ADD COLUMN origin BLOB;",
         5: "ALTER TABLE queue ADD COLUMN source BLOB;",
     },

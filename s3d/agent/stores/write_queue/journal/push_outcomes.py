@@ -68,7 +68,7 @@ class PushOutcomes:
         self._on_held = on_held
         self._metrics = metrics
         self._unpruned = 0
-        """Landings since the old ones were removed."""
+        """Pushes that were recorded since the old ones were removed."""
 
     async def acknowledge(
         self,
@@ -101,7 +101,7 @@ class PushOutcomes:
             elif state is not None:
                 journal_rows.set_base(tx, following[0], replace(following[1], etag=state))
             if state is not None:
-                self._put_landing(tx, place, state, now)
+                self._put_recent_push(tx, place, state, now)
             if client_etag:
                 journal_history.put_alias(tx, place, EtagAlias(client_etag, etag), now)
             if unresolved is not None:
@@ -145,7 +145,7 @@ class PushOutcomes:
             if row is None:
                 return False
             journal_rows.set_base(tx, seq, replace(row.base, pushed_etag=state))
-            self._put_landing(tx, (write.bucket, write.key), state, self._clock())
+            self._put_recent_push(tx, (write.bucket, write.key), state, self._clock())
             return journal_rows.set_state(tx, seq, PendingState.VERIFYING, reason)
 
         if not await self._index.write(save):
@@ -285,13 +285,13 @@ class PushOutcomes:
         if self.unresolved.expire(place, self._clock()):
             await self._index.write(lambda tx: journal_history.drop_unresolved(tx, place))
 
-    def _put_landing(self, tx: Transaction, place: Place, state: str, now: float) -> None:
+    def _put_recent_push(self, tx: Transaction, place: Place, state: str, now: float) -> None:
         """Runs in the writer thread."""
-        journal_history.put_landing(tx, place, state, now)
+        journal_history.put_recent_push(tx, place, state, now)
         self._unpruned += 1
         if self._unpruned >= PRUNE_INTERVAL:
             self._unpruned = 0
-            journal_history.prune_landings(tx, now)
+            journal_history.prune_recent_pushes(tx, now)
 
 
 class RemoteUploads:

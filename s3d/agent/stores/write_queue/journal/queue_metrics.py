@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.failures import Unreachable, classify
 from s3d.agent.core.histogram_bounds import DELAY
 from s3d.agent.core.telemetry import Counter, Registry
@@ -30,10 +30,10 @@ class QueueMetrics:
         self._registry = registry
         self._clock = clock
         self._accepted: dict[Kind, Counter] = {
-            kind: registry.counter(names.QUEUE_ACCEPTED, str(kind)) for kind in Kind
+            kind: registry.counter(metric_table.QUEUE_ACCEPTED, str(kind)) for kind in Kind
         }
-        self._arrival = registry.histogram(names.QUEUE_ARRIVAL)
-        self.sent = registry.counter(names.QUEUE_PUSHED_BYTES)
+        self._arrival = registry.histogram(metric_table.QUEUE_ARRIVAL)
+        self.sent = registry.counter(metric_table.QUEUE_PUSHED_BYTES)
         """Bytes of pushes."""
 
     def accepted(self, write: PendingWrite) -> None:
@@ -45,7 +45,7 @@ class QueueMetrics:
         verified has been counted when it was pushed."""
         if write.state is PendingState.VERIFYING:
             return
-        self._registry.counter(names.QUEUE_PUSHES, write.bucket).add()
+        self._registry.counter(metric_table.QUEUE_PUSHES, write.bucket).add()
         self._arrival.observe(max(0.0, self._clock() - write.first_accepted))
 
     def arrival_quantile(self, share: float) -> float | None:
@@ -55,7 +55,7 @@ class QueueMetrics:
 
     def failed(self, reason: str) -> None:
         """An attempt to push a write has failed."""
-        self._registry.counter(names.QUEUE_FAILURES, reason).add()
+        self._registry.counter(metric_table.QUEUE_FAILURES, reason).add()
 
     def failed_with(self, error: S3Error) -> None:
         """An attempt to push a write has failed with an error of the remote."""

@@ -28,8 +28,8 @@ from s3d.shared.config.values import ConflictPolicy
 _FULL = "FULL_OBJECT"
 
 CLOCK_TOLERANCE = 2.0
-"""Seconds by which the remote's modification must precede our acceptance: Last-Modified, and the
-Date header that gives the clock offset, have whole seconds."""
+"""A write replaces an object that was modified at least so many seconds before s3d accepted the
+write. Last-Modified, and the Date header that gives the clock offset, have whole seconds."""
 SPLIT_ABOVE = 1 << 30
 """Bytes of a single put up to which it is pushed whole."""
 SMALL = 256 * 1024

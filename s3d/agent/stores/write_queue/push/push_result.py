@@ -24,9 +24,9 @@ from s3d.agent.stores.write_queue.push.push_attempt import Overtaken, Pushed
 from s3d.agent.stores.write_queue.push.push_plan import Resolution
 from s3d.agent.stores.write_queue.push.remote_gate import RemoteGate
 from s3d.agent.stores.write_queue.push.retry_policy import (
-    DENIED_RETRY_DELAYS,
     MAX_INTEGRITY_FAILURES,
     MAX_INTERCEPTIONS,
+    PARKED_RETRY_DELAYS,
     FailureAction,
     action_for,
     back_off,
@@ -191,7 +191,7 @@ class PushResultHandler:
         attempts = self._denied[write.seq]
         self._denied[write.seq] += 1
         now = self._clock.now()
-        delays = DENIED_RETRY_DELAYS
+        delays = PARKED_RETRY_DELAYS
         retry_at = now + delays[attempts] if attempts < len(delays) else 0.0
         await self._park(write, push_error(error, now, previous=write.error), retry_at)
 
@@ -239,7 +239,7 @@ _HANDLERS: Mapping[
 ] = {
     FailureAction.RETRY: PushResultHandler._retry,
     FailureAction.INTERCEPTED: PushResultHandler._retry_intercepted,
-    FailureAction.PROVE: PushResultHandler._retry_integrity,
+    FailureAction.INTEGRITY: PushResultHandler._retry_integrity,
     FailureAction.RESTART: PushResultHandler._restart,
     FailureAction.PAUSE: PushResultHandler._wait_for_credentials,
     FailureAction.DENY: PushResultHandler._deny,

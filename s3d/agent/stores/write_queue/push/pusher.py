@@ -20,7 +20,7 @@ from s3d.agent.core.path_names import conflict_key
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.core.telemetry import Counter
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.optional_headers import OptionalGroup, blames
+from s3d.agent.s3.refused_headers import OptionalGroup, blames
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import (
     PendingState,
@@ -34,7 +34,7 @@ from s3d.agent.stores.write_queue.push.push_attempt import HeldByFilter, Overtak
 from s3d.agent.stores.write_queue.push.push_executor import PushExecutor
 from s3d.agent.stores.write_queue.push.push_result import PushResultHandler
 from s3d.agent.stores.write_queue.push.remote_gate import RemoteGate, probe
-from s3d.agent.stores.write_queue.push.retry_policy import DENIED_RETRY_DELAYS, is_denied
+from s3d.agent.stores.write_queue.push.retry_policy import PARKED_RETRY_DELAYS, is_denied
 from s3d.agent.stores.write_queue.push.verify_push import SMALL, StagedDataCorrupt
 from s3d.shared.logs import current_request
 
@@ -251,7 +251,7 @@ class Pusher:
             elif write.state is PendingState.FAILED and write.error is not None:
                 self._maintenance.note_parked(write, write.error)
                 if is_denied(write.error):
-                    retry_at = max(now, write.error.at + DENIED_RETRY_DELAYS[0])
+                    retry_at = max(now, write.error.at + PARKED_RETRY_DELAYS[0])
                     journal.outcomes.schedule_retry(write, retry_at)
 
     async def _wait_for_slot(self) -> None:

@@ -27,7 +27,7 @@ class FailureAction(StrEnum):
     """Retry after a back-off, without a limit on attempts."""
     INTERCEPTED = "intercepted"
     """Another server answered. Retry; after MAX_INTERCEPTIONS attempts, continue as for DENY."""
-    PROVE = "prove"
+    INTEGRITY = "integrity"
     """The remote has other bytes. Retry; park the write after MAX_INTEGRITY_FAILURES attempts."""
     RESTART = "restart"
     """The multipart upload no longer exists. Retry with a new one."""
@@ -45,10 +45,10 @@ CODES: Mapping[str, FailureAction] = {
     "NoSuchUpload": FailureAction.RESTART,
     # A completion that lost against a concurrent write has lost its upload.
     "ConditionalRequestConflict": FailureAction.RESTART,
-    "InvalidPart": FailureAction.PROVE,
-    "BadDigest": FailureAction.PROVE,
-    "XAmzContentChecksumMismatch": FailureAction.PROVE,
-    "XAmzContentSHA256Mismatch": FailureAction.PROVE,
+    "InvalidPart": FailureAction.INTEGRITY,
+    "BadDigest": FailureAction.INTEGRITY,
+    "XAmzContentChecksumMismatch": FailureAction.INTEGRITY,
+    "XAmzContentSHA256Mismatch": FailureAction.INTEGRITY,
     "IncompleteBody": FailureAction.RETRY,
     # The remote store answers this when a redirect or a clock correction has been learned: the
     # next attempt uses it.
@@ -73,11 +73,11 @@ THROTTLING_STATUSES = frozenset((429, 503))
 """HTTP statuses by which a remote asks for fewer requests."""
 
 MAX_INTERCEPTIONS = 8
-"""Attempts of one write that another server may answer while the remote answers other requests,
-before the write is parked."""
+"""Attempts of one write that another server has answered, while the remote answered other requests,
+after which the write is parked."""
 MAX_INTEGRITY_FAILURES = 3
-"""Attempts of one write after which the remote may have other bytes."""
-DENIED_RETRY_DELAYS = (60.0, 300.0, 900.0, 900.0, 1440.0)
+"""Attempts of one write after which the remote had other bytes, and the write is parked."""
+PARKED_RETRY_DELAYS = (60.0, 300.0, 900.0, 900.0, 1440.0)
 """Seconds before each retry of a write that was parked because it was denied or intercepted: one
 hour in all."""
 FIRST_BACK_OFF = 0.5
@@ -127,7 +127,8 @@ def is_unreachable(error: S3Error) -> bool:
 
 
 def is_denied(error: PushError) -> bool:
-    """Whether a write that was parked with this error is retried by DENIED_RETRY_DELAYS."""
+    """Whether a write that was parked with this error was denied, by its status and code. A restart
+    forgets the time of its next retry, so it is retried by PARKED_RETRY_DELAYS again."""
     return classify(Refusal(error.status, error.code)) is FailureClass.DENIED
 
 

@@ -8,9 +8,9 @@ from s3d.agent.stores.read_cache.catalog.cache_counters import CacheCounters, So
     ("source", "size", "expected"),
     [
         # hits, hit_bytes, saved_requests, saved_bytes
-        (Source.FRESH, 100, (1, 100, 1, 100)),
-        (Source.FRESH, None, (0, 0, 1, 0)),
-        (Source.FRESH, 0, (1, 0, 1, 0)),
+        (Source.LOCAL, 100, (1, 100, 1, 100)),
+        (Source.LOCAL, None, (0, 0, 1, 0)),
+        (Source.LOCAL, 0, (1, 0, 1, 0)),
         (Source.REVALIDATED, 100, (1, 100, 0, 100)),
         (Source.REVALIDATED, None, (0, 0, 0, 0)),
         (Source.STALE, 100, (1, 100, 0, 0)),
@@ -29,6 +29,6 @@ def test_the_price_of_what_was_saved():
     counters = CacheCounters(Registry())
     assert counters.saved_cost(0.0, 0.0) is None
     for _ in range(2_000):
-        counters.answered(Source.FRESH, 1_000_000)
+        counters.answered(Source.LOCAL, 1_000_000)
     assert counters.saved_cost(0.0004, 0.0) == pytest.approx(0.0008)
     assert counters.saved_cost(0.0004, 0.09) == pytest.approx(0.0008 + 2 * 0.09)

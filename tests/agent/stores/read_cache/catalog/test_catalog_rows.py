@@ -11,7 +11,7 @@ from s3d.agent.storage.blocks import BLOCK
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.read_cache.catalog import catalog_rows
 from s3d.agent.stores.read_cache.catalog.catalog_rows import EntryRows
-from s3d.agent.stores.read_cache.catalog.entry import EXPIRED, UNCHECKED, UNCONFIRMED, Entry
+from s3d.agent.stores.read_cache.catalog.entry import AFTER_KILL, AFTER_POWER_CUT, UNCHECKED, Entry
 from tests.agent.stores.read_cache.catalog.test_entry import SAID, entry_of
 
 
@@ -102,8 +102,8 @@ async def test_a_row_that_cannot_be_dropped_is_told(index):
     ("distrust", "expected"),
     [
         (None, [5.0, UNCHECKED]),
-        (EXPIRED, [EXPIRED, UNCHECKED]),
-        (UNCONFIRMED, [UNCONFIRMED, UNCONFIRMED]),
+        (AFTER_KILL, [AFTER_KILL, UNCHECKED]),
+        (AFTER_POWER_CUT, [AFTER_POWER_CUT, AFTER_POWER_CUT]),
     ],
 )
 async def test_rows_of_an_agent_that_did_not_stop_well_are_not_believed(index, distrust, expected):

@@ -28,10 +28,10 @@ def test_without_an_id_of_the_boot_a_kill_is_as_bad_as_a_power_cut(tmp_path):
     assert begin(tmp_path, "") is LastStop.POWER_CUT
 
 
-def test_a_row_that_could_not_be_dropped_spoils_the_rest_of_the_run(tmp_path):
+def test_after_a_row_that_could_not_be_dropped_the_run_ends_like_a_power_cut(tmp_path):
     marker = StopMarker(tmp_path, "boot 1")
     marker.begin()
-    marker.spoil()
+    marker.mark_unsafe()
     marker.end()
     assert begin(tmp_path) is LastStop.POWER_CUT
 

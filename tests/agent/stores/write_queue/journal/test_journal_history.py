@@ -126,7 +126,7 @@ def test_what_the_remote_shows_may_be_the_condition_of_a_request_in_doubt():
     assert known.until(PLACE, '"own"', '"seen"', is_conditional=True) == 50.0
 
 
-def test_doubts_are_forgotten_when_nothing_can_arrive():
+def test_unresolved_pushes_are_forgotten_when_nothing_can_arrive():
     known = UnresolvedPushes()
     known.add(PLACE, '"late"', UnresolvedPush(50.0))
     assert not known.expire(PLACE, 49.0)
@@ -134,16 +134,16 @@ def test_doubts_are_forgotten_when_nothing_can_arrive():
     assert not known.etags(PLACE)
 
 
-async def test_doubts_survive_a_restart_as_long_as_they_matter(tmp_path):
+async def test_unresolved_pushes_survive_a_restart_as_long_as_they_matter(tmp_path):
     index = Index.open(tmp_path / "index", ephemeral=True, tables=journal_rows.TABLES)
     kept = {
         ("b", "alive"): UnresolvedPush(50.0, None),
         ("b", "pending"): UnresolvedPush(10.0, frozenset((NO_OBJECT, "x"))),
         ("b", "over"): UnresolvedPush(10.0),
     }
-    for place, doubt in kept.items():
+    for place, push in kept.items():
         await index.write(
-            lambda tx, p=place, d=doubt: journal_history.put_unresolved(tx, p, '"late"', d)
+            lambda tx, p=place, d=push: journal_history.put_unresolved(tx, p, '"late"', d)
         )
 
     async def load():
@@ -192,17 +192,21 @@ async def test_a_run_that_is_closed_while_a_push_is_on_its_way_leaves_it_in_doub
         assert rig.journal.outcomes.unresolved.is_unresolved(write)
 
 
-async def test_the_last_landing_of_each_key_is_kept_for_a_minute(tmp_path):
+async def test_the_last_push_of_each_key_is_kept_for_a_minute(tmp_path):
     index = Index.open(tmp_path / "index", ephemeral=True, tables=journal_rows.TABLES)
     for at, key in enumerate(("a", "b", "a", "c")):
         await index.write(
-            lambda tx, k=key, t=at: journal_history.put_landing(tx, ("b", k), f"e{t}", 100.0 + t)
+            lambda tx, k=key, t=at: journal_history.put_recent_push(
+                tx, ("b", k), f"e{t}", 100.0 + t
+            )
         )
-    found = await index.read_in_thread(lambda reader: journal_history.load_landings(reader, 102.0))
+    found = await index.read_in_thread(
+        lambda reader: journal_history.load_recent_pushes(reader, 102.0)
+    )
     assert found == [("b", "a", "e2", 102.0), ("b", "c", "e3", 103.0)]
-    await index.write(lambda tx: journal_history.prune_landings(tx, 162.5))
+    await index.write(lambda tx: journal_history.prune_recent_pushes(tx, 162.5))
     assert await index.read_in_thread(
-        lambda reader: journal_history.load_landings(reader, 0.0)
+        lambda reader: journal_history.load_recent_pushes(reader, 0.0)
     ) == [("b", "c", "e3", 103.0)]
     index.close()
 

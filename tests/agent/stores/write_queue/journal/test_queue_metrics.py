@@ -1,6 +1,6 @@
 import pytest
 
-from s3d.agent.core import metric_names as names
+from s3d.agent.core import metric_table
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.core.telemetry import Registry
 from s3d.agent.s3.errors import S3Error
@@ -19,7 +19,7 @@ class Queue:
 
     @property
     def arrival(self):
-        return self.registry.histogram(names.QUEUE_ARRIVAL)
+        return self.registry.histogram(metric_table.QUEUE_ARRIVAL)
 
 
 def write(state=PendingState.PUSHING):
@@ -48,8 +48,8 @@ def test_a_write_arrives_once_and_takes_its_time():
     queue.now = 1_002.5
     queue.metrics.arrived(write())
     queue.metrics.arrived(write(PendingState.VERIFYING))
-    assert queue.registry.values(names.QUEUE_ACCEPTED)[("put",)] == 1
-    assert queue.registry.values(names.QUEUE_PUSHES) == {("bbb",): 1}
+    assert queue.registry.values(metric_table.QUEUE_ACCEPTED)[("put",)] == 1
+    assert queue.registry.values(metric_table.QUEUE_PUSHES) == {("bbb",): 1}
     assert (sum(queue.arrival.counts), queue.arrival.sum) == (1, 2.5)
 
 
@@ -73,4 +73,4 @@ def test_a_clock_that_was_set_back_gives_no_time_below_zero():
 def test_a_failure_is_counted_by_class(error, reason):
     queue = Queue()
     queue.metrics.failed_with(error)
-    assert queue.registry.values(names.QUEUE_FAILURES) == {(reason,): 1}
+    assert queue.registry.values(metric_table.QUEUE_FAILURES) == {(reason,): 1}

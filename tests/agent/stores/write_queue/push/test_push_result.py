@@ -8,7 +8,7 @@ import pytest
 
 from s3d.agent.core.failures import Reason, Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.stores.write_queue.push.retry_policy import DENIED_RETRY_DELAYS, MAX_INTERCEPTIONS
+from s3d.agent.stores.write_queue.push.retry_policy import MAX_INTERCEPTIONS, PARKED_RETRY_DELAYS
 from tests.agent.stores.write_queue.rig import DENIED, SLOW_DOWN, Rig, open_rig, refusal
 
 
@@ -64,7 +64,7 @@ async def test_what_another_server_refuses_is_parked_and_the_rest_goes_on(rig: R
     assert write.error is not None
     assert (write.error.code, write.error.status) == ("Intercepted", 413)
     assert "Too large" in write.error.message
-    assert write.retry_at == pytest.approx(write.error.at + DENIED_RETRY_DELAYS[0])
+    assert write.retry_at == pytest.approx(write.error.at + PARKED_RETRY_DELAYS[0])
     assert rig.remote_gate.trouble == ""
     await rig.staged.put("bbb", "other", b"2")
     await rig.until(lambda: rig.remote.names().count("PutObject") == MAX_INTERCEPTIONS + 1)

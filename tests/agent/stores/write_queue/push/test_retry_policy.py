@@ -7,7 +7,7 @@ import pytest
 from s3d.agent.core.failures import Reason, Refusal, Refused, Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.stores.write_queue.push.retry_policy import (
-    DENIED_RETRY_DELAYS,
+    PARKED_RETRY_DELAYS,
     FailureAction,
     action_for,
     back_off,
@@ -36,8 +36,8 @@ from tests.agent.stores.write_queue.rig import lost, refusal, unreachable
         (403, "AccessDenied", FailureAction.DENY),
         (404, "NoSuchBucket", FailureAction.NO_BUCKET),
         (404, "NoSuchUpload", FailureAction.RESTART),
-        (400, "InvalidPart", FailureAction.PROVE),
-        (400, "BadDigest", FailureAction.PROVE),
+        (400, "InvalidPart", FailureAction.INTEGRITY),
+        (400, "BadDigest", FailureAction.INTEGRITY),
         (400, "InvalidArgument", FailureAction.PARK),
         (405, "MethodNotAllowed", FailureAction.PARK),
         (412, "PreconditionFailed", FailureAction.PARK),
@@ -120,7 +120,7 @@ def test_back_off(attempts: int, retry_after: float | None, random: float, wait:
 
 
 def test_the_quiet_tries_take_an_hour() -> None:
-    assert (len(DENIED_RETRY_DELAYS), sum(DENIED_RETRY_DELAYS)) == (5, 3600)
+    assert (len(PARKED_RETRY_DELAYS), sum(PARKED_RETRY_DELAYS)) == (5, 3600)
 
 
 def test_what_is_kept_of_a_failure() -> None:

@@ -1,4 +1,4 @@
-"""Headers that some servers refuse and a request can omit, and how to recognize the refusal. Pure.
+"""Headers that some remotes refuse and a request can omit, and how to recognize the refusal. Pure.
 
 Servers that do not know x-amz-checksum-*, or x-amz-checksum-mode,
 refuse whole requests because of them: Backblaze B2 ("Unsupported header 'x-amz-checksum-crc32'

@@ -18,15 +18,18 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.get_response import CONDITIONS, OVERRIDES
 
 
-class Authority(IntEnum):
-    """Of several members the highest decides."""
+class Answerer(IntEnum):
+    """Who answers a request, or carries it out.
 
-    HERE = 0
-    """The layer answers, and may fetch the object for that if it does not have it."""
-    REVALIDATE = 1
-    """The layer revalidates its copy at the remote first."""
-    FORWARD = 2
-    """Only the remote can answer."""
+    A request with several members gets the last one of this list that one of its members needs.
+    """
+
+    LAYER = 0
+    """The layer, which may fetch the object for that if it does not have it."""
+    LAYER_AFTER_REVALIDATION = 1
+    """The layer, once the remote has confirmed its copy."""
+    REMOTE = 2
+    """Only the remote: the layer forwards the request."""
 
 
 class Validators(Protocol):
@@ -42,13 +45,14 @@ class Validators(Protocol):
 PLAIN_READ = frozenset(("Bucket", "Key", "ChecksumMode"))
 """Members of a read of the whole object, which has no conditions."""
 
-_READ: Mapping[str, tuple[Authority, Authority]] = {
+_FOR_READ: Mapping[str, tuple[Answerer, Answerer]] = {
     # Member: when what is here meets it, and when it does not.
-    "IfMatch": (Authority.HERE, Authority.REVALIDATE),
-    "IfUnmodifiedSince": (Authority.HERE, Authority.REVALIDATE),
-    "IfNoneMatch": (Authority.REVALIDATE, Authority.HERE),  # not met: 304, the client has it
-    "IfModifiedSince": (Authority.HERE, Authority.HERE),
-    **dict.fromkeys(PLAIN_READ | OVERRIDES.keys() | {"Range"}, (Authority.HERE, Authority.HERE)),
+    "IfMatch": (Answerer.LAYER, Answerer.LAYER_AFTER_REVALIDATION),
+    "IfUnmodifiedSince": (Answerer.LAYER, Answerer.LAYER_AFTER_REVALIDATION),
+    # If-None-Match that is not met: 304, the client has the object.
+    "IfNoneMatch": (Answerer.LAYER_AFTER_REVALIDATION, Answerer.LAYER),
+    "IfModifiedSince": (Answerer.LAYER, Answerer.LAYER),
+    **dict.fromkeys(PLAIN_READ | OVERRIDES.keys() | {"Range"}, (Answerer.LAYER, Answerer.LAYER)),
 }
 """Members of GetObject and HeadObject that a layer can serve. All others (VersionId, PartNumber,
 SSECustomerKey, ...) need the remote."""
@@ -82,7 +86,7 @@ REMOTE_ONLY_MEMBERS = frozenset(
 ACCOUNT_ACLS = frozenset({"aws-exec-read", "bucket-owner-full-control", "bucket-owner-read"})
 """Canned ACLs that name accounts: an agent has only one."""
 
-STAGED_READ_REMOTE_ONLY = frozenset({"ExpectedBucketOwner", "SSECustomerAlgorithm", "VersionId"})
+PENDING_READ_REMOTE_ONLY = frozenset({"ExpectedBucketOwner", "SSECustomerAlgorithm", "VersionId"})
 """Members of a read of an object that is pending of which only the remote knows; its conditions
 are judged by what is pending, which is the newest version."""
 
@@ -93,32 +97,32 @@ WRITE_CONDITIONS = ("IfMatch", "IfNoneMatch")
 """Members by which a write depends on the current object of the key."""
 
 
-def authority_of_read(input: Mapping[str, Any], known: Validators | None) -> Authority:
+def who_answers_read(input: Mapping[str, Any], known: Validators | None) -> Answerer:
     """Who answers a GetObject or HeadObject. known: what is here of the object."""
     if input.keys() <= PLAIN_READ:
-        return Authority.HERE
+        return Answerer.LAYER
     given = [name for name, value in input.items() if value not in (None, "")]
-    if any(name not in _READ for name in given):
-        return Authority.FORWARD
+    if any(name not in _FOR_READ for name in given):
+        return Answerer.REMOTE
     if known is None:
-        return Authority.HERE if CONDITIONS.isdisjoint(given) else Authority.FORWARD
-    return max(_READ[name][not _meets(name, input, known)] for name in _deciding(given))
+        return Answerer.LAYER if CONDITIONS.isdisjoint(given) else Answerer.REMOTE
+    return max(_FOR_READ[name][not _meets(name, input, known)] for name in _deciding(given))
 
 
-def authority_of_write(input: Mapping[str, Any]) -> Authority:
-    """Who carries out a write: HERE, it can be staged, or FORWARD."""
+def who_carries_out_write(input: Mapping[str, Any]) -> Answerer:
+    """Who carries out a write: LAYER, which stages it, or REMOTE."""
     if input.get("ACL") in ACCOUNT_ACLS:
-        return Authority.FORWARD
+        return Answerer.REMOTE
     return _unless(REMOTE_ONLY_MEMBERS, (name for name in input if input[name] is not None))
 
 
-def authority_of_staged_read(input: Mapping[str, Any]) -> Authority:
-    """Who answers a read of an object that is pending: HERE or FORWARD."""
-    return _unless(STAGED_READ_REMOTE_ONLY, (name for name in input if input[name]))
+def who_answers_pending_read(input: Mapping[str, Any]) -> Answerer:
+    """Who answers a read of an object that is pending: LAYER or REMOTE."""
+    return _unless(PENDING_READ_REMOTE_ONLY, (name for name in input if input[name]))
 
 
-def authority_of_deletion(entry: Mapping[str, Any]) -> Authority:
-    """Who carries out one entry of DeleteObjects: HERE or FORWARD."""
+def who_carries_out_deletion(entry: Mapping[str, Any]) -> Answerer:
+    """Who carries out one entry of DeleteObjects: LAYER or REMOTE."""
     return _unless(DELETION_REMOTE_ONLY, (name for name in entry if entry[name] is not None))
 
 
@@ -127,8 +131,8 @@ def is_conditional_write(input: Mapping[str, Any]) -> bool:
     return any(input.get(name) is not None for name in WRITE_CONDITIONS)
 
 
-def _unless(remote_only: frozenset[str], given: Iterable[str]) -> Authority:
-    return Authority.HERE if remote_only.isdisjoint(given) else Authority.FORWARD
+def _unless(remote_only: frozenset[str], given: Iterable[str]) -> Answerer:
+    return Answerer.LAYER if remote_only.isdisjoint(given) else Answerer.REMOTE
 
 
 def _deciding(given: Iterable[str]) -> list[str]:

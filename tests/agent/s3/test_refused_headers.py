@@ -2,7 +2,7 @@ import pytest
 
 from s3d.agent.s3.messages import S3Request, WireRequest
 from s3d.agent.s3.model import operations
-from s3d.agent.s3.optional_headers import OptionalGroup, blames, group_of, may_blame, without
+from s3d.agent.s3.refused_headers import OptionalGroup, blames, group_of, may_blame, without
 
 SUMS, MODE = OptionalGroup.CHECKSUMS, OptionalGroup.CHECKSUM_MODE
 

@@ -14,10 +14,10 @@ from cachetools import LRUCache
 
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.store import Answer, Completed, ObjectStore, operation
-from s3d.agent.s3.authority import Authority, authority_of_read
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.storage.blobs import INLINE
+from s3d.agent.stores.answerer import Answerer, who_answers_read
 from s3d.agent.stores.read_cache.catalog.cache_counters import Source
 from s3d.agent.stores.read_cache.catalog.catalog import Catalog
 from s3d.agent.stores.read_cache.catalog.entry import (
@@ -91,11 +91,11 @@ class ObjectReads:
             return self._inner.call(request)
         input = request.input
         entry = self._catalog.get(input["Bucket"], input["Key"])
-        authority = authority_of_read(input, entry)
-        if authority is Authority.FORWARD:
+        answerer = who_answers_read(input, entry)
+        if answerer is Answerer.REMOTE:
             return self._forward(request)
-        if entry is not None and authority is Authority.HERE and self._is_current(entry):
-            answer = self._answer_now(entry, request, Source.FRESH)
+        if entry is not None and answerer is Answerer.LAYER and self._is_current(entry):
+            answer = self._answer_now(entry, request, Source.LOCAL)
             if answer is not None:
                 return answer
         elif entry is None and request.op.name == "HeadObject":
@@ -153,11 +153,11 @@ class ObjectReads:
         # Looked up again: an answer is awaited in a task that starts later than the call, and
         # another reader may have opened the object meanwhile.
         entry, is_stale = self._catalog.peek(request.bucket, request.key), False
-        source = Source.FRESH
+        source = Source.LOCAL
         if entry is not None:
-            authority = authority_of_read(request.input, entry)
-            if authority is Authority.REVALIDATE or not self._is_current(entry):
-                force = authority is Authority.REVALIDATE
+            answerer = who_answers_read(request.input, entry)
+            if answerer is Answerer.LAYER_AFTER_REVALIDATION or not self._is_current(entry):
+                force = answerer is Answerer.LAYER_AFTER_REVALIDATION
                 entry, is_stale = await self._revalidator.revalidate(
                     entry, request.context, force=force
                 )
@@ -182,12 +182,12 @@ class ObjectReads:
     async def _fill(self, request: S3Request[Members]) -> S3Response[Members]:
         """Serve an object that is not cached, or whose entry is outdated."""
         name = bucket, key = request.bucket, request.key
-        unknown = authority_of_read(request.input, None)
-        if request.op.name == "HeadObject" or unknown is Authority.FORWARD:
+        unknown = who_answers_read(request.input, None)
+        if request.op.name == "HeadObject" or unknown is Answerer.REMOTE:
             return await self._forward(request)
         until = self._negative_cache.get(name)
         if until is not None and self._clock() < until:
-            self._counters.answered(Source.FRESH, None)
+            self._counters.answered(Source.LOCAL, None)
             raise S3Error("NoSuchKey", Key=key)
         header = request.input.get("Range") or ""
         if header and not is_simple_range(header):

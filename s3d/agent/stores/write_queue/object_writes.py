@@ -1,4 +1,4 @@
-"""Objects in the queue: writes are accepted, reads of pending keys are answered from the stage.
+"""Writes of objects are accepted into the queue; reads of pending keys are answered from the stage.
 
 ObjectOps has reads, puts, deletes and tags, DeleteOps has DeleteObjects, CopyOps has copies from
 and to keys that may be pending. What only the remote can decide goes to it by the settle rule.
@@ -15,17 +15,17 @@ from typing import Any
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import internal_request
 from s3d.agent.core.store import Answer, Completed, operation
-from s3d.agent.s3.authority import (
-    WRITE_CONDITIONS,
-    Authority,
-    authority_of_deletion,
-    authority_of_staged_read,
-    authority_of_write,
-)
 from s3d.agent.s3.conditions import parse_copy_range, resolve_copy_range
 from s3d.agent.s3.errors import S3Error, delete_marker_as_source
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.named_objects import parse_copy_source
+from s3d.agent.stores.answerer import (
+    WRITE_CONDITIONS,
+    Answerer,
+    who_answers_pending_read,
+    who_carries_out_deletion,
+    who_carries_out_write,
+)
 from s3d.agent.stores.write_queue.admission import Stage
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PendingWrite
@@ -40,7 +40,7 @@ _ATTEMPTS = 10
 """Attempts of a copy while its source is replaced."""
 
 _KEY_MEMBERS = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
-_OF_GET = {
+_GET_MEMBERS = {
     "CopySourceIfMatch": "IfMatch",
     "CopySourceIfNoneMatch": "IfNoneMatch",
     "CopySourceIfModifiedSince": "IfModifiedSince",
@@ -60,7 +60,7 @@ Deletion = Mapping[str, Any]
 
 def requires_remote(request: S3Request[Any]) -> bool:
     """Whether the remote itself must carry out this write."""
-    return authority_of_write(request.input) is Authority.FORWARD
+    return who_carries_out_write(request.input) is Answerer.REMOTE
 
 
 def with_condition_of_push(request: S3Request[Members]) -> S3Request[Members]:
@@ -161,7 +161,7 @@ class ObjectOps:
 
 def is_forwarded_read(request: S3Request[Any]) -> bool:
     """Whether only the remote can answer a read, because of its members."""
-    return authority_of_staged_read(request.input) is Authority.FORWARD
+    return who_answers_pending_read(request.input) is Answerer.REMOTE
 
 
 class DeleteOps:
@@ -224,7 +224,7 @@ class DeleteOps:
 
 
 def _deletion_requires_remote(one: Deletion) -> bool:
-    return authority_of_deletion(one) is Authority.FORWARD
+    return who_carries_out_deletion(one) is Answerer.REMOTE
 
 
 class CopyOps:
@@ -288,7 +288,7 @@ class CopyOps:
         members: Members = {"Bucket": bucket, "Key": key}
         if version_id:
             members["VersionId"] = version_id
-        members |= {name: input[one] for one, name in _OF_GET.items() if input.get(one)}
+        members |= {name: input[one] for one, name in _GET_MEMBERS.items() if input.get(one)}
         try:
             source = await S3Client(self._settler.inner, request.context).call("GetObject", members)
         except S3Error as error:

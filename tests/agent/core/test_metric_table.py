@@ -1,7 +1,7 @@
 import pytest
 
-from s3d.agent.core import metric_names as names
-from s3d.agent.core.metric_names import TABLE, Kind
+from s3d.agent.core import metric_table
+from s3d.agent.core.metric_table import TABLE, Kind
 
 
 def test_names_follow_the_rules_of_prometheus():
@@ -22,10 +22,10 @@ def test_names_follow_the_rules_of_prometheus():
 @pytest.mark.parametrize(
     ("metric", "unit", "subject"),
     [
-        (names.HTTP_REQUESTS, "", "http"),
-        (names.HTTP_SENT, "bytes", "http"),
-        (names.QUEUE_ARRIVAL, "seconds", "queue"),
-        (names.CPU_TIME, "seconds", "process"),
+        (metric_table.HTTP_REQUESTS, "", "http"),
+        (metric_table.HTTP_SENT, "bytes", "http"),
+        (metric_table.QUEUE_ARRIVAL, "seconds", "queue"),
+        (metric_table.CPU_TIME, "seconds", "process"),
     ],
 )
 def test_the_unit_is_the_suffix(metric, unit, subject):

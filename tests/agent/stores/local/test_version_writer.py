@@ -11,16 +11,18 @@ from s3d.agent.storage.records import (
     ObjectRecord,
     version_id_of,
 )
-from s3d.agent.stores.local.publish import Change, Publisher
+from s3d.agent.stores.local.version_writer import Change, VersionWriter
 
 
 class Keys:
-    """Versions of one key, put and deleted by the publisher."""
+    """Versions of one key, put and deleted by the writer."""
 
     def __init__(self, index, changes):
         self.index = index
         self.now = 1_000.0
-        self.publisher = Publisher(lambda: self.now, lambda tx, change: changes.append(change))
+        self.version_writer = VersionWriter(
+            lambda: self.now, lambda tx, change: changes.append(change)
+        )
         self.bucket = BucketRecord("b", 0.0)
         self.blob = 0
 
@@ -30,16 +32,16 @@ class Keys:
 
         def action(tx):
             tx.add_blob(self.blob, 1, b"x")
-            return self.publisher.put(tx, self.bucket, ObjectRecord("k"), layout)
+            return self.version_writer.put(tx, self.bucket, ObjectRecord("k"), layout)
 
         return await self.index.write(action)
 
     async def delete(self):
-        return await self.index.write(lambda tx: self.publisher.delete(tx, self.bucket, "k"))
+        return await self.index.write(lambda tx: self.version_writer.delete(tx, self.bucket, "k"))
 
     async def delete_version(self, version_id):
         return await self.index.write(
-            lambda tx: self.publisher.delete_version(tx, self.bucket, "k", version_id)
+            lambda tx: self.version_writer.delete_version(tx, self.bucket, "k", version_id)
         )
 
     def versions(self):
@@ -168,14 +170,14 @@ async def test_what_is_told_joins_the_commit(index):
     def note(tx, change):
         tx.put_setting("journal", change.key, b"x")
 
-    publisher = Publisher(lambda: 1.0, note)
+    version_writer = VersionWriter(lambda: 1.0, note)
     bucket = SimpleNamespace(name="b", versioning="")
 
     def spoilt(tx):
-        publisher.put(tx, bucket, ObjectRecord("lost"), Layout())
+        version_writer.put(tx, bucket, ObjectRecord("lost"), Layout())
         raise ValueError("spoilt")
 
-    await index.write(lambda tx: publisher.put(tx, bucket, ObjectRecord("kept"), Layout()))
+    await index.write(lambda tx: version_writer.put(tx, bucket, ObjectRecord("kept"), Layout()))
     with pytest.raises(ValueError, match="spoilt"):
         await index.write(spoilt)
     assert list(index.read_inline(lambda reader: reader.settings("journal"))) == ["kept"]

@@ -13,7 +13,7 @@ from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from s3d.agent.s3.model import operations
-from s3d.agent.stores.read_cache import objects
+from s3d.agent.stores.read_cache import object_reads
 from s3d.agent.stores.read_cache.catalog.cache_room import Limits
 from s3d.agent.stores.read_cache.listings import STALE_HEADER
 from s3d.agent.stores.read_cache.revalidate import Freshness
@@ -312,7 +312,7 @@ async def test_what_was_just_read_is_not_damaged(rig):
 async def test_a_remote_that_was_away_a_moment_ago_is_not_waited_for_long(
     rig, monkeypatch, name, members
 ):
-    monkeypatch.setattr(objects, "OUTAGE_TIMEOUT", 0.05)
+    monkeypatch.setattr(object_reads, "OUTAGE_TIMEOUT", 0.05)
     await rig.there.put("bbb", "k", b"12345")
     await rig.s3.read("bbb", "k")
     rig.remote.error = outage

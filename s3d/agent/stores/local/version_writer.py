@@ -60,7 +60,7 @@ OnChange = Callable[[Transaction, Change], None]
 """Called within the action, so that further rows join the same commit. It must not raise."""
 
 
-class Publisher:
+class VersionWriter:
     """Assigns versions their number and time, and stores older ones if the bucket has
     versioning."""
 

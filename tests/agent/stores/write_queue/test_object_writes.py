@@ -8,7 +8,7 @@ from s3d.agent.s3.model import operations
 from s3d.agent.storage.disk import Disk
 from s3d.agent.stores.write_queue.admission import Limits
 from s3d.agent.stores.write_queue.journal.pending_write import Kind, PendingState, PushError
-from s3d.agent.stores.write_queue.objects import STATE
+from s3d.agent.stores.write_queue.object_writes import STATE
 from tests.contract.client import Client
 from tests.contract.queued import queue_before
 
