@@ -30,9 +30,9 @@ from s3d.agent.stores.write_queue.journal.journal_entry import JournalChange, st
 from s3d.agent.stores.write_queue.journal.pending_write import (
     CopySource,
     Kind,
+    ObjectName,
     PendingState,
     PendingWrite,
-    Place,
 )
 from s3d.agent.stores.write_queue.journal.push_order import Turn, TurnKind
 from s3d.agent.stores.write_queue.journal.queue_control import is_taken_back
@@ -185,7 +185,7 @@ class RemoteCopies:
         response.output = {**others, **own}
         return response
 
-    def _accepting(self, *places: Place) -> AbstractAsyncContextManager[Turn]:
+    def _accepting(self, *places: ObjectName) -> AbstractAsyncContextManager[Turn]:
         """A turn in which no forwarded write changes what the remote has at these keys.
 
         It ends when the copy is pending: forwarded writes of its source wait for it from then on.

@@ -19,7 +19,7 @@ from s3d.agent.storage.records import NULL_VERSION
 from s3d.agent.stores.answerer import is_conditional_write
 from s3d.agent.stores.write_queue.journal.journal import Journal
 from s3d.agent.stores.write_queue.journal.journal_history import EtagAlias
-from s3d.agent.stores.write_queue.journal.pending_write import PendingState, Place
+from s3d.agent.stores.write_queue.journal.pending_write import ObjectName, PendingState
 from s3d.agent.stores.write_queue.journal.push_order import Turn, TurnKind
 from s3d.agent.stores.write_queue.journal.remote_states import SAME_BYTES
 from s3d.agent.stores.write_queue.push.pusher import Pusher
@@ -71,7 +71,7 @@ class Settler:
 
     @asynccontextmanager
     async def turn(
-        self, places: Iterable[Place], kind: TurnKind, *, after: Collection[Place] = ()
+        self, places: Iterable[ObjectName], kind: TurnKind, *, after: Collection[ObjectName] = ()
     ) -> AsyncIterator[Turn]:
         """A turn at these keys, for a request to the remote in the context.
 
@@ -91,7 +91,7 @@ class Settler:
             finally:
                 await self._journal.follow_forwarded(turn.places, began)
 
-    async def _settle_all(self, places: Collection[Place], turn: Turn) -> None:
+    async def _settle_all(self, places: Collection[ObjectName], turn: Turn) -> None:
         """Settle what comes before a turn. The tags of an object that is being pushed may join."""
         left = [place for place in places if not place[1] or self._comes_before(place, turn)]
         while left:
@@ -100,7 +100,7 @@ class Settler:
             # Of a whole bucket, what cannot be pushed is skipped.
             left = [place for place in places if place[1] and self._comes_before(place, turn)]
 
-    def _comes_before(self, place: Place, turn: Turn) -> bool:
+    def _comes_before(self, place: ObjectName, turn: Turn) -> bool:
         """Whether a write of this key is still to be pushed before the turn."""
         pending, is_written = self._journal.pending, place in turn.places
         return any(
@@ -134,7 +134,7 @@ class Settler:
             await self._journal.end_verifications(bucket, key)
 
     async def _forward_write(
-        self, request: S3Request[Any], changed: list[Place]
+        self, request: S3Request[Any], changed: list[ObjectName]
     ) -> S3Response[Any]:
         kind = TurnKind.CONDITIONAL if is_conditional(request) else TurnKind.SHARED
         async with self.turn(changed, kind, after=places_of(request)):
@@ -162,7 +162,7 @@ class Settler:
         return await self.inner.call(request)
 
     async def _forward_settled(
-        self, places: list[Place], request: S3Request[Any]
+        self, places: list[ObjectName], request: S3Request[Any]
     ) -> S3Response[Any]:
         written = places_written(request)
         for place in places:
@@ -177,7 +177,7 @@ def is_conditional(request: S3Request[Any]) -> bool:
     return is_conditional_write(request.input)
 
 
-def places_of(request: S3Request[Any]) -> list[Place]:
+def places_of(request: S3Request[Any]) -> list[ObjectName]:
     """Keys whose pending writes the answer depends on; key "": the whole bucket.
 
     The settings of a bucket do not depend on its objects. A version has an id of the remote, so it
@@ -200,14 +200,14 @@ def places_of(request: S3Request[Any]) -> list[Place]:
     return places
 
 
-def changed_objects(request: S3Request[Any]) -> list[Place]:
+def changed_objects(request: S3Request[Any]) -> list[ObjectName]:
     """The objects whose state at the remote the request may change."""
     if _is_read(request) or request.op.name in SAME_BYTES:
         return []
     return [place for place in written_objects(request) if place[1]]
 
 
-def places_written(request: S3Request[Any]) -> list[Place]:
+def places_written(request: S3Request[Any]) -> list[ObjectName]:
     """Keys that the request may change."""
     if _is_read(request):
         return []

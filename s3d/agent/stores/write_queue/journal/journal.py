@@ -33,9 +33,9 @@ from s3d.agent.stores.write_queue.journal.journal_history import (
 from s3d.agent.stores.write_queue.journal.parked_conflicts import ParkedConflicts
 from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
+    ObjectName,
     PendingState,
     PendingWrite,
-    Place,
     QueueTotals,
     StagedWrite,
     Usage,
@@ -118,7 +118,7 @@ class Journal:
                 writes.unresolved.of_write.assume(write.seq, unresolved)
         writes.index.put_in_order()
 
-        def is_pending(place: Place) -> bool:
+        def is_pending(place: ObjectName) -> bool:
             return bool(writes.index.of_key(*place))
 
         for place, etag, push in await index.read_in_thread(
@@ -249,7 +249,7 @@ class Journal:
                 if row is not None:
                     await self.outcomes.acknowledge(write.seq, state=row.base.pushed_etag)
 
-    async def follow_forwarded(self, places: Iterable[Place], since: float) -> None:
+    async def follow_forwarded(self, places: Iterable[ObjectName], since: float) -> None:
         """A forwarded write of these keys was answered. since: when it was sent, Unix seconds.
 
         The writes that were accepted meanwhile replace what it has left. Their rows say so, since

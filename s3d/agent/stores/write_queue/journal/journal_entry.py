@@ -32,10 +32,10 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     Base,
     CopySource,
     Kind,
+    ObjectName,
     Origin,
     PendingState,
     PendingWrite,
-    Place,
     new_write,
 )
 from s3d.agent.stores.write_queue.journal.pending_writes import PendingWrites, PushClaims
@@ -133,7 +133,7 @@ class WriteRecorder:
         """Of the writes that are accepted from now on; read by the writer thread."""
         self._last_of_mount = 0.0
         """When the last write of the mount was accepted. Unix seconds."""
-        self._moved: dict[Place, MovedWrite] = {}
+        self._moved: dict[ObjectName, MovedWrite] = {}
         """Writes that are being moved here; read by the writer thread."""
 
     def record(self, tx: Transaction, change: Change) -> None:
@@ -162,7 +162,7 @@ class WriteRecorder:
         failpoint.hit("queue.accepted")
 
     @contextmanager
-    def moving_in(self, place: Place, moved: MovedWrite) -> Iterator[None]:
+    def moving_in(self, place: ObjectName, moved: MovedWrite) -> Iterator[None]:
         """Within this context the given write of a key keeps its time of acceptance.
 
         Its base is unknown. Raises S3Error, here or where the write is entered, when a newer write

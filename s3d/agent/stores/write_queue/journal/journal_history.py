@@ -37,8 +37,8 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     NO_OBJECT,
     Base,
     Kind,
+    ObjectName,
     PendingWrite,
-    Place,
 )
 from s3d.agent.stores.write_queue.journal.remote_states import STATE_MAX_AGE
 
@@ -132,7 +132,7 @@ def find_alias(reader: Reader, bucket: str, key: str) -> EtagAlias | None:
     return None if row is None else EtagAlias(row[0], row[1])
 
 
-def put_alias(tx: Transaction, place: Place, alias: EtagAlias, now: float) -> None:
+def put_alias(tx: Transaction, place: ObjectName, alias: EtagAlias, now: float) -> None:
     """Record an alias, and remove old ones."""
     bucket, key = place
     etags = unquoted(alias.client_etag), unquoted(alias.remote_etag)
@@ -143,7 +143,7 @@ def put_alias(tx: Transaction, place: Place, alias: EtagAlias, now: float) -> No
 # Recent pushes
 
 
-def put_recent_push(tx: Transaction, place: Place, etag: str, now: float) -> None:
+def put_recent_push(tx: Transaction, place: ObjectName, etag: str, now: float) -> None:
     """Record the state of a key after an acknowledged push."""
     bucket, key = place
     tx.run("REPLACE INTO landings VALUES (?, ?, ?, ?)", (bucket, key.encode(), etag, now))
@@ -232,7 +232,7 @@ class UnresolvedPushes:
 
     def __init__(self) -> None:
         self.of_write = UnresolvedOfWrites()
-        self._of_key: dict[Place, dict[str, UnresolvedPush]] = {}
+        self._of_key: dict[ObjectName, dict[str, UnresolvedPush]] = {}
         """By ETag, of writes that are not pending any more or were replaced."""
 
     def is_unresolved(self, write: PendingWrite) -> bool:
@@ -270,15 +270,15 @@ class UnresolvedPushes:
         if known is not None:
             self.of_write[write.seq] = known.with_support(is_conditional=is_conditional)
 
-    def add(self, place: Place, etag: str, push: UnresolvedPush) -> None:
+    def add(self, place: ObjectName, etag: str, push: UnresolvedPush) -> None:
         """etag: what the request would leave; NO_OBJECT for a delete."""
         self._of_key.setdefault(place, {})[unquoted(etag)] = push
 
-    def etags(self, place: Place) -> Collection[str]:
+    def etags(self, place: ObjectName) -> Collection[str]:
         """States that unresolved pushes may have left, or may leave yet."""
         return self._of_key.get(place, {}).keys()
 
-    def until(self, place: Place, own: str, state: str, *, is_conditional: bool) -> float:
+    def until(self, place: ObjectName, own: str, state: str, *, is_conditional: bool) -> float:
         """Until when a request may replace what a write has left, Unix seconds; 0: none may.
 
         own: the ETag of the write itself, NO_OBJECT for a delete. A late delete undoes no delete,
@@ -294,7 +294,7 @@ class UnresolvedPushes:
             default=0.0,
         )
 
-    def expire(self, place: Place, now: float) -> bool:
+    def expire(self, place: ObjectName, now: float) -> bool:
         """Forget the pushes of a key that has no pending write, if none can arrive any longer.
 
         Returns whether they were forgotten.
@@ -306,21 +306,21 @@ class UnresolvedPushes:
         return True
 
 
-def put_unresolved(tx: Transaction, place: Place, etag: str, push: UnresolvedPush) -> None:
+def put_unresolved(tx: Transaction, place: ObjectName, etag: str, push: UnresolvedPush) -> None:
     """Keep an unresolved push across a restart."""
     states = None if push.states is None else msgspec.msgpack.encode(sorted(push.states))
     row = (place[0], place[1].encode(), unquoted(etag), push.until, states)
     tx.run("REPLACE INTO doubts VALUES (?, ?, ?, ?, ?)", row)
 
 
-def drop_unresolved(tx: Transaction, place: Place) -> None:
+def drop_unresolved(tx: Transaction, place: ObjectName) -> None:
     """Remove those of a key."""
     tx.run("DELETE FROM doubts WHERE bucket = ? AND key = ?", (place[0], place[1].encode()))
 
 
 def load_unresolved(
-    reader: Reader, now: float, is_pending: Callable[[Place], bool]
-) -> list[tuple[Place, str, UnresolvedPush]]:
+    reader: Reader, now: float, is_pending: Callable[[ObjectName], bool]
+) -> list[tuple[ObjectName, str, UnresolvedPush]]:
     """(place, ETag, push) of those that may arrive, or of whose key a write is pending."""
     found = []
     for bucket, key, etag, until, states in reader.select(

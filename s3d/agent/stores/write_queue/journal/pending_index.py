@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from s3d.agent.stores.write_queue.journal.pending_write import (
     STUCK,
     Kind,
+    ObjectName,
     PendingState,
     PendingWrite,
-    Place,
     Usage,
 )
 
@@ -215,7 +215,7 @@ class PendingCopies:
     """The pending copies by the key that the remote copies from, which must not change before."""
 
     def __init__(self) -> None:
-        self._of: dict[Place, list[PendingWrite]] = {}
+        self._of: dict[ObjectName, list[PendingWrite]] = {}
 
     def of(self, bucket: str, key: str) -> Sequence[PendingWrite]:
         return self._of.get((bucket, key), ())
@@ -239,7 +239,7 @@ class _Counters:
         self.files = dict.fromkeys(PendingState, 0)
         self.sizes = dict.fromkeys(PendingState, 0)
         self.blocked = Usage()
-        self.blocked_of: dict[Place, Usage] = {}
+        self.blocked_of: dict[ObjectName, Usage] = {}
         """The writes that wait behind a held or failed write of their key."""
 
     @property
@@ -251,7 +251,7 @@ class _Counters:
         self.files[write.state] += sign
         self.sizes[write.state] += sign * write.size
 
-    def block(self, place: Place, blocked: Usage | None) -> None:
+    def block(self, place: ObjectName, blocked: Usage | None) -> None:
         """What is blocked of a key now; None: its first write is not stuck."""
         old, new = self.blocked_of.pop(place, Usage()), blocked or Usage()
         files, size = self.blocked

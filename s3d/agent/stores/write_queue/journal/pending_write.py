@@ -13,7 +13,7 @@ from s3d.agent.s3.trace_context import TraceContext, parse
 from s3d.agent.storage.records import Stored
 from s3d.shared.diagnostics import RequestFields
 
-Place = tuple[str, str]
+ObjectName = tuple[str, str]
 """Bucket and key."""
 
 

@@ -31,9 +31,9 @@ from s3d.agent.stores.write_queue.journal.pending_index import PendingIndex
 from s3d.agent.stores.write_queue.journal.pending_write import (
     STUCK,
     Kind,
+    ObjectName,
     PendingState,
     PendingWrite,
-    Place,
 )
 
 SIZE_PER_SECOND = 1 << 20
@@ -99,7 +99,7 @@ class PushScheduler:
         self._later: list[tuple[float, int]] = []
         """Time (Unix seconds) and seq."""
         self._urgent: deque[int] = deque()
-        self._expedited: Counter[Place] = Counter()
+        self._expedited: Counter[ObjectName] = Counter()
 
     def offer(self, bucket: str, key: str, now: float) -> bool:
         """The writes of a key have changed; True when one of them may be pushed now."""
@@ -137,7 +137,7 @@ class PushScheduler:
         """When next() is worth calling again although nothing was offered, Unix seconds."""
         return self._later[0][0] if self._later else None
 
-    def expedite(self, place: Place, now: float) -> None:
+    def expedite(self, place: ObjectName, now: float) -> None:
         """Push the writes of this key before all others until relax() was called as often.
 
         The first of them is pushed at once. When that fails, it is retried at its time: somebody
@@ -148,7 +148,7 @@ class PushScheduler:
             if write.state is not PendingState.VERIFYING:
                 write.retry_at = min(write.retry_at, now)
 
-    def relax(self, place: Place) -> None:
+    def relax(self, place: ObjectName) -> None:
         """Undo one expedite()."""
         self._expedited[place] -= 1
         if self._expedited[place] <= 0:
@@ -258,11 +258,11 @@ class TurnKind(Enum):
 class Turn:
     """The place of one write in the order of its keys."""
 
-    def __init__(self, places: Sequence[Place], kind: TurnKind) -> None:
+    def __init__(self, places: Sequence[ObjectName], kind: TurnKind) -> None:
         self.places = places
         self._kind = kind
         self._after: float = inf
-        self._joined: dict[Place, int] = {}
+        self._joined: dict[ObjectName, int] = {}
         self._done = asyncio.Event()
 
     def begin(self, newest: int) -> None:
@@ -298,12 +298,12 @@ class WriteOrder:
     def __init__(self) -> None:
         self._newest = 0
         """The seq of the newest pending write."""
-        self._turns: dict[Place, list[Turn]] = {}
-        self.on_end: Callable[[Place], None] = lambda place: None
+        self._turns: dict[ObjectName, list[Turn]] = {}
+        self.on_end: Callable[[ObjectName], None] = lambda place: None
         """Called with each key of a turn that has ended."""
 
     @contextmanager
-    def enter(self, places: Iterable[Place], kind: TurnKind) -> Iterator[Turn]:
+    def enter(self, places: Iterable[ObjectName], kind: TurnKind) -> Iterator[Turn]:
         """Register a turn at these keys, which ends with the context. begin() must follow."""
         turn = Turn(tuple(dict.fromkeys(places)), kind)
         for place in turn.places:

@@ -27,10 +27,10 @@ from s3d.agent.stores.write_queue.journal.pending_write import (
     FILTERED,
     NO_OBJECT,
     Base,
+    ObjectName,
     Orphan,
     PendingState,
     PendingWrite,
-    Place,
     PushError,
     RemoteUpload,
     StagedWrite,
@@ -281,11 +281,11 @@ class PushOutcomes:
         """Whether a later write of its key is pending."""
         return len(self._writes.index.of_key(write.bucket, write.key)) > 1
 
-    async def _expire_unresolved(self, place: Place) -> None:
+    async def _expire_unresolved(self, place: ObjectName) -> None:
         if self.unresolved.expire(place, self._clock()):
             await self._index.write(lambda tx: journal_history.drop_unresolved(tx, place))
 
-    def _put_recent_push(self, tx: Transaction, place: Place, state: str, now: float) -> None:
+    def _put_recent_push(self, tx: Transaction, place: ObjectName, state: str, now: float) -> None:
         """Runs in the writer thread."""
         journal_history.put_recent_push(tx, place, state, now)
         self._unpruned += 1
@@ -353,5 +353,5 @@ def _etag_of(reader: Reader, seq: int) -> str:
     return NO_OBJECT if row is None else row.etag
 
 
-def _put_unresolved(place: Place, etag: str, push: UnresolvedPush, tx: Transaction) -> None:
+def _put_unresolved(place: ObjectName, etag: str, push: UnresolvedPush, tx: Transaction) -> None:
     journal_history.put_unresolved(tx, place, etag, push)

@@ -43,7 +43,7 @@ SAME_BYTES = frozenset(
 """Writes that do not change the ETag of the object."""
 
 
-Place = tuple[str, str]
+ObjectName = tuple[str, str]
 """Bucket and key."""
 
 
@@ -63,9 +63,9 @@ class RemoteStates:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """clock: Unix seconds."""
         self._clock = clock
-        self._states: dict[Place, _State] = {}
-        self._in_flight: Counter[Place] = Counter()
-        self._overlapping: set[Place] = set()
+        self._states: dict[ObjectName, _State] = {}
+        self._in_flight: Counter[ObjectName] = Counter()
+        self._overlapping: set[ObjectName] = set()
         """Keys that two writes have changed at the same time: the later one is not known."""
 
     def note(
@@ -118,7 +118,7 @@ class RemoteStates:
         return self._states.pop((bucket, key), None)
 
     @contextmanager
-    def writing(self, places: Collection[Place]) -> Iterator[None]:
+    def writing(self, places: Collection[ObjectName]) -> Iterator[None]:
         """Around a write of these keys at the remote, until its answer is noted."""
         self._overlapping.update([place for place in places if place in self._in_flight])
         for place in places:  # Counter.update takes five times as long for one place
@@ -234,7 +234,7 @@ class ObservedRemote(Layer):
             return await self._write_to(request, places, before)
 
     async def _write_to(
-        self, request: S3Request[Any], places: list[Place], before: list[_State | None]
+        self, request: S3Request[Any], places: list[ObjectName], before: list[_State | None]
     ) -> S3Response[Any]:
         try:
             response = await self.inner.call(request)
@@ -255,7 +255,7 @@ class ObservedRemote(Layer):
         return response
 
     def _note_failure(
-        self, places: list[Place], before: list[_State | None], *, may_have_happened: bool
+        self, places: list[ObjectName], before: list[_State | None], *, may_have_happened: bool
     ) -> None:
         for place, state in zip(places, before, strict=True):
             if may_have_happened:

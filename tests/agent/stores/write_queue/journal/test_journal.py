@@ -36,10 +36,10 @@ class JournalMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.desk = self.runner.run(open_desk(self.folder))
         self.states = {}
-        """Place -> states, oldest first: (data, tags), or None for deleted."""
+        """Name -> states, oldest first: (data, tags), or None for deleted."""
         self.remote = {}
         self.seen = {}
-        """Place -> which of the states the remote has."""
+        """Name -> which of the states the remote has."""
         self.taken = []
         self.number = 0
 
