@@ -16,8 +16,9 @@ from s3d.shared.errors import UsageError
 from s3d.shared.socket_path import usual_socket
 
 ARGUMENTS = ["status"]
-TIMEOUT = 60.0
-"""Seconds that a single read or write may take, as for the full command."""
+TIMEOUT = 3.0
+"""Seconds that a single read or write may take. Of an agent that hangs, the full command reports
+it, after it has waited itself."""
 TEXT = "text/plain"
 
 

@@ -1,9 +1,13 @@
 import os
+import socket
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
+from s3d.cli import quick_status
+from s3d.cli.client import control_client
 from s3d.cli.quick_status import print_status
 from tests.cli.client.one_answer import OneAnswer
 
@@ -41,6 +45,16 @@ def test_without_an_agent_the_full_command_has_to(tmp_path, capfd):
 def test_with_other_settings_the_full_command_has_to(plain, capfd):
     assert not print_status(plain | {"S3D_REGION": "here"})
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_agent_that_hangs_is_left_to_the_full_command_soon(tmp_path, monkeypatch):
+    """Which waits for it itself, and says that it does not answer."""
+    assert quick_status.TIMEOUT <= control_client.TIMEOUT / 10
+    monkeypatch.setattr(quick_status, "TIMEOUT", 0.05)
+    with closing(socket.socket(socket.AF_UNIX)) as silent:
+        silent.bind(str(tmp_path / "silent"))
+        silent.listen()
+        assert not print_status({"HOME": str(tmp_path), "S3D_SOCKET": str(tmp_path / "silent")})
 
 
 @pytest.fixture

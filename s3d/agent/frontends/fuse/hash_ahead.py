@@ -95,8 +95,12 @@ class HashProgress:
 
     def publish(self, claim: Claim, hashed: HashedStart) -> None:
         """The hashes, with a piece that was claimed."""
-        if claim.epoch == self._epoch:
+        if self.is_current(claim):
             self.hashed = hashed
+
+    def is_current(self, claim: Claim) -> bool:
+        """Whether the file still has what was claimed."""
+        return claim.epoch == self._epoch
 
     def stop(self) -> None:
         """Nobody needs the hashes any more."""
@@ -154,16 +158,19 @@ class HashAhead(HashProgress):
                 return False
             fd = os.dup(content.fd)  # the file may be closed meanwhile
         try:
-            if os.preadv(fd, [buffer], claim.start) != len(buffer):
-                raise OSError(errno.EIO, "the staging file is shorter than it was")
+            is_whole = os.preadv(fd, [buffer], claim.start) == len(buffer)
         except OSError:
             self.stop()
             raise
         finally:
             os.close(fd)
-        hashed = claim.before.more(buffer)
+        hashed = claim.before.more(buffer) if is_whole else None
         with self._lock:
-            self.publish(claim, hashed)
+            if hashed is not None:
+                self.publish(claim, hashed)
+            elif self.is_current(claim):  # else a program has cut the file meanwhile
+                self.stop()
+                raise OSError(errno.EIO, "the staging file is shorter than it was")
             return self.is_due
 
 

@@ -19,6 +19,7 @@ import concurrent.futures
 import errno
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -46,6 +47,8 @@ _CHUNK = 256
 """Objects between two notes in the journal of how far a rename has come."""
 _UNDO_LIMIT = 20.0
 """Seconds in which an object gets its old key again: its push may have to end first."""
+_RETRY = 30.0
+"""Seconds between two attempts to go on with a rename that has failed half-way."""
 _LIMIT = 120.0
 """Seconds that the rename of a large folder may take."""
 
@@ -67,6 +70,12 @@ class _Moves:
         self.limit = limit
         self.pairs = [(key, rename.new + key.removeprefix(rename.old)) for key in objects]
         self.done: list[tuple[str, str]] = []
+
+    def left(self) -> _Moves:
+        """Those that are not moved yet."""
+        done = {old for old, _ in self.done}
+        left = {key: shown for key, shown in self.objects.items() if key not in done}
+        return _Moves(self.id, self.rename, left, limit=self.limit)
 
 
 class Renames:
@@ -115,21 +124,34 @@ class Renames:
         self._end(moves, future, on_moved)
 
     def resume(self) -> None:
-        """Go on with the renames of an earlier run; what fails is logged and tried again at the
-        next start."""
+        """Go on with the renames of an earlier run; what fails is logged and tried again."""
         for id, rename, recorded, is_undone in self._journal.renames():
             try:
                 objects = self._unrecorded(rename) if recorded is None else recorded
-                moves = _Moves(id, rename, objects)
-                self._move(moves)
-                if not is_undone:  # else the files have their places still
-                    self._move_files(moves)
-            except FileNotFoundError:
-                pass  # everything was moved already
             except OSError as error:
                 _log_unfinished(rename, error)
                 continue
-            self._journal.end_rename(id)
+            self._go_on(_Moves(id, rename, objects), is_undone=is_undone)
+
+    def _go_on(self, moves: _Moves, *, is_undone: bool) -> None:
+        """Move what a rename has left. What fails is tried again soon, since programs may use the
+        keys for something else by the next start."""
+        try:
+            self._move(moves)
+            if not is_undone:  # else the files have their places still
+                self._move_files(moves)
+        except FileNotFoundError:
+            pass  # everything was moved already
+        except OSError as error:
+            _log_unfinished(moves.rename, error)
+            with suppress(OSError):  # the mount has ended; the next start goes on
+                self._bridge.start(partial(self._retry, moves, is_undone=is_undone))
+            return
+        self._journal.end_rename(moves.id)
+
+    async def _retry(self, moves: _Moves, *, is_undone: bool) -> None:
+        await asyncio.sleep(_RETRY)
+        _in_thread(partial(self._go_on, moves.left(), is_undone=is_undone))
 
     def _objects_of(self, rename: Rename, shown: ListedObject | None) -> Objects:
         """What is to be moved. Raises OSError: ENOENT, EXDEV, EIO."""
@@ -169,14 +191,15 @@ class Renames:
         """The program gets an error, so nothing must have changed."""
         rename, moved = moves.rename, {new: moves.objects[old] for old, new in moves.done}
         back = Rename(rename.bucket, rename.new, rename.old)
-        try:
-            if moved:
-                self._journal.turn_back(moves.id, moved)
-                self._move(_Moves(moves.id, back, moved, limit=_UNDO_LIMIT))
-        except OSError as error:
-            _log_unfinished(back, error)
+        if not moved:
+            self._journal.end_rename(moves.id)
             return
-        self._journal.end_rename(moves.id)
+        try:
+            self._journal.turn_back(moves.id, moved)
+        except OSError as error:
+            _log_unfinished(rename, error)
+            return
+        self._go_on(_Moves(moves.id, back, moved, limit=_UNDO_LIMIT), is_undone=True)
 
     def _end(
         self, moves: _Moves, future: concurrent.futures.Future[None], on_moved: OnMoved
@@ -203,8 +226,7 @@ class Renames:
             with suppress(OSError):  # nobody is left who could be told
                 self._end(moves, future, on_moved)
 
-        with suppress(OSError):  # the mount has ended
-            self._bridge.start(lambda: asyncio.to_thread(end))
+        _in_thread(end)
 
     async def _move_all(self, moves: _Moves) -> None:
         """Move the objects, and skip those that are gone. The first error is raised when no request
@@ -261,9 +283,14 @@ class Renames:
         await self._client.delete(bucket, old)
 
 
+def _in_thread(work: Callable[[], None]) -> None:
+    """It may wait for long, so it needs none of the agent's workers."""
+    threading.Thread(target=work, name="s3d mount renames", daemon=True).start()
+
+
 def _log_unfinished(rename: Rename, error: OSError) -> None:
     logger.warning(
-        "cannot go on with a rename; the next start tries again: %s bucket=%s key=%s",
+        "cannot go on with a rename now, but later: %s bucket=%s key=%s",
         error, rename.bucket, rename.old,
     )  # fmt: skip
 

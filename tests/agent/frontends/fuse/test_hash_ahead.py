@@ -269,6 +269,29 @@ def test_a_file_that_cannot_be_read_is_left_to_the_store_and_others_are_not(fold
     whole.close()
 
 
+def test_a_file_that_is_cut_while_it_is_read_begins_anew_and_nothing_is_wrong(
+    folder, thread, monkeypatch
+):
+    thread.stop()
+    file, buffer, dup = staged(folder, thread), bytearray(MIB), os.dup
+    file.write(bytes(6 * MIB), 0)
+
+    def cut_and_dup(fd: int) -> int:
+        file.truncate(0)
+        return dup(fd)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "dup", cut_and_dup)
+        assert not file.hashing.hash_piece(buffer)
+    data = os.urandom(5 * MIB)
+    file.write(data, 0)
+    while file.hashing.hash_piece(buffer):
+        pass
+    check(file.freeze().hashed, data)
+    assert file.freeze().hashed.size == 5 * MIB
+    file.close()
+
+
 def test_the_thread_is_started_by_the_first_large_file_and_has_no_descriptors(
     folder, thread, small
 ):

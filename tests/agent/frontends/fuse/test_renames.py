@@ -339,3 +339,20 @@ def test_a_rename_that_fails_after_its_program_was_killed_is_undone(thread, file
     until(lambda: not files.journal.renames())
     assert below(thread, root) == ["d/a", "d/b", "d/c"]
     assert not moved
+
+
+@pytest.mark.rule("MOUNT-12")
+def test_what_could_not_be_undone_is_tried_again_before_the_next_start(
+    thread, files, root, monkeypatch
+):
+    """By then, something else may have the keys, and would be moved."""
+    monkeypatch.setattr(renames_module, "_RETRY", 0.01)
+    for key in ("d/a", "d/b"):
+        thread.put(root + key, b"data")
+    half = Half(thread.store)
+    with pytest.raises(OSError, match="Input/output error"):
+        renames_over(half, thread, files).rename(Rename(BUCKET, f"{root}d/", f"{root}e/"))
+    assert len(files.journal.renames()) == 1
+    half.is_broken = False
+    until(lambda: not files.journal.renames())
+    assert below(thread, root) == ["d/a", "d/b"]
