@@ -508,13 +508,41 @@ async def test_a_rename_is_taken_back_while_the_remote_is_away(queue, monkeypatc
         for _ in range(3):
             await rename_shown(queue, "old", "new", etag, len(BIG))
             await rename(queue, "new", "old")
-            await here.refused("NoSuchKey", "HeadObject", Bucket="bbb", Key="new")
-    assert {write.kind for write in queue.journal.pending} == {Kind.DELETE}
+            await here.refused("ServiceUnavailable", "HeadObject", Bucket="bbb", Key="new")
+    assert not list(queue.journal.pending)
     assert await here.read("bbb", "old") == BIG
+    await queue.journal.control.resume()
     assert await keys(queue.store) == ["old"]
+    assert await keys(queue.inner) == ["old"]
+
+
+async def test_an_object_that_a_rename_replaced_stays_replaced(queue, monkeypatch):
+    remote, here = Client(queue.inner), Client(queue.store)
+    etag = (await remote.put("bbb", "old", BIG))["ETag"]
+    replaced = (await remote.put("bbb", "new", b"replaced"))["ETag"]
+    queue.journal.remote_states.note("bbb", "new", replaced)
+    await queue.journal.control.pause()
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "old", "new", etag, len(BIG))
+        await rename(queue, "new", "old")
+        await here.refused("NoSuchKey", "HeadObject", Bucket="bbb", Key="new")
+    assert {write.kind for write in queue.journal.pending} == {Kind.DELETE}
     await queue.journal.control.resume()
     await pushed(queue)
     assert await keys(queue.inner) == ["old"]
+
+
+async def test_a_rename_that_is_taken_back_deletes_nothing_of_another_writer(queue, monkeypatch):
+    remote = Client(queue.inner)
+    etag = (await remote.put("bbb", "old", BIG))["ETag"]
+    await queue.journal.control.pause()
+    with away(queue, monkeypatch):
+        await rename_shown(queue, "old", "new", etag, len(BIG))
+        await rename(queue, "new", "old")
+    assert not list(queue.journal.pending)
+    await remote.put("bbb", "new", b"of another writer")
+    await queue.journal.control.resume()
+    assert await keys(queue.inner) == ["new", "old"]
 
 
 async def test_a_rename_is_taken_back_when_its_push_has_failed(queue, monkeypatch):
@@ -523,7 +551,8 @@ async def test_a_rename_is_taken_back_when_its_push_has_failed(queue, monkeypatc
         await rename_shown(queue, "old", "new", etag, len(BIG))
         await queue.pusher.taken()
         await rename(queue, "new", "old")
-        await Client(queue.store).refused("NoSuchKey", "HeadObject", Bucket="bbb", Key="new")
+        unknown = {"Bucket": "bbb", "Key": "new"}
+        await Client(queue.store).refused("ServiceUnavailable", "HeadObject", **unknown)
     await pushed(queue)
     assert await keys(queue.inner) == ["old"]
 

@@ -17,6 +17,7 @@ from s3d.agent.stores.write_queue.journal.journal_entry import (
     stage_as,
 )
 from s3d.agent.stores.write_queue.journal.pending_write import (
+    NO_OBJECT,
     STUCK,
     Kind,
     PendingState,
@@ -154,9 +155,12 @@ class QueueControl:
                 journal_rows.drop(tx, write.seq, pushed=False)
                 journal_rows.restage(tx, write.bucket, write.key)
                 tx.on_commit(partial(self._writes.drop, write))
-            if len(of_copy) == 1:  # the rename may have replaced an object of the remote
+            replaced = row.base.etag
+            # What the rename replaced stays replaced. An object that nobody here knew, of another
+            # writer, was not: nothing of the rename was carried out.
+            if len(of_copy) == 1 and replaced is not None and replaced != NO_OBJECT:
                 change = JournalChange(copy.bucket, copy.key, context=context)
-                self._recorder.enter(tx, Kind.DELETE, change)
+                self._recorder.enter(tx, Kind.DELETE, change, replaced)
             return True
 
         with self._excluded_from_push(copy), self._excluded_from_push(deletion):
