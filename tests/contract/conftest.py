@@ -55,14 +55,17 @@ async def lazy_queue(folder: Path) -> AsyncIterator[ObjectStore]:
         yield Named(made)
 
 
+def compatible(remote: ObjectStore) -> ObjectStore:
+    """A remote through what stands above every one."""
+    quirks = RemoteQuirks()
+    return EmptySegments(Compatibility(remote, quirks), quirks)
+
+
 @asynccontextmanager
 async def cache(folder: Path) -> AsyncIterator[ObjectStore]:
-    """A read cache before the embedded store, through what stands above every remote."""
-    async with local(folder) as store:
-        quirks = RemoteQuirks()
-        inner = EmptySegments(Compatibility(store, quirks), quirks)
-        async with cache_before(inner, folder / "cache") as made:
-            yield made
+    """A read cache before the embedded store, as before a remote."""
+    async with local(folder) as store, cache_before(compatible(store), folder / "cache") as made:
+        yield made
 
 
 @asynccontextmanager
@@ -97,15 +100,15 @@ def referee(seaweedfs: Peer) -> RemoteStore:
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     if request.param in REMOTES:
         remote: RemoteStore = request.getfixturevalue("referee")
-        yield REMOTES[request.param](remote)
+        yield compatible(REMOTES[request.param](remote))
         await remote.close()
         return
     if request.param in (QUEUED, WHOLE):
         remote = request.getfixturevalue("referee")
         async with AsyncExitStack() as layers:
-            inner: ObjectStore = remote
+            inner = compatible(remote)
             if request.param == WHOLE:
-                inner = await layers.enter_async_context(cache_before(remote, tmp_path / "cache"))
+                inner = await layers.enter_async_context(cache_before(inner, tmp_path / "cache"))
             made = await layers.enter_async_context(queue_before(inner, tmp_path / "queue"))
             yield Named(made)
         await remote.close()
