@@ -100,7 +100,7 @@ def referee(seaweedfs: Peer) -> RemoteStore:
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     if request.param in REMOTES:
         remote: RemoteStore = request.getfixturevalue("referee")
-        yield compatible(REMOTES[request.param](remote))
+        yield Compatibility(REMOTES[request.param](remote), RemoteQuirks())
         await remote.close()
         return
     if request.param in (QUEUED, WHOLE):
