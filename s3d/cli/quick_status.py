@@ -15,10 +15,9 @@ from s3d.cli.client.unix_http import exchange
 from s3d.shared.errors import UsageError
 from s3d.shared.socket_path import usual_socket
 
-ARGUMENTS = ["status"]
 TIMEOUT = 3.0
-"""Seconds that a single read or write may take. Of an agent that hangs, the full command reports
-it, after it has waited itself."""
+"""Seconds that a single read or write may take. When an agent hangs, the full command waits longer,
+and reports it."""
 TEXT = "text/plain"
 
 
@@ -42,9 +41,8 @@ def _status_text(env: Mapping[str, str]) -> str | None:
         socket = usual_socket(env, {})
         if socket is None:
             return None
-        with exchange(
-            socket, ("GET", "/v1/status"), {"Accept": TEXT}, timeout=TIMEOUT
-        ) as answer:  # closed at the end
+        request = "GET", "/v1/status"
+        with exchange(socket, request, {"Accept": TEXT}, timeout=TIMEOUT) as answer:
             is_text = answer.headers.get("content-type", "").startswith(TEXT)
             return answer.read().decode() if answer.status == 200 and is_text else None
     except (OSError, UsageError, UnicodeError):

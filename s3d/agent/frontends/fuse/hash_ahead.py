@@ -79,7 +79,7 @@ class HashProgress:
             self._end = min(end, MAX_HASHED_AHEAD)
 
     def cut(self, size: int) -> None:
-        """The file has this size now. An empty one begins anew."""
+        """The file has this size now. The hashes of an empty file start again."""
         self._end = min(self._end, size)
         if not size:
             self._is_on = self._algorithm is not None

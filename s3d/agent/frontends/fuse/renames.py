@@ -223,7 +223,7 @@ class Renames:
             return  # the mount has ended; the next start goes on with the rename
 
         def end() -> None:
-            with suppress(OSError):  # nobody is left who could be told
+            with suppress(OSError):  # the program that would get the error has ended
                 self._end(moves, future, on_moved)
 
         _in_thread(end)
