@@ -29,8 +29,9 @@ NOT_NEEDED = (
     "s3d.agent.transfers.store_migration",
     "s3d.agent.transfers.object_copier", "s3d.agent.after_upload", "s3d.agent.fleet",
     "s3d.agent.receipts", "s3d.agent.remote_changes", "s3d.agent.sync.open_folder",
-    "botocore", "aiobotocore", "cryptography", "mfusepy", "opentelemetry", "pyarrow", "regopy",
-    "rich", "textual", "watchfiles",
+    "s3d.agent.stores.notifications.delivery", "s3d.agent.stores.notifications.targets",
+    "botocore", "aiobotocore", "csv", "cryptography", "mfusepy", "opentelemetry", "pyarrow",
+    "regopy", "rich", "textual", "watchfiles",
 )  # fmt: skip
 """Modules of the command line, of a remote, and of settings that are off; names may be longer."""
 
