@@ -12,10 +12,12 @@ def main() -> NoReturn:
     """Run the command line. Ctrl-C while its modules are imported ends it as quietly as later."""
     try:
         if sys.argv[1:] == ["status"] and _has_printed_status():
-            gc.freeze()  # see s3d.cli.main
+            gc.freeze()  # see s3d.cli.command_process
             sys.exit(0)
-        from s3d.cli.main import main as run
-
+        if sys.argv[1:] == ["run"]:
+            from s3d.cli.run_agent import main as run
+        else:
+            from s3d.cli.main import main as run
         run()
     except KeyboardInterrupt:
         sys.exit(130)  # 128 + SIGINT, as a shell has it

@@ -1,29 +1,22 @@
-"""The command `s3d`: it runs sub-commands, and turns errors into messages and exit codes.
+"""The command `s3d`: it runs sub-commands.
 
 It imports as little as possible: `s3d --help` imports no module of a sub-command.
 """
 
 from __future__ import annotations
 
-import errno
-import gc
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 import click
 
 from s3d import __version__
-from s3d.cli.output import complain
+from s3d.cli.command_process import exit_code_of, reader_gone, run_process
 from s3d.cli.session import COMPLETE, Session, socket_option
-from s3d.shared.errors import DeniedError, FullError, NotFoundError, S3dError, UsageError
-from s3d.shared.text import printable_path
-
-INTERRUPTED = 130
+from s3d.shared.errors import S3dError, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run_command", "Serve S3 on localhost"),
@@ -103,15 +96,6 @@ WORDS = {"help": "--help", "version": "--version"}
 AWS_OPTIONS = ("--endpoint-url", "--no-sign-request", "--no-verify-ssl", "--profile", "--region")
 """Options of every aws command that mean nothing here."""
 
-OS_ERRORS: dict[int, type[S3dError]] = {
-    errno.ENOENT: NotFoundError,
-    errno.EACCES: DeniedError,
-    errno.EPERM: DeniedError,
-    errno.EROFS: DeniedError,
-    errno.ENOSPC: FullError,
-    errno.EDQUOT: FullError,
-}
-
 
 class LazyGroup(click.Group):
     """A group that imports the module of a sub-command only to run it or to show its help."""
@@ -135,7 +119,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # click would exit with 1
-            return _reader_gone()
+            return reader_gone()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -162,85 +146,34 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process, and exit with its exit code."""
-    sys.excepthook = _unexpected
+    run_process(_run_own_line)
+
+
+def _run_own_line() -> int:
     if COMPLETE in os.environ:
         from s3d.cli.completion import register
 
         register()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and so do we then
-            signal.signal(number, _stop)
-    _open_closed_streams()
-    code = execute(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except OSError:  # it has been reported; Python would report it again, and exit with 120
-        _drop_output()
-    gc.freeze()  # at exit Python collects garbage several times, which takes 4 ms otherwise
-    sys.exit(code)
+    return _run_line(sys.argv[1:])
 
 
 def execute(arguments: Sequence[str]) -> int:
     """Run a command line and print its error, if any. Returns the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    return exit_code_of(lambda: _run_line(arguments))
+
+
+def _run_line(arguments: Sequence[str]) -> int:
+    """Run a command line. Returns its exit code; raises what its command raises, and UsageError."""
     try:
         code = cli.main(list(arguments), prog_name="s3d", standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
-    except BrokenPipeError:
-        return _reader_gone()
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
     except click.ClickException as error:
-        return _report(_usage(error))
-    except UnicodeEncodeError as error:
-        return _report(_not_utf8(error))
-    except OSError as error:
-        return _report(_of_the_system(error))
-    except S3dError as error:
-        return _report(error)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """Exit as the signal would, but after cleaning up partial files."""
-    sys.exit(128 + number)
-
-
-def _open_closed_streams() -> None:
-    """Replace standard streams that the caller has closed (>&-): output to them is lost."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            null = os.open(os.devnull, os.O_WRONLY)
-            setattr(sys, name, os.fdopen(null, mode, encoding="utf-8"))
-
-
-def _report(error: S3dError) -> int:
-    _trace(error)
-    complain(error)
-    return error.exit_code
-
-
-def _trace(error: BaseException) -> None:
-    """Print the traceback if the log level is debug."""
-    if os.environ.get("S3D_LOG_LEVEL", "").startswith("debug"):
-        import traceback  # 6 ms of start-up
-
-        traceback.print_exception(error)
-
-
-def _reader_gone() -> int:
-    """The reader of the output has all that it needs (head, a pager): that is no error."""
-    _drop_output()
-    return 0
-
-
-def _drop_output() -> None:
-    """Write what is still in the buffer of stdout nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise _usage(error) from error
+    return code if isinstance(code, int) else 0
 
 
 def _usage(error: click.ClickException) -> S3dError:
@@ -253,9 +186,7 @@ def _usage(error: click.ClickException) -> S3dError:
         remedy = f"did you mean {' or '.join(f'{command} {each}' for each in meant)}? {remedy}"
     if getattr(error, "option_name", "") in AWS_OPTIONS:
         remedy = f"leave it out: the agent has endpoint, region and credentials; {remedy}"
-    translated = UsageError(message[:1].lower() + message[1:], remedy=remedy)
-    translated.__cause__ = error
-    return translated
+    return UsageError(message[:1].lower() + message[1:], remedy=remedy)
 
 
 def meant_commands(name: str, context: click.Context) -> list[str]:
@@ -268,39 +199,3 @@ def meant_commands(name: str, context: click.Context) -> list[str]:
     if FAMILIAR.get(name) in names:
         return [FAMILIAR[name]]
     return get_close_matches(name, names, n=2)
-
-
-def _of_the_system(error: OSError) -> S3dError:
-    kind = OS_ERRORS.get(error.errno or 0, S3dError)
-    name = error.filename
-    path = os.fsdecode(name) if isinstance(name, str | bytes) else ""
-    translated = kind(path or "the operating system reports an error", error.strerror or str(error))
-    translated.__cause__ = error
-    return translated
-
-
-def _not_utf8(error: UnicodeEncodeError) -> S3dError:
-    """Python represents bytes that are not UTF-8 as surrogates. They cannot be sent to the agent,
-    because keys and paths in the control API are UTF-8."""
-    translated = UsageError(
-        "bad usage",
-        f"{printable_path(error.object)} is not UTF-8, but keys and paths have to be",
-        "rename the file, or use another name",
-    )
-    translated.__cause__ = error
-    return translated
-
-
-def _unexpected(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    """Report an exception that nothing has handled, which is a bug in s3d."""
-    _trace(error)
-    detail = f"{kind.__name__}: {error}"
-    complain(
-        S3dError(
-            "internal error",
-            detail,
-            "please report this bug with the traceback that S3D_LOG_LEVEL=debug prints",
-        )
-    )

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from shlex import quote
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
 
 from s3d.cli.detach import run_detached
+from s3d.cli.run_agent import run_agent
 from s3d.cli.session import Session, pass_session
-from s3d.shared import credentials, logs
 from s3d.shared.config.rules import ENV, FLAG, Setting, settings_of
 from s3d.shared.config.schema import Config
-from s3d.shared.control import AgentStatus
 from s3d.shared.errors import UsageError
-from s3d.shared.masking import hide
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-READY = """\
-s3d {version} serves S3 on {endpoint}
-{store}
-
-{next}:
-{socket}  eval "$(s3d env)"
-  aws s3 mb s3://demo
-"""
 
 
 def setting_flags(command: F) -> F:
@@ -77,7 +63,7 @@ def run_command(session: Session, /, *, detach: bool, stop_at_eof: bool, **optio
     """
     take_flags(session, options)
     if not detach:
-        return run_agent(session, sys.stdin.fileno() if stop_at_eof else None)
+        return run_agent(session.flags, sys.stdin.fileno() if stop_at_eof else None)
     if stop_at_eof:
         raise UsageError("bad usage", "--detach and --stop-at-eof exclude each other")
     return run_in_background(session)
@@ -96,43 +82,7 @@ def run_in_background(session: Session) -> int:
     """Start an agent that outlives this process. Returns once it is ready."""
     _, places = session.load()
     places.crash_log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return run_detached(lambda ready: run_agent(session, None, ready), places.crash_log_file)
-
-
-def run_agent(
-    session: Session, stdin: int | None, detached: Callable[[], None] | None = None
-) -> int:
-    """Run the agent in this process until it ends. Returns its exit code.
-
-    detached: called when the agent is ready; from then on, nobody reads its output.
-    """
-    # What the start makes stays, so looking for garbage would only take time. settle_memory()
-    # begins to.
-    gc.disable()
-    umask = os.umask(0o077)
-    config, places = session.load()
-    key = credentials.load_or_create(places, config)
-    hide(key.secret.reveal())
-    least = logs.EVERYTHING if detached is None else logs.WARNINGS
-    logs.set_up(config.log_level, sys.stderr, form=config.log_format, least=least)
-    from s3d.agent.app.agent import run
-
-    os.umask(umask)  # downloads and sync folders create files with the umask of the user
-
-    def announce(status: AgentStatus) -> None:
-        nonlocal detached
-        home = other_home(session.flags)
-        if status.socket != str(places.socket):
-            home["S3D_SOCKET"] = status.socket
-        if detached is None:
-            _announce(home, status)
-        else:
-            _announce(home, status, "To use it")
-            logs.end_stream()
-            detached()
-            detached = None  # a further session is announced, too
-
-    return run(config, places, announce, stdin)
+    return run_detached(lambda ready: run_agent(session.flags, None, ready), places.crash_log_file)
 
 
 def _text(value: str | bool | tuple[str, ...]) -> str:
@@ -140,40 +90,3 @@ def _text(value: str | bool | tuple[str, ...]) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else ",".join(value)
-
-
-def other_home(flags: Mapping[str, str]) -> dict[str, str]:
-    """The variables with which other commands find an agent that has these flags."""
-    names = {"local_dir": "S3D_LOCAL_DIR", "socket": "S3D_SOCKET"}
-    paths = {names[flag]: flags[flag] for flag in names if flag in flags}
-    return {name: os.path.abspath(os.path.expanduser(path)) for name, path in paths.items()}
-
-
-def _announce(
-    home: Mapping[str, str], status: AgentStatus, next: str = "In another terminal"
-) -> None:
-    """Print that the agent is ready. home: the variables with which other commands find it.
-    next: the line before the commands that come next."""
-    lead = "".join(f"  export {name}={quote(value)}\n" for name, value in home.items())
-    ready = READY.format(
-        version=status.version,
-        endpoint=status.endpoint,
-        store="\n".join(_store(status)),
-        next=next,
-        socket=lead,
-    )
-    click.echo(ready)
-    for warning in status.warnings:
-        click.echo(f"warning: {warning}", err=True)
-
-
-def _store(status: AgentStatus) -> Iterator[str]:
-    """The lines that say where objects are stored."""
-    if status.store is not None:
-        yield f"store: {status.store.shown_path}" + (" (temporary)" if status.ephemeral else "")
-    if status.remote is not None:
-        yield f"remote: {status.remote.url}"
-    if status.queue is not None:
-        yield f"write queue: {status.queue.path}"
-    if status.admin is not None:
-        yield f"metrics: {status.admin.metrics}"

@@ -76,6 +76,12 @@ READY, NOT_READY = "ready", "not ready"
 """Readiness.status."""
 
 
+STARTING = "the agent is opening its stores"
+STOPPING = "the agent is stopping"
+OTHER_ACCOUNT = "the agent changes to the state of another account"
+"""Why the agent is not ready without a session."""
+
+
 class ReadinessCheck(msgspec.Struct, frozen=True):
     """One condition of readiness."""
 

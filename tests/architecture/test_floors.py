@@ -244,12 +244,10 @@ def test_each_source_file_has_its_test_file():
 
 def test_this_file_sees_the_source():
     assert len(MODULES) > 30
-    assert Import("s3d.agent.app.agent", lazy=True, typing=False) in imports_of(
-        "s3d.cli.run_command"
-    )
+    assert Import("s3d.agent.app.agent", lazy=True, typing=False) in imports_of("s3d.cli.run_agent")
     assert not goes_down("s3d.agent.s3.parse", Import("s3d.agent.core.store", False, False))
     assert not goes_down(
         "s3d.agent.core.client", Import("s3d.agent.stores.local.store", False, False)
     )
     direct = Import("s3d.agent.app.agent", lazy=False, typing=False)
-    assert not goes_down("s3d.cli.run_command", direct)
+    assert not goes_down("s3d.cli.run_agent", direct)

@@ -14,7 +14,6 @@ SAME_ROLE = {
 
 SMALL = {
     "s3d.agent.app.access_key_manager": "where a change of the keys meets the running agent",
-    "s3d.agent.app.readiness": "it knows the session, which the admin address must not know",
     "s3d.agent.core.backoff": "one concept for the whole tree",
     "s3d.agent.core.failpoint": "one concept for the whole tree",
     "s3d.agent.core.keyed_lock": "one concept for the whole tree",

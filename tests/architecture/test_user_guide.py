@@ -71,7 +71,7 @@ def test_the_example_files_are_right(tmp_path):
 
 
 def test_exit_codes_are_those_of_the_errors():
-    from s3d.cli.main import INTERRUPTED
+    from s3d.cli.command_process import INTERRUPTED
     from s3d.shared import errors
 
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", GUIDE, re.MULTILINE)}

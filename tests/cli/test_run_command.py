@@ -10,8 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from s3d.cli.main import cli
-from s3d.cli.run_command import _announce, other_home
-from s3d.shared.control import AgentStatus, StoreStatus
 from tests.agent_process import StartFailed, environment
 from tests.cli.conftest import S3D, Commands
 
@@ -30,36 +28,6 @@ def test_there_is_a_flag_for_every_setting_that_may_have_one():
         assert f"{flag} " in text
     assert "secret" not in text.lower()
     assert "[env: S3D_ENDPOINT; default: http://127.0.0.1:33333]" in " ".join(text.split())
-
-
-def test_the_ready_block_is_paste_ready(capsys):
-    store = StoreStatus(buckets=0, objects=0, size=0, path="/home/me/store", free=1)
-    _announce(
-        {},
-        AgentStatus(
-            version="1.2.3",
-            pid=1,
-            started=0,
-            endpoint="http://127.0.0.1:5",
-            socket="/s",
-            auth="none",
-            ephemeral=False,
-            store=store,
-            warnings=["no authentication"],
-        ),
-    )
-    shown = capsys.readouterr()
-    assert shown.out.startswith(
-        "s3d 1.2.3 serves S3 on http://127.0.0.1:5\nstore: /home/me/store\n"
-    )
-    assert '\n  eval "$(s3d env)"\n' in shown.out
-    assert shown.err == "warning: no authentication\n"
-
-
-@pytest.mark.finding("run-local-dir")
-def test_a_home_given_by_a_flag_is_named_for_the_other_commands():
-    assert other_home({"local_dir": "/x", "endpoint": "y"}) == {"S3D_LOCAL_DIR": "/x"}
-    assert other_home({}) == {}
 
 
 def test_signals_for_users_end_no_agent(agent):

@@ -153,3 +153,24 @@ def test_such_a_key_that_was_accepted_while_the_remote_was_away_is_parked(
         assert "InvalidURI" in str(transfer.error)
         assert client.get_object(Bucket=new_bucket, Key="x//y")["Body"].read() == b"two"
     assert remote.get_object(Bucket=new_bucket, Key="x/y")["Body"].read() == b"one"
+
+
+@pytest.mark.rule("REMOTE-7")
+def test_the_object_of_a_folder_that_the_remote_has_without_it_is_no_conflict(
+    gateway: Gateway, remote: Any, new_bucket: str
+) -> None:
+    """SeaweedFS answers for the folder where no object has its name."""
+    place = {"Bucket": new_bucket, "Key": "folder/"}
+    agent = gateway.start()
+    with closing(agent.s3()) as client:
+        client.put_object(**place, Body=b"")
+        client.put_object(Bucket=new_bucket, Key="folder/k", Body=b"1")
+        gateway.drain()
+        remote.delete_object(**place)
+        client.delete_object(**place)
+        gateway.drain()
+        client.put_object(**place, Body=b"")
+        gateway.drain()
+    gateway.check_no_conflicts()
+    listed = remote.list_objects_v2(Bucket=new_bucket)["Contents"]
+    assert [row["Key"] for row in listed] == ["folder/", "folder/k"]

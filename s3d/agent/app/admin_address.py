@@ -5,17 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from s3d.agent.app.start_checks import bind_errors, endpoint_url
 from s3d.agent.core.metrics_text import negotiate, render
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.frontends.admin.admin_access import AdminAccess
-from s3d.agent.frontends.admin.admin_server import OTHER_ACCOUNT, STOPPING, AdminServer
-from s3d.agent.frontends.admin.webhook import Deliver, Webhook
 from s3d.shared.config.schema import Config
 from s3d.shared.config.values import Secret
-from s3d.shared.diagnostics import Readiness
+from s3d.shared.diagnostics import OTHER_ACCOUNT, STOPPING, Readiness
+
+if TYPE_CHECKING:
+    from s3d.agent.frontends.admin.admin_server import AdminServer
+    from s3d.agent.frontends.admin.webhook import Deliver
 
 
 def scrape(registry: Registry, accept: str) -> tuple[bytes, str]:
@@ -26,32 +28,43 @@ def scrape(registry: Registry, accept: str) -> tuple[bytes, str]:
 
 class AdminAddress:
     """Listens as long as the process lives, so that health checks succeed while a session opens or
-    closes. Without the setting, start() does nothing."""
+    closes. Without the setting, start() does nothing, and the server's modules are not loaded."""
 
     def __init__(self, config: Config, token: Secret | None, registry: Registry) -> None:
         self.url = config.admin
         """With the real port once it is started; "" when there is none."""
-        self._host = urlsplit(config.admin).hostname or ""
-        access = AdminAccess([self._host, *config.hosts], token)
-        self.webhook = Webhook(config.remote_events.token)
-        self._server = AdminServer(access, partial(scrape, registry), self.webhook)
+        self._config, self._token, self._registry = config, token, registry
+        self._server: AdminServer | None = None
 
     async def start(self) -> None:
         """Raises S3dError when the address cannot be bound."""
         if not self.url:
             return
+        from s3d.agent.frontends.admin.admin_access import AdminAccess
+        from s3d.agent.frontends.admin.admin_server import AdminServer
+        from s3d.agent.frontends.admin.webhook import Webhook
+
+        config, host = self._config, urlsplit(self.url).hostname or ""
+        access = AdminAccess([host, *config.hosts], self._token)
+        webhook = Webhook(config.remote_events.token)
+        self._server = AdminServer(access, partial(scrape, self._registry), webhook)
         with bind_errors(self.url, "S3D_ADMIN"):
-            port = await self._server.start(self._host, urlsplit(self.url).port or 0)
-        self.url = endpoint_url(self._host, port)
+            port = await self._server.start(host, urlsplit(self.url).port or 0)
+        self.url = endpoint_url(host, port)
 
     async def stop(self) -> None:
-        await self._server.stop()
+        if self._server is not None:
+            await self._server.stop()
 
-    def attach(self, readiness: Callable[[], Readiness]) -> None:
-        self._server.attach(readiness)
+    def attach(self, readiness: Callable[[], Readiness], deliver: Deliver | None) -> None:
+        """Show the readiness of a session, and give it the messages of the webhook."""
+        if self._server is not None:
+            self._server.attach(readiness, deliver)
 
     def detach(self, reason: str) -> None:
-        self._server.detach(reason)
+        """Show that there is no session, and why."""
+        if self._server is not None:
+            self._server.detach(reason)
 
 
 class AdminPages:
@@ -72,12 +85,10 @@ class AdminPages:
         self._is_serving = is_serving
 
     async def start(self) -> str:
-        self._address.attach(self._readiness)
-        self._address.webhook.deliver = self._deliver
+        self._address.attach(self._readiness, self._deliver)
         return self._address.url
 
     async def stop(self) -> None:
-        self._address.webhook.deliver = None
         self._address.detach(OTHER_ACCOUNT if self._is_serving() else STOPPING)
 
     def status(self) -> Mapping[str, float]:

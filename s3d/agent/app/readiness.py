@@ -10,9 +10,14 @@ from collections.abc import Iterator
 
 from s3d.agent.app.agent_session import AgentSession
 from s3d.agent.app.stack import Stack
-from s3d.agent.frontends.admin.admin_server import OTHER_ACCOUNT, STOPPING
 from s3d.agent.sync.folders import Folders
-from s3d.shared.diagnostics import Readiness, ReadinessCheck, readiness_of
+from s3d.shared.diagnostics import (
+    OTHER_ACCOUNT,
+    STOPPING,
+    Readiness,
+    ReadinessCheck,
+    readiness_of,
+)
 
 
 def session_readiness(session: AgentSession) -> Readiness:

@@ -16,6 +16,8 @@ RESERVED = ".s3d"
 prefix for probes, the marker and heartbeats."""
 MARKER = f"{RESERVED}/changes"
 """The key of a marker object below its prefix: agent/remote_changes."""
+PROBE = "probe-"
+"""What follows RESERVED and a slash in the keys of a probe's objects."""
 LONGEST_NAME, LONGEST_KEY, LONGEST_PATH = 255, 1024, 4095
 """Bytes."""
 
@@ -25,7 +27,7 @@ _CONFLICT = re.compile(r"(.*) \(conflict [^()]* \d{4}-\d\d-\d\d \d{6} [0-9a-f]{4
 
 def new_probe_key(prefix: str = "") -> str:
     """A prefix for the keys of one probe of what a remote supports."""
-    return f"{prefix}{RESERVED}/probe-{uuid.uuid4().hex}"
+    return f"{prefix}{RESERVED}/{PROBE}{uuid.uuid4().hex}"
 
 
 def is_probe_key(key: str) -> bool:

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -118,6 +117,8 @@ def data_file(
     folder: str, name: str, schema: Sequence[str], rows: list[ListedVersion]
 ) -> ReportFile:
     """A data file: CSV without a header, compressed."""
+    import csv  # most agents write no reports
+
     text = StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     readers = [_READERS[column] for column in schema]

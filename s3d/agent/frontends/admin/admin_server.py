@@ -20,18 +20,14 @@ from aiohttp import web
 
 from s3d.agent.frontends.admin.admin_access import AdminAccess, Caller
 from s3d.agent.frontends.admin.admin_connection import HEADERS, MAX_REQUEST, AdminConnections
-from s3d.agent.frontends.admin.webhook import MAX_BODY, Webhook
+from s3d.agent.frontends.admin.webhook import MAX_BODY, Deliver, Webhook
 from s3d.agent.frontends.admin.webhook import PATH as WEBHOOK
 from s3d.shared import control
 from s3d.shared.control import Problem
-from s3d.shared.diagnostics import READY, Readiness, ReadinessCheck, readiness_of
+from s3d.shared.diagnostics import READY, STARTING, Readiness, ReadinessCheck, readiness_of
 
 logger = logging.getLogger(__name__)
 
-STARTING = "the agent is opening its stores"
-STOPPING = "the agent is stopping"
-OTHER_ACCOUNT = "the agent changes to the state of another account"
-"""Why the agent is not ready without a session."""
 _METHODS = ("GET", "HEAD")
 _STOP_TIMEOUT = 1.0
 """Seconds that responses in hand get to be written."""
@@ -85,13 +81,13 @@ class AdminServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def attach(self, readiness: Callable[[], Readiness]) -> None:
-        """Show the readiness of a session, from now on."""
-        self._session = readiness
+    def attach(self, readiness: Callable[[], Readiness], deliver: Deliver | None = None) -> None:
+        """From now on, show the readiness of a session, and give it the webhook's messages."""
+        self._session, self._webhook.deliver = readiness, deliver
 
     def detach(self, reason: str) -> None:
         """Show that there is no session, and why."""
-        self._session, self._reason = None, reason
+        self._session, self._webhook.deliver, self._reason = None, None, reason
 
     def readiness(self) -> Readiness:
         """Of the session, or why there is none."""

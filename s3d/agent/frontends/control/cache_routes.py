@@ -18,8 +18,8 @@ from s3d.agent.stores.read_cache.cache_status import (
     cache_entry,
     cache_status,
     entries_after,
+    prefetch_status,
 )
-from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
 from s3d.shared import control
 from s3d.shared.caching import (
     CacheChanges,
@@ -36,6 +36,7 @@ from s3d.shared.transfers import Count, Totals
 
 if TYPE_CHECKING:
     from s3d.agent.stores.read_cache.layer import Cache
+    from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob
 
 VERIFY_PAGE = 64 << 20
 """Bytes after which one call of verify responds."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from s3d.agent.frontends.control.control_call import Call, Route, answer
 from s3d.agent.frontends.control.problems import ControlError
-from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob, prefetch_status
-from s3d.agent.transfers.store_migration import Migration
+from s3d.agent.stores.read_cache.cache_status import prefetch_status
 from s3d.agent.transfers.transfer_status import ACTIONS, STATES, TransferJob, transfer_of
 from s3d.agent.transfers.user_transfers import UserTransfers
 from s3d.shared import control
@@ -25,7 +25,12 @@ from s3d.shared.transfers import (
     TransferRequest,
 )
 
-UserJob = TransferJob | PrefetchJob
+if TYPE_CHECKING:
+    from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob
+    from s3d.agent.transfers.store_migration import Migration
+
+    UserJob = TransferJob | PrefetchJob
+
 PREFETCH = "prefetch"
 _BATCH = 16 << 10
 """Bytes of a plan that are sent together."""

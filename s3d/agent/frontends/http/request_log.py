@@ -313,10 +313,9 @@ def _object_size(exchange: RecordedExchange) -> int | None:
         head = exchange.response_head
         size = _CONTENT_RANGE.search(head) or _CONTENT_LENGTH.search(head)
         return None if size is None else int(size[1])
-    if exchange.operation in _UPLOADS:
-        headers = exchange.request.by_name
-        text = headers.get("x-amz-decoded-content-length") or headers.get("content-length", "")
-        return int(text) if text.isdigit() else None
+    if exchange.operation in _UPLOADS and exchange.store_request is not None:
+        length: int | None = exchange.store_request.input.get("ContentLength")
+        return length
     return None
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from s3d.agent.core.clock import Clock
 from s3d.agent.storage.event_rows import waiting_events
 from s3d.agent.storage.index import Index
-from s3d.agent.stores.notifications.delivery import Delivery
 from s3d.shared.config.notification_settings import NotificationTargetConfig
 from s3d.shared.control import NotificationTargetStatus
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from s3d.agent.stores.notifications.delivery import Delivery
 
 _CONNECTIONS = 32
 
@@ -68,6 +69,7 @@ class Notifications:
 
     def _delivery(self, target: NotificationTargetConfig) -> Delivery:
         # Most agents have no targets, and do without the library of an HTTP client.
+        from s3d.agent.stores.notifications.delivery import Delivery
         from s3d.agent.stores.notifications.targets import HttpTarget
 
         return Delivery(self._index, HttpTarget(target, self._open_session), Clock())

@@ -1,4 +1,5 @@
-"""The status of the read cache: its counts and limits, its entries, and the state of one object.
+"""The status of the read cache: its counts and limits, its entries, the state of one object, and
+how far a prefetch is.
 
 Nothing here changes the cache.
 """
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from s3d.agent.core.job import state_without_queue
 from s3d.agent.stores.read_cache.catalog.entry import UNCHECKED, Entry
-from s3d.shared.caching import CacheEntry, CacheState, CacheStatus
+from s3d.shared.caching import CacheEntry, CacheState, CacheStatus, PrefetchStatus
+from s3d.shared.transfers import Totals
 
 if TYPE_CHECKING:
     from s3d.agent.stores.read_cache.layer import Cache
-    from s3d.agent.stores.read_cache.prefetch import PinManager
+    from s3d.agent.stores.read_cache.prefetch import PinManager, PrefetchJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +116,21 @@ def entries_after(
 def _split(name: str) -> tuple[str, str]:
     bucket, _, key = name.partition("/")
     return bucket, key
+
+
+def prefetch_status(job: PrefetchJob) -> PrefetchStatus:
+    """How far a prefetch is. failed: objects; an error of the job as a whole has no object."""
+    progress, error = job.progress, job.error
+    message = "" if error is None else error.message
+    if error is not None and error.key:
+        message = f"{error.key}: {message}"
+    return PrefetchStatus(
+        id=job.id,
+        bucket=job.request.bucket,
+        prefix=job.request.prefix,
+        state=state_without_queue(job.state),
+        listed=Totals(progress.items, progress.size),
+        done=Totals(progress.items_done, progress.size_done),
+        failed=progress.items_failed - sum(not failure.key for failure in job.failures),
+        error=message,
+    )

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from s3d.agent.core.bandwidth import Throttle
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.job import ItemProgress, Job, JobFailure, JobState, state_without_queue
+from s3d.agent.core.job import ItemProgress, Job, JobFailure, JobState
 from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.part_sizes import is_in_parts
@@ -22,7 +22,7 @@ from s3d.agent.stores.read_cache.catalog.entry import UNCHECKED
 from s3d.agent.stores.read_cache.eligibility import PIN
 from s3d.agent.stores.read_cache.pins import SHORTEST, Pins, PinSchedule
 from s3d.agent.stores.read_cache.revalidate import is_outage
-from s3d.shared.caching import Pin, PinStatus, PrefetchRequest, PrefetchStatus
+from s3d.shared.caching import Pin, PinStatus, PrefetchRequest
 from s3d.shared.control import ObjectInfo
 from s3d.shared.logs import log_fields
 from s3d.shared.transfers import Totals
@@ -253,24 +253,6 @@ async def _objects(client: S3Client, request: PrefetchRequest) -> AsyncGenerator
 def _describe(error: Exception, bucket: str, key: str) -> JobFailure:
     message = error.message if isinstance(error, S3Error) else str(error)
     return JobFailure("Prefetch", message, bucket=bucket, key=key)
-
-
-def prefetch_status(job: PrefetchJob) -> PrefetchStatus:
-    """How far a prefetch is. failed: objects; an error of the job as a whole has no object."""
-    progress, error = job.progress, job.error
-    message = "" if error is None else error.message
-    if error is not None and error.key:
-        message = f"{error.key}: {message}"
-    return PrefetchStatus(
-        id=job.id,
-        bucket=job.request.bucket,
-        prefix=job.request.prefix,
-        state=state_without_queue(job.state),
-        listed=Totals(progress.items, progress.size),
-        done=Totals(progress.items_done, progress.size_done),
-        failed=progress.items_failed - sum(not failure.key for failure in job.failures),
-        error=message,
-    )
 
 
 def _more(share: Totals, row: ObjectInfo) -> Totals:

@@ -72,7 +72,8 @@ class CapabilityFile:
         others = [each for each in self._records() if each.endpoint != self.endpoint]
         encoded = msgspec.json.encode(_File(VERSION, [*others, record]))
         try:
-            write_atomically(self._path, encoded, durable=False)
+            # After a power cut the objects of a probe can be found by this file alone.
+            write_atomically(self._path, encoded, durable=bool(record.unfinished))
         except OSError as error:
             logger.warning("cannot save the capabilities: %s path=%s", error, self._path)
 

@@ -2,7 +2,7 @@
 
 Servers that ignore a condition respond 200, so each condition is tried where it must fail, and the
 object is read afterwards. A probe takes about thirty small requests, needs the permissions to put,
-get and delete, and deletes what it has written.
+get and delete, and deletes what it has written, and what an interrupted probe has left before.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, Refused, classify
-from s3d.agent.core.path_names import new_probe_key
+from s3d.agent.core.path_names import PROBE, is_probe_key, new_probe_key
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.s3.checksums import ALGORITHMS
 from s3d.agent.s3.errors import S3Error
@@ -28,6 +29,9 @@ FOLDER = ".s3d/"
 """Prefix of all keys of probes."""
 RACERS = 4
 """Concurrent writers of one key, of which one may succeed."""
+LEFT_AFTER = 3600.0
+"""Seconds after which an object of a probe counts as left behind. A probe takes a few seconds, and
+another agent may be running one."""
 WRONG_ETAG = '"00000000000000000000000000000000"'
 
 _FIRST, _SECOND = b"first", b"second"
@@ -50,6 +54,7 @@ async def probe(
         await attempt.checksums()
         attempt.seen.listing_order = await attempt.listing_order()
         attempt.seen.encryption = await attempt.encryption()
+        await attempt.remove_left_behind()
     finally:
         await attempt.clean_up()
     return attempt.seen
@@ -62,15 +67,48 @@ async def remove_probe(store: ObjectStore, bucket: str, key: str) -> None:
     """
     attempt = _Attempt(store, bucket, key)
     attempt.seen.versioning = await versioning_of(store, bucket)
-    uploads = await _call(store, "ListMultipartUploads", bucket, Prefix=key)
-    for upload in uploads.get("Uploads") or ():
+    for upload in await _uploads_below(store, bucket, key):
         members = {"Key": upload["Key"], "UploadId": upload["UploadId"]}
         await _call(store, "AbortMultipartUpload", bucket, **members)
     listed = await _call(store, "ListObjectsV2", bucket, Prefix=key)
     for row in listed.get("Contents") or ():
         await _call(store, "DeleteObject", bucket, Key=row["Key"])
-    if attempt.seen.versioning in ("Enabled", "Suspended"):
+    if attempt.has_versions:
         await attempt.delete_versions()
+
+
+async def _uploads_below(store: ObjectStore, bucket: str, prefix: str) -> list[Members]:
+    """None where the remote refuses to list them. Raises S3Error when it is unreachable."""
+    try:
+        page = await _call(store, "ListMultipartUploads", bucket, Prefix=prefix)
+    except S3Error as error:
+        _raise_unless_refused(error)
+        return []
+    return list(page.get("Uploads") or ())
+
+
+async def remove_left_behind(
+    store: ObjectStore, bucket: str, prefix: str, *, has_versions: bool
+) -> None:
+    """Delete what interrupted probes of any agent have left below a prefix, from one page of a
+    listing. An object of the probe that runs now shows the time of the remote. Raises S3Error."""
+    name = "ListObjectVersions" if has_versions else "ListObjectsV2"
+    page = await _call(store, name, bucket, Prefix=prefix)
+    lists = (page.get(each) or () for each in ("Contents", "Versions", "DeleteMarkers"))
+    for row in left_behind([row for rows in lists for row in rows]):
+        version = {"VersionId": row["VersionId"]} if has_versions else {}
+        await _call(store, "DeleteObject", bucket, Key=row["Key"], **version)
+
+
+def left_behind(rows: Iterable[Members]) -> list[Members]:
+    """The objects or versions that a probe has left behind, of those of a listing: they are much
+    older than the newest one."""
+    probes = [row for row in rows if is_probe_key(row["Key"])]
+    if not probes:
+        return []
+    newest: datetime = max(row["LastModified"] for row in probes)
+    limit = newest - timedelta(seconds=LEFT_AFTER)
+    return [row for row in probes if row["LastModified"] <= limit]
 
 
 async def allows_probe(store: ObjectStore, bucket: str) -> bool:
@@ -203,6 +241,19 @@ class _Attempt:
         defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
         return next((str(d["SSEAlgorithm"]) for d in defaults if "SSEAlgorithm" in d), "")
 
+    async def remove_left_behind(self) -> None:
+        """What the remote refuses to delete stays; the result of this probe does not depend on
+        it."""
+        prefix = self._key[: self._key.rindex("/") + 1] + PROBE
+        with suppress(S3Error):
+            await remove_left_behind(
+                self._store, self._bucket, prefix, has_versions=self.has_versions
+            )
+
+    @property
+    def has_versions(self) -> bool:
+        return self.seen.versioning in ("Enabled", "Suspended")
+
     async def clean_up(self) -> None:
         """Delete everything that may have been written. Versions are deleted by id, so that no
         delete marker is left."""
@@ -211,7 +262,7 @@ class _Attempt:
                 with self._note_leftovers():
                     await self._call("AbortMultipartUpload", key, UploadId=upload)
         with self._note_leftovers():
-            if self.seen.versioning in ("Enabled", "Suspended"):
+            if self.has_versions:
                 return await self.delete_versions()
         for key in self._written:
             with self._note_leftovers():

@@ -8,7 +8,7 @@
    compared by its ETag, or else read back; only a part whose ETag is not an MD5 cannot be read
    back. A body in memory is sent with a Content-MD5.
 
-It also corrects an error that no client expects: see create_bucket().
+It also corrects two answers that no client expects: see create_bucket() and read().
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import Any
 
 from s3d.agent.core.client import S3Client
-from s3d.agent.core.failures import Reason, Refused, Unreachable
+from s3d.agent.core.failures import Reason, Refusal, Refused, Unreachable
 from s3d.agent.core.store import Answer, Layer, ObjectStore, operation
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
@@ -44,6 +44,8 @@ from s3d.agent.stores.remote.request_body import HASH_INLINE
 
 logger = logging.getLogger(__name__)
 
+FOLDER_ETAG = '"d41d8cd98f00b204e9800998ecf8427e-0"'
+"""Of a folder without an object of its name: of no bytes in no parts, so no object can have it."""
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 _STORES_BYTES = frozenset(("PutObject", "UploadPart"))
 _SAME_OBJECT = ("Bucket", "Key", "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
@@ -94,6 +96,25 @@ class Compatibility(Layer):
         if refusal is None or refusal[1] != "NoSuchBucket":
             return response
         raise S3Error("OperationAborted") from cause
+
+    @operation("GetObject", "HeadObject")
+    def read(self, request: S3Request[Any]) -> Answer:
+        """SeaweedFS 4 answers for a folder whose name no object has, as if that were empty.
+
+        At AWS there is no such object. Here it would seem to be another version of the object by
+        which a client marks a folder, whose deletion would be parked as a conflict.
+        """
+        return self._read(request) if request.key.endswith("/") else self.fallback(request)
+
+    async def _read(self, request: S3Request[Any]) -> S3Response[Any]:
+        response = await self.fallback(request)
+        if _names(response)[0] != FOLDER_ETAG:
+            return response
+        if response.body is not None:
+            await response.body.aclose()
+        error = S3Error("NoSuchKey", Key=request.key)
+        error.failure = Refused(Refusal(404, "NoSuchKey", error.message))
+        raise error
 
     def fallback(self, request: S3Request[Any]) -> Answer:
         group = group_of(request)

@@ -14,16 +14,23 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.failures import FailureClass, classify
+from s3d.agent.core.path_names import PROBE
 from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody, Members, S3Request, S3Response
 from s3d.agent.s3.named_objects import parse_copy_source
 from s3d.agent.stores.remote.capabilities import RemoteQuirks
-from s3d.agent.stores.remote.capability_probe import FOLDER, allows_probe, remove_empty_folder
+from s3d.agent.stores.remote.capability_probe import (
+    FOLDER,
+    allows_probe,
+    remove_empty_folder,
+    remove_left_behind,
+)
 from s3d.shared.logs import log_fields
 
 logger = logging.getLogger(__name__)
@@ -97,7 +104,7 @@ class EmptySegments(Layer):
         """Write a key with an empty segment, and look for it under the other key."""
         if not await allows_probe(self.inner, bucket):
             return None
-        name = f"probe-{uuid.uuid4().hex}"
+        name = f"{PROBE}{uuid.uuid4().hex}"
         key = f"{FOLDER}/{name}"
         try:
             stored = await self._call("PutObject", bucket, key, b"probe")
@@ -111,9 +118,18 @@ class EmptySegments(Layer):
             is_merged = await self._is_there(bucket, f"{FOLDER}{name}")
             if is_merged:
                 logger.warning("the remote stores x//y as x/y: writes of such keys are refused")
+            else:
+                await self._remove_left_behind(bucket, has_versions=bool(stored.get("VersionId")))
             return not is_merged
         finally:
             await self._remove(bucket, key, stored.get("VersionId"))
+
+    async def _remove_left_behind(self, bucket: str, *, has_versions: bool) -> None:
+        """Of probes that were interrupted; what the remote refuses to delete stays."""
+        with suppress(S3Error):
+            await remove_left_behind(
+                self.inner, bucket, f"{FOLDER}/{PROBE}", has_versions=has_versions
+            )
 
     async def _is_there(self, bucket: str, key: str) -> bool:
         try:

@@ -3,9 +3,14 @@ import socket
 
 import pytest
 
-from s3d.agent.frontends.admin.admin_server import OTHER_ACCOUNT, STARTING
 from s3d.shared.control import Problem, decode
-from s3d.shared.diagnostics import Readiness, ReadinessCheck, readiness_of
+from s3d.shared.diagnostics import (
+    OTHER_ACCOUNT,
+    STARTING,
+    Readiness,
+    ReadinessCheck,
+    readiness_of,
+)
 from tests.agent.frontends.admin.conftest import TOKEN, answer_of
 
 FOLDER = ReadinessCheck("sync folder secret-plans", True, "/home/me/secret-plans is offline")

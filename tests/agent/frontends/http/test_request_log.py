@@ -86,6 +86,19 @@ async def test_a_write_of_any_size(logged: Logged, size: int) -> None:
     assert record[STATUS : SIZE + 1] == ["200", "-", "-", str(size)]
 
 
+async def test_a_write_has_the_size_of_the_object(logged: Logged) -> None:
+    """A header that means nothing beside a body without chunks does not change it."""
+    await logged.endpoint.ask("PUT", "/bucket/k", b"hello", x_amz_decoded_content_length="7")
+    framed = b"5\r\nhello\r\n0\r\n\r\n"
+    head = logged.endpoint.head(
+        "PUT", "/bucket/k", framed, "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        x_amz_decoded_content_length="5",
+    )  # fmt: skip
+    async with logged.endpoint.wire() as wire:
+        assert (await wire.ask(head + framed)).status == 200
+    assert [record[SIZE] for record in logged.take()] == ["5", "5"]
+
+
 async def test_a_large_object_that_sendfile_sends(logged: Logged) -> None:
     await logged.endpoint.ask("PUT", "/bucket/large", b"x" * 300_000)
     logged.take()

@@ -86,7 +86,7 @@ async def test_dot_segments_and_double_slashes_stay_in_the_key(endpoint: Running
                 "payload": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
                 "x_amz_decoded_content_length": "1e3",
             },
-            "InvalidArgument",
+            "MissingContentLength",
         ),
         (
             {
@@ -104,6 +104,20 @@ async def test_lengths_are_judged_before_the_body(
         answer = await wire.ask(endpoint.head("PUT", "/bucket/new", **headers))
     assert answer.code == code
     assert (await endpoint.ask("HEAD", "/bucket/new")).status == 404
+
+
+@pytest.mark.parametrize("length", ["1e3", "", "-1", "9" * 30, "4", str(5 * GIB + 1)])
+async def test_a_decoded_length_means_nothing_beside_a_body_in_one_piece(
+    endpoint: RunningEndpoint, length: str
+) -> None:
+    """It is the size without the framing of aws-chunked, and there is none."""
+    for payload in ("", "UNSIGNED-PAYLOAD"):
+        head = endpoint.head(
+            "PUT", "/bucket/new", b"hello", payload, x_amz_decoded_content_length=length
+        )
+        async with endpoint.wire() as wire:
+            assert (await wire.ask(head + b"hello")).status == 200
+        assert (await endpoint.ask("GET", "/bucket/new")).body == b"hello"
 
 
 async def test_a_document_over_4_mib_is_refused_before_it_comes(endpoint: RunningEndpoint) -> None:

@@ -13,10 +13,11 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.blobs import Blobs
 from s3d.agent.storage.index import Index
 from s3d.agent.stores.local.store import LocalStore
+from s3d.agent.stores.read_cache.cache_status import prefetch_status
 from s3d.agent.stores.read_cache.catalog.cache_room import Limits
 from s3d.agent.stores.read_cache.layer import Cache
 from s3d.agent.stores.read_cache.pins import Pins
-from s3d.agent.stores.read_cache.prefetch import FULL, PinManager, prefetch_status
+from s3d.agent.stores.read_cache.prefetch import FULL, PinManager
 from s3d.agent.stores.read_cache.revalidate import Freshness
 from s3d.shared.caching import Pin, PrefetchRequest
 from s3d.shared.transfers import Totals

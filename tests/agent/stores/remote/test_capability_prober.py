@@ -6,11 +6,13 @@ import pytest
 
 from s3d.agent.app.embedded import open_embedded
 from s3d.agent.core.failures import Refusal, Refused
+from s3d.agent.core.path_names import new_probe_key
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.refused_headers import OptionalGroup
 from s3d.agent.stores.remote.capability_file import decode_records
+from s3d.agent.stores.remote.capability_probe import LEFT_AFTER
 from s3d.agent.stores.remote.capability_prober import DAY, SOON, CapabilityProber
-from tests.agent.stores.write_queue.rig import Remote, unreachable
+from tests.agent.stores.write_queue.rig import Remote, refusal, unreachable
 from tests.contract.client import Client
 
 
@@ -34,7 +36,7 @@ class Lab:
     def __init__(self, remote: Remote, folder) -> None:
         self.remote = remote
         self.folder = folder
-        self.now = 1000.0
+        self.now = 1_000_000.0
         self.file = folder / "capabilities.json"
         self.make()
 
@@ -72,11 +74,12 @@ class Lab:
 
 @pytest.fixture
 async def lab(tmp_path):
-    store = open_embedded(tmp_path / "there", ephemeral=True)
+    store = open_embedded(tmp_path / "there", ephemeral=True, clock=lambda: lab.now)
     remote = Remote(Refusing(store.local))
     remote.gate.set()
+    lab = Lab(remote, tmp_path)
     await Client(store.local)("CreateBucket", Bucket="bbb")
-    yield Lab(remote, tmp_path)
+    yield lab
     store.close()
 
 
@@ -266,3 +269,40 @@ async def test_what_an_interrupted_probe_has_left_is_removed_later(lab):
         await lab.prober.learn("bbb")
         while await there.keys("bbb"):
             await asyncio.to_thread(int)
+
+
+async def test_what_an_interrupted_probe_has_left_is_removed_where_uploads_cannot_be_listed(lab):
+    there = Client(lab.remote.inner)
+    lab.remote.fail("DeleteObject", unreachable(), 1_000)
+    async with lab.running():
+        await lab.prober.learn("bbb")
+    assert await there.keys("bbb") != []
+    lab.remote.troubles.clear()
+    lab.remote.fail("ListMultipartUploads", refusal(501, "NotImplemented"), 1_000)
+    lab.make()
+    lab.remote.calls.clear()
+    async with lab.running():
+        await lab.until(lambda: lab.remote.calls and not lab.prober._unfinished)
+    assert await there.keys("bbb") == []
+
+
+@pytest.mark.parametrize("state", ["", "Enabled", "Suspended"])
+async def test_a_probe_removes_what_one_of_another_agent_has_left(lab, state):
+    """Which has lost its folder of state since: killed, nobody knows any longer what it wrote."""
+    there = Client(lab.remote.inner)
+    if state:
+        configuration = {"Status": state}
+        await there("PutBucketVersioning", Bucket="bbb", VersioningConfiguration=configuration)
+    left = f"{new_probe_key()}-put", f"{new_probe_key()}-order/a"
+    others = ".s3d/probe-mine", f"work/{new_probe_key()}-put"
+    for key in (*left, *others):
+        await there.put("bbb", key, b"first")
+    await there("DeleteObject", Bucket="bbb", Key=left[1])
+    lab.now += LEFT_AFTER
+    running = f"{new_probe_key()}-put"
+    await there.put("bbb", running, b"first")
+    async with lab.running():
+        await lab.prober.learn("bbb")
+    assert lab.levels
+    assert await left_in(lab, "bbb") == sorted((*others, running))
+    assert lab.remote.names().count("ListObjectVersions") == (2 if state else 0)

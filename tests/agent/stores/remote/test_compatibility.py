@@ -276,3 +276,22 @@ async def test_a_bare_refusal_of_head_is_asked_again_and_teaches_nothing(
         found = await s3("HeadObject", Bucket=new_bucket, Key="k", ChecksumMode="ENABLED")
         assert found["ContentLength"] == len(DATA)
     assert not compatible.quirks.refused
+
+
+@pytest.mark.rule("REMOTE-7")
+async def test_a_folder_without_an_object_of_its_name_is_no_object(
+    remote: RemoteStore, new_bucket: str
+) -> None:
+    store = Compatibility(remote)
+    s3 = Client(store)
+    await s3.put(new_bucket, "folder/k", DATA)
+    for name in ("GetObject", "HeadObject"):
+        error = await s3.refused("NoSuchKey", name, Bucket=new_bucket, Key="folder/")
+        assert (error.status, classify(error)) == (404, FailureClass.PERMANENT)
+        op, own = operations()[name], (("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),)
+        wire = WireRequest(op.method, f"/{new_bucket}/folder/", "", own)
+        with pytest.raises(S3Error, match="NoSuchKey"):
+            await store.call(S3Request(op, {"Bucket": new_bucket, "Key": "folder/"}, None, wire))
+    await s3.put(new_bucket, "folder/", b"")
+    assert (await s3("HeadObject", Bucket=new_bucket, Key="folder/"))["ContentLength"] == 0
+    assert await s3.read(new_bucket, "folder/") == b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 
 from s3d.agent.app.embedded import Embedded, open_embedded
 from s3d.agent.core.failures import FailureClass, Refusal, Refused, classify
+from s3d.agent.core.path_names import new_probe_key
 from s3d.agent.core.store import Layer
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.stores.remote.capabilities import RemoteQuirks
+from s3d.agent.stores.remote.capability_probe import LEFT_AFTER
 from s3d.agent.stores.remote.empty_segments import EmptySegments, has_empty_segment
 from s3d.agent.stores.remote.remote_store import RemoteStore
 from tests.agent.stores.write_queue.rig import Remote, refusal, unreachable
@@ -104,6 +107,17 @@ async def test_no_version_of_a_probe_is_left(keeping: Remote) -> None:
     await Client(EmptySegments(keeping, RemoteQuirks())).put(BUCKET, "x//y", b"two")
     found = await there("ListObjectVersions", Bucket=BUCKET)
     assert found.names("Versions", "Key") + found.names("DeleteMarkers", "Key") == ["x//y"]
+
+
+async def test_a_probe_removes_what_an_interrupted_one_has_left(tmp_path: Path) -> None:
+    now = 1_000_000.0
+    with closing(open_embedded(tmp_path / "there", ephemeral=True, clock=lambda: now)) as store:
+        there = Client(store.local)
+        await there("CreateBucket", Bucket=BUCKET)
+        await there.put(BUCKET, new_probe_key().replace("/", "//"), b"probe")
+        now += LEFT_AFTER
+        await Client(EmptySegments(Refusing(store.local), RemoteQuirks())).put(BUCKET, "x//y", b"")
+        assert await there.keys(BUCKET) == ["x//y"]
 
 
 async def test_while_nothing_is_known_reads_pass_and_writes_do_not(keeping: Remote) -> None:

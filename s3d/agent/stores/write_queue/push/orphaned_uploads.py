@@ -18,6 +18,7 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.stores.write_queue.journal.journal_history import REQUEST_LIFE
 from s3d.agent.stores.write_queue.journal.pending_write import Orphan
 from s3d.agent.stores.write_queue.journal.push_outcomes import UPLOAD_WINDOW, RemoteUploads
+from s3d.shared.text import count
 
 logger = logging.getLogger(__name__)
 
@@ -42,21 +43,26 @@ class OrphanedUploads:
         """Abort those that are found now; returns whether some are left for later."""
         orphans = await self._uploads.orphans()
         looks, self._looks = self._looks, {}
+        errors: list[S3Error] = []
         for orphan in orphans:
             now, next_look = self._clock.now(), looks.get(orphan, 0.0)
             if now >= next_look:
-                if await self._abort(orphan, now):
+                if await self._abort(orphan, now, errors):
                     await self._uploads.forget_orphan(orphan)
                     continue
                 next_look = _next_look(orphan, now)
             self._looks[orphan] = next_look
+        if errors:
+            number = count(len(errors), "multipart upload")
+            logger.info("cannot abort %s yet: %s", number, errors[-1])
         return bool(self._looks)
 
-    async def _abort(self, orphan: Orphan, now: float) -> bool:
+    async def _abort(self, orphan: Orphan, now: float, errors: list[S3Error]) -> bool:
+        """errors: gets the error of the remote, if there is one."""
         try:
             return await abort_orphan(self._remote, self._uploads, orphan, now)
         except S3Error as error:
-            logger.info("cannot abort a multipart upload yet: %s", error)
+            errors.append(error)
             return False
 
 

@@ -233,7 +233,8 @@ class PushExecutor:
                 # If-Match needs the permission to read, and some remotes evaluate it wrongly.
                 job = job._replace(is_conditional=False)
                 answer = await self._send(job, todo, None, on_sent)
-                self._conditions.distrust(job.write.bucket)
+                if not job.write.key.endswith("/"):  # some remotes have a folder of that name
+                    self._conditions.distrust(job.write.bucket)
                 return answer
         raise S3Error("OperationAborted", "the object at the remote keeps changing") from failure
 

@@ -154,6 +154,28 @@ async def test_an_unreachable_remote_is_asked_again_soon(rig: Rig) -> None:
     assert await uploads(rig) == []
 
 
+async def test_all_that_cannot_be_aborted_yet_are_one_line_of_the_log(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.journal.unversioned.add("bbb")
+    for number in range(3):
+        await rig.staged.put("bbb", f"k{number}", b"1")
+        write = await rig.journal.take()
+        await rig.journal.uploads.save(write.seq, RemoteUpload(f"id{number}", begun=EPOCH))
+        rig.journal.outcomes.retry_later(write.seq, 0.0)
+        await rig.staged.put("bbb", f"k{number}", b"2")
+        await rig.journal.take()
+    assert len(await rig.journal.uploads.orphans()) == 3
+    rig.remote.fail("AbortMultipartUpload", unreachable(), 3)
+    caplog.set_level("INFO")
+    orphans = OrphanedUploads(rig.journal.uploads, S3Client(rig.remote), rig.time.clock)
+    assert await orphans.abort_all()
+    (line,) = [each.message for each in caplog.records if "abort" in each.message]
+    assert line.startswith("cannot abort 3 multipart uploads yet: ")
+    await rig.advance(15)
+    assert not await orphans.abort_all()
+
+
 async def test_a_refused_beginning_leaves_nothing_to_look_for(rig: Rig) -> None:
     rig.remote.fail("CreateMultipartUpload", refusal(503, "SlowDown"))
     rig.start()

@@ -668,3 +668,17 @@ def test_a_small_one_tells_nothing() -> None:
     progress.finish()
     assert events.seq == 0
     assert traffic.rates() == (SMALL, 1)
+
+
+@pytest.mark.parametrize(("key", "trusted"), [("folder/", True), ("object", False)])
+async def test_a_remote_that_has_a_folder_without_an_object_is_trusted_with_conditions(
+    rig: Rig, key: str, trusted: bool
+) -> None:
+    """It refuses to create the object of such a folder on the condition that there is none."""
+    rig.remote.fail("PutObject", refusal(412, "PreconditionFailed"))
+    rig.start()
+    for each in (key, "next"):
+        await rig.staged.put("bbb", each, b"")
+        await rig.pushed()
+    conditions = [members.get("IfNoneMatch") for members in rig.remote.of("PutObject")]
+    assert conditions == ["*", None, "*" if trusted else None]
