@@ -30,9 +30,10 @@ class Gateway:
         self._peer = peer
         self._home = home
 
-    def start(self, **env: str) -> AgentProcess:
-        """A new agent on the queue that is there. env: further settings."""
-        self.agent = self._start(home=self._home, env=remote_settings(self._peer) | env)
+    def start(self, *, module: str = "s3d", **env: str) -> AgentProcess:
+        """A new agent on the queue that is there. module: what is run; env: further settings."""
+        settings = remote_settings(self._peer) | env
+        self.agent = self._start(home=self._home, env=settings, module=module)
         return self.agent
 
     @property
