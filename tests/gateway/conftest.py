@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.agent_process import AgentProcess
 from tests.drained import PATIENCE, drained
 from tests.gateway.devices import devices, make_device, sync_bucket  # noqa: F401 - fixtures
 from tests.gateway.network import Network
+from tests.known_load import wait_until
 from tests.peers.proxy import Exchange
 from tests.peers.servers import Peer
 
@@ -70,9 +70,9 @@ class Gateway:
 
 def assert_no_uploads(client: Any, bucket: str) -> None:
     """Nobody's multipart upload is left over; the agent looks after that now and then."""
-    end = time.monotonic() + CARE_PATIENCE
-    while left := client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
-        assert time.monotonic() < end, left
+    wait_until(
+        lambda: not client.list_multipart_uploads(Bucket=bucket).get("Uploads"), CARE_PATIENCE
+    )
 
 
 def remote_settings(peer: Peer) -> Mapping[str, str]:
