@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.agent_process import AgentProcess
 from tests.drained import PATIENCE, drained
 from tests.gateway.devices import devices, make_device, sync_bucket  # noqa: F401 - fixtures
 from tests.gateway.network import Network
+from tests.known_load import wait_until
 from tests.peers.proxy import Exchange
 from tests.peers.servers import Peer
 
@@ -30,9 +30,10 @@ class Gateway:
         self._peer = peer
         self._home = home
 
-    def start(self, **env: str) -> AgentProcess:
-        """A new agent on the queue that is there. env: further settings."""
-        self.agent = self._start(home=self._home, env=remote_settings(self._peer) | env)
+    def start(self, *, module: str = "s3d", **env: str) -> AgentProcess:
+        """A new agent on the queue that is there. module: what is run; env: further settings."""
+        settings = remote_settings(self._peer) | env
+        self.agent = self._start(home=self._home, env=settings, module=module)
         return self.agent
 
     @property
@@ -69,9 +70,9 @@ class Gateway:
 
 def assert_no_uploads(client: Any, bucket: str) -> None:
     """Nobody's multipart upload is left over; the agent looks after that now and then."""
-    end = time.monotonic() + CARE_PATIENCE
-    while left := client.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
-        assert time.monotonic() < end, left
+    wait_until(
+        lambda: not client.list_multipart_uploads(Bucket=bucket).get("Uploads"), CARE_PATIENCE
+    )
 
 
 def remote_settings(peer: Peer) -> Mapping[str, str]:

@@ -18,10 +18,10 @@ from s3d.cli.client.transfer_client import TransferClient
 from s3d.shared.transfers import TransferRequest
 from tests.gateway.devices import Device
 
-SIZE = 2 << 20
+SIZE = 1 << 20
 RATE = "512K"
-LEAST = 1.5
-"""Seconds that SIZE takes at the rate: less than four, because of a burst at the beginning, and
+LEAST = 0.75
+"""Seconds that SIZE takes at the rate: less than two, because of a burst at the beginning, and
 because nobody waits after the last chunk."""
 DATA = random.Random(1).randbytes(SIZE)
 

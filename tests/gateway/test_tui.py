@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,11 +166,13 @@ def test_8_and_9_an_upload_moves_waits_and_is_limited(
     terminal.until("$ s3d bandwidth 1MiB")
     s3.put_object(Bucket=new_bucket, Key="big", Body=bytes(32 << 20))
     terminal.once(lambda shown: "MiB/s" in shown and "%" in _row(shown, "big"), "a bar")
-    shares = set()
-    end = time.monotonic() + 20
-    while len(shares) < 4 and time.monotonic() < end:
-        shares.add(_row(terminal.shown(), "big"))
-    assert len(shares) >= 4, shares
+    shares = set[str]()
+
+    def has_moved(shown: str) -> bool:
+        shares.add(_row(shown, "big"))
+        return len(shares) >= 4
+
+    terminal.once(has_moved, "a bar that moves")
     terminal.press("P")
     terminal.until("Paused")
     terminal.press("P", "b")

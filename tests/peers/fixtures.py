@@ -53,13 +53,8 @@ def bucket_name() -> str:
 
 @pytest.fixture
 def new_bucket(seaweedfs: Peer, bucket_name: str) -> str:
-    """A bucket of SeaweedFS for this test alone, which has its volume already.
-
-    The first write makes the volume: seconds on a busy machine, more than some tests wait.
-    """
+    """A bucket of SeaweedFS for this test alone."""
     assert seaweedfs.ask("PUT", f"/{bucket_name}") == 200
-    assert seaweedfs.ask("PUT", f"/{bucket_name}/volume", b"x") == 200
-    assert seaweedfs.ask("DELETE", f"/{bucket_name}/volume") == 204
     return bucket_name
 
 

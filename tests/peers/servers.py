@@ -34,7 +34,13 @@ START_TIMEOUT = 60.0
 PAUSE = 0.05
 """Seconds between two questions whether it is there."""
 ENVIRONMENT = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
-"""SeaweedFS makes so many volumes for each new bucket; its default of seven takes time and room."""
+"""SeaweedFS makes so many volumes at a time; its default of seven takes time and room."""
+SHARED_VOLUMES = {"locations": [{"locationPrefix": "/buckets/", "collection": "tests"}]}
+"""Its rule that all buckets keep their objects in the same volumes.
+
+Otherwise each bucket has volumes of its own, and the first write to it waits for 0.2 s until the
+first of them is there.
+"""
 ROTATED = ("peerkeyrotated", "peersecretrotated")
 """A second key of the account of every test, at SeaweedFS."""
 OTHER = ("otherkey1234567", "othersecret1234567")
@@ -91,7 +97,7 @@ def program(name: str) -> str | None:
 
 def keep(name: str, folder: Path) -> None:
     """Run one server until it has no user left."""
-    peer, command, warm = SERVERS[name](folder)
+    peer, command, ready = SERVERS[name](folder)
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             command,
@@ -104,13 +110,13 @@ def keep(name: str, folder: Path) -> None:
         with (folder / "users").open("rb") as users, ExitStack() as ending:
             ending.callback(shutil.rmtree, folder / "data", ignore_errors=True)
             ending.callback(_end, server)
-            if _wait_until_good(server, peer, warm):
+            if _wait_until_good(server, ready):
                 _write_whole(folder / "ready", json.dumps(asdict(peer)))
                 fcntl.flock(users, fcntl.LOCK_EX)
                 (folder / "ready").unlink()
 
 
-def _seaweedfs(folder: Path) -> tuple[Peer, list[str], list[str]]:
+def _seaweedfs(folder: Path) -> tuple[Peer, list[str], Callable[[], bool]]:
     ports = free_ports(9)
     peer = Peer("seaweedfs", f"http://127.0.0.1:{ports[0]}", "peerkey1234567", "peersecret1234567")
     names = {"tests": [(peer.access_key, peer.secret_key), ROTATED], "others": [OTHER]}
@@ -150,11 +156,28 @@ def _seaweedfs(folder: Path) -> tuple[Peer, list[str], list[str]]:
     }
     command = [program("weed") or "weed", "-logdir", str(folder), "server", "-filer", "-s3"]
     command += [f"-{flag}={value}" for flag, value in flags.items()]
-    # It lists buckets before its volume server has registered: only a write shows that it is up.
-    return peer, command, ["/ready-probe", "/ready-probe/object"]
+
+    def ready() -> bool:
+        # It lists buckets before its volume server has registered: only a write shows that it is
+        # up.
+        return _share_volumes(ports[6]) and _probe(peer, "/ready-probe", "/ready-probe/object")
+
+    return peer, command, ready
 
 
-def _rclone(folder: Path) -> tuple[Peer, list[str], list[str]]:
+def _share_volumes(filer_port: int) -> bool:
+    """Whether the filer has taken SHARED_VOLUMES. Raises OSError."""
+    connection = http.client.HTTPConnection("127.0.0.1", filer_port, timeout=5)
+    try:
+        connection.request("PUT", "/etc/seaweedfs/filer.conf", json.dumps(SHARED_VOLUMES))
+        return connection.getresponse().status in (200, 201)
+    except http.client.HTTPException as error:
+        raise ConnectionError(str(error)) from error
+    finally:
+        connection.close()
+
+
+def _rclone(folder: Path) -> tuple[Peer, list[str], Callable[[], bool]]:
     (port,) = free_ports(1)
     peer = Peer("rclone", f"http://127.0.0.1:{port}", "peerkey1234567", "peersecret1234567")
     (folder / "data").mkdir()
@@ -163,21 +186,27 @@ def _rclone(folder: Path) -> tuple[Peer, list[str], list[str]]:
         *("serve", "s3", str(folder / "data"), "--addr", f"127.0.0.1:{port}"),
         *("--auth-key", f"{peer.access_key},{peer.secret_key}", "--config", os.devnull, "-q"),
     ]
-    return peer, command, ["/ready-probe"]
+    return peer, command, lambda: _probe(peer, "/ready-probe")
 
 
-SERVERS: dict[str, Callable[[Path], tuple[Peer, list[str], list[str]]]] = {
+def _probe(peer: Peer, *targets: str) -> bool:
+    """Whether the server takes a write of each, and answers. Raises OSError."""
+    written = all(peer.ask("PUT", target) in (200, 409) for target in targets)
+    return written and peer.ask("GET", "/") == 200
+
+
+SERVERS: dict[str, Callable[[Path], tuple[Peer, list[str], Callable[[], bool]]]] = {
     "seaweedfs": _seaweedfs,
     "rclone": _rclone,
 }
-"""name -> (folder -> the peer, its command line, targets that must take a PUT first)."""
+"""name -> (folder -> the peer, its command line, what says that it is ready)."""
 
 
-def _wait_until_good(server: subprocess.Popen[bytes], peer: Peer, warm: list[str]) -> bool:
+def _wait_until_good(server: subprocess.Popen[bytes], ready: Callable[[], bool]) -> bool:
     for _ in range(int(START_TIMEOUT / PAUSE)):
         with suppress(OSError):
-            if all(peer.ask("PUT", target) in (200, 409) for target in warm):
-                return peer.ask("GET", "/") == 200
+            if ready():
+                return True
         with suppress(subprocess.TimeoutExpired):
             server.wait(PAUSE)
             return False

@@ -32,6 +32,16 @@ def test_seaweedfs_takes_a_write_at_once(seaweedfs: Peer, new_bucket: str) -> No
     assert seaweedfs.ask("GET", f"/{new_bucket}/key") == 200
 
 
+@pytest.mark.slow
+def test_no_bucket_of_seaweedfs_waits_for_a_volume_of_its_own(
+    seaweedfs: Peer, new_bucket: str, peer_folder: Path
+) -> None:
+    assert seaweedfs.ask("PUT", f"/{new_bucket}/key", b"value") == 200
+    volumes = [path.name for path in peer_folder.glob("peer-seaweedfs/data/*.dat")]
+    assert [name for name in volumes if name.startswith("tests_")]
+    assert not [name for name in volumes if name.startswith(new_bucket)]
+
+
 def test_rclone_serves_buckets(rclone_s3: Peer, bucket_name: str) -> None:
     assert rclone_s3.ask("PUT", f"/{bucket_name}") == 200
     assert rclone_s3.ask("HEAD", f"/{bucket_name}") == 200

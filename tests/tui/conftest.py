@@ -25,6 +25,7 @@ from s3d.tui.preview.decode import decode
 from s3d.tui.preview.drawing import Drawing
 from s3d.tui.preview.object_parts import DecodeRequest
 from s3d.tui.preview.previews import Previews
+from tests.tui.idle import wait_for_idle
 
 Opened = Callable[..., AbstractAsyncContextManager[Any]]
 
@@ -50,6 +51,15 @@ def _keys_are_made_once() -> Iterator[None]:
     """The demonstration makes a hundred thousand keys for each page of them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo_values, "keys", cache(demo_values.keys))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pilots_do_not_sleep() -> Iterator[None]:
+    """Textual's pilot waits for the app by sleeping, and so does each key."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textual.app.wait_for_idle", wait_for_idle)
+        patch.setattr("textual.pilot.wait_for_idle", wait_for_idle)
         yield
 
 

@@ -1,6 +1,5 @@
 """Conditional writes through the agent, before a server that ignores all conditions."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -8,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.forked_process import run_text
+from tests.known_load import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +70,7 @@ def test_of_eight_clients_that_race_one_wins(agent, bucket_name, uploads):
 def test_the_status_tells_how_far_that_goes(agent, bucket_name):
     with closing(agent.s3()) as s3:
         s3.put_object(Bucket=bucket_name, Key="k", Body=b"1", IfNoneMatch="*")
-    until = time.monotonic() + 20
-    while not (levels := agent.client.status().remote.capabilities) and time.monotonic() < until:
-        pass
-    assert levels == {bucket_name: "C"}
+    wait_until(lambda: agent.client.status().remote.capabilities)
+    assert agent.client.status().remote.capabilities == {bucket_name: "C"}
     shown = run_text("s3d", "status", env=agent.env)
     assert f"{bucket_name}: the remote ignores conditions" in shown.stdout

@@ -1,6 +1,5 @@
 """A running gateway changes its settings, reports itself, and survives a broken document."""
 
-import time
 from contextlib import closing
 
 import pytest
@@ -13,6 +12,7 @@ from s3d.shared.config.values import parse_timetable
 from s3d.shared.fleet import FleetList
 from tests.agent.app.test_gateway import settings
 from tests.gateway.conftest import peer_client, remote_settings
+from tests.known_load import wait_until
 
 URL = "s3://fleet/s3d.toml"
 
@@ -83,23 +83,16 @@ def test_a_real_agent_takes_the_settings_of_its_fleet_and_is_listed(
         remote.put_object(**document, Body=b"[write_queue]\nmax_files = 7\n")
         env = {"S3D_CONFIG_URL": f"s3://{new_bucket}/conf/s3d.toml", "S3D_DEVICE": "camera"}
         agent = start_agent(env={**remote_settings(seaweedfs), **env})
-        until(lambda: agent.client.status().queue.limits.max_files == 7)
-        until(lambda: fleet_of(agent).devices)
+        wait_until(lambda: agent.client.status().queue.limits.max_files == 7)
+        wait_until(lambda: fleet_of(agent).devices)
         (device,) = fleet_of(agent).devices
         assert (device.name, device.heartbeat.device) == ("camera", "camera")
         remote.put_object(**document, Body=b'endpoint = "http://0.0.0.0:1"\n')
         agent.stop()
         agent = start_agent(env={**remote_settings(seaweedfs), **env})
         assert agent.client.status().queue.limits.max_files == 7  # the last good one
-        until(lambda: any("endpoint" in each for each in agent.client.status().warnings))
+        wait_until(lambda: any("endpoint" in each for each in agent.client.status().warnings))
 
 
 def fleet_of(agent) -> FleetList:
     return agent.client.request("GET", "/v1/fleet", FleetList)
-
-
-def until(holds) -> None:
-    """Ask the agent until it is so: it reads the document right after its start."""
-    end = time.monotonic() + 30.0
-    while not holds():
-        assert time.monotonic() < end

@@ -7,7 +7,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 from contextlib import closing, nullcontext
 
 import pytest
@@ -31,6 +30,7 @@ from tests.agent_process import StartFailed
 from tests.drained import drained
 from tests.forked_process import run_text
 from tests.gateway.network import Network
+from tests.known_load import wait_until
 from tests.peers.servers import Peer, free_ports
 
 NOWHERE = "http://127.0.0.1:9"
@@ -321,10 +321,7 @@ def test_what_is_pending_is_flushed_when_the_agent_stops(start_agent, seaweedfs,
 @pytest.mark.slow
 def test_buckets_of_the_settings_are_made_at_the_remote(start_agent, seaweedfs, bucket_name):
     agent = start_agent(env=upstream(seaweedfs) | {"S3D_BUCKETS": bucket_name})
-    until = time.monotonic() + 20
-    while seaweedfs.ask("HEAD", f"/{bucket_name}") != 200 and time.monotonic() < until:
-        pass
-    assert seaweedfs.ask("HEAD", f"/{bucket_name}") == 200
+    wait_until(lambda: seaweedfs.ask("HEAD", f"/{bucket_name}") == 200)
     assert agent.stop() == 0
 
 
