@@ -109,6 +109,19 @@ def hasher(algorithm: str) -> Hasher:
     return _Digest(getattr(importlib.import_module("xxhash"), row.implementation)())
 
 
+class Md5(Protocol):
+    """An MD5, as hashlib has it."""
+
+    def update(self, data: bytes | bytearray | memoryview, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+    def hexdigest(self) -> str: ...
+
+    def copy(self) -> Md5:
+        """One that has been updated with the same bytes."""
+
+
 class BodyHashes:
     """The MD5 of a body, and its checksum of one algorithm."""
 
@@ -123,7 +136,7 @@ class BodyHashes:
         self.known = 0
         """The first bytes that are still to come, and that update() passes over since they are
         hashed already."""
-        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.md5: Md5 = hashlib.md5(usedforsecurity=False)
         self.checksum = hasher(algorithm) if algorithm else None
         if start is not None and start.algorithm == algorithm:
             self.md5 = start.md5.copy()

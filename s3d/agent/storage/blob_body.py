@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,31 @@ class BlobFolder(Protocol):
     def lease(self, blobs: Sequence[int]) -> None: ...
 
     def end_lease(self, blobs: Sequence[int]) -> None: ...
+
+
+class BlobCheck:
+    """The check of a Piece: its blocks are compared with their checksums."""
+
+    __slots__ = ("_checks", "_fd", "_report", "blob", "sums")
+
+    def __init__(
+        self, extent: Extent, fd: int, checks: FileChecks, report: Callable[[str], None]
+    ) -> None:
+        """report: is told why the file is damaged."""
+        self.blob = extent.blob
+        self.sums = extent.sums
+        """The checksums of all blocks of the file."""
+        self._fd = fd
+        self._checks = checks
+        self._report = report
+
+    def __call__(self, start: int, end: int) -> int:
+        """In a thread."""
+        try:
+            return self._checks.check(self._fd, start, end)
+        except StoredDataCorrupt as error:
+            self._report(error.message)
+            raise
 
 
 class BlobBody:
@@ -150,7 +175,7 @@ class BlobBody:
     def _piece(self, extent: Extent, fd: int, checks: FileChecks | None) -> Piece:
         check = None
         if checks is not None and not checks.is_proven(extent.offset, extent.size):
-            check = partial(self._check, checks, fd)
+            check = BlobCheck(extent, fd, checks, partial(self.report_bytes, extent.blob, fd))
         return Piece(fd, extent.offset, extent.size, check)
 
     def _open(self, extent: Extent) -> tuple[int, FileChecks | None]:
@@ -160,29 +185,34 @@ class BlobBody:
         except OSError as error:
             reason = error.strerror or str(error)
             if error.errno == errno.ENOENT:
-                self._place.report_damage(self._name, f"{path}: {reason}")
+                self._report(f"{path}: {reason}")
             raise S3Error("InternalError", f"cannot read a file of the store: {reason}") from error
         try:
             return fd, self._place.verified.of(extent.blob, fd, extent.sums)
         except BaseException as error:
             os.close(fd)
             if isinstance(error, StoredDataCorrupt):
-                self._place.report_damage(self._name, error.message)
+                self._report(error.message)
             raise
 
-    def _check(self, checks: FileChecks, fd: int, start: int, end: int) -> int:
-        """In a thread."""
+    def report_bytes(self, blob: int, fd: int, why: str) -> None:
+        """The bytes that a thread has read of an open file are wrong. Nothing is reported when the
+        file was closed meanwhile, since the reader was cancelled: they may be of another file."""
         try:
-            return checks.check(fd, start, end)
-        except StoredDataCorrupt as error:
-            self._place.report_damage(self._name, error.message)
-            raise
+            is_open = os.path.samestat(os.fstat(fd), os.stat(self._place.path(blob)))
+        except OSError:
+            return
+        if is_open:
+            self._report(why)
+
+    def _report(self, why: str) -> None:
+        self._place.report_damage(self._name, why)
 
     def _check_whole(self, checks: FileChecks, data: bytes) -> None:
         try:
             checks.check_whole(data)
         except StoredDataCorrupt as error:
-            self._place.report_damage(self._name, error.message)
+            self._report(error.message)
             raise
 
 

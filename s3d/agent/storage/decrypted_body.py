@@ -33,10 +33,8 @@ class DecryptedBody:
     ) -> None:
         """name: of the object, for log lines and errors."""
         self.size = sum(extent.size for extent in extents)
-        self._place = place
         self._extents = extents
         self._wrapping_key = wrapping_key
-        self._name = name
         # Made now, so that a wrong key is an error and not a broken-off answer.
         self._first = self._decryptor(extents[0])
         self._stored = BlobBody(place, [stored_extent(each) for each in extents], name)
@@ -76,5 +74,5 @@ class DecryptedBody:
             data = os.pread(piece.fd, stored.size, stored.offset)
             return blob.decrypt(data, run.offset, run.size)
         except StoredDataCorrupt as error:
-            self._place.report_damage(self._name, error.message)
+            self._stored.report_bytes(run.blob, piece.fd, error.message)
             raise

@@ -1,4 +1,6 @@
+import asyncio
 import os
+import threading
 
 import pytest
 
@@ -160,3 +162,29 @@ async def test_more_pieces_than_may_be_open_are_not_held(blobs, blob):
     body = blobs.body([Extent(blob, 5, 10), Extent(blob, 100, 20)])
     assert body.hold(1) is None
     await body.aclose()
+
+
+@pytest.mark.parametrize("extents", [1, 2])
+async def test_a_file_that_is_closed_while_it_is_checked_is_not_reported(
+    blobs, blob, monkeypatch, extents
+):
+    """A client has gone away, and the thread that reads for it goes on for a moment."""
+    draft = await blobs.receive(BytesBody(DATA), [])
+    first = await blobs.receive(BytesBody(b"first"), [], inline=0)
+    body = blobs.body([*[first.extent] * (extents - 1), draft.extent], "b/k")
+    begun, closed, real = threading.Event(), threading.Event(), os.pread
+
+    def pread(fd: int, size: int, offset: int) -> bytes:
+        if size > 5 and not closed.is_set():
+            begun.set()
+            assert closed.wait(20)
+        return real(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+    reader = asyncio.get_running_loop().create_task(read(body))
+    await asyncio.to_thread(begun.wait)
+    reader.cancel()
+    await asyncio.wait([reader])
+    closed.set()
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert blobs.damage == {}
