@@ -107,6 +107,13 @@ class AgentProcess:
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
 
+    @property
+    def process_ids(self) -> list[int]:
+        """Of the agent and of its children: the process of its mounts is one."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
+
     def wait(self) -> int:
         """Until it has ended; the exit code."""
         self.process.communicate(timeout=STOP_TIMEOUT)

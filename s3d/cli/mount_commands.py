@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -19,8 +20,15 @@ from s3d.shared.text import safe
 LIST = "ls"
 
 
+class _Folder(click.Path):
+    """A path that is not looked at, as click.Path does: it may be a mount that does not answer."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value
+
+
 @click.command("mount")
-@click.argument("dirs", metavar=f"[DIR | {LIST}]", nargs=-1, type=click.Path())
+@click.argument("dirs", metavar=f"[DIR | {LIST}]", nargs=-1, type=_Folder())
 @click.option("--bucket", "target", metavar=Names.PREFIX.value,
               help="Show only this bucket, or the keys below a prefix of it.")  # fmt: skip
 @click.option("--read-only", is_flag=True, help="Refuse every change.")
@@ -87,7 +95,7 @@ def _list(session: Session, *, as_json: bool) -> None:
 
 
 @click.command("umount")
-@click.argument("dir", required=False, type=click.Path())
+@click.argument("dir", required=False, type=_Folder())
 @click.option("--all", "every", is_flag=True, help="Unmount everything.")
 @click.option(
     "--force", is_flag=True,

@@ -7,11 +7,13 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from s3d.cli.client.transfer_client import TransferClient
+from s3d.cli.mount_commands import mount_command, umount_command
 from tests.agent.frontends.fuse.kernel.mounts import child, clear, fails, needs_fuse
 from tests.agent_process import AgentProcess, environment, launch
 from tests.forked_process import run_text
@@ -180,3 +182,36 @@ def test_a_busy_mount_outlives_a_killed_agent(tmp_path):
     finally:
         again.kill()
         clear(own / "S3")
+
+
+@needs_fuse
+def test_the_level_of_a_logger_counts_for_the_lines_of_the_mounts(tmp_path):
+    env = {
+        "S3D_BUCKETS": "bkt",
+        "S3D_FUSE_MOUNT": "true",
+        "S3D_LOG_LEVEL": "error,s3d.agent.frontends.fuse=warning",
+    }
+    agent = launch(tmp_path / "home", env=env)
+    try:
+        with (agent.home / "S3" / "bkt" / "a").open("w") as file:
+            file.write("x")
+            run_text("s3d", "umount", "--all", "--force", env=agent.env)
+            agent.stop()
+            assert "files were cut off while open for writing" in agent.stderr
+            with suppress(OSError):
+                file.close()
+    finally:
+        agent.kill()
+        clear(agent.home / "S3")
+
+
+@pytest.mark.parametrize("command", [mount_command, umount_command])
+def test_no_command_looks_at_the_folder_which_may_hang(command, tmp_path, monkeypatch):
+    seen = []
+    real = os.stat
+    monkeypatch.setattr(
+        os, "stat", lambda path, **options: seen.append(path) or real(path, **options)
+    )
+    command.make_context(command.name, [str(tmp_path)])
+    monkeypatch.undo()
+    assert str(tmp_path) not in seen

@@ -163,8 +163,11 @@ def counter(agent: AgentProcess, line: str) -> float:
 
 def bytes_written(agent: AgentProcess) -> int:
     """By the agent to the disk, so far."""
-    rows = Path(f"/proc/{agent.process.pid}/io").read_text().splitlines()
-    return int(next(row for row in rows if row.startswith("write_bytes")).split()[1])
+    written = 0
+    for pid in agent.process_ids:
+        rows = Path(f"/proc/{pid}/io").read_text().splitlines()
+        written += int(next(row for row in rows if row.startswith("write_bytes")).split()[1])
+    return written
 
 
 def commit_often(agent: AgentProcess, path: Path, *, rows: int, commits: int) -> tuple[float, int]:

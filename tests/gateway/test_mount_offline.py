@@ -202,7 +202,7 @@ def test_a_folder_of_which_not_everything_is_known_keeps_its_name(
     wait_until(lambda: time.monotonic() > expires)
     with fails(errno.EIO):
         (folder / "d").rename(folder / "e")
-    assert "unknown=d/sub/" in gateway.agent.stderr
+    wait_until(lambda: "unknown=d/sub/" in gateway.agent.stderr)
     assert sorted(os.listdir(folder)) == ["cached", "d", "other"]
     assert gateway.queue.status().left.files == 0
     network.come_back()

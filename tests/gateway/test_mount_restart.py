@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.agent.frontends.fuse.kernel.mounts import clear, needs_fuse
+from tests.agent.frontends.fuse.kernel.mounts import clear, is_usable, needs_fuse
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
 from tests.known_load import wait_until
@@ -105,6 +107,42 @@ def test_git_and_tar_find_nothing_changed_after_a_restart(
         each for each in object_requests(network) if each.rpartition("/")[2].startswith("f")
     ]
     assert len(of_files) < FILES / 3, of_files
+    gateway.agent.stop()
+
+
+@pytest.mark.rule("MOUNT-13")
+def test_a_mount_whose_process_has_died_is_mounted_again(
+    gateway: Gateway, folder: Path, new_bucket: str
+) -> None:
+    agent = gateway.start(S3D_FUSE_MOUNT="true", S3D_FUSE_MOUNT_DIR=str(folder))
+    (folder / new_bucket / "before").write_bytes(b"x" * 1_000_000)
+    pid, mounts = agent.process_ids
+    os.kill(mounts, signal.SIGKILL)
+    wait_until(lambda: len(agent.process_ids) == 2 and agent.process_ids != [pid, mounts])
+    wait_until(lambda: is_usable(folder))
+    assert (folder / new_bucket / "before").read_bytes() == b"x" * 1_000_000
+    assert "the process of the mounts is started again" in agent.stderr
+    (folder / new_bucket / "after").write_bytes(b"y")
+    assert agent.stop() == 0
+    assert os.listdir(folder) == []
+
+
+def test_an_interrupt_from_the_terminal_ends_all_processes_in_order(
+    gateway: Gateway, folder: Path, remote: Any, new_bucket: str
+) -> None:
+    """The terminal sends it to the process of the mounts, too, which has still to hand over."""
+    agent = gateway.start(S3D_FUSE_MOUNT="true", S3D_FUSE_MOUNT_DIR=str(folder))
+    file = (folder / new_bucket / "open").open("wb")
+    file.write(b"x" * 100_000)
+    file.flush()
+    for pid in agent.process_ids:
+        os.kill(pid, signal.SIGINT)
+    wait_until(lambda: not os.path.ismount(folder))
+    file.close()
+    assert agent.wait() == 0
+    gateway.start()
+    gateway.drain()
+    assert remote.head_object(Bucket=new_bucket, Key="open")["ContentLength"] == 100_000
     gateway.agent.stop()
 
 

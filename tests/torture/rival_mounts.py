@@ -27,13 +27,19 @@ class MountedBucket(NamedTuple):
     """A mount that programs can use."""
 
     folder: Path
-    pid: int
+    pids: Sequence[int]
+    """The processes that serve it."""
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU that its process has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        """Seconds of CPU that its processes have used."""
+        return sum(map(cpu_of, self.pids))
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 @contextmanager
@@ -44,7 +50,7 @@ def s3d(peer: Peer, bucket: str) -> Iterator[MountedBucket]:
         settings = {"S3D_FUSE_MOUNT": "true", "S3D_FUSE_MOUNT_DIR": str(folder)}
         agent = launch(root / "home", env={**remote_settings(peer), **settings})
         try:
-            yield MountedBucket(folder / bucket, agent.process.pid)
+            yield MountedBucket(folder / bucket, agent.process_ids)
         finally:
             agent.stop()
             clear(folder)
@@ -101,7 +107,7 @@ def _served(command: Sequence[str], folder: Path, env: dict[str, str]) -> Iterat
             assert time.monotonic() < end
             with suppress(subprocess.TimeoutExpired):
                 raise AssertionError(f"{words[0]} has ended: {process.wait(0.02)}")
-        yield MountedBucket(folder, process.pid)
+        yield MountedBucket(folder, [process.pid])
     finally:
         clear(folder)
         process.terminate()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.agent.frontends.fuse.kernel.mounts import clear, needs_fuse
+from tests.agent_process import AgentProcess
 from tests.gateway.conftest import Gateway
 
 pytestmark = [pytest.mark.torture, needs_fuse]
@@ -39,10 +40,14 @@ def folder(gateway: Gateway, remote: Any, new_bucket: str, tmp_path: Path) -> It
     remote.delete_bucket(Bucket=new_bucket)
 
 
-def memory(pid: int, row: str) -> int:
-    """Bytes: VmRSS is what a process has now, VmHWM its peak."""
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return 1024 * int(next(line for line in status if line.startswith(row)).split()[1])
+def memory(agent: AgentProcess, row: str) -> int:
+    """Bytes of the agent and the process of its mounts: VmRSS is what they have now, VmHWM their
+    peaks."""
+    found = 0
+    for pid in agent.process_ids:
+        status = Path(f"/proc/{pid}/status").read_text().splitlines()
+        found += 1024 * int(next(line for line in status if line.startswith(row)).split()[1])
+    return found
 
 
 def chunks(seed: int) -> Iterator[bytes]:
@@ -55,7 +60,7 @@ def start(gateway: Gateway, folder: Path) -> int:
     """Start an agent; its memory at rest."""
     gateway.start(S3D_FUSE_MOUNT="true", S3D_FUSE_MOUNT_DIR=str(folder.parent))
     os.listdir(folder)
-    return memory(gateway.agent.process.pid, "VmRSS")
+    return memory(gateway.agent, "VmRSS")
 
 
 def test_memory_stays_flat(gateway: Gateway, folder: Path, remote: Any, new_bucket: str) -> None:
@@ -65,7 +70,7 @@ def test_memory_stays_flat(gateway: Gateway, folder: Path, remote: Any, new_buck
             for chunk in chunks(seed):
                 file.write(chunk)
     gateway.drain(PATIENCE)
-    written = memory(gateway.agent.process.pid, "VmHWM") - rest
+    written = memory(gateway.agent, "VmHWM") - rest
     assert gateway.agent.stop() == 0
     for seed in range(FILES):
         head = remote.head_object(Bucket=new_bucket, Key=f"{seed}")
@@ -76,7 +81,7 @@ def test_memory_stays_flat(gateway: Gateway, folder: Path, remote: Any, new_buck
             for chunk in chunks(seed):
                 assert read_exactly(file.fileno(), CHUNK) == chunk
             assert file.read(1) == b""
-    read = memory(gateway.agent.process.pid, "VmHWM") - rest
+    read = memory(gateway.agent, "VmHWM") - rest
     gateway.agent.stop()
     print(f"{GIB} GiB: {written >> 20} MiB more at the peak of writing, {read >> 20} of reading")
     assert max(written, read) < MAX_GROWTH

@@ -34,7 +34,7 @@ from tests.agent_process import AgentProcess, launch
 from tests.gateway.conftest import remote_settings
 from tests.peers.servers import Peer
 from tests.torture.open_loop import RequestPlan
-from tests.torture.rival_mounts import MountedBucket
+from tests.torture.rival_mounts import cpu_of
 
 pytestmark = [pytest.mark.torture, needs_fuse]
 
@@ -51,8 +51,7 @@ PUSHED = int(400 * SECONDS)
 MAX_CLIENT_RATIO = 1.2
 """What the p99 of an S3 client may rise to under a busy mount."""
 MAX_OPEN_RATIO = 2.0
-"""What the median of open and read may rise to while the agent pushes. With more, the binding has
-to run in a process of its own."""
+"""What the median of open and read may rise to while the agent pushes."""
 CORES = 6
 """The agent, the remote, the client, the busy program, and what belongs to the system."""
 CALM = 0.5
@@ -162,7 +161,7 @@ def print_table(
 
 
 def measure_rounds(
-    phases: Mapping[str, Callable[[], Samples]], pid: int
+    phases: Mapping[str, Callable[[], Samples]], agent: AgentProcess
 ) -> tuple[list[Mapping[str, Samples]], dict[str, list[float]]]:
     """The samples of all rounds, and the share of a core that the agent used in each phase."""
     rounds: list[Mapping[str, Samples]] = []
@@ -171,10 +170,10 @@ def measure_rounds(
     for number in range(ROUNDS):
         taken: dict[str, Samples] = {}
         for name in names[number % 3 :] + names[: number % 3]:
-            used, started = MountedBucket(Path(), pid).cpu, time.monotonic()
+            used, started = sum(map(cpu_of, agent.process_ids)), time.monotonic()
             taken[name] = phases[name]()
             wall = time.monotonic() - started
-            cpu[name].append((MountedBucket(Path(), pid).cpu - used) / wall)
+            cpu[name].append((sum(map(cpu_of, agent.process_ids)) - used) / wall)
         rounds.append({name: taken[name] for name in names})
     return rounds, cpu
 
@@ -210,7 +209,7 @@ def test_an_s3_client_notices_little_of_a_busy_mount(
             "busy mount": lambda: beside("mount", mounted),
         }
         beside("mount", mounted)  # what is cached now, and how much the program can do
-        rounds, cpu = measure_rounds(phases, served.process.pid)
+        rounds, cpu = measure_rounds(phases, served)
     ratios = print_table(rounds, cpu)
     print({name: statistics.median(each) for name, each in done.items()}, "times by the program")
     if is_asserted:
@@ -257,7 +256,7 @@ def test_files_open_while_the_agent_pushes_at_full_speed(
             "pushing": lambda: pushing("pushing", served),
         }
         opens(1.0)
-        rounds, cpu = measure_rounds(phases, served.process.pid)
+        rounds, cpu = measure_rounds(phases, served)
     ratios = print_table(rounds, cpu)
     print(
         {name: round(statistics.median(each)) for name, each in pushed.items()}, "pushes a second"

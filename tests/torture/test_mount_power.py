@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -75,8 +76,9 @@ def run_until_cut(home: Path, folder: Path, chance: Random) -> Stopped:
         end = time.monotonic() + chance.uniform(1.5, 4.0)
         while time.monotonic() < end:
             closed.append(tuple(json.loads(writer.stdout.readline())))
-        agent.process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: is_stopped(agent.process.pid))
+        for pid in reversed(agent.process_ids):  # the process of the mounts, then the agent
+            os.kill(pid, signal.SIGSTOP)
+            wait_until(partial(is_stopped, pid))
         return Stopped(agent, closed, time.monotonic(), writer)
     except BaseException:
         agent.process.kill()
@@ -97,7 +99,9 @@ def test_closed_files_survive_a_power_cut(disk: Disk, tmp_path: Path) -> None:
         with disk(place, f"seed-{number}") as (root, cut):
             before = run_until_cut(root / "home", folder, Random(number))
             after = cut(0)
-            before.agent.kill()
+            for pid in reversed(before.agent.process_ids):
+                os.kill(pid, signal.SIGKILL)
+            before.agent.wait()
             clear(folder)  # the program goes on, and ends
             before.writer.wait(PATIENCE)
             agent = launch(after / "home", env={"S3D_SOCKET": str(tmp_path / "after.sock")})

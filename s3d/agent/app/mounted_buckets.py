@@ -1,7 +1,8 @@
 """Mounts over the stack: a file system for each, and the files that are open for writing in them.
 
 1. open_mounts() connects Mounts (frontends/fuse) with the stores of a session.
-2. MountedBuckets.open() makes the file system of one mount.
+2. MountedBuckets.new_mount() makes one mount, whose file system is in the process of the mounts
+   (frontends/fuse/process). That asks MountedBuckets for what only the agent knows.
 3. The files that are written belong to all mounts. What an earlier run has left is handed to the
    stores at the start, whether anything is mounted or not.
 """
@@ -9,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from functools import partial
 from itertools import islice
@@ -17,12 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s3d.agent.app.stack import Stack
-from s3d.agent.core.client import S3Client
 from s3d.agent.core.events import Events
 from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.frontends.fuse.fs_ops import FileSystemSize, FsOps
-from s3d.agent.frontends.fuse.mounts import Mounts
+from s3d.agent.frontends.fuse.mounts import Mounts, RunningMount
 from s3d.agent.s3 import checksums
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.storage.index import Index
@@ -36,18 +34,14 @@ from s3d.shared.control import Event
 from s3d.shared.paths import Places
 
 if TYPE_CHECKING:
-    from s3d.agent.frontends.fuse.filesystem import FileSystem
-    from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
-    from s3d.agent.frontends.fuse.written_files import WrittenFiles
+    from s3d.agent.frontends.fuse.process.mount_process import MountProcess
     from s3d.agent.frontends.fuse.xattrs import AgentState
 
 STAGING = "mount"
 """Subfolder of the files that are being written, beside the blobs that they become."""
-_UNLIMITED = FileSystemSize(1 << 50, 1 << 50, 1 << 32, 1 << 32)
-"""What df shows for a remote, as rclone does: nothing is known of its size, nor of what is used."""
 _STATES = {PendingState.FAILED: "failed", PendingState.HELD: "held"}
-_TTL_OF_STORE = 60.0
-"""Seconds that a listing of the embedded store is believed: all writes pass this agent, but for
+_TTL_OF_REMOTE, _TTL_OF_STORE = 1.0, 60.0
+"""Seconds that a listing is believed. All writes to the embedded store pass this agent, but for
 those of lifecycle rules."""
 _PAGE = 1_000
 """Writes that are looked at before others get the loop."""
@@ -56,7 +50,7 @@ _MAX_COUNTED = 10_000
 
 
 class MountedBuckets:
-    """Opens file systems. Belongs to the loop."""
+    """Makes mounts, and answers what the process of the mounts asks. Belongs to the loop."""
 
     def __init__(self, stack: Stack, places: Places, events: Events, settings: FuseConfig) -> None:
         """settings: of all mounts."""
@@ -66,59 +60,57 @@ class MountedBuckets:
         self._stack = stack
         self._settings = settings
         self._metadata_file = here.mount_metadata_file
-        self._metadata: MetadataMemory | None = None
-        self._written: WrittenFiles | None = None
-        self._open: list[FileSystem] = []
+        self._process: MountProcess | None = None
         self._events = events
 
-    def recover(self) -> None:
+    async def recover(self) -> None:
         """Hand over what an earlier run has left. Raises UsageError for files of a newer s3d."""
-        if self._folder.is_dir() and any(os.scandir(self._folder)):
-            self._written = self._open_written()
+        if not self._folder.is_dir():  # nothing was ever mounted
+            return
+        from s3d.agent.frontends.fuse.staging_journal import has_leftovers
 
-    def open(self, config: MountConfig) -> FsOps:
-        """The file system of a mount."""
-        # Imported here because it is large and most agents mount nothing.
-        from s3d.agent.frontends.fuse.filesystem import FileSystem
-        from s3d.agent.frontends.fuse.folder_memory import TTL
-        from s3d.agent.frontends.fuse.local_only_files import LocalOnlyFiles
-        from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
-        from s3d.agent.frontends.fuse.metadata_table import MetadataTable
+        if await asyncio.to_thread(has_leftovers, self._folder):
+            await self._opened().start()
 
-        if self._written is None:
-            self._written = self._open_written()
-        if self._metadata is None:
-            table = MetadataTable(self._metadata_file)
-            self._metadata = MetadataMemory(table, links=self._settings.symlinks)
-        opened = FileSystem(
-            self._stack.top,
-            asyncio.get_running_loop(),
-            written=self._written,
-            root=(config.bucket, config.prefix),
-            is_local=self._is_local,
-            states=self,
-            size=self._size,
-            metadata=self._metadata,
-            ttl=TTL if self._stack.gateway is not None else _TTL_OF_STORE,
-            pending=self.pending_below,
-        )
-        if not self._open:
-            self._events.taps.append(self._note_change)
-        self._open.append(opened)
-        place = self._folder / "local" / (config.bucket or ".") / config.prefix
-        return LocalOnlyFiles(opened, place, self._settings.local_names)
+    def new_mount(self, config: MountConfig) -> RunningMount:
+        """A mount that is not started yet."""
+        from s3d.agent.frontends.fuse.process.mount_process import ProcessMount
+
+        return ProcessMount(self._opened(), config)
 
     async def close(self) -> None:
         """Hand over what is not in the stores yet. Mounts are stopped before."""
-        if self._open:
+        process, self._process = self._process, None
+        if process is not None:
             self._events.taps.remove(self._note_change)
-            self._open.clear()
-        written, self._written = self._written, None
-        if written is not None:
-            await asyncio.to_thread(written.close)
-        metadata, self._metadata = self._metadata, None
-        if metadata is not None:
-            await asyncio.to_thread(metadata.close)
+            await process.close()
+
+    def _opened(self) -> MountProcess:
+        # Imported here because most agents mount nothing.
+        from s3d.agent.frontends.fuse.process.agent_calls import MountSettings
+        from s3d.agent.frontends.fuse.process.mount_process import MountProcess
+
+        if self._process is None:
+            is_gateway = self._stack.gateway is not None
+            settings = MountSettings(
+                staging_folder=str(self._folder),
+                metadata_file=str(self._metadata_file),
+                symlinks=self._settings.symlinks,
+                local_names=self._settings.local_names,
+                listing_ttl=_TTL_OF_REMOTE if is_gateway else _TTL_OF_STORE,
+                checksum=self._checksum,
+                syncs_later=self._log is not None,
+                has_size=not is_gateway,
+            )
+            self._process = MountProcess(self._stack.top, self, settings)
+            self._events.taps.append(self._note_change)
+        return self._process
+
+    async def sync_store(self) -> None:
+        """Return when a power cut can undo no write that was answered. Raises S3Error."""
+        log = self._log
+        if log is not None and log.is_behind:
+            await log.sync()
 
     def state_of(self, bucket: str, key: str) -> AgentState:
         """The state of one object, for its extended attributes."""
@@ -193,21 +185,6 @@ class MountedBuckets:
         )
         return {**counts, "conflicts": conflicts}
 
-    def _open_written(self) -> WrittenFiles:
-        from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
-        from s3d.agent.frontends.fuse.renames import Renames
-        from s3d.agent.frontends.fuse.written_files import WrittenFiles
-
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        bridge = LoopBridge(asyncio.get_running_loop())
-        written = WrittenFiles(
-            self._folder, bridge, self._stack.top,
-            free=self._free, may_patch=self._may_patch, log=self._log,
-            checksum=self._checksum,
-        )  # fmt: skip
-        written.start(Renames(S3Client(self._stack.top), bridge, written).resume)
-        return written
-
     @property
     def _log(self) -> Index | None:
         """Where small files are committed; None: at the remote, without a queue."""
@@ -222,7 +199,8 @@ class MountedBuckets:
             return checksums.DEFAULT
         return None if self._stack.gateway.staging is None else ""
 
-    def _is_local(self, bucket: str, key: str, size: int) -> bool:
+    def is_local(self, bucket: str, key: str, size: int) -> bool:
+        """Whether an object of this size can be opened as a whole without a request."""
         gateway = self._stack.gateway
         if gateway is None:
             return True
@@ -231,7 +209,7 @@ class MountedBuckets:
         cached = cache_state(gateway.cache, bucket, key)
         return cached is not None and cached.held >= size
 
-    def _may_patch(self, place: tuple[str, str], tags: Mapping[str, str]) -> bool:
+    def may_patch(self, place: tuple[str, str], tags: Mapping[str, str]) -> bool:
         """Whether a changed object may go past the write queue: what the queue would hold, or has
         not pushed yet, goes through it."""
         gateway = self._stack.gateway
@@ -241,27 +219,12 @@ class MountedBuckets:
         is_pushed = gateway.push_policy.includes_all(tags) and not journal.paused
         return is_pushed and not journal.pending.of_key(*place)
 
-    def _free(self) -> int:
-        """Bytes that the disk of the staging files takes."""
-        shown = os.statvfs(self._folder)
-        return shown.f_bavail * shown.f_frsize
-
-    def _size(self) -> FileSystemSize:
-        """The embedded store has what its disk has."""
-        if self._stack.gateway is not None:
-            return _UNLIMITED
-        disk = os.statvfs(self._folder)
-        unit = disk.f_frsize
-        return FileSystemSize(
-            disk.f_blocks * unit, disk.f_bavail * unit, disk.f_files, disk.f_favail
-        )
-
     def _note_change(self, event: Event) -> None:
         if event.kind == "store.changed":
             bucket, _, key = event.subject.partition("/")
             is_removal = str(event.data["operation"]).startswith("Delete")
-            for each in self._open:
-                each.changed(bucket, key, is_removal=is_removal)
+            if self._process is not None:
+                self._process.note_change(bucket, key, is_removal=is_removal)
 
 
 def open_mounts(
@@ -276,7 +239,7 @@ def open_mounts(
     """The mounts of the configuration; nothing is mounted yet."""
     unsaved = mount_of_fuse(config.fuse)
     mounts = Mounts(
-        buckets.open,
+        buckets.new_mount,
         config.mounts,
         own,
         why_not=partial(why_no_mount, own_folders=_own_folders(places), folders=folders),

@@ -47,6 +47,7 @@ from s3d.agent.frontends.control.user_transfer_routes import MigrationRoutes, Us
 from s3d.agent.frontends.frontend import Frontend
 from s3d.agent.stores.read_cache.cache_status import cache_state
 from s3d.agent.transfers.user_transfers import UserTransfers
+from s3d.shared.config.mount_settings import mount_of_fuse
 from s3d.shared.config.schema import Config
 from s3d.shared.diagnostics import CheckLine
 from s3d.shared.logs import change_level
@@ -100,7 +101,7 @@ async def open_session(
     closing.callback(folders.close)
     mounted = MountedBuckets(stack, places, events, config.fuse)
     closing.push_async_callback(mounted.close)
-    mounted.recover()
+    await mounted.recover()
     file = stack.places(places).transfers_file
     makes_room = stack.gateway is not None and stack.gateway.queue is not None
     transfers = UserTransfers(
@@ -287,7 +288,13 @@ def control_routes(
         MigrationRoutes(None if gateway is None else gateway.migration),
         SyncFolderRoutes(session.folders, client, session.places.config_file),
         SyncActionRoutes(session.folders),
-        MountRoutes(session.mounts, session.own_mounts, client, session.places.config_file),
+        MountRoutes(
+            session.mounts,
+            session.own_mounts,
+            client,
+            session.places.config_file,
+            declared=[each.dir for each in mount_of_fuse(session.config.fuse)],
+        ),
         AccessKeyRoutes(session.process.access_key_manager),
         AccessDecisionRoutes(stack.explain, session.process.keys),
         StoreControlRoutes(stack.controls),

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 
 from s3d.shared.errors import UsageError
 
+VARIABLE = "S3D_FAILPOINT"
+
 
 def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
@@ -36,14 +38,14 @@ def parse(text: str) -> tuple[str, Callable[[], None] | None]:
     name, _, action = text.partition(":")
     if not name or action not in ACTIONS:
         raise UsageError(
-            "S3D_FAILPOINT is not valid",
+            f"{VARIABLE} is not valid",
             text,
             f"write NAME:ACTION, one of {', '.join(ACTIONS)}",
         )
     return name, ACTIONS[action]
 
 
-_NAME, _ACTION = parse(os.environ.get("S3D_FAILPOINT", ""))
+_NAME, _ACTION = parse(os.environ.get(VARIABLE, ""))
 
 
 def hit(name: str) -> None:

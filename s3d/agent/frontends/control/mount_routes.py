@@ -7,7 +7,7 @@ next start, until it is unmounted by a command.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -45,19 +45,31 @@ class MountControl(Protocol):
 
     async def remove(self, folder: Path, *, force: bool = False) -> MountStatus: ...
 
+    async def refresh(self) -> None: ...
+
     def statuses(self) -> list[MountStatus]: ...
 
     def note_saved(self, folders: Iterable[Path]) -> None: ...
 
 
 class MountRoutes:
-    """file: the configuration file, where mounts are added and removed."""
+    """See the module's documentation."""
 
-    def __init__(self, mounts: MountControl, own: OwnMounts, objects: S3Client, file: Path) -> None:
+    def __init__(
+        self,
+        mounts: MountControl,
+        own: OwnMounts,
+        objects: S3Client,
+        file: Path,
+        declared: Collection[Path | None] = (),
+    ) -> None:
+        """file: the configuration file, where mounts are added and removed. declared: folders that
+        other settings mount at each start, and that so have no table of their own there."""
         self._mounts = mounts
         self._objects = objects
         self._own = own
         self._file = file
+        self._declared = declared
 
     def routes(self) -> list[Route]:
         return [
@@ -69,6 +81,7 @@ class MountRoutes:
 
     async def list(self, call: Call) -> web.Response:
         await self._note_saved()
+        await self._mounts.refresh()
         return answer(MountList(self._mounts.statuses()))
 
     async def mount(self, call: Call) -> web.Response:
@@ -77,7 +90,8 @@ class MountRoutes:
         if config.bucket:
             await self._check_bucket(config.bucket)
         status = await self._mounts.add(config)
-        await asyncio.to_thread(self._write, str(config.dir), spec)
+        if config.dir not in self._declared:
+            await asyncio.to_thread(self._write, str(config.dir), spec)
         await self._note_saved()
         return answer(msgspec.structs.replace(status, from_file=True), 201)
 

@@ -74,7 +74,7 @@ class FileOps:
                     self._written.release(file)
         return self._readers.read(opened, size, offset)
 
-    def write(self, handle: int, data: bytes, offset: int) -> int:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> int:
         file, appends = self._writer(handle)
         return self._written.write(file, data, None if appends else offset)
 

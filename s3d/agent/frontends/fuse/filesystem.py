@@ -27,7 +27,7 @@ from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.mounted_names import MountedNames
 from s3d.agent.frontends.fuse.name_changes import NameChanges
 from s3d.agent.frontends.fuse.name_ops import AttributeOps, NameOps
-from s3d.agent.frontends.fuse.object_opener import ObjectOpener
+from s3d.agent.frontends.fuse.object_opener import IsLocal, ObjectOpener
 from s3d.agent.frontends.fuse.open_readers import OpenReaders
 from s3d.agent.frontends.fuse.renames import Renames
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
@@ -47,7 +47,7 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         *,
         written: WrittenFiles,
         root: FolderId = BUCKETS,
-        is_local: Callable[[str, str, int], bool],
+        is_local: IsLocal,
         states: StateSource,
         size: Callable[[], FileSystemSize],
         metadata: MetadataMemory,

@@ -78,8 +78,9 @@ class FsOps(Protocol):
     def read(self, handle: int, size: int, offset: int) -> bytes:
         """Fewer bytes than size only at the end of the file."""
 
-    def write(self, handle: int, data: bytes, offset: int) -> int:
-        """The number of bytes written; offset is ignored for a handle with O_APPEND."""
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> int:
+        """The number of bytes written; offset is ignored for a handle with O_APPEND. The data are
+        valid until it returns."""
 
     def truncate(self, path: str, handle: int | None, size: int) -> None:
         """Cut or extend with zeros."""

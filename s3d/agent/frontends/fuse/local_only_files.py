@@ -99,7 +99,7 @@ class LocalFileCalls(LocalFolder):
             return self._inner.read(handle, size, offset)
         return os.pread(descriptor, size, offset)
 
-    def write(self, handle: int, data: bytes, offset: int) -> int:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> int:
         descriptor = self.descriptor(handle)
         if descriptor is None:
             return self._inner.write(handle, data, offset)

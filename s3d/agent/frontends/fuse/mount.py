@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from s3d.agent.frontends.fuse.fs_ops import FsOps
@@ -42,14 +42,23 @@ class InUse(MountFailed):
 class Mount:
     """See the module's documentation."""
 
-    def __init__(self, config: MountConfig, operations: FsOps, *, valid: float = VALID) -> None:
-        """valid: seconds for which the kernel believes what it has seen."""
+    def __init__(
+        self,
+        config: MountConfig,
+        operations: FsOps,
+        *,
+        valid: float = VALID,
+        before_request: Callable[[], None] = lambda: None,
+    ) -> None:
+        """valid: seconds for which the kernel believes what it has seen. before_request: as for
+        Binding."""
         assert config.dir is not None
         self.config = config
         self.folder = config.dir
         """Once it is started, without symbolic links."""
         self._operations = operations
         self._valid = valid
+        self._before_request = before_request
         self._binding: Binding | None = None
 
     def start(self) -> None:
@@ -59,7 +68,9 @@ class Mount:
         device = fusermount.mount(
             self.folder, read_only=self.config.read_only, allow_other=self.config.allow_other
         )
-        binding = self._binding = Binding(self._operations, device, valid=self._valid)
+        binding = self._binding = Binding(
+            self._operations, device, valid=self._valid, before_request=self._before_request
+        )
         try:
             binding.serve(_START_TIMEOUT)
         except TimeoutError as error:
@@ -68,7 +79,8 @@ class Mount:
         self._operations.notify_changes(self.invalidate)
 
     def abandon(self) -> None:
-        """It could not be started."""
+        """It could not be started, or nobody waits for it any more."""
+        self.stop(0)
         self._operations.close()
 
     @property
@@ -88,6 +100,11 @@ class Mount:
         """How many operations ended with EIO."""
         return 0 if self._binding is None else self._binding.io_errors
 
+    def wait_for_end(self) -> None:
+        """Return when it is unmounted, by whomever, and nobody uses it any more."""
+        if self._binding is not None:
+            self._binding.ended.wait()
+
     def invalidate(self, path: str) -> None:
         """Another client has changed a path of it."""
         if self._binding is not None and self.is_mounted:
@@ -104,21 +121,25 @@ class Mount:
                     raise InUse(self.folder, users) from error
                 if mounts_at(self.folder):  # else somebody has unmounted it at this moment
                     raise
-        self.stop(0)
+        self._close()
 
     def stop(self, grace: float) -> None:
         """Unmount in any case. New programs find the empty folder at once; those that write get
         some seconds to close their files. grace: those seconds."""
         binding = self._binding
-        if binding is None:
-            return
-        if self.is_mounted:
+        if binding is not None and self.is_mounted:
             try:
                 fusermount.unmount(self.folder, lazy=True)
-            except MountFailed as error:  # somebody else has unmounted it in the meantime
-                logger.warning("unmounting failed folder=%s error=%s", self.folder, error)
+            except MountFailed as error:
+                if mounts_at(self.folder):  # else somebody has unmounted it at this moment
+                    logger.warning("unmounting failed folder=%s error=%s", self.folder, error)
             if not binding.wait_for_writers(grace):
                 logger.warning("files were cut off while open for writing folder=%s files=%s",
                                self.folder, ", ".join(binding.open_paths()))  # fmt: skip
-        binding.close()
-        self._operations.close()
+        self._close()
+
+    def _close(self) -> None:
+        """It is unmounted."""
+        if self._binding is not None:
+            self._binding.close()
+            self._operations.close()

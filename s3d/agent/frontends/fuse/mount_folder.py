@@ -37,7 +37,13 @@ def prepare(folder: Path) -> Path:
     """
     try:
         real = _resolved(folder)
-        _clear_dead(real)
+        remove_dead(real)
+        if mounts_at(real):
+            raise MountFailed(
+                f"cannot mount at {folder}",
+                "something else is mounted there",
+                f"choose another folder, or unmount it: {fusermount.PROGRAM} -u {folder}",
+            )
         real.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _has_names(real):
             raise MountFailed(
@@ -63,17 +69,13 @@ def _resolved(folder: Path) -> Path:
         return Path(os.path.realpath(folder.parent)) / folder.name
 
 
-def _clear_dead(folder: Path) -> None:
+def remove_dead(folder: Path) -> None:
+    """Remove the mounts of processes that have died, down to one that lives. folder: without
+    symbolic links. Raises MountFailed."""
     for _ in range(_MAX_STACKED):
         rows = mounts_at(folder)
-        if not rows:
+        if not rows or rows[-1].type != FILE_SYSTEM or not is_dead(folder):
             return
-        if rows[-1].type != FILE_SYSTEM or not is_dead(folder):
-            raise MountFailed(
-                f"cannot mount at {folder}",
-                "something else is mounted there",
-                f"choose another folder, or unmount it: {fusermount.PROGRAM} -u {folder}",
-            )
         fusermount.unmount(folder, lazy=True)
 
 

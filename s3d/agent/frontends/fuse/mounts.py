@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from s3d.agent.core import metric_table
 from s3d.agent.core.own_mounts import MountedPlace, OwnMounts
 from s3d.agent.core.telemetry import Registry
-from s3d.agent.frontends.fuse.fs_ops import FsOps
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
 from s3d.agent.frontends.fuse.key_names import Form, parse_name
 from s3d.shared.config.mount_settings import MountConfig
 from s3d.shared.errors import NotFoundError, S3dError, UsageError
 from s3d.shared.mounting import MountStatus
-
-if TYPE_CHECKING:
-    from s3d.agent.frontends.fuse.mount import Mount
 
 logger = logging.getLogger(__name__)
 
@@ -31,25 +26,54 @@ WriteCounts = Callable[[str, str], Mapping[str, Any]]
 """Counts of MountStatus for the writes below a bucket ("": all) and a prefix."""
 
 
-_THREADS = 8
-"""Mounts that are stopped at once; threads are made when they are needed."""
+class RunningMount(Protocol):
+    """One mount, wherever its threads are. Belongs to the loop."""
+
+    @property
+    def folder(self) -> Path:
+        """Once it is started, without symbolic links."""
+
+    @property
+    def is_mounted(self) -> bool: ...
+
+    @property
+    def open_files(self) -> int:
+        """Files that programs have open."""
+
+    @property
+    def io_errors(self) -> int:
+        """How many operations ended with EIO."""
+
+    def counts(self) -> Mapping[str, int]:
+        """How often the kernel has called each operation."""
+
+    async def refresh(self) -> None:
+        """Have the properties as they are now; otherwise they may be a second old."""
+
+    async def start(self) -> None:
+        """Return when programs can use it. Raises MountFailed, with the fix."""
+
+    async def unmount(self) -> None:
+        """Unmount what nobody uses. Raises MountFailed."""
+
+    async def stop(self, grace: float) -> None:
+        """Unmount in any case. Programs that write get some seconds to close their files."""
 
 
 class _Row(NamedTuple):
     """A mount, or why there is none."""
 
     config: MountConfig
-    mount: Mount | None
+    mount: RunningMount | None
     reason: str = ""
 
 
 class Mounts:
-    """A front end: mounts at the start, unmounts at the end. Its methods belong to the loop; what
-    may wait runs in a thread of its own, so that it needs none of the agent's workers."""
+    """A front end: mounts at the start, unmounts at the end. Belongs to the loop."""
 
     def __init__(
         self,
-        open_file_system: Callable[[MountConfig], FsOps],
+        new_mount: Callable[[MountConfig], RunningMount],
         configs: Iterable[MountConfig],
         own: OwnMounts,
         *,
@@ -57,9 +81,9 @@ class Mounts:
         count_writes: WriteCounts = lambda bucket, prefix: {},
         grace: float = GRACE,
     ) -> None:
-        """why_not: why a folder cannot be a mount; "" when it can. grace: seconds that programs
-        get at the end to close what they write."""
-        self._open_file_system = open_file_system
+        """new_mount: a mount that is not started yet. why_not: why a folder cannot be a mount; ""
+        when it can. grace: seconds that programs get at the end to close what they write."""
+        self._new_mount = new_mount
         self._configs = tuple(configs)
         self._own = own
         self._why_not = why_not
@@ -68,7 +92,6 @@ class Mounts:
         self._rows: dict[Path, _Row] = {}
         self._saved: frozenset[Path | None] = frozenset()
         self._changing = asyncio.Lock()
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mounts")
         self._is_stopped = False
 
     async def start(self) -> str:
@@ -91,7 +114,8 @@ class Mounts:
             await self._forget_unmounted(folder)
             self._refuse(folder)
             try:
-                mount = await self._start(config)
+                mount = self._new_mount(config)
+                await mount.start()
             except S3dError as error:
                 why = f"{error.detail or error.title}: {error.remedy}".removesuffix(": ")
                 self._rows[folder] = _Row(config, None, why)
@@ -105,7 +129,7 @@ class Mounts:
         """A mount that another program has unmounted makes room for a new one."""
         row = self._rows.get(folder)
         if row is not None and row.mount is not None and not row.mount.is_mounted:
-            await self._in_thread(partial(row.mount.stop, 0.0))
+            await row.mount.stop(0.0)
             self._own.remove(row.mount.folder)
             del self._rows[folder]
 
@@ -119,18 +143,6 @@ class Mounts:
         if why:
             raise UsageError(f"cannot mount at {folder}", why, "choose another folder")
 
-    async def _start(self, config: MountConfig) -> Mount:
-        # Imported here because most agents mount nothing.
-        from s3d.agent.frontends.fuse.mount import Mount
-
-        mount = Mount(config, self._open_file_system(config))
-        try:
-            await self._in_thread(mount.start)
-        except BaseException:
-            await self._in_thread(mount.abandon)
-            raise
-        return mount
-
     async def remove(self, folder: Path, *, force: bool = False) -> MountStatus:
         """Unmount. Raises InUse, unless forced; MountFailed, NotFoundError."""
         async with self._changing:
@@ -138,7 +150,7 @@ class Mounts:
             row = self._rows[folder]
             status = self._status_of(folder)
             if row.mount is not None:
-                await self._in_thread(partial(row.mount.stop, 0.0) if force else row.mount.unmount)
+                await (row.mount.stop(0.0) if force else row.mount.unmount())
                 self._own.remove(row.mount.folder)
             del self._rows[folder]
         return status
@@ -160,12 +172,10 @@ class Mounts:
             mounts = [mount for _, mount in self._mounts()]
             async with asyncio.TaskGroup() as group:
                 for mount in mounts:
-                    work = self._in_thread(partial(mount.stop, self._grace))
-                    group.create_task(work, name="unmount")
+                    group.create_task(mount.stop(self._grace), name="unmount")
             for mount in mounts:
                 self._own.remove(mount.folder)
             self._rows.clear()
-        self._threads.shutdown(wait=False)
 
     def status(self) -> Mapping[str, float]:
         return {}
@@ -174,6 +184,11 @@ class Mounts:
     def folders(self) -> list[Path]:
         """Where something is mounted, or should be."""
         return list(self._rows)
+
+    async def refresh(self) -> None:
+        """Have statuses() show what is true now; otherwise it may be a second old."""
+        for _, mount in self._mounts():
+            await mount.refresh()
 
     def statuses(self) -> list[MountStatus]:
         return [self._status_of(folder) for folder in self._rows]
@@ -193,7 +208,7 @@ class Mounts:
             allow_other=config.allow_other,
             state="mounted" if is_mounted else "failed" if mount is None else "unmounted",
             reason=reason,
-            open_files=0 if mount is None else len(mount.open_paths()),
+            open_files=0 if mount is None else mount.open_files,
             from_file=folder in self._saved,
             **self._count_writes(config.bucket, config.prefix),
         )
@@ -206,7 +221,7 @@ class Mounts:
         )
         registry.computed(
             metric_table.MOUNT_OPEN_FILES,
-            lambda: {(str(folder),): len(mount.open_paths()) for folder, mount in self._mounts()},
+            lambda: {(str(folder),): mount.open_files for folder, mount in self._mounts()},
         )
         registry.computed(
             metric_table.MOUNT_OPERATIONS,
@@ -221,13 +236,10 @@ class Mounts:
             lambda: {(str(folder),): mount.io_errors for folder, mount in self._mounts()},
         )
 
-    def _mounts(self) -> Iterator[tuple[Path, Mount]]:
+    def _mounts(self) -> Iterator[tuple[Path, RunningMount]]:
         for folder, row in self._rows.items():
             if row.mount is not None:
                 yield folder, row.mount
-
-    async def _in_thread(self, work: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def place_of(config: MountConfig, names: tuple[str, ...]) -> MountedPlace:

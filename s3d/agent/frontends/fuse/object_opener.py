@@ -6,7 +6,7 @@ to forward a condition on an object that it does not hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ _IN_MEMORY = 256 << 10
 """Bytes of an object that is kept in memory instead of an open file."""
 
 Content = bytes | HeldFile | ReadWindow
+IsLocal = Callable[[str, str, int], Awaitable[bool]]
+"""Whether an object of this bucket, key and size can be opened as a whole without a request."""
 
 
 class Opened(NamedTuple):
@@ -48,18 +50,17 @@ class ObjectOpener:
         self,
         client: S3Client,
         *,
-        is_local: Callable[[str, str, int], bool],
+        is_local: IsLocal,
         spawn: Callable[[Callable[[], Coroutine[Any, Any, None]]], object],
     ) -> None:
-        """is_local: whether an object of this bucket, key and size can be opened as a whole without
-        a request. spawn: runs work in the background, as LoopBridge.start does."""
+        """spawn: runs work in the background, as LoopBridge.start does."""
         self._client = client
         self._is_local = is_local
         self._spawn = spawn
 
-    def is_read_at_once(self, bucket: str, key: str, size: int) -> bool:
+    async def is_read_at_once(self, bucket: str, key: str, size: int) -> bool:
         """Whether open() asks for the bytes; otherwise what a listing says of it is enough."""
-        return size <= SMALL or self._is_local(bucket, key, size)
+        return size <= SMALL or await self._is_local(bucket, key, size)
 
     async def describe(self, bucket: str, key: str) -> ObjectInfo:
         """The object as it is now, without its bytes. Raises S3Error."""

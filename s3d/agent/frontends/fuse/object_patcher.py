@@ -16,7 +16,7 @@ import errno
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.hand_over import ObjectName, Written
 from s3d.agent.frontends.fuse.patch_plan import PatchPlan, plan_patch
 from s3d.agent.frontends.fuse.staged_file import FrozenFile
+from s3d.agent.frontends.fuse.staging_journal import UPLOADS
 from s3d.agent.large_objects.copied_parts import CopiedParts, CopySource
 from s3d.agent.large_objects.file_source import FileSource
 from s3d.agent.large_objects.part_transfers import PartTransfers
@@ -37,16 +38,19 @@ from s3d.agent.s3.messages import Members
 from s3d.agent.s3.part_sizes import PartSpan
 
 _OWNER = "mount"
-_UPLOADS = "uploads"
-"""Folder of the part maps."""
 _TEMPORARY = (FailureClass.TRANSIENT, FailureClass.CLOCK, FailureClass.AUTH)
 _MAX_FAILURES = 3
 """Failures of the remote itself that may pass, of a bucket, until it counts as one that cannot."""
 _VERSION_STATUSES = frozenset((404, 409, 412))
 """Refusals that are about the version, and not about what the store can do."""
 
-MayPatch = Callable[[ObjectName, Mapping[str, str]], bool]
+MayPatch = Callable[[ObjectName, Mapping[str, str]], Awaitable[bool]]
 """Name and tags of an object -> whether it may go to the store in this way now."""
+
+
+async def always_patch(place: ObjectName, tags: Mapping[str, str]) -> bool:
+    """A MayPatch: nothing is in the way."""
+    return True
 
 
 class NotPatched(OSError):
@@ -57,20 +61,20 @@ class ObjectPatcher:
     """Belongs to the loop."""
 
     def __init__(
-        self, store: ObjectStore, folder: Path, may_patch: MayPatch = lambda *_: True
+        self, store: ObjectStore, folder: Path, may_patch: MayPatch = always_patch
     ) -> None:
         """store: the top of the stack. folder: of the staging files."""
         client = S3Client(store, bypass_queue=True)
-        self._transfers = PartTransfers(client, folder / _UPLOADS)
+        self._transfers = PartTransfers(client, folder / UPLOADS)
         self._client = client
         self._may_patch = may_patch
         self._refused: set[str] = set()
         """Buckets whose store has refused."""
         self._failures: Counter[str] = Counter()
 
-    def may_patch(self, place: ObjectName, tags: Mapping[str, str]) -> bool:
+    async def may_patch(self, place: ObjectName, tags: Mapping[str, str]) -> bool:
         """Whether patch() is worth a try."""
-        return place.bucket not in self._refused and self._may_patch(place, tags)
+        return place.bucket not in self._refused and await self._may_patch(place, tags)
 
     async def patch(
         self, place: ObjectName, file: FrozenFile, attributes: ObjectAttributes, replaces: str

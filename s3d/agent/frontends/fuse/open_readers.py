@@ -156,7 +156,7 @@ class OpenReaders:
         """Open an object in the version that it has now. Raises OSError."""
         place, entry = (file.bucket, file.key), file.entry
         info = ObjectInfo(*place, entry.size, entry.etag, entry.mtime_ns / 1e9)
-        if entry.etag and not self._opener.is_read_at_once(*place, entry.size):
+        if entry.etag and not self._is_read_at_once(place, entry.size):
             reader = Reader(info, self._open_version)
             reader.handle = self._handle_of(Opened(info, None))
         elif entry.size <= SMALL and self.versions.has_pages(place, entry.etag):
@@ -233,12 +233,18 @@ class OpenReaders:
             or (key.endswith("/") and each.place[0] == bucket and each.place[1].startswith(key))
         ]
 
+    def _is_read_at_once(self, place: ObjectName, size: int) -> bool:
+        """As ObjectOpener's, which is asked about large objects only."""
+        return size <= SMALL or self._bridge.call(
+            partial(self._opener.is_read_at_once, *place, size)
+        )
+
     def _open_version(self, place: ObjectName, size: int) -> ReadHandle:
         return self._bridge.call(partial(self._open_now, place, size))
 
     async def _open_now(self, place: ObjectName, size: int) -> ReadHandle:
         """The object as it is now. On the loop."""
-        if self._opener.is_read_at_once(*place, size):
+        if await self._opener.is_read_at_once(*place, size):
             known = self._metadata.get(*place)
             opened = await self._opener.open(*place)
             self._metadata.note(opened.info, known)

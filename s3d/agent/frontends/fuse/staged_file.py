@@ -155,7 +155,7 @@ class StagedFile:
         with self._lock:
             return os.pread(self._content.fd, max(0, min(size, self.size - offset)), offset)
 
-    def write(self, data: bytes, offset: int | None) -> int:
+    def write(self, data: bytes | memoryview, offset: int | None) -> int:
         """Write all of it; offset None: at the end. Raises OSError."""
         if not data:
             return 0  # does not extend a file that ends before

@@ -6,16 +6,18 @@ content: the file has the written bytes, the record says which they are and what
 
     folder/journal.sqlite   the records (SQLite, in WAL mode, synced with each commit)
     folder/ID               the staging files
+    folder/uploads          the part maps of uploads (object_patcher.py)
 
 Layout number: PRAGMA user_version. A file with a higher number than ours is refused.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +31,8 @@ from s3d.agent.storage.sqlite_file import transaction, upgrade
 from s3d.shared.atomic_file import sync_folder
 
 JOURNAL = "journal.sqlite"
+UPLOADS = "uploads"
+"""Subfolder of the part maps of uploads that have begun."""
 
 _TABLES = """
 CREATE TABLE files(id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NULL,
@@ -49,8 +53,30 @@ ALTER TABLE renames ADD COLUMN has_objects INTEGER NOT NULL DEFAULT 0;
 -- 1: the objects that were moved get their old keys again; those of the row are exchanged.
 ALTER TABLE renames ADD COLUMN is_undone INTEGER NOT NULL DEFAULT 0;
 """
+_LAYOUTS = (_TABLES, _RENAMED_OBJECTS)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(WrittenAttributes).decode
+
+
+def has_leftovers(folder: Path) -> bool:
+    """Whether there is anything that an earlier run has not handed over: a staging file, a record,
+    a rename, or an upload of parts. folder: of the staging files, which may be missing."""
+    try:
+        names = set(os.listdir(folder))
+    except FileNotFoundError:
+        return False
+    if any(name.isdigit() for name in names) or any((folder / UPLOADS).glob("*")):
+        return True
+    if JOURNAL not in names:
+        return False
+    query = "SELECT EXISTS(SELECT 1 FROM files) OR EXISTS(SELECT 1 FROM renames)"
+    with closing(sqlite3.connect(folder / JOURNAL)) as db:
+        try:
+            (layout,) = db.execute("PRAGMA user_version").fetchone()
+            # Another layout is to be upgraded, or refused.
+            return layout != len(_LAYOUTS) or bool(db.execute(query).fetchone()[0])
+        except sqlite3.DatabaseError:  # whoever opens the journal says what is wrong with it
+            return True
 
 
 class StagingRecord(NamedTuple):
@@ -198,7 +224,7 @@ class StagingJournal:
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    upgrade(db, path, "the journal", (_TABLES, _RENAMED_OBJECTS))
+    upgrade(db, path, "the journal", _LAYOUTS)
 
 
 def _record(

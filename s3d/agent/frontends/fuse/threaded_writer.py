@@ -53,11 +53,7 @@ class ThreadedWriter:
 
     def may_patch(self, place: ObjectName, tags: Mapping[str, str]) -> bool:
         """As ObjectPatcher.may_patch. Raises OSError."""
-
-        async def ask() -> bool:
-            return self._patcher.may_patch(place, tags)
-
-        return self._bridge.call(ask)
+        return self._bridge.call(partial(self._patcher.may_patch, place, tags))
 
     def write_object(
         self,

@@ -151,7 +151,7 @@ class WrittenFile:
                     raise
             return self.staged.read(offset, size)
 
-    def write(self, data: bytes, offset: int | None) -> int:
+    def write(self, data: bytes | memoryview, offset: int | None) -> int:
         """Write all of it; offset None: at the end. Raises OSError."""
         written = self.staged.write(data, offset)
         self._forget_set_time()

@@ -18,7 +18,7 @@ from s3d.agent.frontends.fuse.byte_ranges import OldBytes
 from s3d.agent.frontends.fuse.hand_over import ObjectName, ObjectWriter
 from s3d.agent.frontends.fuse.hash_ahead import HashThread
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
-from s3d.agent.frontends.fuse.object_patcher import MayPatch, ObjectPatcher
+from s3d.agent.frontends.fuse.object_patcher import MayPatch, ObjectPatcher, always_patch
 from s3d.agent.frontends.fuse.old_version import StoredVersion, describe
 from s3d.agent.frontends.fuse.staged_file import StagedFile, StagingFolder
 from s3d.agent.frontends.fuse.staging_journal import StagingJournal, StagingRecord
@@ -47,7 +47,7 @@ class WrittenFiles:
         store: ObjectStore,
         *,
         free: Callable[[], int] = lambda: 1 << 62,
-        may_patch: MayPatch = lambda *_: True,
+        may_patch: MayPatch = always_patch,
         log: StoreLog | None = None,
         checksum: str | None = None,
     ) -> None:
@@ -145,7 +145,7 @@ class WrittenFiles:
             if file.place.bucket == bucket and file.place.key.startswith(prefix)
         ]
 
-    def write(self, file: WrittenFile, data: bytes, offset: int | None) -> int:
+    def write(self, file: WrittenFile, data: bytes | memoryview, offset: int | None) -> int:
         """Write all of it; offset None: at the end. Raises OSError: ENOSPC when the store has no
         room for so much."""
         end = (file.size if offset is None else offset) + len(data)

@@ -53,7 +53,7 @@ class AgentState(NamedTuple):
 class StateSource(Protocol):
     """Belongs to the loop."""
 
-    def state_of(self, bucket: str, key: str) -> AgentState: ...
+    async def state_of(self, bucket: str, key: str) -> AgentState: ...
 
     async def set_pinned(self, bucket: str, key: str, *, pinned: bool) -> None:
         """Raises S3Error when nothing can be pinned."""
@@ -136,7 +136,7 @@ class Xattrs:
                 return _of_place(file)
             raise no_entry(file.entry.name)
         tags = await self._client.tags(bucket, key) if with_tags else {}
-        agent = self._states.state_of(bucket, key)
+        agent = await self._states.state_of(bucket, key)
         return _of_place(file) | _of_object(info, tags) | _of_agent(agent)
 
 

@@ -86,3 +86,19 @@ def test_df_shows_the_disk_of_the_embedded_store(agent, mounts, tmp_path):
     assert shown.f_blocks * shown.f_frsize == pytest.approx(disk.f_blocks * disk.f_frsize, abs=8192)
     used, of_disk = (1 - each.f_bavail / each.f_blocks for each in (shown, disk))
     assert used == pytest.approx(of_disk, abs=0.02)
+
+
+@needs_fuse
+def test_the_mount_of_the_settings_gets_no_table_which_would_refuse_the_next_start(tmp_path):
+    folder = tmp_path / "S3"
+    env = {"S3D_FUSE_MOUNT": "true", "S3D_FUSE_MOUNT_DIR": str(folder)}
+    agent = launch(tmp_path / "home", env=env)
+    try:
+        mounts = MountClient(agent.client)
+        mounts.unmount(str(folder))
+        assert mounts.mount(MountSpec(str(folder))).from_file
+        (config,) = load_config(agent.places.config_file, env, {}).mounts
+        assert config.dir == folder
+        mounts.unmount(str(folder))
+    finally:
+        agent.stop()

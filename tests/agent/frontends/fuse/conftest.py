@@ -95,13 +95,23 @@ def root(request: pytest.FixtureRequest) -> str:
     return f"{request.node.name}/"
 
 
+async def always(bucket: str, key: str, size: int) -> bool:
+    """Every object is on this machine."""
+    return True
+
+
+async def never(bucket: str, key: str, size: int) -> bool:
+    """No object is on this machine."""
+    return False
+
+
 class States:
     """Every object is clean and cached."""
 
     def __init__(self) -> None:
         self.pinned: set[tuple[str, str]] = set()
 
-    def state_of(self, bucket: str, key: str) -> AgentState:
+    async def state_of(self, bucket: str, key: str) -> AgentState:
         return AgentState("clean", "cached", is_pinned=(bucket, key) in self.pinned)
 
     async def set_pinned(self, bucket: str, key: str, *, pinned: bool) -> None:
@@ -127,7 +137,7 @@ def file_system(
         world.store,
         asyncio.get_running_loop(),
         written=written,
-        is_local=lambda *_: True,
+        is_local=always,
         states=States(),
         size=lambda: SIZE,
         metadata=metadata or MetadataMemory(),

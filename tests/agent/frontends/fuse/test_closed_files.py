@@ -12,7 +12,7 @@ from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.storage import log_sync
 from s3d.agent.storage.index import Index
-from tests.agent.frontends.fuse.conftest import States
+from tests.agent.frontends.fuse.conftest import States, always
 from tests.agent.frontends.fuse.store_thread import (
     BUCKET,
     StoreThread,
@@ -79,7 +79,7 @@ def test_fsync_of_a_reader_and_of_a_folder_wait_for_what_was_closed(store, log, 
     with written_files(store, tmp_path / "staging", log=log) as written:
         fs = FileSystem(
             store.store, store.loop, written=written, root=(BUCKET, ""), states=States(),
-            is_local=lambda *_: True, size=lambda: FileSystemSize(1, 1, 1, 1),
+            is_local=always, size=lambda: FileSystemSize(1, 1, 1, 1),
             metadata=MetadataMemory(),
         )  # fmt: skip
         closed_file(fs, "read")

@@ -14,6 +14,7 @@ from s3d.agent.frontends.fuse.filesystem import FileSystem
 from s3d.agent.frontends.fuse.fs_ops import FileSystemSize
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.xattrs import AgentState
+from tests.agent.frontends.fuse.conftest import always
 from tests.agent.frontends.fuse.store_thread import (
     BUCKET,
     StoreThread,
@@ -220,7 +221,7 @@ def run(thread: StoreThread, folder: Path, seed: int, count: int) -> None:
     with written_files(thread, folder / "staging") as written:
         mounted = FileSystem(
             thread.store, thread.loop, written=written, root=(BUCKET, f"{seed}/"),
-            is_local=lambda *_: True, states=States(),
+            is_local=always, states=States(),
             size=lambda: FileSystemSize(1, 1, 1, 1), ttl=60.0,
             metadata=MetadataMemory(),
         )  # fmt: skip

@@ -14,6 +14,7 @@ from s3d.agent.frontends.fuse.local_only_files import LocalOnlyFiles
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.xattrs import AgentState
 from s3d.shared.config.mount_settings import DEFAULT_LOCAL_NAMES, parse_local_names
+from tests.agent.frontends.fuse.conftest import always
 from tests.agent.frontends.fuse.store_thread import (
     BUCKET,
     StoreThread,
@@ -40,7 +41,7 @@ def names(world: StoreThread, tmp_path: Path) -> Iterator[LocalOnlyFiles]:
     with written_files(world, tmp_path / "staging") as written:
         inner = FileSystem(
             world.store, world.loop, written=written, root=(BUCKET, ""),
-            is_local=lambda *_: True, states=States(), size=lambda: SIZE, ttl=0.0,
+            is_local=always, states=States(), size=lambda: SIZE, ttl=0.0,
             metadata=MetadataMemory(),
         )  # fmt: skip
         yield LocalOnlyFiles(inner, tmp_path / "local", DEFAULT_LOCAL_NAMES)

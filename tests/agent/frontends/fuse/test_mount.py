@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -97,11 +98,15 @@ def test_what_others_have_unmounted_ends_quietly(mount, folder, files):
     assert files.is_closed
 
 
-def test_an_unmount_by_others_at_the_same_moment_is_no_failure(mount, folder, files, monkeypatch):
+@pytest.mark.parametrize("end", [Mount.unmount, partial(Mount.stop, grace=0)])
+def test_an_unmount_by_others_at_the_same_moment_is_no_failure(
+    mount, folder, files, monkeypatch, caplog, end
+):
     os.system(f"fusermount3 -u {folder}")
     monkeypatch.setattr(Mount, "is_mounted", True)  # the thread has not seen the end yet
-    mount.unmount()
+    end(mount)
     assert files.is_closed
+    assert not caplog.records
 
 
 def test_a_folder_that_is_not_empty_is_refused(tmp_path, files):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from s3d.shared.config.mount_settings import MountConfig
 from s3d.shared.errors import NotFoundError, UsageError
 from tests.agent.frontends.fuse.kernel.memory_fs import MemoryFs
 from tests.agent.frontends.fuse.kernel.mounts import needs_fuse
+from tests.agent.frontends.fuse.thread_mount import new_mount
 
 ALL, PART = MountConfig(dir=Path("/m")), MountConfig(dir=Path("/m"), bucket="bkt", prefix="p/q/")
 
@@ -45,7 +45,7 @@ def test_a_shortened_name_stands_for_nothing():
 @pytest.fixture
 async def mounts(tmp_path: Path) -> AsyncIterator[Mounts]:
     mounts = Mounts(
-        lambda config: MemoryFs(),
+        new_mount(MemoryFs),
         [MountConfig(dir=tmp_path / "one")],
         OwnMounts(),
         why_not=lambda folder: "it is taken" if folder.name == "taken" else "",
@@ -113,7 +113,7 @@ async def test_what_others_unmount_is_noticed(mounts, tmp_path):
     process = await asyncio.create_subprocess_exec("fusermount3", "-u", str(tmp_path / "one"))
     assert await process.wait() == 0
     row = mounts._rows[tmp_path / "one"].mount
-    assert await asyncio.to_thread(row._binding.ended.wait, 10)
+    assert await asyncio.to_thread(row.mount._binding.ended.wait, 10)
     assert [status.state for status in mounts.statuses()] == ["unmounted"]
     await mounts.add(MountConfig(dir=tmp_path / "one"))
     assert [status.state for status in mounts.statuses()] == ["mounted"]
@@ -123,18 +123,3 @@ async def test_nothing_is_mounted_after_the_end(mounts, tmp_path):
     await mounts.stop()
     with pytest.raises(MountFailed, match="stopping"):
         await mounts.add(MountConfig(dir=tmp_path / "two"))
-
-
-@needs_fuse
-async def test_no_worker_of_the_agent_is_needed(mounts, tmp_path):
-    """All of them are busy, and mounts come and go nevertheless."""
-    release = threading.Event()
-    loop = asyncio.get_running_loop()
-    busy = [loop.run_in_executor(None, release.wait, 30) for _ in range(64)]
-    try:
-        async with asyncio.timeout(20):
-            await mounts.start()
-            await mounts.stop()
-    finally:
-        release.set()
-        await asyncio.wait(busy)

@@ -13,7 +13,7 @@ from s3d.agent.frontends.fuse.object_opener import SMALL, Changed, ObjectOpener
 from s3d.agent.frontends.fuse.read_window import ReadWindow
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
-from tests.agent.frontends.fuse.conftest import BUCKET, World
+from tests.agent.frontends.fuse.conftest import BUCKET, World, always, never
 from tests.agent.frontends.fuse.streamed import Streamed
 
 DATA = os.urandom(3 << 20)
@@ -23,7 +23,7 @@ def opener(
     world: World, *, streamed: Streamed | None = None, is_local: bool = True
 ) -> ObjectOpener:
     client = world.client if streamed is None else S3Client(streamed)
-    return ObjectOpener(client, is_local=lambda *_: is_local, spawn=world.bridge.start)
+    return ObjectOpener(client, is_local=always if is_local else never, spawn=world.bridge.start)
 
 
 async def test_a_small_object_is_in_memory(world: World) -> None:
@@ -61,10 +61,10 @@ async def test_a_large_stream_is_not_begun(world: World) -> None:
 
 
 async def test_what_is_read_at_once(world: World) -> None:
-    assert opener(world).is_read_at_once(BUCKET, "k", 1 << 40)
+    assert await opener(world).is_read_at_once(BUCKET, "k", 1 << 40)
     remote = opener(world, is_local=False)
-    assert remote.is_read_at_once(BUCKET, "k", SMALL)
-    assert not remote.is_read_at_once(BUCKET, "k", SMALL + 1)
+    assert await remote.is_read_at_once(BUCKET, "k", SMALL)
+    assert not await remote.is_read_at_once(BUCKET, "k", SMALL + 1)
 
 
 async def test_an_encrypted_object_is_read_through_the_store(world: World) -> None:

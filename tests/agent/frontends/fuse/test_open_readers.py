@@ -18,13 +18,15 @@ from s3d.agent.frontends.fuse.metadata_table import FileMetadata
 from s3d.agent.frontends.fuse.object_opener import ObjectOpener
 from s3d.agent.frontends.fuse.open_readers import OpenReaders, OpenVersions
 from s3d.agent.s3.messages import S3Request, S3Response
-from tests.agent.frontends.fuse.conftest import BUCKET, World
+from tests.agent.frontends.fuse.conftest import BUCKET, World, always, never
 
 GET = "GetObject"
 
 
 def readers(world: World, *, is_local: bool) -> OpenReaders:
-    opener = ObjectOpener(world.client, is_local=lambda *_: is_local, spawn=world.bridge.start)
+    opener = ObjectOpener(
+        world.client, is_local=always if is_local else never, spawn=world.bridge.start
+    )
     return OpenReaders(opener, world.bridge, MetadataMemory())
 
 
@@ -81,7 +83,7 @@ async def test_an_open_does_not_undo_a_time_that_was_set_since(world: World) -> 
     file = await resolved(world, "file")
     memory = MetadataMemory()
     client = S3Client(TouchedMeanwhile(world.store, memory))
-    opener = ObjectOpener(client, is_local=lambda *_: False, spawn=world.bridge.start)
+    opener = ObjectOpener(client, is_local=never, spawn=world.bridge.start)
     opening = OpenReaders(opener, world.bridge, memory)
     (reader, _), _ = await world.count(opening.open, file)
     assert memory.describe(BUCKET, "file", file.entry).mtime_ns == 7

@@ -13,7 +13,7 @@ import pytest
 from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.fuse.object_opener import ObjectOpener, Opened
 from s3d.agent.frontends.fuse.read_handle import SMALLEST, ReadAheadBudget, ReadHandle
-from tests.agent.frontends.fuse.conftest import BUCKET, World
+from tests.agent.frontends.fuse.conftest import BUCKET, World, never
 from tests.agent.frontends.fuse.streamed import Streamed
 
 MIB = 1 << 20
@@ -31,7 +31,7 @@ class Opening:
 
     async def open(self, key: str, *, at_once: bool = False) -> ReadHandle:
         client = S3Client(self.streamed)
-        opener = ObjectOpener(client, is_local=lambda *_: False, spawn=self.world.bridge.start)
+        opener = ObjectOpener(client, is_local=never, spawn=self.world.bridge.start)
         if at_once:
             opened = await opener.open(BUCKET, key)
         else:

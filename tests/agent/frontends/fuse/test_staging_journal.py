@@ -10,6 +10,7 @@ from s3d.agent.frontends.fuse.staging_journal import (
     Rename,
     StagingJournal,
     StagingRecord,
+    has_leftovers,
 )
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 from s3d.agent.s3.messages import ListedObject
@@ -107,3 +108,32 @@ CREATE TABLE renames(id INTEGER PRIMARY KEY, bucket TEXT NOT NULL, old BLOB NOT 
     new BLOB NOT NULL);
 PRAGMA user_version = 1;
 """
+
+
+def test_leftovers_are_what_the_next_start_has_to_hand_over(tmp_path):
+    folder = tmp_path / "mount"
+    assert not has_leftovers(folder)
+    folder.mkdir()
+    (folder / "local").mkdir()
+    assert not has_leftovers(folder)
+    journal = StagingJournal(folder)
+    assert not has_leftovers(folder)
+    rename = Rename("b", "old", "new")
+    number = journal.begin_rename(rename, {})
+    assert has_leftovers(folder)
+    journal.end_rename(number)
+    journal.close()
+    assert not has_leftovers(folder)
+    (folder / "7").touch()
+    assert has_leftovers(folder)
+    (folder / "7").unlink()
+    (folder / "uploads").mkdir()
+    assert not has_leftovers(folder)
+    (folder / "uploads" / "map").touch()
+    assert has_leftovers(folder)
+    (folder / "uploads" / "map").unlink()
+    with closing(sqlite3.connect(folder / "journal.sqlite")) as db:
+        db.execute("PRAGMA user_version = 99")
+    assert has_leftovers(folder)
+    (folder / "journal.sqlite").write_bytes(b"no database" * 1000)
+    assert has_leftovers(folder)

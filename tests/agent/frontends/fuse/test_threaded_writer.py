@@ -28,7 +28,7 @@ class SlowPatcher:
         self.abandoned: list[ObjectName] = []
         self.error: Exception | None = None
 
-    def may_patch(self, *args: Any) -> bool:
+    async def may_patch(self, *args: Any) -> bool:
         return True
 
     async def patch(self, *args: Any) -> Written:

@@ -77,8 +77,16 @@ _UNANSWERED = (Operation.FORGET, Operation.BATCH_FORGET, Operation.INTERRUPT)
 class Binding:
     """One mounted file system. serve() starts it; it ends when it is unmounted."""
 
-    def __init__(self, operations: FsOps, device: int, *, valid: float = VALID) -> None:
-        """device: an open descriptor of /dev/fuse that is mounted. The binding closes it."""
+    def __init__(
+        self,
+        operations: FsOps,
+        device: int,
+        *,
+        valid: float = VALID,
+        before_request: Callable[[], None] = lambda: None,
+    ) -> None:
+        """device: an open descriptor of /dev/fuse that is mounted. The binding closes it.
+        before_request: called in the thread of each request, before it is looked at."""
         self._nodes = NodeTable()
         self._active: dict[int, CallInThread] = {}
         """unique of a request -> the call that works on it."""
@@ -88,6 +96,7 @@ class Binding:
         """How often EIO was the answer."""
         self._initialised = threading.Event()
         self._is_closed = False
+        self._before_request = before_request
         self._threads = RequestThreads(device, self._make_handler)
         replies = ReplyWriter(valid=valid)
         calls = (
@@ -160,6 +169,7 @@ class Binding:
         self._counts.append(counts)
 
         def handle(message: memoryview) -> None:
+            self._before_request()
             if unique := unsupported_attribute(message):
                 counts[Operation.GETXATTR] += 1
                 self._threads.send([OUT_HEADER.pack(OUT_HEADER.size, -errno.EOPNOTSUPP, unique)])

@@ -126,7 +126,7 @@ class FileCalls:
 
     def _write(self, request: KernelRequest) -> bytes:
         handle, offset, size = WRITE_IN.unpack_from(request.body)[:3]
-        data = bytes(request.body[WRITE_IN.size : WRITE_IN.size + size])
+        data = request.body[WRITE_IN.size : WRITE_IN.size + size]
         if len(data) != size:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return WRITE_OUT.pack(self._operations.write(handle, data, offset), 0)

@@ -153,7 +153,7 @@ class MemoryFs:
         with self._lock:
             return bytes(self.open_files[handle][0].data[offset : offset + size])
 
-    def write(self, handle: int, data: bytes, offset: int) -> int:
+    def write(self, handle: int, data: bytes | memoryview, offset: int) -> int:
         self.calls["write"] += 1
         with self._lock:
             entry, flags = self.open_files[handle]

@@ -43,6 +43,14 @@ def clear(folder: Path) -> None:
     subprocess.run(["fusermount3", "-uzq", folder], check=False, stderr=subprocess.DEVNULL)
 
 
+def is_usable(folder: Path) -> bool:
+    """Whether a mount that is not empty shows what it has."""
+    try:
+        return bool(os.listdir(folder))
+    except OSError:
+        return False
+
+
 @contextmanager
 def fails(number: int) -> Iterator[None]:
     with pytest.raises(OSError, match=os.strerror(number)) as failed:
