@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import os
-import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from s3d.agent.s3.checksums import BodyHashes
 from s3d.agent.storage.adopted_file import AdoptableFile, HashedStart
 from s3d.agent.storage.blocks import BlockSums
+from s3d.shared.atomic_file import sync_file
 
 _BUFFER = 1 << 20
 
@@ -87,33 +88,25 @@ def complete_hashes(file: AdoptableFile) -> HashedStart | None:
     """The hashes of the whole file, of which the first bytes are hashed already; None: they are
     not. In a thread. The file is synced meanwhile, since that comes next.
 
-    Raises OSError, and EOFError for a file that is too short.
+    Raises OSError, also when the disk has not taken the bytes, and EOFError for a file that is too
+    short.
     """
     hashed = file.hashed
     if hashed is None:
         return None
     fd = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        # A failure to sync is not lost: the store syncs the file again, and the kernel reports an
-        # error of a write once for each descriptor that was open then.
-        sync = threading.Thread(target=_sync, args=(fd,), name="s3d mount sync")
-        sync.start()
-        try:
+        with ThreadPoolExecutor(1, "s3d mount sync") as other:
+            synced = other.submit(sync_file, fd)
             while hashed.size < file.size:
                 size = min(_BUFFER, file.size - hashed.size)
                 data = os.pread(fd, size, file.start + hashed.size)
                 if not data:
                     raise EOFError(f"{file.path} has only {hashed.size} bytes")
                 hashed = hashed.more(data)
-        finally:
-            sync.join()
+            # The kernel reports the error of a write once. The store, which opens the file later,
+            # would not learn of it: https://man7.org/linux/man-pages/man2/fsync.2.html
+            synced.result()
     finally:
         os.close(fd)
     return hashed
-
-
-def _sync(fd: int) -> None:
-    try:
-        os.fdatasync(fd)
-    except OSError:
-        return

@@ -107,14 +107,17 @@ def test_a_file_that_is_too_short(file):
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_file_that_cannot_be_synced_is_hashed_all_the_same(file, monkeypatch):
+def test_bytes_that_the_disk_has_not_taken_are_an_error(file, monkeypatch):
+    """The kernel reports it once, so the store would not learn of it."""
+
     def fail(fd: int) -> None:
-        raise OSError(5, "the disk is broken")
+        raise OSError(errno.EIO, "the disk is broken")
 
     monkeypatch.setattr(os, "fdatasync", fail)
-    complete = complete_hashes(AdoptableFile(file, len(DATA), hashed=no_bytes("")))
-    assert complete is not None
-    assert complete.hashes.md5.digest() == MD5.digest()
+    before = sorted(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="the disk is broken"):
+        complete_hashes(AdoptableFile(file, len(DATA), hashed=no_bytes("")))
+    assert sorted(os.listdir("/proc/self/fd")) == before
 
 
 def test_nothing_can_be_added(file):
