@@ -8,7 +8,6 @@ from typing import Protocol
 import msgspec
 
 from s3d.agent.frontends.fuse.hand_over import ObjectName
-from s3d.agent.frontends.fuse.kernel.binding import VALID
 from s3d.agent.frontends.fuse.process.channel import Channel, Handler, Message
 from s3d.agent.frontends.fuse.xattrs import AgentState
 
@@ -40,8 +39,6 @@ class MountRequest(msgspec.Struct, frozen=True):
     prefix: str = ""
     read_only: bool = False
     allow_other: bool = False
-    valid: float = VALID
-    """Seconds for which the kernel believes what it has seen."""
 
 
 class MountReport(msgspec.Struct, frozen=True):

@@ -100,7 +100,7 @@ class MountHost:
             read_only=request.read_only,
             allow_other=request.allow_other,
         )
-        mount = Mount(config, operations, valid=request.valid, before_request=self._before_request)
+        mount = Mount(config, operations, before_request=self._before_request)
         starting = self._loop.run_in_executor(self._threads, mount.start)
         try:
             await asyncio.shield(starting)

@@ -6,7 +6,7 @@ when it has died.
 3. The calls of the file systems to the stores are answered by StoreService, those about the agent
    by agent_calls.handlers(). note_change() tells them what has changed in the stores.
 4. When the process dies, programs get errors. It is started again, takes up the files that they had
-   synced, and what was mounted is mounted anew.
+   synced, and what was mounted is mounted again.
 """
 
 from __future__ import annotations
