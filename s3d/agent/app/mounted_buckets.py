@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from functools import partial
 from itertools import islice
@@ -31,11 +32,14 @@ from s3d.shared.caching import Pin
 from s3d.shared.config.mount_settings import FuseConfig, MountConfig, mount_of_fuse
 from s3d.shared.config.schema import Config
 from s3d.shared.control import Event
+from s3d.shared.errors import S3dError, UsageError
 from s3d.shared.paths import Places
 
 if TYPE_CHECKING:
     from s3d.agent.frontends.fuse.process.mount_process import MountProcess
     from s3d.agent.frontends.fuse.xattrs import AgentState
+
+logger = logging.getLogger(__name__)
 
 STAGING = "mount"
 """Subfolder of the files that are being written, beside the blobs that they become."""
@@ -64,13 +68,24 @@ class MountedBuckets:
         self._events = events
 
     async def recover(self) -> None:
-        """Hand over what an earlier run has left. Raises UsageError for files of a newer s3d."""
+        """Hand over what an earlier run has left. What cannot be read stays where it is: no mount
+        can be made then, and the agent does everything else. Raises UsageError for files of a newer
+        s3d."""
         if not self._folder.is_dir():  # nothing was ever mounted
             return
         from s3d.agent.frontends.fuse.staging_journal import has_leftovers
 
-        if await asyncio.to_thread(has_leftovers, self._folder):
+        if not await asyncio.to_thread(has_leftovers, self._folder):
+            return
+        try:
             await self._opened().start()
+        except UsageError:
+            raise
+        except S3dError as error:
+            logger.error(
+                "what programs have written to mounts is not in the buckets yet "
+                "folder=%s reason=%s remedy=%s", self._folder, error, error.remedy,
+            )  # fmt: skip
 
     def new_mount(self, config: MountConfig) -> RunningMount:
         """A mount that is not started yet."""
@@ -145,15 +160,19 @@ class MountedBuckets:
         except OSError as error:
             raise S3Error("SlowDown", "the pins cannot be saved") from error
 
-    async def pending_below(self, bucket: str, prefix: str) -> Mapping[str, bool]:
-        """The keys below a prefix of which writes are pending, and whether these leave an
-        object."""
+    async def pending_below(self, bucket: str, prefix: str, limit: int) -> Mapping[str, bool]:
+        """The keys below a prefix of which writes are pending, and whether these leave an object.
+
+        With more keys than the limit, some of them are missing, and the result exceeds it."""
         gateway = self._stack.gateway
         found: dict[str, bool] = {}
         if gateway is None or gateway.queue is None:
             return found
         pending, after = gateway.queue.journal.pending, b""
-        while part := list(islice(pending.under(bucket, prefix.encode(), after), _PAGE)):
+        while len(found) <= limit:
+            part = list(islice(pending.under(bucket, prefix.encode(), after), _PAGE))
+            if not part:
+                break
             found |= {write.key: write.kind is not Kind.DELETE for write in part}
             after = part[-1].key.encode()
             await asyncio.sleep(0)  # others want the loop, too

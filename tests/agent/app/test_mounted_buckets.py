@@ -7,8 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from s3d.agent.app.mounted_buckets import why_no_mount
+from s3d.agent.app.mounted_buckets import STAGING, MountedBuckets, why_no_mount
+from s3d.agent.core.events import Events
+from s3d.agent.frontends.fuse.staging_journal import JOURNAL
+from s3d.agent.stores.write_queue.journal.pending_index import PendingIndex
+from s3d.agent.stores.write_queue.journal.pending_write import Kind, new_write
 from s3d.cli.client.mount_client import MountClient
+from s3d.shared.config.mount_settings import FuseConfig
+from s3d.shared.errors import S3dError
 from s3d.shared.mounting import MountSpec
 from tests.agent.frontends.fuse.kernel.mounts import clear, needs_fuse
 from tests.agent_process import launch
@@ -30,6 +36,21 @@ def test_some_folders_cannot_be_mounts(folder, why):
     text = why_no_mount(Path(folder), own_folders=(Path("/state"),), folders=FOLDERS)
     assert why in text
     assert bool(why) == bool(text)
+
+
+async def test_of_a_million_pending_writes_only_as_many_are_told_as_the_mount_can_use(tmp_path):
+    pending = PendingIndex()
+    for number in range(5_000):
+        kind = Kind.DELETE if number % 2 else Kind.PUT
+        pending.add(new_write(number, kind, "bkt", f"d/{number:04}", 1, 1.0))
+    queue = SimpleNamespace(journal=SimpleNamespace(pending=pending))
+    gateway = SimpleNamespace(queue=queue, staging=None)
+    stack = SimpleNamespace(gateway=gateway, places=lambda places: places)
+    places = SimpleNamespace(write_queue_dir=tmp_path, mount_metadata_file=tmp_path / "metadata")
+    buckets = MountedBuckets(stack, places, Events(), FuseConfig())
+    assert len(await buckets.pending_below("bkt", "d/", 5_000)) == 5_000
+    assert (await buckets.pending_below("bkt", "d/0", 5_000))["d/0001"] is False
+    assert 2_000 < len(await buckets.pending_below("bkt", "d/", 2_000)) <= 3_000
 
 
 @needs_fuse
@@ -71,6 +92,23 @@ def test_what_is_written_survives_a_kill_and_is_handed_over_without_a_mount(tmp_
     assert again.s3().get_object(Bucket="bkt", Key="a")["Body"].read() == b"durable"
     again.stop()
     clear(tmp_path / "m")
+
+
+@needs_fuse
+def test_a_damaged_journal_keeps_mounts_away_and_not_the_agent(tmp_path):
+    agent = launch(tmp_path / "home", env={"S3D_BUCKETS": "bkt"})
+    agent.stop()
+    staging = agent.places.store_dir / STAGING
+    staging.mkdir(exist_ok=True)
+    (staging / "7").write_bytes(b"of a program")
+    (staging / JOURNAL).write_bytes(b"no database" * 1_000)
+    again = launch(tmp_path / "home")
+    again.s3().put_object(Bucket="bkt", Key="k", Body=b"works")
+    with pytest.raises(S3dError, match="file is not a database") as refused:
+        MountClient(again.client).mount(MountSpec(str(tmp_path / "m")))
+    assert f"move the folder {staging} away" in refused.value.remedy
+    assert (staging / "7").read_bytes() == b"of a program"
+    again.stop()
 
 
 def _close(file) -> None:

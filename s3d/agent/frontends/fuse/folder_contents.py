@@ -28,17 +28,20 @@ logger = logging.getLogger(__name__)
 
 MAX_OBJECTS = 10_000
 """Objects of a folder that is renamed; with more, programs copy it (EXDEV)."""
+MAX_PENDING = 10 * MAX_OBJECTS
+"""Keys below it of which writes are pending, deletions too, while the remote is away."""
 _PAGE = 1_000
 _PATIENCE = 2.0
 """Seconds that the first page may take when the folder is known without it."""
 
 Objects = Mapping[str, ListedObject | None]
 """By key, what is known of each; None: nothing. A pending write decides in any case."""
-Pending = Callable[[str, str], Awaitable[Mapping[str, bool]]]
-"""Bucket and prefix -> the keys of which writes are pending, and whether these leave an object."""
+Pending = Callable[[str, str, int], Awaitable[Mapping[str, bool]]]
+"""Bucket, prefix and limit -> the keys of which writes are pending, and whether these leave an
+object. With more keys than the limit, some of them are missing, and the result exceeds it."""
 
 
-async def nothing_pending(bucket: str, prefix: str) -> Mapping[str, bool]:
+async def nothing_pending(bucket: str, prefix: str, limit: int) -> Mapping[str, bool]:
     """Of a store without a queue."""
     return {}
 
@@ -84,7 +87,9 @@ class FolderContents:
         return found
 
     def _known(self, folder: FolderId, written: Collection[str]) -> dict[str, ListedObject | None]:
-        pending = self._bridge.call(lambda: self._pending(*folder))
+        pending = self._bridge.call(lambda: self._pending(*folder, MAX_PENDING))
+        if len(pending) > MAX_PENDING:
+            raise OSError(errno.EXDEV, f"a folder of more than {MAX_PENDING:,} pending writes")
         try:
             return known_below(folder, self._memory.contents, pending, written)
         except UnknownFolder as unknown:

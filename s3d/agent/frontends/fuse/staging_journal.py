@@ -29,6 +29,7 @@ from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 from s3d.agent.s3.messages import ListedObject
 from s3d.agent.storage.sqlite_file import transaction, upgrade
 from s3d.shared.atomic_file import sync_folder
+from s3d.shared.errors import S3dError
 
 JOURNAL = "journal.sqlite"
 UPLOADS = "uploads"
@@ -123,17 +124,21 @@ class StagingJournal:
     """Called by several threads at once. Any method raises OSError where the disk fails."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the journal of a folder, or create both. Raises UsageError for a newer layout."""
+        """Open the journal of a folder, or create both. Raises S3dError for a file that is damaged
+        or cannot be opened, UsageError for a newer layout, OSError."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / JOURNAL
         is_new = not path.exists()
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(self._db, path)
-        except BaseException:
-            self._db.close()
-            raise
+            self._db = _open(path)
+        except sqlite3.Error as error:
+            raise S3dError(
+                f"cannot open {path}, the journal of the mounts",
+                str(error),
+                f"if it is damaged, move the folder {folder} away: its other files are what "
+                "programs have written and no bucket has",
+            ) from error
         if is_new:
             sync_folder(folder)
 
@@ -221,10 +226,16 @@ class StagingJournal:
                 raise OSError(*_reason(error)) from error
 
 
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    upgrade(db, path, "the journal", _LAYOUTS)
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        upgrade(db, path, "the journal", _LAYOUTS)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _record(

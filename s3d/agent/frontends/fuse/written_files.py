@@ -56,7 +56,8 @@ class WrittenFiles:
         log: of the store; see ThreadedWriter. checksum: the algorithm of the one that the store
         computes of each object besides the MD5; "": none. None: it does not hash whole files.
 
-        Raises UsageError for files of a newer s3d, OSError.
+        Raises S3dError when the journal cannot be opened, UsageError for files of a newer s3d,
+        OSError.
         """
         self._bridge = bridge
         self._client = S3Client(store)

@@ -16,6 +16,7 @@ from s3d.agent.core.store import Answer, Layer
 from s3d.agent.frontends.fuse import folder_contents
 from s3d.agent.frontends.fuse.folder_contents import (
     FolderContents,
+    Pending,
     UnknownFolder,
     known_below,
     list_below,
@@ -127,18 +128,23 @@ async def known(world: World) -> FolderMemory:
     return memory
 
 
-async def objects(
-    world: World, memory: FolderMemory, store: Layer, *written: str, is_away: bool = False
-) -> Mapping[str, ListedObject | None]:
-    contents = FolderContents(
-        S3Client(store), world.bridge, memory, is_away=lambda: is_away, pending=_pending
-    )
-    return await asyncio.to_thread(contents.objects, (BUCKET, "d/"), written)
-
-
-async def _pending(bucket: str, prefix: str) -> Mapping[str, bool]:
+async def _pending(bucket: str, prefix: str, limit: int) -> Mapping[str, bool]:
     assert (bucket, prefix) == (BUCKET, "d/")
     return {"d/pending": True}
+
+
+async def objects(
+    world: World,
+    memory: FolderMemory,
+    store: Layer,
+    *written: str,
+    is_away: bool = False,
+    pending: Pending = _pending,
+) -> Mapping[str, ListedObject | None]:
+    contents = FolderContents(
+        S3Client(store), world.bridge, memory, is_away=lambda: is_away, pending=pending
+    )
+    return await asyncio.to_thread(contents.objects, (BUCKET, "d/"), written)
 
 
 async def test_the_store_is_asked_first(world: World) -> None:
@@ -162,6 +168,23 @@ async def test_without_an_answer_what_is_known_tells(
     assert silent.asked == 0
     silent.error = S3Error("ServiceUnavailable")
     assert await objects(world, memory, silent, "d/open") == expected
+
+
+async def test_more_pending_deletions_than_the_agent_can_tell_of_are_copied_by_programs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_contents, "MAX_PENDING", 20)
+
+    async def pending(bucket: str, prefix: str, limit: int) -> Mapping[str, bool]:
+        return {f"{prefix}{number}": False for number in range(limit + more)}
+
+    memory = await known(world)
+    more = 0
+    assert await objects(world, memory, Away(world.store), is_away=True, pending=pending)
+    more = 1
+    with pytest.raises(OSError, match="more than 20 pending") as refused:
+        await objects(world, memory, Away(world.store), is_away=True, pending=pending)
+    assert refused.value.errno == errno.EXDEV
 
 
 async def test_an_answer_is_believed_also_if_it_is_a_refusal(world: World) -> None:

@@ -14,7 +14,7 @@ from s3d.agent.frontends.fuse.staging_journal import (
 )
 from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 from s3d.agent.s3.messages import ListedObject
-from s3d.shared.errors import UsageError
+from s3d.shared.errors import S3dError, UsageError
 
 ATTRIBUTES = WrittenAttributes("text/plain", {"a": "b"}, {"t": "u"}, mode=0o755, mtime_ns=7)
 RECORD = StagingRecord(3, ObjectName("bbb", "é/\U0001f600"), '"etag"', 5_000, ATTRIBUTES)
@@ -56,6 +56,13 @@ def test_a_journal_of_a_newer_s3d_is_refused(tmp_path):
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(UsageError, match="newer s3d"):
         StagingJournal(tmp_path)
+
+
+def test_a_journal_that_is_damaged_is_an_error_with_the_fix(tmp_path):
+    (tmp_path / JOURNAL).write_bytes(b"no database" * 1_000)
+    with pytest.raises(S3dError, match="not a database") as refused:
+        StagingJournal(tmp_path)
+    assert f"move the folder {tmp_path} away" in refused.value.remedy
 
 
 def test_a_failure_of_the_disk_is_an_os_error(tmp_path):

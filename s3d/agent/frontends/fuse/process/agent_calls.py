@@ -67,7 +67,7 @@ class MountServices(Protocol):
     async def set_pinned(self, bucket: str, key: str, *, pinned: bool) -> None:
         """Raises S3Error when nothing can be pinned."""
 
-    async def pending_below(self, bucket: str, prefix: str) -> Mapping[str, bool]:
+    async def pending_below(self, bucket: str, prefix: str, limit: int) -> Mapping[str, bool]:
         """As Pending."""
 
     async def sync_store(self) -> None:
@@ -125,9 +125,9 @@ class AgentCalls:
     async def set_pinned(self, bucket: str, key: str, *, pinned: bool) -> None:
         await self._channel.call("set_pinned", [bucket, key, pinned])
 
-    async def pending_below(self, bucket: str, prefix: str) -> Mapping[str, bool]:
+    async def pending_below(self, bucket: str, prefix: str, limit: int) -> Mapping[str, bool]:
         found: Mapping[str, bool] = (
-            await self._channel.call("pending_below", [bucket, prefix])
+            await self._channel.call("pending_below", [bucket, prefix, limit])
         ).value
         return found
 

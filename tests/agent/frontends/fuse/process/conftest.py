@@ -50,7 +50,7 @@ class Services:
     async def set_pinned(self, bucket: str, key: str, *, pinned: bool) -> None:
         (self.pinned.add if pinned else self.pinned.discard)((bucket, key))
 
-    async def pending_below(self, bucket: str, prefix: str) -> Mapping[str, bool]:
+    async def pending_below(self, bucket: str, prefix: str, limit: int) -> Mapping[str, bool]:
         return {}
 
     async def sync_store(self) -> None:

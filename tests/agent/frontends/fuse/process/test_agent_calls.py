@@ -36,8 +36,8 @@ class Services:
             raise S3Error("InvalidRequest", "There is no cache.")
         self.asked.append((bucket, key, pinned))
 
-    async def pending_below(self, bucket: str, prefix: str) -> Mapping[str, bool]:
-        return {f"{prefix}a": True, f"{prefix}b": False}
+    async def pending_below(self, bucket: str, prefix: str, limit: int) -> Mapping[str, bool]:
+        return {f"{prefix}a": True, f"{prefix}b": False, f"{prefix}{limit}": True}
 
     async def sync_store(self) -> None:
         if self.refuses:
@@ -86,7 +86,8 @@ async def test_pins(agent, services):
 
 
 async def test_what_is_pending(agent):
-    assert await agent.pending_below("b", "p/") == {"p/a": True, "p/b": False}
+    expected = {"p/a": True, "p/b": False, "p/3": True}
+    assert await agent.pending_below("b", "p/", 3) == expected
 
 
 async def test_the_sync_of_the_store(agent, services):
