@@ -79,6 +79,15 @@ def remove_dead(folder: Path) -> None:
         fusermount.unmount(folder, lazy=True)
 
 
+def detach(folder: Path) -> None:
+    """Unmount what a process serves that does not answer; whoever looks into it would hang. The
+    folder is free at once, programs that have files of it open go on waiting. folder: without
+    symbolic links. Raises MountFailed."""
+    rows = mounts_at(folder)
+    if rows and rows[-1].type == FILE_SYSTEM:
+        fusermount.unmount(folder, lazy=True)
+
+
 def holders(folder: Path, *, proc: Path = Path("/proc")) -> Iterator[Holder]:
     """The processes of this user that use a mount. It reads links of /proc, never the mount."""
     for process in sorted(proc.iterdir(), key=lambda each: each.name):

@@ -25,7 +25,7 @@ import msgspec
 from s3d.agent.core.backoff import Backoff
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.kernel.fusermount import MountFailed
-from s3d.agent.frontends.fuse.mount_folder import remove_dead
+from s3d.agent.frontends.fuse.mount_folder import detach, remove_dead
 from s3d.agent.frontends.fuse.process import running_process
 from s3d.agent.frontends.fuse.process.agent_calls import (
     MountReport,
@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 _PATIENCE = 30.0
 """Seconds for what the process is told to do."""
 _REPORT_LIMIT = 2.0
+_HANGS_AFTER = 10.0
+"""Seconds without an answer after which the process is not waited for when a mount is to go."""
 _REMEDY = "look into the log with s3d logs, and try again"
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
 """Seconds before the process is started again after it has died."""
@@ -104,11 +106,14 @@ class MountProcess:
         running = await self._started()
         try:
             async with asyncio.timeout(limit) as patience:
-                return (await running.channel.call(name, value)).value
+                answer = await running.channel.call(name, value)
+            running.hangs = False
+            return answer.value
         except ChannelClosed as error:
             raise S3dError("the process of the mounts has ended", "", _REMEDY) from error
         except FAILURES as error:
             if patience.expired():
+                running.hangs = True
                 why = f"no answer to {name} within {limit:.0f} seconds"
                 remedy = f"end it with kill -9 {running.process.pid}; it is started again at once"
                 raise S3dError("the process of the mounts hangs", why, remedy) from error
@@ -132,22 +137,23 @@ class MountProcess:
         self._left.add(mount.folder)
         if self._running is not None:
             try:
+                await self.call("report", limit=_HANGS_AFTER)
                 await self.call("stop", [mount.request.folder, grace], grace + _PATIENCE)
                 self._left.discard(mount.folder)
-            except S3dError as error:  # close() kills it
+                return
+            except S3dError as error:
                 logger.warning("unmounting failed folder=%s reason=%s", mount.folder, error)
-        if self._running is None:
-            await self._unmount_left()
+        await self._unmount_left(mount.folder)
 
-    async def _unmount_left(self) -> None:
-        """Unmount what a process that has died has left. Not while one runs: it may hang, and
-        whoever looks at its mounts hangs, too."""
-        folders, self._left = self._left, set()
+    async def _unmount_left(self, *folders: Path) -> None:
+        """Unmount what a process has left that has died or hangs."""
+        unmount = remove_dead if self._running is None else detach
         threads = ThreadPoolExecutor(1, thread_name_prefix="dead mounts")
         try:
             for folder in folders:
                 with suppress(MountFailed, OSError):
-                    await asyncio.get_running_loop().run_in_executor(threads, remove_dead, folder)
+                    await asyncio.get_running_loop().run_in_executor(threads, unmount, folder)
+                    self._left.discard(folder)
         finally:
             threads.shutdown(wait=False)
 
@@ -173,7 +179,7 @@ class MountProcess:
             running, self._running = self._running, None
             if running is not None:
                 await running.end()
-            await self._unmount_left()
+            await self._unmount_left(*self._left)
 
     def _note_report(self, shown: Mapping[str, Any]) -> None:
         for folder, report in shown.items():

@@ -37,7 +37,7 @@ _CLOSE_TIMEOUT = 60.0
 """Seconds in which what programs have written gets into the stores at the end; the rest stays for
 the next start."""
 _END_TIMEOUT = 10.0
-"""Seconds for the process to end after that."""
+"""Seconds for the process to end after that, and for one that hangs to hand over anything."""
 
 
 class RunningProcess:
@@ -62,6 +62,8 @@ class RunningProcess:
         self._note_end = note_end
         self._changes: ChangeCounter | None = None
         self._is_open = False
+        self.hangs = False
+        """Whether it has not answered the last call."""
         self.started = time.monotonic()
 
     async def start(self, settings: MountSettings) -> None:
@@ -114,7 +116,7 @@ class RunningProcess:
         """Have it hand over everything, if it can, and end."""
         if self._is_open and not self.channel.is_closed:
             try:
-                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                async with asyncio.timeout(_END_TIMEOUT if self.hangs else _CLOSE_TIMEOUT):
                     await self.channel.call("close")
             except (S3dError, *FAILURES) as error:
                 logger.warning("the process of the mounts did not end as it should: %s", error)
