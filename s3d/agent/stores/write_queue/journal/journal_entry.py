@@ -46,11 +46,13 @@ from s3d.shared.config.priorities import Priorities
 MOUNT_DELAY = 1.0
 """Seconds before a file of the mount is pushed: programs remove, rename or describe many of them
 just after they have closed them."""
-_MOUNT_TICK, _BUSY_TICK = 1.0, 5.0
-"""Seconds of writes of the mount that are pushed together: a program that unpacks an archive closes
-one file after the other, and pushes that share commits cost half the CPU. The second one is for
-files that are closed within _BUSY of one another."""
-_BUSY = 0.2
+_TICK = 1.0
+"""Seconds of single files of the mount that are pushed together."""
+_BURST, _BURST_TICK = 0.2, 5.0
+"""Files that are closed within _BURST of one another are a burst: a program that unpacks an archive
+closes one after the other. Those of the first _BURST_TICK seconds of a burst are pushed together,
+then those of the next ones: pushes that share commits cost half the CPU, and the program does not
+have to share the processor with them before that."""
 
 
 class Change(Protocol):
@@ -100,11 +102,23 @@ class MovedWrite(NamedTuple):
                 raise S3Error("OperationAborted", "A newer write of the key waits there.")
 
 
-def push_time_of_mount(now: float, last: float) -> float:
-    """When a write of the mount that is accepted now is pushed first. last: when the one before it
-    was accepted. Unix seconds."""
-    tick = _BUSY_TICK if 0 <= now - last < _BUSY else _MOUNT_TICK
-    return math.ceil((now + MOUNT_DELAY) / tick) * tick
+class Burst(NamedTuple):
+    """Writes of the mount that came one after the other. Unix seconds."""
+
+    began: float = 0.0
+    last: float = 0.0
+
+    def with_write(self, now: float) -> Burst:
+        """The burst of a write that is accepted now: this one, or a new one."""
+        return Burst(self.began if 0 <= now - self.last < _BURST else now, now)
+
+    @property
+    def push_time(self) -> float:
+        """When its last write is pushed first. Unix seconds."""
+        if self.last == self.began:
+            return math.ceil((self.last + MOUNT_DELAY) / _TICK) * _TICK
+        ticks = (self.last - self.began) // _BURST_TICK + 1
+        return self.began + ticks * _BURST_TICK + MOUNT_DELAY
 
 
 class WriteRecorder:
@@ -131,8 +145,7 @@ class WriteRecorder:
         self._metrics = metrics
         self.priorities = Priorities()
         """Of the writes that are accepted from now on; read by the writer thread."""
-        self._last_of_mount = 0.0
-        """When the last write of the mount was accepted. Unix seconds."""
+        self._burst_of_mount = Burst()
         self._moved: dict[ObjectName, MovedWrite] = {}
         """Writes that are being moved here; read by the writer thread."""
 
@@ -212,8 +225,8 @@ class WriteRecorder:
         else:
             write.priority = self.priorities.default
         if replaces is not None:
-            write.retry_at = push_time_of_mount(now, self._last_of_mount)
-            self._last_of_mount = now
+            self._burst_of_mount = self._burst_of_mount.with_write(now)
+            write.retry_at = self._burst_of_mount.push_time
         write.source = "" if source is None or source.key == change.key else source.key
         origin = Origin.of(change.context)
         entered = insert(

@@ -7,8 +7,8 @@ from s3d.agent.storage.records import Layout, ObjectRecord, Stored
 from s3d.agent.stores.write_queue.journal import journal_rows
 from s3d.agent.stores.write_queue.journal.journal_entry import (
     MOUNT_DELAY,
+    Burst,
     insert,
-    push_time_of_mount,
 )
 from s3d.agent.stores.write_queue.journal.pending_write import (
     Kind,
@@ -94,13 +94,25 @@ async def test_other_tags_do_not_release_what_is_held(index):
     assert (await enter(index, PUT)).state is PendingState.WAITING
 
 
-@pytest.mark.parametrize(("step", "due"), [(0.25, [1002.0, 1003.0, 1004.0]), (0.01, [1005.0])])
-def test_files_of_a_mount_that_are_closed_one_by_one_are_pushed_together(step, due):
-    times = [1_000.0 + step * number for number in range(1, round(3 / step))]
-    pushed = [push_time_of_mount(now, last=now - step) for now in times]
+@pytest.mark.parametrize(
+    ("step", "number", "due"),
+    [(0.25, 9, [1_002.0, 1_003.0, 1_004.0]), (0.01, 1_100, [1_002.0, 1_006.5, 1_011.5, 1_016.5])],
+)
+def test_files_of_a_mount_that_are_closed_one_by_one_are_pushed_together(step, number, due):
+    """The first one of a burst is pushed like a single file."""
+    burst, pushed = Burst(), []
+    for now in (1_000.5 + step * each for each in range(number)):
+        burst = burst.with_write(now)
+        pushed.append(burst.push_time)
+        assert MOUNT_DELAY <= burst.push_time - now <= 6.0
     assert sorted(set(pushed)) == due
-    assert all(MOUNT_DELAY <= at - now < 6.0 for now, at in zip(times, pushed, strict=True))
+
+
+def test_after_a_pause_a_burst_begins_anew():
+    burst = Burst(began=1_000.0, last=1_001.0)
+    assert burst.with_write(1_001.1) == Burst(1_000.0, 1_001.1)
+    assert burst.with_write(1_001.5) == Burst(1_001.5, 1_001.5)
 
 
 def test_a_clock_that_was_set_back_delays_no_push():
-    assert push_time_of_mount(1_000.5, last=5_000.0) == 1_002.0
+    assert Burst(5_000.0, 5_001.0).with_write(1_000.5).push_time == 1_002.0
