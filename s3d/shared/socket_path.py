@@ -27,19 +27,22 @@ XDG = {
 
 _SOCKET_VARIABLES = frozenset({"S3D_LOCAL_DIR", "S3D_SOCKET", "S3D_FAILPOINT"})
 """The variables that usual_socket() understands; the last one is no setting."""
+_SETTING = b"socket"
+"""Its name in the file."""
 
 
 def usual_socket(env: Mapping[str, str], flags: Mapping[str, str]) -> Path | None:
-    """The agent's socket when only local_dir and socket are set; None: load() has to tell.
+    """The agent's socket when only local_dir and socket are set in the environment, and the file
+    does not name a socket; None: load() has to tell.
 
-    Without a file and other variables there is no other setting to check, and the modules of the
-    settings need not be imported, which would double the time of `s3d status`. Raises UsageError.
+    The modules of the settings need not be imported then, which would double the time of
+    `s3d status`. What else is in the file only the agent has to understand. Raises UsageError.
     """
     others = {name for name in env if name.startswith("S3D_") or name == "S3_ENDPOINT"}
     if not (others <= _SOCKET_VARIABLES and flags.keys() <= {"local_dir", "socket"}):
         return None
     try:
-        if config_file(env, flags).exists():
+        if _SETTING in _content(config_file(env, flags)):
             return None
         local = _absolute(flags.get("local_dir") or env.get("S3D_LOCAL_DIR"))
         own = _absolute(flags.get("socket") or env.get("S3D_SOCKET"))
@@ -55,6 +58,14 @@ def config_file(env: Mapping[str, str], flags: Mapping[str, str]) -> Path:
     if local:
         return Path(local).expanduser().absolute() / "config" / "config.toml"
     return usual_folder("config", env) / "config.toml"
+
+
+def _content(file: Path) -> bytes:
+    """Empty when there is no file. Raises OSError."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _absolute(text: str | None) -> Path | None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from s3d.shared.config.rules import settings_of
@@ -53,11 +55,20 @@ def test_the_usual_socket_is_unknown_when_other_settings_have_to_be_checked(home
         assert usual_socket({"HOME": str(home)}, {setting.name: "x"}) is None
 
 
-def test_the_usual_socket_is_unknown_when_there_is_a_file(home):
-    file = config_file({"HOME": str(home)}, {})
+def test_the_usual_socket_is_unknown_when_a_file_names_one(home):
+    env = {"HOME": str(home)}
+    file = config_file(env, {})
     file.parent.mkdir(parents=True)
-    assert usual_socket({"HOME": str(home)}, {}) is not None
-    file.write_text("")
+    file.write_text('region = "here"\n[[mount]]\ndir = "/notes"\n')
+    assert usual_socket(env, {}) == load(env, {})[1].socket
+    file.write_text('"socket" = "/run/mine.sock"\n')
+    assert load(env, {})[1].socket == Path("/run/mine.sock")
+    assert usual_socket(env, {}) is None
+
+
+def test_the_usual_socket_is_unknown_when_the_file_cannot_be_read(home):
+    file = config_file({"HOME": str(home)}, {})
+    file.mkdir(parents=True)
     assert usual_socket({"HOME": str(home)}, {}) is None
 
 
