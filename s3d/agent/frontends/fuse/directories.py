@@ -160,7 +160,7 @@ class Directories:
             if entry is None and bucket:
                 with suppress(OSError):
                     entry = self._request_bucket(bucket, _PATIENCE)
-            known = self._created[bucket] = 0 if entry is None else entry.mtime_ns
+            known = self._created[bucket] = 0 if entry is None else entry.mtime_ns or 0
         return known
 
     def look_up(self, folder: FolderId, name: str) -> Entry:

@@ -204,4 +204,4 @@ def _shown(entry: Entry) -> ListedObject | None:
     if not entry.etag:
         return None
     size = 0 if stat.S_ISLNK(entry.mode) else entry.size
-    return ListedObject(entry.etag, size, entry.mtime_ns / 1e9)
+    return ListedObject(entry.etag, size, entry.modified)

@@ -29,8 +29,8 @@ class Entry(NamedTuple):
     mode: int
     """As st_mode."""
     size: int = 0
-    mtime_ns: int = 0
-    """Nanoseconds since 1970; 0: the listing does not say."""
+    mtime_ns: int | None = None
+    """Nanoseconds since 1970; None: the listing does not say."""
     etag: str = ""
     """Quoted, as in S3."""
 
@@ -38,8 +38,13 @@ class Entry(NamedTuple):
     def is_folder(self) -> bool:
         return stat.S_ISDIR(self.mode)
 
+    @property
+    def modified(self) -> float:
+        """Unix seconds, as in a listing; 0: the listing does not say."""
+        return (self.mtime_ns or 0) / 1e9
 
-def folder_entry(component: str, mtime_ns: int = 0) -> Entry:
+
+def folder_entry(component: str, mtime_ns: int | None = None) -> Entry:
     return Entry(name_of(component), component, FOLDER_MODE, mtime_ns=mtime_ns)
 
 

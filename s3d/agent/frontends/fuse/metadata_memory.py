@@ -99,10 +99,10 @@ class MetadataMemory:
         known = self.get(bucket, key)
         if known is None or not (entry.is_folder or same_etag(known.etag, entry.etag)):
             return entry
+        mtime_ns = entry.mtime_ns if known.mtime_ns is None else known.mtime_ns
         if known.link is not None:
             mode, size = LINK_MODE, len(os.fsencode(known.link))
-            return entry._replace(mode=mode, size=size, mtime_ns=known.mtime_ns or entry.mtime_ns)
-        mtime_ns = entry.mtime_ns if known.mtime_ns is None else known.mtime_ns
+            return entry._replace(mode=mode, size=size, mtime_ns=mtime_ns)
         mode = entry.mode
         if known.mode is not None:
             mode = stat.S_IFMT(mode) | known.mode

@@ -20,6 +20,10 @@ from s3d.agent.frontends.fuse.staging_journal import Rename
 from s3d.agent.frontends.fuse.xattrs import REFRESH, Xattrs
 from s3d.agent.s3.messages import ListedObject
 
+_EARLIEST, _LATEST = -(1 << 63), (1 << 63) - 1
+"""Nanoseconds: in the years 1677 and 2262. SQLite has no greater integers, and sync folders read no
+other times from the metadata of objects."""
+
 
 class NameOps:
     """Look-ups and listings, and changes of them."""
@@ -117,7 +121,9 @@ class NameOps:
 
     def _attributes(self, inode: int, bucket: str, entry: Entry) -> Attributes:
         links = 2 if stat.S_ISDIR(entry.mode) else 1
-        mtime_ns = entry.mtime_ns or self._names.created_ns(bucket) or self._started_ns
+        mtime_ns = entry.mtime_ns
+        if mtime_ns is None:
+            mtime_ns = self._names.created_ns(bucket) or self._started_ns
         return Attributes(entry.mode, entry.size, mtime_ns, inode, links)
 
 
@@ -141,7 +147,7 @@ class AttributeOps:
         self._set(path, mode=mode)
 
     def set_times(self, path: str, atime_ns: int, mtime_ns: int) -> None:
-        self._set(path, mtime_ns=mtime_ns)
+        self._set(path, mtime_ns=_nearest_time(mtime_ns))
 
     def get_xattr(self, path: str, name: str) -> bytes:
         return self._xattrs.get(self._names.resolve(path), name)
@@ -176,11 +182,16 @@ class AttributeOps:
             self._names.note_attributes(path, file, etag, mode=mode, mtime_ns=mtime_ns)
 
 
+def _nearest_time(mtime_ns: int) -> int:
+    """The time, or the nearest one that can be kept, as on a local disk."""
+    return max(_EARLIEST, min(mtime_ns, _LATEST))
+
+
 def _shown(entry: Entry) -> ListedObject | None:
     """What is known of an object before it is renamed; None: too little."""
     if not stat.S_ISREG(entry.mode) or not entry.etag:
         return None
-    return ListedObject(entry.etag, entry.size, entry.mtime_ns / 1e9)
+    return ListedObject(entry.etag, entry.size, entry.modified)
 
 
 def _check_replaced(source: Resolved, target: Resolved) -> None:

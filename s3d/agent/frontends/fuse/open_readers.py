@@ -155,7 +155,7 @@ class OpenReaders:
     def open(self, file: Resolved) -> tuple[Reader, PageCacheUse]:
         """Open an object in the version that it has now. Raises OSError."""
         place, entry = (file.bucket, file.key), file.entry
-        info = ObjectInfo(*place, entry.size, entry.etag, entry.mtime_ns / 1e9)
+        info = ObjectInfo(*place, entry.size, entry.etag, entry.modified)
         if entry.etag and not self._is_read_at_once(place, entry.size):
             reader = Reader(info, self._open_version)
             reader.handle = self._handle_of(Opened(info, None))

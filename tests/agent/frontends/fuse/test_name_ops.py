@@ -44,6 +44,26 @@ async def test_folders_have_the_attributes_of_their_place(world: World, fs: File
     assert await asyncio.to_thread(fs.get_xattr, f"/{BUCKET}/d", "user.s3.key") == b"d/"
 
 
+async def test_any_time_is_kept_or_the_nearest_one_that_can_be(
+    world: World, fs: FileSystem
+) -> None:
+    def work() -> None:
+        fs.make_directory(f"{ROOT}/d", 0o755)
+        make_file(fs, "/f")
+        shown_of_no_time = fs.get_attributes("/", None).mtime_ns
+        for path in (f"{ROOT}/f", f"{ROOT}/d"):
+            for asked, kept in (
+                (0, 0), (-1, -1), (1, 1), (1 << 63, (1 << 63) - 1), (-1 << 70, -1 << 63),
+            ):  # fmt: skip
+                fs.set_times(path, asked, asked)
+                assert fs.get_attributes(path, None).mtime_ns == kept
+                shown = {e.name: e.attributes.mtime_ns for e in fs.read_directory(ROOT)}
+                assert shown[path[-1]] == kept
+        assert shown_of_no_time > 10**18
+
+    await asyncio.to_thread(work)
+
+
 def test_free_space(fs: FileSystem) -> None:
     assert fs.size() == SIZE
 

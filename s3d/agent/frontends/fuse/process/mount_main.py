@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 
 import msgspec
 
@@ -20,6 +21,8 @@ from s3d.agent.frontends.fuse.process.bodies import OfferedBodies
 from s3d.agent.frontends.fuse.process.channel import Channel
 from s3d.agent.frontends.fuse.process.mount_host import MountHost
 from s3d.shared.logs import entry_of
+
+logger = logging.getLogger(__name__)
 
 LOG = "log"
 """The notice of a line of the log."""
@@ -39,6 +42,12 @@ class ChannelHandler(logging.Handler):
             self._loop.call_soon_threadsafe(self._channel.notify, LOG, value)
         except RuntimeError:  # the loop has ended, and so has the agent
             return
+
+
+def log_end_of_thread(end: threading.ExceptHookArgs) -> None:
+    """A thread has ended with an exception, which is a bug: it belongs into the log."""
+    name = "" if end.thread is None else end.thread.name
+    logger.error("a thread of the mounts has ended name=%s", name, exc_info=end.exc_value)
 
 
 def main(arguments: list[str]) -> None:
@@ -66,6 +75,7 @@ async def _serve(end: socket.socket) -> None:
     root = logging.getLogger()
     root.setLevel(logging.DEBUG)  # the agent has the levels, of each logger, and they may change
     root.addHandler(ChannelHandler(channel, asyncio.get_running_loop()))
+    threading.excepthook = log_end_of_thread
     await asyncio.Event().wait()
 
 

@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from s3d.agent.frontends.fuse.process.channel import Channel
-from s3d.agent.frontends.fuse.process.mount_main import ChannelHandler
+from s3d.agent.frontends.fuse.process.mount_main import ChannelHandler, log_end_of_thread
 from s3d.agent.frontends.fuse.process.running_process import MODULE
 from tests.known_load import wait_until
 
@@ -101,3 +102,17 @@ def test_it_imports_nothing_from_the_folder_where_it_is_started(tmp_path: Path) 
         ours.close()
         theirs.close()
         assert process.wait(20) == 1
+
+
+def test_a_thread_that_ends_with_an_exception_is_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work() -> None:
+        raise OverflowError("too large")
+
+    monkeypatch.setattr(threading, "excepthook", log_end_of_thread)
+    thread = threading.Thread(target=work, name="worker")
+    thread.start()
+    thread.join()
+    assert "a thread of the mounts has ended name=worker" in caplog.text
+    assert "OverflowError: too large" in caplog.text
