@@ -68,7 +68,7 @@ class FileSystem(NameOps, FileOps, AttributeOps):
             client, bridge, memory, is_away=lambda: directories.is_away, pending=pending
         )
         renames = Renames(client, bridge, written, contents)
-        changes = NameChanges(client, bridge, written, renames)
+        changes = NameChanges(client, bridge, written, renames, contents)
         readers = OpenReaders(opener, bridge, metadata)
         NameOps.__init__(self, names, changes, readers)
         FileOps.__init__(self, names, readers, written)

@@ -1,4 +1,5 @@
-"""All objects below a folder that is renamed: what the store lists, or what is known without it.
+"""The objects below a folder that is renamed or removed: what the store lists, or what is known
+without it.
 
 While the remote is away, the last listings of the folder and of those below it tell, also outdated
 ones, together with what waits in the write queue. All of them have to be known: what was never
@@ -71,20 +72,31 @@ class FolderContents:
         Raises OSError: EXDEV for too many, EIO when the store does not answer and the folder is not
         known without it.
         """
+        found = self._listed(folder, written, MAX_OBJECTS)
+        for key in written:
+            found.setdefault(key, None)
+        check_number(found)
+        return found
+
+    def is_empty(self, folder: FolderId) -> bool:
+        """Whether a folder has nothing but the object that is the folder itself. Raises OSError as
+        objects()."""
+        return self._listed(folder, (), 1).keys() <= {folder[1]}
+
+    def _listed(
+        self, folder: FolderId, written: Collection[str], most: int
+    ) -> dict[str, ListedObject | None]:
+        """Its objects, or some of them if they are more than so many."""
         is_known = self._memory.contents(folder) is not None
         try:
             if is_known and self._is_away():
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             limit = _PATIENCE if is_known else None
-            found = self._bridge.call(lambda: list_below(self._client, folder, limit))
+            return self._bridge.call(lambda: list_below(self._client, folder, limit, most))
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            found = self._known(folder, written)
-        for key in written:
-            found.setdefault(key, None)
-        check_number(found)
-        return found
+            return self._known(folder, written)
 
     def _known(self, folder: FolderId, written: Collection[str]) -> dict[str, ListedObject | None]:
         pending = self._bridge.call(lambda: self._pending(*folder, MAX_PENDING))
@@ -95,7 +107,8 @@ class FolderContents:
         except UnknownFolder as unknown:
             bucket, prefix = unknown.folder
             logger.warning(
-                "the remote is away, and a folder is renamed of which not everything is known: "
+                "the remote is away, and a folder of which not everything is known cannot be "
+                "renamed or removed: "
                 "bucket=%s key=%s unknown=%s", bucket, folder[1], prefix,
             )  # fmt: skip
             why = f"the remote is away, and what is in {bucket}/{prefix} is not known"
@@ -103,16 +116,17 @@ class FolderContents:
 
 
 async def list_below(
-    client: S3Client, folder: FolderId, limit: float | None = None
+    client: S3Client, folder: FolderId, limit: float | None = None, most: int | None = None
 ) -> dict[str, ListedObject | None]:
     """What the store lists below a folder, or as much as is too much. limit: seconds for the first
-    page. Raises S3Error, TimeoutError."""
+    page. most: objects that are not too many; None: MAX_OBJECTS. Raises S3Error, TimeoutError."""
     bucket, prefix = folder
+    most = MAX_OBJECTS if most is None else most
     found: dict[str, ListedObject | None] = {}
-    cursor = ""
-    while len(found) <= MAX_OBJECTS:
+    cursor, size = "", min(_PAGE, most + 1)
+    while len(found) <= most:
         async with asyncio.timeout(None if cursor else limit):
-            page = await client.page(bucket, prefix, cursor=cursor, limit=_PAGE)
+            page = await client.page(bucket, prefix, cursor=cursor, limit=size)
         for info in page.objects:
             found[info.key] = ListedObject(info.etag, info.size, info.last_modified)
         cursor = page.cursor

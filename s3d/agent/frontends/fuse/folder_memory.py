@@ -96,9 +96,9 @@ class FolderMemory:
             single = state.names.get(name)
             if single is not None:
                 return Known(single[1])
-            if name in state.stale:
-                return None
             entry = state.entries.get(name)
+            if name in state.stale:  # a folder in which something was removed may have more
+                return Known(entry) if entry is not None and entry.is_folder else None
             return Known(entry) if entry is not None or state.is_complete else None
 
     def listing(self, folder: FolderId, *, outdated: bool = False) -> list[Entry] | None:
@@ -178,12 +178,14 @@ class FolderMemory:
             self._make(self._use(folder), name, entry)
 
     def put_folder_away(self, folder: FolderId, component: str) -> None:
-        """The mount itself has moved a folder away. An object that it hid has its name now."""
+        """The mount itself has moved a folder away, or has removed it. An object that it hid has
+        its name now."""
         name, hidden = name_of(component), name_of(component, beside_folder=True)
         with self._lock:
             state = self._use(folder)
             if not state.is_complete:
                 state.note_component(component)  # a request has to tell
+                state.entries.pop(name, None)
                 return
             entry = state.find(hidden)
             if entry is not None:
@@ -232,7 +234,7 @@ class FolderMemory:
             for component in components[:-1]:
                 state = self._folders.get((bucket, prefix))
                 if state is not None and (is_removal or not state.has_folder(component)):
-                    state.note_component(component)
+                    state.note_below(component)
                 prefix += component + "/"
             state = self._folders.get((bucket, prefix))
             if state is not None:

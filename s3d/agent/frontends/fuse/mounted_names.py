@@ -112,7 +112,8 @@ class MountedNames:
         folder, name = self._directories.locate(path)
         self.inodes.removed(was.bucket, was.key)
         if was.entry.is_folder:
-            self._kept.drop((was.bucket, was.key))  # it may have hidden an object
+            self._kept.drop((was.bucket, was.key))
+            self._memory.put_folder_away(folder, was.entry.component)
         else:
             self._memory.put(folder, name, None)
         if folder[0]:
@@ -127,7 +128,6 @@ class MountedNames:
         self.inodes.moved(was.bucket, was.key, key)
         if was.entry.is_folder:
             self._memory.move(was.bucket, was.key, key)
-            self._memory.put_folder_away(self._directories.locate(old).folder, was.entry.component)
         self.note_removed(old, was)
         entry = was.entry._replace(etag="")  # a copy may have another one
         self._put(*self._directories.locate(new), entry)

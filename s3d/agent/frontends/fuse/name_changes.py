@@ -16,6 +16,7 @@ import msgspec
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import background_context
 from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.frontends.fuse.folder_contents import FolderContents
 from s3d.agent.frontends.fuse.fs_ops import RENAME_NOREPLACE
 from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
@@ -38,12 +39,18 @@ class NameChanges:
     """Called by FUSE threads. Every method raises OSError."""
 
     def __init__(
-        self, client: S3Client, bridge: LoopBridge, written: WrittenFiles, renames: Renames
+        self,
+        client: S3Client,
+        bridge: LoopBridge,
+        written: WrittenFiles,
+        renames: Renames,
+        contents: FolderContents,
     ) -> None:
         self._client = client
         self._bridge = bridge
         self._written = written
         self._renames = renames
+        self._contents = contents
 
     def unlink(self, place: ObjectName) -> None:
         """Remove an object; its open files go on working."""
@@ -63,8 +70,7 @@ class NameChanges:
 
     def remove_folder(self, bucket: str, prefix: str) -> None:
         """Remove an empty folder, or (prefix "") a bucket. Raises ENOTEMPTY."""
-        is_used = bool(self._written.under(bucket, prefix))
-        if is_used or self._bridge.call(lambda: self._has_children(bucket, prefix)):
+        if self._written.under(bucket, prefix) or not self._contents.is_empty((bucket, prefix)):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), prefix)
         if not prefix:
             self._bridge.call(lambda: self._client.delete_bucket(bucket))
@@ -160,10 +166,6 @@ class NameChanges:
         file.set_attributes(attributes)
         if is_stored:
             self._written.flush(file)
-
-    async def _has_children(self, bucket: str, prefix: str) -> bool:
-        page = await self._client.page(bucket, prefix, limit=2)
-        return any(info.key != prefix for info in page.objects)
 
     async def _change(self, place: ObjectName, changes: Mapping[str, int | None]) -> str:
         info, attributes = await self._described(place)

@@ -114,6 +114,14 @@ class RememberedFolder:
             self.note(hidden)
         self.note(name)
 
+    def note_below(self, component: str) -> None:
+        """Something in the folder with this component has changed. It is still known as the one
+        that was there last."""
+        known = self.find(name_of(component))
+        self.note_component(component)
+        if known is not None and known.is_folder:
+            self.entries[known.name] = known
+
     def has_folder(self, component: str) -> bool:
         """Whether a folder with this component is known."""
         entry = self.find(name_of(component))

@@ -130,11 +130,16 @@ async def written(world: World, tmp_path: Path) -> AsyncIterator[WrittenFiles]:
 
 
 def file_system(
-    world: World, written: WrittenFiles, metadata: MetadataMemory | None = None
+    world: World,
+    written: WrittenFiles,
+    metadata: MetadataMemory | None = None,
+    *,
+    store: ObjectStore | None = None,
 ) -> FileSystem:
-    """A file system of all buckets of the world, which learns of its changes."""
+    """A file system of all buckets of the world, which learns of its changes. store: before that of
+    the world."""
     fs = FileSystem(
-        world.store,
+        store or world.store,
         asyncio.get_running_loop(),
         written=written,
         is_local=always,

@@ -265,3 +265,18 @@ def test_a_folder_may_come_and_go_while_the_remote_is_away(
         memory.changed("b", "d/a/x")
         memory.put(D, "a", folder_entry("a"))
         assert memory.listing(D, outdated=True) == [folder_entry("a")]
+
+
+def test_a_folder_in_which_something_was_removed_is_known_while_the_remote_is_away(
+    memory: FolderMemory,
+) -> None:
+    listed(memory, folder_entry("a"), file("o"))
+    memory.put(("b", "e/"), "a", folder_entry("a"))  # in a folder that was never listed
+    for folder in (D, ("b", "e/")):
+        memory.changed("b", f"{folder[1]}a/x", is_removal=True)
+        assert memory.find(folder, "a") is None
+        assert memory.recall(folder, "a") == Known(folder_entry("a"))
+        memory.put_folder_away(folder, "a")
+        assert memory.recall(folder, "a") in (None, Known(None))
+    memory.changed("b", "d/o", is_removal=True)
+    assert memory.recall(D, "o") is None

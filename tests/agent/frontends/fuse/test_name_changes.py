@@ -25,7 +25,8 @@ from tests.agent.frontends.fuse.store_thread import (
 def changes(thread: StoreThread, files: WrittenFiles) -> NameChanges:
     client, bridge = S3Client(thread.store), thread.bridge
     contents = FolderContents(client, bridge, FolderMemory(), is_away=lambda: False)
-    return NameChanges(client, bridge, files, Renames(client, bridge, files, contents))
+    renames = Renames(client, bridge, files, contents)
+    return NameChanges(client, bridge, files, renames, contents)
 
 
 def test_a_folder_is_an_empty_object_until_it_is_removed(thread, changes, root):

@@ -6,13 +6,17 @@ import asyncio
 import errno
 import os
 import stat
+from typing import Any
 
 import pytest
 
+from s3d.agent.core.store import Answer, Layer, ObjectStore
 from s3d.agent.frontends.fuse.filesystem import FileSystem
 from s3d.agent.frontends.fuse.fs_ops import Attributes
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.messages import S3Request
 from tests.agent.frontends.fuse.conftest import BUCKET, SIZE, World, file_system, number_of
 
 
@@ -371,3 +375,43 @@ async def test_a_folder_has_the_same_time_after_a_restart(
         times.append((await asyncio.to_thread(fs.get_attributes, f"{ROOT}/d", None)).mtime_ns)
     (bucket,) = await world.client.buckets()
     assert times == [round(bucket.created * 1_000_000) * 1_000] * 2
+
+
+class _Away(Layer):
+    """A write queue whose remote does not answer: writes are taken, and nothing is read."""
+
+    def __init__(self, inner: ObjectStore) -> None:
+        super().__init__(inner)
+        self.is_away = False
+
+    def fallback(self, request: S3Request[Any]) -> Answer:
+        if self.is_away and request.op.name in ("HeadObject", "ListObjectsV2", "GetObject"):
+            raise S3Error("ServiceUnavailable", "The remote is unreachable.")
+        return self.inner.call(request)
+
+
+async def test_files_of_a_folder_are_removed_while_the_remote_is_away(
+    world: World, written: WrittenFiles
+) -> None:
+    for key in ("d/a", "d/b", "d/c", "e/f"):
+        await world.put(key)
+    away = _Away(world.store)
+    fs = file_system(world, written, store=away)
+
+    def work() -> None:
+        assert [names(fs, path) for path in ("", "/d", "/e")] == [["d", "e"], list("abc"), ["f"]]
+        away.is_away = True
+        fs.unlink(f"{ROOT}/d/a")
+        assert names(fs, "/d") == ["b", "c"]
+        assert fs.get_attributes(f"{ROOT}/d/b", None).size == 4
+        assert number_of(fs.remove_directory, f"{ROOT}/d") == errno.ENOTEMPTY
+        fs.unlink(f"{ROOT}/e/f")
+        fs.rename(f"{ROOT}/d/b", f"{ROOT}/d/c", 0)
+        assert names(fs, "/d") == ["c"]
+        fs.remove_directory(f"{ROOT}/e")
+        assert names(fs, "") == ["d"]
+        assert number_of(fs.get_attributes, f"{ROOT}/e", None) == errno.ENOENT
+
+    await asyncio.to_thread(work)
+    await asyncio.to_thread(fs.close)
+    assert [info.key for info in (await world.client.page(BUCKET, limit=10)).objects] == ["d/c"]
