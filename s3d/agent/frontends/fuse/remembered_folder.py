@@ -116,11 +116,14 @@ class RememberedFolder:
 
     def note_below(self, component: str) -> None:
         """Something in the folder with this component has changed. It is still known as the one
-        that was there last."""
-        known = self.find(name_of(component))
+        that was there last, and so is that it hides no object."""
+        known, hidden = self.find(name_of(component)), name_of(component, beside_folder=True)
+        was_sure = not any(hidden in each for each in (self.stale, self.entries, self.names))
         self.note_component(component)
         if known is not None and known.is_folder:
             self.entries[known.name] = known
+            if was_sure:
+                self.stale.discard(hidden)
 
     def has_folder(self, component: str) -> bool:
         """Whether a folder with this component is known."""

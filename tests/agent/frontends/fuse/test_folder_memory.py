@@ -278,5 +278,8 @@ def test_a_folder_in_which_something_was_removed_is_known_while_the_remote_is_aw
         assert memory.recall(folder, "a") == Known(folder_entry("a"))
         memory.put_folder_away(folder, "a")
         assert memory.recall(folder, "a") in (None, Known(None))
+    contents = memory.contents(D)
+    assert contents is not None
+    assert contents.unsure == []
     memory.changed("b", "d/o", is_removal=True)
     assert memory.recall(D, "o") is None
