@@ -71,14 +71,17 @@ def name_of(component: str, *, beside_folder: bool = False) -> str:
 def parse_name(name: str) -> Name:
     """The component that a name stands for; name: decoded with surrogateescape.
 
-    Raises OSError: EILSEQ for a name that is not UTF-8, EINVAL for one that has an ending of s3d
-    but is the name of no component.
+    Raises OSError: EILSEQ for a name that is not UTF-8, ENAMETOOLONG for one that is too long,
+    EINVAL for one that has an ending of s3d but is the name of no component.
     """
+    size = len(name)
     if not name.isascii():
         try:
-            name.encode()
+            size = len(name.encode())
         except UnicodeEncodeError:
             raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ), name) from None
+    if size > LONGEST_NAME:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name)
     ending = _ENDING.fullmatch(name) if MARK in name else None
     if ending is None:
         return Name(Form.PLAIN, name)

@@ -53,6 +53,8 @@ class MountedNames:
         try:
             return self._directories.resolve_in(folder, name)
         except FileNotFoundError:
+            if folder[0] and parse_name(name).form is Form.BESIDE_FOLDER:
+                raise
             below = self._directories.folder_in(folder, name)
             if not self._kept.has(below):
                 raise

@@ -80,6 +80,14 @@ def test_how_components_are_shown(component: str, name: str) -> None:
     assert name_of(component) == name
 
 
+@pytest.mark.parametrize("name", ["a" * 256, "é" * 128])
+def test_a_name_of_more_than_255_bytes_is_too_long(name: str) -> None:
+    with pytest.raises(OSError, match="too long") as caught:
+        parse_name(name)
+    assert caught.value.errno == errno.ENAMETOOLONG
+    assert parse_name(name[:127]).text == name[:127]
+
+
 def test_a_hidden_object_is_shown_beside_the_folder() -> None:
     assert name_of("a", beside_folder=True) == "a%s3d-object"
     assert name_of("50%", beside_folder=True) == "50%25%s3d-object"

@@ -48,6 +48,23 @@ async def test_folders_have_the_attributes_of_their_place(world: World, fs: File
     assert await asyncio.to_thread(fs.get_xattr, f"/{BUCKET}/d", "user.s3.key") == b"d/"
 
 
+async def test_names_that_no_new_file_can_have(world: World, fs: FileSystem) -> None:
+    def work() -> None:
+        for name, when_looked_up, when_made in (
+            ("a" * 256, errno.ENAMETOOLONG, errno.ENAMETOOLONG),
+            ("\udcff", errno.EILSEQ, errno.EILSEQ),
+            ("a%s3d-object", errno.ENOENT, errno.EINVAL),
+            ("a%s3d-0123456789abcdef", errno.ENOENT, errno.EINVAL),
+            ("a%s3d-name", errno.EINVAL, errno.EINVAL),
+        ):
+            path = f"{ROOT}/{name}"
+            assert number_of(fs.get_attributes, path, None) == when_looked_up
+            assert number_of(fs.create, path, os.O_RDWR, 0o644) == when_made
+        assert names(fs, "") == []
+
+    await asyncio.to_thread(work)
+
+
 async def test_any_time_is_kept_or_the_nearest_one_that_can_be(
     world: World, fs: FileSystem
 ) -> None:
