@@ -76,7 +76,9 @@ class Directories:
     def resolve(self, path: str) -> Resolved:
         """What a path stands for. Raises OSError ENOENT when there is nothing."""
         folder, name = self.locate(path)
-        return self.resolve_in(folder, name) if name else Resolved(*folder, folder_entry(""))
+        if name:
+            return self.resolve_in(folder, name)
+        return Resolved(*folder, self._metadata.describe(*folder, folder_entry("")))
 
     def resolve_in(self, folder: FolderId, name: str) -> Resolved:
         """What a name in a folder stands for. Raises OSError ENOENT."""
@@ -255,7 +257,8 @@ class Directories:
 
     def _buckets(self, limit: float | None) -> list[Entry]:
         part = PartialListing(self._memory.begin(BUCKETS))
-        entries = self._bridge.call(self._requests.buckets, limit)
+        found = self._bridge.call(self._requests.buckets, limit)
+        entries = [self._metadata.describe(each.component, "", each) for each in found]
         self._memory.add_page(BUCKETS, part, entries, is_last=True)
         return entries
 

@@ -45,7 +45,7 @@ class MountedNames:
         """What a path stands for. Raises OSError ENOENT when there is nothing."""
         folder, name = self._directories.locate(path)
         if not name:
-            return Resolved(*folder, folder_entry(""))
+            return self._directories.resolve(path)
         file = self._written_at(folder, name)
         if file is not None:
             bucket, key = file.place
@@ -103,10 +103,14 @@ class MountedNames:
         entry = Entry("", "", FILE_MODE, etag=metadata.etag)
         self._put(*self._directories.locate(path), self._metadata.describe(*place, entry))
 
-    def note_folder(self, path: str) -> None:
-        """The mount has made a folder."""
+    def note_folder(self, path: str, place: FolderId, metadata: FileMetadata | None) -> None:
+        """The mount has made a folder. metadata: None: it has none."""
         folder, name = self._directories.locate(path)
-        self._put(folder, name, folder_entry(""))
+        entry = folder_entry("")
+        if metadata is not None:
+            self._metadata.put(*place, metadata)
+            entry = self._metadata.describe(*place, entry)
+        self._put(folder, name, entry)
         self._memory.put_empty(self._directories.folder_in(folder, name))
 
     def note_removed(self, path: str, was: Resolved) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.context import background_context
-from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.core.object_info import PLAIN, ObjectAttributes
 from s3d.agent.frontends.fuse.folder_contents import FolderContents
 from s3d.agent.frontends.fuse.fs_ops import RENAME_NOREPLACE
 from s3d.agent.frontends.fuse.hand_over import ObjectName
@@ -61,12 +61,15 @@ class NameChanges:
         if file is None or file.etag:  # else no store has ever had it
             self._bridge.call(lambda: self._client.delete(*place))
 
-    def make_folder(self, bucket: str, prefix: str) -> None:
-        """Store the marker of a folder, which keeps it while it is empty; prefix "": a bucket."""
+    def make_folder(self, bucket: str, prefix: str, attributes: ObjectAttributes = PLAIN) -> str:
+        """Store the marker of a folder, which keeps it while it is empty: its ETag; prefix "": make
+        a bucket, which has neither."""
         if not prefix:
             self._bridge.call(lambda: self._client.create_bucket(bucket))
-        else:
-            self._bridge.call(lambda: self._client.store(bucket, prefix, BytesBody(b"")))
+            return ""
+        marker = BytesBody(b"")
+        etag, _ = self._bridge.call(lambda: self._client.store(bucket, prefix, marker, attributes))
+        return etag
 
     def remove_folder(self, bucket: str, prefix: str) -> None:
         """Remove an empty folder, or (prefix "") a bucket. Raises ENOTEMPTY."""

@@ -8,8 +8,9 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from s3d.agent.core.object_info import PLAIN
 from s3d.agent.frontends.fuse.directories import Resolved
-from s3d.agent.frontends.fuse.folder_entries import Entry
+from s3d.agent.frontends.fuse.folder_entries import FOLDER_MODE, Entry
 from s3d.agent.frontends.fuse.fs_ops import Attributes, DirectoryEntry, FileSystemSize
 from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.metadata_table import FileMetadata
@@ -17,6 +18,7 @@ from s3d.agent.frontends.fuse.mounted_names import MountedNames
 from s3d.agent.frontends.fuse.name_changes import NameChanges
 from s3d.agent.frontends.fuse.open_readers import OpenReaders
 from s3d.agent.frontends.fuse.staging_journal import Rename
+from s3d.agent.frontends.fuse.written_attributes import WrittenAttributes
 from s3d.agent.frontends.fuse.xattrs import REFRESH, Xattrs
 from s3d.agent.s3.messages import ListedObject
 
@@ -52,9 +54,13 @@ class NameOps:
         if self._names.exists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         folder = self._names.folder_for(path)
-        self._changes.make_folder(*folder)
+        mode, now_ns = mode & 0o777, time.time_ns()
+        has_metadata = mode != stat.S_IMODE(FOLDER_MODE)
+        attributes = WrittenAttributes(mode=mode).of_object(now_ns) if has_metadata else PLAIN
+        etag = self._changes.make_folder(*folder, attributes)
         self._names.inodes.created(*folder)
-        self._names.note_folder(path)
+        metadata = FileMetadata(etag, now_ns, mode) if has_metadata else None
+        self._names.note_folder(path, folder, metadata)
 
     def remove_directory(self, path: str) -> None:
         folder = self._names.resolve(path)

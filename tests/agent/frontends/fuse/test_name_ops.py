@@ -19,6 +19,8 @@ from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import S3Request
 from tests.agent.frontends.fuse.conftest import BUCKET, SIZE, World, file_system, number_of
 
+ROOT = f"/{BUCKET}"
+
 
 async def test_attributes_of_folders(world: World, fs: FileSystem) -> None:
     await world.put("d/file")
@@ -89,9 +91,6 @@ def test_free_space(fs: FileSystem) -> None:
     assert fs.size() == SIZE
 
 
-ROOT = f"/{BUCKET}"
-
-
 def names(fs: FileSystem, path: str) -> list[str]:
     return sorted(entry.name for entry in fs.read_directory(f"{ROOT}{path}"))
 
@@ -128,6 +127,40 @@ async def test_folders_are_made_and_removed(world: World, fs: FileSystem) -> Non
 
     await asyncio.to_thread(work)
     assert (await world.client.page(BUCKET, limit=10)).objects == []
+
+
+async def test_a_folder_has_the_permissions_that_it_was_made_with(
+    world: World, written: WrittenFiles
+) -> None:
+    fs = file_system(world, written)
+
+    def work() -> None:
+        for name, mode in (("d", 0o700), ("e", 0o755), ("f", 0o777)):
+            fs.make_directory(f"{ROOT}/{name}", mode)
+            assert fs.get_attributes(f"{ROOT}/{name}", None).mode == stat.S_IFDIR | mode
+        fs.make_directory("/new-bucket", 0o700)
+        assert fs.get_attributes("/new-bucket", None).mode == stat.S_IFDIR | 0o700
+
+    await asyncio.to_thread(work)
+    private, usual = [await world.client.head(BUCKET, key) for key in ("d/", "e/")]
+    assert private is not None
+    assert usual is not None
+    assert private.metadata["mode"] == "100700"
+    assert usual.metadata == {}
+
+
+@pytest.mark.parametrize("path", ["/", ROOT])
+async def test_permissions_of_buckets_last_as_long_as_the_mount(
+    world: World, fs: FileSystem, path: str
+) -> None:
+    def work() -> None:
+        fs.set_mode(path, 0o700)
+        fs.changed("", "", is_removal=False)  # what is remembered of the buckets is forgotten
+        assert fs.get_attributes(path, None).mode == stat.S_IFDIR | 0o700
+        rows = {f"/{e.name}": e.attributes.mode for e in fs.read_directory("/")}
+        assert rows[ROOT] == stat.S_IFDIR | (0o700 if path == ROOT else 0o755)
+
+    await asyncio.to_thread(work)
 
 
 async def test_buckets_are_folders_too(world: World, fs: FileSystem) -> None:
