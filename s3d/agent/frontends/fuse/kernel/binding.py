@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.frontends.fuse.fs_ops import FsOps
@@ -49,6 +50,8 @@ from s3d.agent.frontends.fuse.kernel.request_threads import RequestThreads
 from s3d.agent.frontends.fuse.kernel.xattr_calls import XattrCalls, unsupported_attribute
 
 logger = LimitedLogger(logging.getLogger(__name__))
+failures = LimitedLogger(logging.getLogger(__name__), burst=3, interval=60.0)
+"""While the remote is away, many operations fail for one reason."""
 
 _LOOK = 0.2
 """Seconds between two looks whether the file system has ended."""
@@ -210,10 +213,24 @@ class Binding:
         try:
             return 0, handler(request)
         except OSError as error:
-            return error.errno or errno.EIO, b""
+            number = error.errno or errno.EIO
+            if number == errno.EIO:
+                self._log_failure(request, error)
+            return number, b""
         except Exception:
             logger.exception("mount: operation %s failed", request.operation)
             return errno.EIO, b""
+
+    def _log_failure(self, request: KernelRequest, error: OSError) -> None:
+        """A program is told of an input/output error only; the log says why."""
+        path = ""
+        with suppress(OSError, KeyError):  # it was removed, or forgotten
+            path = self._nodes.path(request.node)
+        operation = Operation(request.operation).name.lower()
+        failures.warning(
+            "mount: an operation ends with EIO operation=%s path=%s error=%s",
+            operation, path, error,
+        )  # fmt: skip
 
     def _initialise(self, request: KernelRequest) -> bytes:
         major, minor, read_ahead, offered = INIT_IN.unpack_from(request.body)

@@ -47,6 +47,20 @@ def test_a_bug_is_an_input_output_error(folder, files, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_the_reason_of_an_input_output_error_is_in_the_log(folder, files, monkeypatch, caplog):
+    def broken(path: str) -> str:
+        raise OSError(errno.EIO, "the answer of the remote makes no sense")
+
+    (folder / "a").symlink_to("b")
+    monkeypatch.setattr(files, "read_link", broken)
+    for _ in range(9):
+        with fails(errno.EIO):
+            os.readlink(folder / "a")
+    lines = [line for line in caplog.messages if "operation=readlink path=/a error=" in line]
+    assert len(lines) == 3
+    assert "the answer of the remote makes no sense" in lines[0]
+
+
 def test_what_others_change_is_forgotten_by_the_kernel(folder, files, binding):
     (folder / "a").write_bytes(b"old")
     assert (folder / "a").read_bytes() == b"old"
