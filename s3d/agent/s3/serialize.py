@@ -105,6 +105,11 @@ _DETAIL_HEADERS = {
 """Details of an error that are headers, not elements."""
 
 
+def is_metadata_name(name: str) -> bool:
+    """Whether a header can have this name, so that requests and responses can pass the metadata."""
+    return _TOKEN.fullmatch(name) is not None
+
+
 def metadata_headers(metadata: Mapping[str, str]) -> Headers:
     """x-amz-meta-* headers. A value beyond printable US-ASCII is an encoded word of RFC 2047.
 
@@ -114,7 +119,7 @@ def metadata_headers(metadata: Mapping[str, str]) -> Headers:
     headers = [
         (f"x-amz-meta-{name}", _mail_safe(value))
         for name, value in metadata.items()
-        if _TOKEN.fullmatch(name)
+        if is_metadata_name(name)
     ]
     if len(headers) < len(metadata):
         headers.append(("x-amz-missing-meta", str(len(metadata) - len(headers))))

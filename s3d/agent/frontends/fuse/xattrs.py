@@ -27,6 +27,7 @@ from s3d.agent.frontends.fuse.hand_over import ObjectName
 from s3d.agent.frontends.fuse.loop_bridge import LoopBridge
 from s3d.agent.frontends.fuse.name_changes import NameChanges
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.serialize import is_metadata_name
 from s3d.shared.control import ObjectInfo
 
 OURS = ("user.s3.", "user.s3d.")
@@ -88,8 +89,11 @@ class Xattrs:
 
     def set(self, file: Resolved, name: str, value: bytes, flags: int) -> None:
         """Raises OSError: EOPNOTSUPP for a name that programs cannot set, EEXIST and ENODATA as
-        flags (XATTR_CREATE, XATTR_REPLACE) ask for, EINVAL for a value that is no text."""
+        flags (XATTR_CREATE, XATTR_REPLACE) ask for, EINVAL for a value that is no text, and for
+        metadata whose name no header can have: the remote would refuse them later."""
         _check_writable(file, name)
+        if name.startswith(META) and not is_metadata_name(name.removeprefix(META)):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), name)
         if flags & (os.XATTR_CREATE | os.XATTR_REPLACE):
             self._check_flags(file, name, flags)
         try:

@@ -85,6 +85,8 @@ async def test_what_cannot_be_set(world: World, fs: FileSystem) -> None:
             assert number_of(fs.set_xattr, path, name, b"x", 0) == errno.EOPNOTSUPP
             assert number_of(fs.remove_xattr, path, name) == errno.EOPNOTSUPP
         assert number_of(fs.set_xattr, path, "user.s3.meta.a", b"\xff", 0) == errno.EINVAL
+        for name in ("é", "a b", "a:b", "a\nb", ""):
+            assert number_of(fs.set_xattr, path, f"user.s3.meta.{name}", b"x", 0) == errno.EINVAL
         assert number_of(fs.set_xattr, f"/{BUCKET}", "user.s3.tag.a", b"x", 0) == errno.EOPNOTSUPP
         for n in range(10):
             fs.set_xattr(path, f"user.s3.tag.{n}", b"x", 0)
