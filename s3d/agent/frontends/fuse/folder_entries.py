@@ -12,7 +12,6 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from s3d.agent.core.path_names import RESERVED
 from s3d.agent.frontends.fuse.key_names import name_of
 from s3d.shared.control import Listing, ObjectInfo
 
@@ -80,22 +79,31 @@ class PageMerger:
         """The object that is the folder itself."""
 
     def add(self, page: Listing) -> Iterator[Entry]:
-        """The entries that this page decides; the last page decides all."""
-        start = len(self._prefix)
-        folders = {prefix[start:-1] for prefix in page.prefixes} - {RESERVED}
+        """The entries that this page decides; the last page decides all. What no listing of this
+        folder can have is left out: the kernel refuses all of it for one name with a slash."""
+        shown = [self._component(prefix) for prefix in page.prefixes]
+        folders = {each.removesuffix("/") for each in shown if each and each.endswith("/")}
         objects = [*self._waiting, *page.objects]
         reached = _last_key(page)
         self._waiting = []
-        for component in folders:
-            yield folder_entry(component)
+        yield from map(folder_entry, folders)
         for info in objects:
-            component = info.key[start:]
+            component = self._component(info.key)
+            if component is None or component.endswith("/"):
+                continue
             if not component and not info.size:
                 self.marker = info
             elif component not in folders and page.cursor and f"{info.key}/".encode() > reached:
                 self._waiting.append(info)
             else:
                 yield file_entry(component, info, beside_folder=component in folders)
+
+    def _component(self, key: str) -> str | None:
+        """What follows the prefix of the folder, for a folder with a slash at its end; None: the
+        key is not in this folder, or below another one in it."""
+        component = key[len(self._prefix) :]
+        is_here = key.startswith(self._prefix) and "/" not in component[:-1]
+        return component if is_here else None
 
 
 def _last_key(page: Listing) -> bytes:

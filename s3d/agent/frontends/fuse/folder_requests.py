@@ -14,6 +14,7 @@ from s3d.agent.frontends.fuse.folder_entries import (
     to_nanoseconds,
 )
 from s3d.agent.frontends.fuse.folder_memory import FolderId
+from s3d.agent.frontends.fuse.key_names import name_of
 from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.s3.errors import S3Error
 from s3d.shared.control import Listing, ObjectInfo
@@ -70,10 +71,12 @@ class FolderRequests:
         )
 
     async def buckets(self) -> list[Entry]:
-        """All buckets that the agent's key may list."""
+        """All buckets that the agent's key may list, without those that no folder can be: the
+        kernel would refuse the whole list."""
         return [
             folder_entry(bucket.name, to_nanoseconds(bucket.created))
             for bucket in await self._client.buckets()
+            if "/" not in bucket.name and name_of(bucket.name) == bucket.name
         ]
 
     async def bucket(self, name: str) -> Entry | None:

@@ -54,6 +54,20 @@ def test_the_marker_of_the_folder_itself_is_no_entry() -> None:
     assert merger.marker is marker
 
 
+def test_what_no_listing_of_the_folder_can_have_is_left_out() -> None:
+    objects = [
+        ObjectInfo("b", key, 1, '"e"', 1.0)
+        for key in ("d/../../etc", "/abs", "e/f", "x", "d/a/b", "d/ok", "d/sub/", "d")
+    ]
+    page = Listing(objects, ["d/s/", "d/no-slash", "other/", "d/s/t/", "", "/", "d/", "d//"])
+    entries = sorted(PageMerger("d/").add(page))
+    assert [(entry.name, entry.is_folder) for entry in entries] == [
+        ("%s3d-name", True),
+        ("ok", False),
+        ("s", True),
+    ]
+
+
 def test_what_a_listing_says() -> None:
     file = file_entry("f", ObjectInfo("b", "d/f", 5, '"e"', 1_700_000_000.123))
     assert file == Entry("f", "f", FILE_MODE, 5, 1_700_000_000_123_000_000, '"e"')

@@ -43,6 +43,22 @@ async def test_an_object_and_the_folder_that_hides_it(world: World) -> None:
     assert await requests.look_up(ROOT, "none", beside_folder=False) is None
 
 
+class OddBuckets(Layer):
+    """Lists buckets that no service has."""
+
+    @operation("ListBuckets")
+    async def list_buckets(self, request: S3Request[Any]) -> S3Response[Any]:
+        response = await self.inner.call(request)
+        (row,) = response.output["Buckets"]
+        names = ("../x", "a/b", "..", ".", "", "a%s3d-name", "Old_Name", row["Name"])
+        return S3Response({**response.output, "Buckets": [{**row, "Name": one} for one in names]})
+
+
+async def test_what_is_no_name_of_a_folder_is_no_bucket(world: World) -> None:
+    requests = FolderRequests(S3Client(OddBuckets(world.store)), MetadataMemory())
+    assert [entry.name for entry in await requests.buckets()] == ["Old_Name", BUCKET]
+
+
 async def test_an_error_of_either_request_is_raised(world: World) -> None:
     requests = FolderRequests(world.client, MetadataMemory())
     with pytest.raises(S3Error, match="NoSuchBucket"):

@@ -163,6 +163,23 @@ async def test_permissions_of_buckets_last_as_long_as_the_mount(
     await asyncio.to_thread(work)
 
 
+async def test_what_s3d_stores_is_shown_so_that_a_folder_can_be_copied_and_removed(
+    world: World, fs: FileSystem
+) -> None:
+    await world.put("d/.s3d/changes")
+
+    def work() -> None:
+        assert names(fs, "/d") == [".s3d"]
+        assert names(fs, "/d/.s3d") == ["changes"]
+        assert read_file(fs, "/d/.s3d/changes") == b"data"
+        fs.unlink(f"{ROOT}/d/.s3d/changes")
+        fs.remove_directory(f"{ROOT}/d/.s3d")
+        fs.remove_directory(f"{ROOT}/d")
+        assert names(fs, "") == []
+
+    await asyncio.to_thread(work)
+
+
 async def test_buckets_are_folders_too(world: World, fs: FileSystem) -> None:
     def work() -> None:
         fs.make_directory("/new-bucket", 0o755)
