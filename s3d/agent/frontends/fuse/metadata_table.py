@@ -12,6 +12,7 @@ Layout number: PRAGMA user_version. A file with a higher number than ours is lef
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
@@ -20,10 +21,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.storage.sqlite_file import transaction, upgrade
 from s3d.shared.errors import UsageError
 
-logger = logging.getLogger(__name__)
+logger = LimitedLogger(logging.getLogger(__name__))
 
 MAX_ROWS = 200_000
 """Rows; those that were written first are removed first."""
@@ -197,12 +199,19 @@ class MetadataTable:
         return self._db
 
     def _give_up(self, error: Exception) -> None:
+        """Go on without these rows if the disk is full, else without the file."""
         logger.warning("times and modes of files will not survive a restart path=%s error=%s",
                        self._path, error)  # fmt: skip
-        self._is_useless = True
+        self._is_useless = not _is_full(error)
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether the disk is full, which may pass."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC
 
 
 def _connect(path: Path) -> sqlite3.Connection | None:

@@ -10,6 +10,7 @@ import pytest
 
 from s3d.agent.frontends.fuse import metadata_table
 from s3d.agent.frontends.fuse.metadata_table import FileMetadata, MetadataTable
+from tests.known_load import wait_until
 
 ONE = FileMetadata("e1", 1_700_000_000_123_456_789, 0o600)
 
@@ -95,3 +96,19 @@ def test_a_folder_that_cannot_be_written_to_does_no_harm(
     save(path, {"a": ONE})
     assert load(path) == {}
     assert "will not survive a restart" in caplog.text
+
+
+def test_a_full_disk_costs_only_what_was_to_be_saved_then(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(metadata_table, "_DELAY", 0.0)
+    save(path, {"before": ONE})
+    table = MetadataTable(path)
+    assert table.folder("b", "")
+    assert table._db is not None
+    table._db.execute("PRAGMA max_page_count = 1")  # until the file is opened again
+    table.put("b", "full", ONE._replace(link="x" * 100_000))
+    wait_until(lambda: "is full" in caplog.text)
+    table.put("b", "after", ONE)
+    table.close()
+    assert load(path).keys() == {"before", "after"}
