@@ -39,6 +39,11 @@ the next start."""
 _END_TIMEOUT = 10.0
 """Seconds for the process to end after that, and for one that hangs to hand over anything."""
 
+_STANDARD_ERROR, _ERRORS = 2, 1 << 16
+"""A descriptor, and bytes that are copied to it at once."""
+_LAST_WORDS = 1.0
+"""Seconds in which what the process has written there is copied after its end."""
+
 
 class RunningProcess:
     """Belongs to the loop."""
@@ -76,10 +81,14 @@ class RunningProcess:
                     sys.executable, "-P", "-m", MODULE, str(theirs.fileno()),
                     pass_fds=(theirs.fileno(),), env=_environment(os.environ),
                     stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.PIPE,
                 )  # fmt: skip
             except BaseException:
                 ours.close()
                 raise
+        self._copying = asyncio.get_running_loop().create_task(
+            self._copy_errors(), name="errors of the mounts"
+        )
         self.channel = self._stores.channel = Channel(
             ours,
             handlers={
@@ -106,6 +115,15 @@ class RunningProcess:
         finally:
             os.close(number)
 
+    async def _copy_errors(self) -> None:
+        """Write what the process writes to its standard error to that of the agent. The process
+        does not inherit it: a terminal or a pipe that the agent was started from would stay open,
+        although the agent has another one by then."""
+        assert self.process.stderr is not None
+        while data := await self.process.stderr.read(_ERRORS):
+            with suppress(OSError):  # nobody reads it
+                os.write(_STANDARD_ERROR, data)
+
     def note_change(self, bucket: str, key: str, *, is_removal: bool) -> None:
         """Something has changed at this key, or (key "") anywhere in the bucket."""
         if self._changes is not None:
@@ -129,6 +147,8 @@ class RunningProcess:
             if self.process.returncode is None:
                 self.process.kill()
                 await self.process.wait()
+        await asyncio.wait([self._copying], timeout=_LAST_WORDS)
+        self._copying.cancel()
         await self._bodies.close()
         if self._changes is not None:
             self._changes.close()
