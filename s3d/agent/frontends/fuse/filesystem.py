@@ -89,8 +89,10 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         if path:
             self._notifier.put(path)
 
-    def notify_changes(self, notify: Callable[[str], None]) -> None:
-        self._notifier.start(notify)
+    def notify_changes(
+        self, forget_attributes: Callable[[str], None], forget: Callable[[str], None]
+    ) -> None:
+        self._notifier.start(forget_attributes, forget)
 
     def close(self) -> None:
         """The mount has ended."""
@@ -104,25 +106,30 @@ class ChangeNotifier:
 
     The kernel believes for a second what it knows of a file, and clips reads to the size that it
     knows; a program that reads a file just after an S3 client has written it must see all of it.
-    Telling the kernel may wait for an operation of the mount, so neither the loop nor a FUSE thread
-    does it, but a thread of its own, which begins with the first path.
+    So the kernel forgets the size at once. To forget names and bytes, it may wait for an operation
+    of the mount: neither the loop nor a FUSE thread tells it, but a thread of its own, which begins
+    with the first path.
     """
 
     def __init__(self) -> None:
-        self._notify: Callable[[str], None] | None = None
+        self._forget_attributes: Callable[[str], None] = lambda path: None
+        self._forget: Callable[[str], None] | None = None
         self._paths: deque[str] = deque(maxlen=_MAX_PATHS)
         self._wakeup = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
-    def start(self, notify: Callable[[str], None]) -> None:
-        """From now on, call this with each path."""
-        self._notify = notify
+    def start(
+        self, forget_attributes: Callable[[str], None], forget: Callable[[str], None]
+    ) -> None:
+        """From now on, call these with each path, as FsOps.notify_changes() says."""
+        self._forget_attributes, self._forget = forget_attributes, forget
 
     def put(self, path: str) -> None:
         """Something has changed at a path. From the loop."""
-        if self._notify is None or self._is_closed:
+        if self._forget is None or self._is_closed:
             return
+        self._forget_attributes(path)
         self._paths.append(path)
         self._wakeup.set()
         if self._thread is None:
@@ -135,9 +142,9 @@ class ChangeNotifier:
         self._wakeup.set()
 
     def _run(self) -> None:
-        assert self._notify is not None
+        assert self._forget is not None
         while not self._is_closed:
             self._wakeup.wait()
             self._wakeup.clear()
             while self._paths and not self._is_closed:
-                self._notify(self._paths.popleft())
+                self._forget(self._paths.popleft())

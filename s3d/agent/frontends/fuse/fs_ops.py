@@ -126,9 +126,12 @@ class FsOps(Protocol):
 
     def size(self) -> FileSystemSize: ...
 
-    def notify_changes(self, notify: Callable[[str], None]) -> None:
-        """notify: to be called with the path of whatever another client changes; it may wait for
-        an operation of the mount."""
+    def notify_changes(
+        self, forget_attributes: Callable[[str], None], forget: Callable[[str], None]
+    ) -> None:
+        """Both are to be called with the path of whatever another client changes.
+        forget_attributes: before a request that comes after the change is answered; it waits for
+        nothing. forget: then, by a thread; it may wait for an operation of the mount."""
 
     def close(self) -> None:
         """The mount has ended: what is open is flushed and forgotten."""

@@ -277,8 +277,10 @@ class LocalOnlyFiles(LocalPathCalls):
     def size(self) -> FileSystemSize:
         return self._inner.size()
 
-    def notify_changes(self, notify: Callable[[str], None]) -> None:
-        self._inner.notify_changes(notify)
+    def notify_changes(
+        self, forget_attributes: Callable[[str], None], forget: Callable[[str], None]
+    ) -> None:
+        self._inner.notify_changes(forget_attributes, forget)
 
     def close(self) -> None:
         for handle in list(self._descriptors):

@@ -76,7 +76,7 @@ class Mount:
         except TimeoutError as error:
             fusermount.unmount(self.folder, lazy=True)
             raise MountFailed(f"cannot mount at {self.folder}", str(error)) from error
-        self._operations.notify_changes(self.invalidate)
+        self._operations.notify_changes(self.forget_attributes, self.invalidate)
 
     def abandon(self) -> None:
         """It could not be started, or nobody waits for it any more."""
@@ -105,8 +105,13 @@ class Mount:
         if self._binding is not None:
             self._binding.ended.wait()
 
+    def forget_attributes(self, path: str) -> None:
+        """As Binding.forget_attributes()."""
+        if self._binding is not None and self.is_mounted:
+            self._binding.forget_attributes(path)
+
     def invalidate(self, path: str) -> None:
-        """Another client has changed a path of it."""
+        """As Binding.invalidate()."""
         if self._binding is not None and self.is_mounted:
             self._binding.invalidate(path)
 

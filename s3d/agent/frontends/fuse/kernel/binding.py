@@ -28,6 +28,7 @@ from s3d.agent.frontends.fuse.kernel.interrupts import CallInThread
 from s3d.agent.frontends.fuse.kernel.name_calls import Handler, NameCalls
 from s3d.agent.frontends.fuse.kernel.node_table import NodeTable
 from s3d.agent.frontends.fuse.kernel.protocol import (
+    ATTRIBUTES_ONLY,
     INIT_IN,
     INIT_OUT,
     INTERRUPT_IN,
@@ -152,9 +153,16 @@ class Binding:
         """Programs that still use the file system get ENOTCONN from now on."""
         self._is_closed = True
 
+    def forget_attributes(self, path: str) -> None:
+        """The kernel forgets size and times of a path: another client has changed it. Whoever reads
+        it from now on sees all of it. Waits for nothing."""
+        node = self._nodes.number_of(path)
+        if node is not None:
+            self._notify(NOTIFY_INVAL_INODE, INVAL_INODE_OUT.pack(node, ATTRIBUTES_ONLY, 0))
+
     def invalidate(self, path: str) -> None:
-        """The kernel forgets what it has cached of a path: another client has changed it. It may
-        wait for an operation in that folder, so it is no call for a thread of the binding."""
+        """The kernel forgets all that it has cached of a path. It may wait for an operation in that
+        folder, or for a read of that file, so it is no call for a thread of the binding."""
         above, _, name = path.rpartition("/")
         node, folder = self._nodes.number_of(path), self._nodes.number_of(above)
         if node is not None:

@@ -75,12 +75,11 @@ class FileCalls:
         path, open_handle = self._place(request.node, handle if flags & GETATTR_FH else None)
         if not path:
             return self._replies.attributes(self._operations.get_attributes(path, open_handle))
-        return self._nodes.at(
-            request.node,
-            lambda path: self._replies.attributes(
-                self._operations.get_attributes(path, open_handle)
-            ),
+        found = self._nodes.at(
+            request.node, lambda path: self._operations.get_attributes(path, open_handle)
         )
+        self._nodes.check_type(request.node, found.mode)
+        return self._replies.attributes(found)
 
     def _set_attributes(self, request: KernelRequest) -> bytes:
         """The owner stays the user of the mount, whatever chown() says. The kernel lets only root

@@ -117,6 +117,14 @@ class NodeTable:
             node.lookups += 1
             return node.number
 
+    def check_type(self, number: int, mode: int) -> None:
+        """Raises ESTALE, after which the kernel looks the name up: another program has replaced
+        a file by a folder, or the reverse."""
+        with self._lock:
+            node = self._by_number[number]
+        if node.file_type != stat.S_IFMT(mode):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
     def number_of(self, path: str) -> int | None:
         """Of a path that the kernel knows."""
         number = ROOT_NODE

@@ -160,6 +160,8 @@ INTERRUPT_IN = Struct("=Q")
 """unique of the request that is interrupted."""
 INVAL_INODE_OUT = Struct("=Qqq")
 """Node, offset, length (0: to the end)."""
+ATTRIBUTES_ONLY = -1
+"""In the place of the offset: the kernel keeps the bytes."""
 INVAL_ENTRY_OUT = Struct("=QII")
 """Node of the folder, length of the name, padding. The name and a zero byte follow."""
 

@@ -260,7 +260,9 @@ class MemoryFs:
     def size(self) -> FileSystemSize:
         return FileSystemSize(total=1 << 40, free=1 << 39, files=1 << 20, files_free=1 << 19)
 
-    def notify_changes(self, notify: Callable[[str], None]) -> None:
+    def notify_changes(
+        self, forget_attributes: Callable[[str], None], forget: Callable[[str], None]
+    ) -> None:
         return None
 
     def close(self) -> None:

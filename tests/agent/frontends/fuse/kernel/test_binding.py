@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import stat
+import threading
 
 import pytest
 
@@ -76,6 +77,37 @@ def test_what_others_change_is_forgotten_by_the_kernel(folder, files, binding):
     binding.invalidate("/a")
     assert not (folder / "a").exists()
     binding.invalidate("/never/seen")
+
+
+def test_the_size_of_what_others_change_is_forgotten_while_the_file_is_read(folder, files, binding):
+    """The kernel waits for the read before it forgets the bytes: not so for the size."""
+    (folder / "a").write_bytes(b"old")
+    files.blocks.add("read")
+    with child("import sys; print(open(sys.argv[1], 'rb').read())", folder / "a") as process:
+        assert files.is_blocked.wait(30)
+        handle = files.open("/a", os.O_TRUNC).handle
+        files.write(handle, b"newer", 0)
+        assert (folder / "a").stat().st_size == 3
+        telling = threading.Thread(target=binding.forget_attributes, args=("/a",), daemon=True)
+        telling.start()
+        telling.join(10)
+        assert not telling.is_alive()
+        files.unblock()
+        process.communicate(timeout=10)
+    assert (folder / "a").stat().st_size == 5
+    assert (folder / "a").read_bytes() == b"newer"
+    binding.forget_attributes("/never/seen")
+
+
+def test_a_file_that_others_have_replaced_by_a_folder_is_one(folder, files, binding):
+    """The kernel takes other attributes of the same node for an error."""
+    (folder / "a").write_bytes(b"x")
+    assert (folder / "a").stat().st_size == 1
+    files.unlink("/a")
+    files.make_directory("/a", 0o755)
+    binding.forget_attributes("/a")
+    assert (folder / "a").is_dir()
+    assert os.listdir(folder / "a") == []
 
 
 def test_the_open_files_have_names(folder, binding):

@@ -20,6 +20,15 @@ def test_a_node_ends_when_each_look_up_is_forgotten():
     assert nodes.look_up(ROOT_NODE, "a", FILE) > number
 
 
+def test_a_node_keeps_its_type():
+    nodes = NodeTable()
+    number = nodes.look_up(ROOT_NODE, "a", FILE)
+    nodes.check_type(number, FILE | 0o644)
+    nodes.check_type(ROOT_NODE, FOLDER | 0o755)
+    with fails(errno.ESTALE):
+        nodes.check_type(number, FOLDER | 0o755)
+
+
 def test_a_removed_name_can_be_used_again():
     nodes = NodeTable()
     old = nodes.look_up(ROOT_NODE, "a", FILE)
