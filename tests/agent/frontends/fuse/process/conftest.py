@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -76,9 +77,26 @@ class World:
             await body.aclose()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send a signal to the process."""
+        """Send a signal to the process. What it causes comes later: see dead()."""
         assert self.process.pid is not None
         os.kill(self.process.pid, number)
+
+    @asynccontextmanager
+    async def dead(self) -> AsyncIterator[None]:
+        """Kill the process. In the block it is dead, which the agent has noticed; after the block
+        it is started again."""
+        ended = self.process.pid
+        async with self.process._starting:
+            self.kill()
+            await eventually(lambda: not (self.process.pid or Path(f"/proc/{ended}").exists()))
+            assert not self.mount.is_mounted
+            yield
+
+    async def restarted(self) -> None:
+        """Kill the process, and wait until the mount is mounted again."""
+        async with self.dead():
+            pass
+        await eventually(lambda: self.mount.is_mounted)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
@@ -90,6 +108,7 @@ async def eventually(condition: Callable[[], bool]) -> None:
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """The process, which starts with the first call, and a mount that is not started yet."""
     monkeypatch.setattr(mount_process, "_FIRST_DELAY", 0.05)
+    monkeypatch.setattr(mount_process, "_REPORT_LIMIT", 30.0)
     embedded = open_embedded(tmp_path / "store")
     events = Events()
     store = ChangeEvents(embedded.local, events)

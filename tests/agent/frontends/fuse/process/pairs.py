@@ -85,7 +85,21 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def open_descriptors() -> list[int]:
     """Of this process, without that of the look itself."""
-    return sorted(int(name) for name in os.listdir("/proc/self/fd"))[:-1]
+    return sorted(each for each in map(int, os.listdir("/proc/self/fd")) if _is_open(each))
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def copies(descriptor: int) -> int:
+    """How many descriptors of this process are of the same file."""
+    found = identity(descriptor)
+    return sum(_is_open(each) and identity(each) == found for each in open_descriptors())
 
 
 def new_file(data: bytes) -> int:

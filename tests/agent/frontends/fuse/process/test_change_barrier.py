@@ -16,6 +16,8 @@ from s3d.agent.frontends.fuse.process.change_barrier import (
     ChangeCounter,
     create_shared_number,
 )
+from tests.agent.frontends.fuse.process.pairs import copies
+from tests.agent.frontends.fuse.store_thread import until
 
 CHANGES = 300_000
 
@@ -39,22 +41,22 @@ def test_a_request_waits_until_the_changes_before_it_are_known(shared, monkeypat
     monkeypatch.setattr(change_barrier, "_PATIENCE", 100)
     counter, barrier = shared
     assert [counter.add(), counter.add()] == [1, 2]
-    ended = threading.Event()
 
-    def wait() -> None:
-        barrier.wait()
-        ended.set()
+    def wait_is_on() -> bool:
+        """Whether all three have read the number, and found that too little is known."""
+        return len(barrier._changed._waiters) == 3
 
-    threads = [threading.Thread(target=wait) for _ in range(3)]
+    threads = [threading.Thread(target=barrier.wait, daemon=True) for _ in range(3)]
     for thread in threads:
         thread.start()
-    barrier.note(1)
-    assert not ended.wait(0.01)
+    until(wait_is_on)
     counter.add()  # begun after the requests: nobody waits for it
+    barrier.note(1)
+    until(wait_is_on)
     barrier.note(2)
     for thread in threads:
         thread.join(20)
-    assert ended.is_set()
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_a_request_goes_on_when_its_patience_is_over(shared, monkeypatch):
@@ -97,15 +99,18 @@ def test_another_process_never_sees_a_smaller_number():
 
 
 def test_the_memory_has_no_name_and_ends_with_its_users():
-    before = sorted(os.listdir("/proc/self/fd"))
     descriptor = create_shared_number()
     assert not os.get_inheritable(descriptor)
+    before = copies(descriptor)
     counter = ChangeCounter(descriptor)
     barrier = ChangeBarrier(descriptor)
-    os.close(descriptor)
+    assert copies(descriptor) == before + 2
+    shown = os.readlink(f"/proc/self/fd/{descriptor}")
+    assert shown == "/memfd:s3d-mount-changes (deleted)"
     assert counter.add() == 1
     barrier.note(1)
     barrier.wait()
     counter.close()
     del barrier
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert copies(descriptor) == before == 1
+    os.close(descriptor)

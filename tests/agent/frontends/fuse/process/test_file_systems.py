@@ -9,7 +9,7 @@ import sys
 
 from s3d.agent.frontends.fuse.process.file_systems import LOCK
 from tests.agent.frontends.fuse.kernel.mounts import needs_fuse
-from tests.agent.frontends.fuse.process.conftest import World, eventually
+from tests.agent.frontends.fuse.process.conftest import World
 
 pytestmark = needs_fuse
 
@@ -44,9 +44,7 @@ async def test_the_stopped_process_of_an_agent_that_has_died_is_in_nobodys_way(
     await world.mount.start()
     assert await holder.wait() == -signal.SIGKILL
     assert (staging / LOCK).read_text() == str(world.process.pid)
-    world.kill()
-    await eventually(lambda: not world.mount.is_mounted)
-    await eventually(lambda: world.mount.is_mounted)
+    await world.restarted()
 
 
 async def test_names_that_stay_on_this_machine_are_no_objects(world: World) -> None:
@@ -63,7 +61,5 @@ async def test_times_are_known_after_a_death(world: World) -> None:
     path = world.folder / "f"
     await asyncio.to_thread(path.write_bytes, b"x")
     await asyncio.to_thread(os.utime, path, (1_000_000, 1_000_000))
-    world.kill()
-    await eventually(lambda: not world.mount.is_mounted)
-    await eventually(lambda: world.mount.is_mounted)
+    await world.restarted()
     assert (await asyncio.to_thread(path.stat)).st_mtime == 1_000_000

@@ -81,12 +81,13 @@ async def test_programs_get_time_to_close_what_they_write(world: World) -> None:
 
 
 async def test_a_mount_that_was_stopped_is_not_mounted_again(world: World) -> None:
+    stopped = ProcessMount(world.process, MountConfig(dir=world.root / "stopped"))
+    await stopped.start()
     await world.mount.start()
-    await world.mount.stop(0.0)
-    before = world.process.pid
-    world.kill()
-    await eventually(lambda: world.process.pid not in (None, before))
-    assert not world.mount.is_mounted
+    await stopped.stop(0.0)
+    await world.restarted()
+    assert not stopped.is_mounted
+    assert not mounts_at(world.root / "stopped")
 
 
 async def test_the_kernel_forgets_what_another_client_has_changed(world: World) -> None:

@@ -131,10 +131,9 @@ async def test_after_its_death_everything_is_mounted_anew_and_nothing_is_lost(
         await asyncio.to_thread(os.write, fd, b"promised")
         await asyncio.to_thread(os.fsync, fd)
         before = world.process.pid
-        world.kill()
-        await eventually(lambda: not world.mount.is_mounted)
-        with pytest.raises(OSError, match="not connected"):
-            await asyncio.to_thread(os.write, fd, b"more")
+        async with world.dead():
+            with pytest.raises(OSError, match="not connected"):
+                await asyncio.to_thread(os.write, fd, b"more")
     finally:
         with suppress(OSError):
             await asyncio.to_thread(os.close, fd)
@@ -148,11 +147,10 @@ async def test_after_its_death_everything_is_mounted_anew_and_nothing_is_lost(
 @needs_fuse
 async def test_what_is_unmounted_after_its_death_is_not_left_dead(world: World) -> None:
     await world.mount.start()
-    world.kill()
-    await eventually(lambda: not world.mount.is_mounted)
-    assert mounts_at(world.mount.folder)
-    await world.mount.unmount()
-    assert not mounts_at(world.mount.folder)
+    async with world.dead():
+        assert mounts_at(world.mount.folder)
+        await world.mount.unmount()
+        assert not mounts_at(world.mount.folder)
 
 
 @needs_fuse
@@ -184,9 +182,7 @@ async def test_its_deaths_leave_no_descriptor_behind(world: World) -> None:
     counts = []
     for _ in range(3):
         await asyncio.to_thread((world.folder / "k").read_bytes)
-        world.kill()
-        await eventually(lambda: not world.mount.is_mounted)
-        await eventually(lambda: world.mount.is_mounted)
+        await world.restarted()
         counts.append(len(descriptors_without(world.root / "store")))
     assert counts[0] == counts[-1]
 
@@ -250,9 +246,9 @@ async def test_a_folder_that_has_got_files_meanwhile_does_not_keep_the_others_aw
     other = ProcessMount(world.process, MountConfig(dir=world.root / "other", bucket=BUCKET))
     await other.start()
     await world.mount.start()
-    world.kill()
-    await asyncio.to_thread(clear, world.root / "other")
-    (world.root / "other" / "file").touch()
+    async with world.dead():
+        await asyncio.to_thread(clear, world.root / "other")
+        (world.root / "other" / "file").touch()
     await eventually(lambda: "mounting again failed" in caplog.text and world.mount.is_mounted)
     assert not other.is_mounted
     (world.root / "other" / "file").unlink()
@@ -304,13 +300,14 @@ async def test_it_is_started_until_it_can_start(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     await world.mount.start()
-    world.kill(signal.SIGSTOP)
-    for file in (world.root / "store" / "mount").glob("journal.sqlite*"):
-        file.write_text("no database")
-    world.kill()
+    folder = world.root / "store" / "mount"
+    async with world.dead():
+        for file in folder.glob("journal.sqlite*"):
+            file.write_text("no database")
     await eventually(lambda: "started again reason=cannot open" in caplog.text)
-    for file in (world.root / "store" / "mount").glob("journal.sqlite*"):
-        file.unlink()
+    async with world.process._starting:  # no attempt sees some of them
+        for file in folder.glob("journal.sqlite*"):
+            file.unlink()
     await eventually(lambda: world.mount.is_mounted)
 
 
