@@ -208,6 +208,15 @@ class Folders:
         self._start(folder)
         return folder
 
+    async def catch_up(self) -> None:
+        """Return when every folder knows the changes of its files that were made before, as far as
+        the system reports them."""
+        async with asyncio.TaskGroup() as group:
+            for folder in self.by_name.values():
+                with suppress(Unavailable):
+                    caught_up = folder.here.watcher.catch_up()
+                    group.create_task(caught_up, name=f"catch up {folder.name}")
+
     def rules_changed(self) -> None:
         """The policy for uploads has changed: look for files to evict."""
         for folder in self.by_name.values():

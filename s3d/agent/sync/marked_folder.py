@@ -92,11 +92,16 @@ class MarkedFolder:
             os.fsync(file.fileno())
         sync_names_of(self._own, self.fd)
 
-    def touch_canary(self) -> None:
+    def touch_canary(self, name: str = "canary") -> None:
         """Make a change that a watcher has to report."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open("canary", flags, 0o600, dir_fd=self._own), "w") as file:
+        with os.fdopen(os.open(name, flags, 0o600, dir_fd=self._own), "w") as file:
             file.write("s3d\n")
+
+    def touch_and_remove(self, name: str) -> None:
+        """As touch_canary(), with a file that goes at once."""
+        self.touch_canary(name)
+        os.unlink(name, dir_fd=self._own)
 
 
 class SharedSync:

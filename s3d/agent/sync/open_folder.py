@@ -149,7 +149,7 @@ def open_folder(
     executor.on_copy = lambda path: changed({path})
     passes = Passes(executor, tree, selection, room, config.prefix)
     passes.own_writes = lambda: own_paths(context)
-    watcher = Watcher(tree.root, changed, tree.touch_canary)
+    watcher = Watcher(tree.root, changed, tree.touch_canary, tree.touch_and_remove)
     eviction = None
     if context.receipts is not None and context.rules is not None:
         eviction = FolderEviction(executor, config, context.receipts, context.rules, clock)

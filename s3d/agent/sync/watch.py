@@ -8,6 +8,7 @@ say where to look, a canary file verifies that they arrive at all, and scans fin
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -42,14 +43,18 @@ class Watcher:
     """Watches one folder. tell gets the paths of a batch; None: anything may have changed."""
 
     def __init__(self, root: Path, tell: Callable[[set[str] | None], None],
-                 touch: Callable[[], None]) -> None:  # fmt: skip
-        """touch: makes the change that has to be reported."""
+                 touch: Callable[[], None], mark: Callable[[str], None]) -> None:  # fmt: skip
+        """touch: makes the change that has to be reported. mark: the same, with a file of this name
+        beside it, which it removes."""
         self.live = asyncio.Event()
         """An event has come."""
         self.state = "starting"
         """ "events", or "polling: " and why."""
-        self._root, self._tell, self._touch = root, tell, touch
+        self._root, self._tell, self._touch, self._mark = root, tell, touch, mark
         self._canary = asyncio.Event()
+        self._numbers = itertools.count(1)
+        self._marks: dict[str, asyncio.Event] = {}
+        """Path of a change that catch_up() has made -> set when it is reported."""
 
     @property
     def is_polling(self) -> bool:
@@ -68,6 +73,21 @@ class Watcher:
             if is_hopeless:
                 await asyncio.Event().wait()
             failed = time.monotonic()
+
+    async def catch_up(self) -> None:
+        """Return when all changes are told that were made before, since changes are reported in
+        their order; after some seconds in any case, and at once while no events arrive."""
+        if self.state != "events":
+            return
+        name = f"canary.{next(self._numbers)}"
+        told = self._marks[f"{RESERVED}/{name}"] = asyncio.Event()
+        try:
+            await asyncio.to_thread(self._mark, name)
+            await _within(told, CANARY_PATIENCE)
+        except OSError as error:
+            logger.warning("cannot mark a folder folder=%s reason=%s", self._root, error.strerror)
+        finally:
+            del self._marks[f"{RESERVED}/{name}"]
 
     async def _watch(self) -> str:
         """Watch until the watcher fails; return why."""
@@ -122,6 +142,8 @@ class Watcher:
             self._tell(None)
         elif mine:
             self._tell(mine)
+        for path in found & self._marks.keys():
+            self._marks[path].set()
 
 
 async def _within(event: asyncio.Event, seconds: float) -> None:

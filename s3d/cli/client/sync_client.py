@@ -39,8 +39,10 @@ class SyncClient:
     def __init__(self, client: ControlClient) -> None:
         self._client = client
 
-    def folders(self) -> list[FolderStatus]:
-        return self._client.request("GET", "/v1/sync", FolderList).folders
+    def folders(self, *, caught_up: bool = False) -> list[FolderStatus]:
+        """caught_up: once the agent knows the changes of files that were made before."""
+        call = ("POST", "/v1/sync:catch-up") if caught_up else ("GET", "/v1/sync")
+        return self._client.request(*call, FolderList).folders
 
     def folder(self, name: str) -> FolderStatus:
         return self._client.request("GET", _place(name), FolderStatus)

@@ -48,7 +48,7 @@ def drain_command(session: Session, /, *, timeout: str | None, as_json: bool) ->
       s3d drain --timeout 5m
     """
     deadline = None if timeout is None else time.monotonic() + _seconds(timeout)
-    folders = _drain_folders(session.client(), deadline)
+    folders = _drain_folders(session, deadline)
     if session.client().status().queue is not None:  # there is a remote, and a queue in front of it
         wait_for_remote(session, deadline, folders, as_json=as_json)
         folders = _folders_left(session.client())
@@ -96,15 +96,19 @@ def wait_for_remote(
         raise _left(queue, [*_parked(client, queue), *more], held)
 
 
-def _drain_folders(client: ControlClient, deadline: float | None) -> list[str]:
+def _drain_folders(session: Session, deadline: float | None) -> list[str]:
     """Wait for the sync folders that are at work, whose uploads go to the queue.
 
-    Returns a line for each folder that is not in sync then.
+    A file that was saved just before is among their work, and what they have downloaded is reported
+    to them as a change. Returns a line for each folder that is not in sync then.
     """
-    if any(map(is_moving, client.status().sync)):
+    client = session.client()
+    while client.status().sync and any(map(is_moving, session.sync().folders(caught_up=True))):
         for _ in client.events("sync", deadline=deadline):
             if not any(map(is_moving, client.status().sync)):
                 break
+        if deadline is not None and time.monotonic() >= deadline:
+            break
     return _folders_left(client)
 
 

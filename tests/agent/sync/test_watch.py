@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 from contextlib import asynccontextmanager
 
 import pytest
@@ -41,9 +43,9 @@ def tree(tmp_path):
 
 
 @asynccontextmanager
-async def watching(tree, touch=None):
+async def watching(tree, touch=None, mark=None):
     told = Told()
-    watcher = Watcher(tree.root, told, touch or tree.touch_canary)
+    watcher = Watcher(tree.root, told, touch or tree.touch_canary, mark or tree.touch_and_remove)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(watcher.run())
         yield watcher, told
@@ -63,6 +65,30 @@ async def test_changes_are_told_and_what_is_ours_is_not(tree):
         (tree.root / "z").touch()
         await told.until(lambda: "z" in told.paths)
         assert not any(path.startswith(".s3d") for path in told.paths)
+
+
+async def test_what_was_changed_before_is_told_once_it_has_caught_up(tree):
+    async with watching(tree) as (watcher, told), asyncio.timeout(30):
+        await watcher.catch_up()  # at once, since no events arrive yet
+        await watcher.live.wait()
+        for name in ("a", "b", "c"):
+            (tree.root / name).write_text("x")
+            await watcher.catch_up()
+            assert name in told.paths
+        assert not any(name.startswith("canary.") for name in os.listdir(tree.root / ".s3d"))
+
+
+async def test_it_does_not_wait_for_ever_for_a_change_that_is_not_told(tree, monkeypatch, caplog):
+    def fail(name: str) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    for mark in (lambda name: None, fail):
+        async with watching(tree, mark=mark) as (watcher, _), asyncio.timeout(30):
+            await watcher.live.wait()
+            monkeypatch.setattr(watch, "CANARY_PATIENCE", 0.01)
+            await watcher.catch_up()
+        monkeypatch.undo()
+    assert "reason=full" in caplog.text
 
 
 async def test_a_watcher_that_hears_nothing_is_made_anew_and_then_given_up(tree, monkeypatch):

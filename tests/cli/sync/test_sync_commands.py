@@ -105,6 +105,15 @@ def test_a_folder_that_has_stopped_is_told_by_s3d_status(s3d, notes, bucket):
     assert s3d("status", "-q").code == 0
 
 
+def test_drain_knows_what_was_saved_just_before(s3d, notes, bucket):
+    """The system reports a change a moment after it; s3d drain && systemctl suspend must not be
+    quicker."""
+    for number in range(3):
+        (notes / f"{number}.txt").write_text("saved")
+        assert s3d("drain").code == 0
+        assert f"n/{number}.txt" in s3d("ls", f"{bucket}/n/").out
+
+
 @pytest.mark.finding("D9")
 def test_a_folder_does_not_take_the_place_of_another(s3d, notes, bucket, tmp_path):
     for path, prefix in ((notes, "other"), (tmp_path / "x" / bucket, "n")):

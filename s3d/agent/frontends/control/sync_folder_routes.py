@@ -51,6 +51,7 @@ class SyncFolderRoutes:
     def routes(self) -> list[Route]:
         return [
             Route("GET", "/v1/sync", self.list),
+            Route("POST", "/v1/sync:catch-up", self.catch_up),
             Route("POST", "/v1/sync:validate", self.validate, frozenset({"name"})),
             Route("POST", "/v1/sync:check", self.check),
             Route("PUT", "/v1/sync/{name}", self.save, frozenset({"new"})),
@@ -60,6 +61,11 @@ class SyncFolderRoutes:
 
     async def list(self, call: Call) -> web.Response:
         return answer(FolderList([folder.status() for folder in self._folders.by_name.values()]))
+
+    async def catch_up(self, call: Call) -> web.Response:
+        """As list(), once all changes of files that were made before the call are known."""
+        await self._folders.catch_up()
+        return await self.list(call)
 
     async def show(self, call: Call) -> web.Response:
         """The status, with the settings that the configuration file has."""

@@ -37,6 +37,17 @@ def test_a_folder_is_saved_changed_and_removed(agent, sync, tmp_path):
     assert "sync_folder" not in agent.places.config_file.read_text()
 
 
+def test_what_was_saved_before_is_known_when_the_folders_have_caught_up(sync, tmp_path):
+    assert sync.folders(caught_up=True) == []
+    sync.save("d", spec(tmp_path / "d"))
+    sync.now("d")
+    while sync.folder("d").watch != "events" or sync.folder("d").pending:
+        pass
+    (tmp_path / "d" / "a").write_text("x")
+    (caught_up,) = sync.folders(caught_up=True)
+    assert caught_up.pending or caught_up.files == 1 or caught_up.state == "syncing"
+
+
 def test_the_one_of_the_environment_cannot_be_changed(start_agent, tmp_path):
     env = {"S3D_SYNC_FOLDER": str(tmp_path / "d"), "S3D_SYNC_FOLDER_BUCKET": "home"}
     sync = SyncClient(start_agent(env=env).client)
