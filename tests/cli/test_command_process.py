@@ -2,8 +2,13 @@
 
 import errno
 import os
+import select
 import signal
+import socket
 import subprocess
+import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -76,11 +81,45 @@ def test_ctrl_c_is_130_without_a_word_about_it(s3d, bucket):
     assert s3d("status", f"{bucket}/k").code == 3
 
 
+class HalfAnswers:
+    """A socket before that of an agent, which passes on the first MiB of each answer."""
+
+    def __init__(self, path: Path, agent: Path) -> None:
+        self._agent = agent
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            client = self._listener.accept()[0]
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        left = 1 << 20
+        with client, socket.socket(socket.AF_UNIX) as agent, suppress(OSError):
+            agent.connect(str(self._agent))
+            while True:
+                ready, _, _ = select.select([client, agent] if left else [client], [], [])
+                source, other = (client, agent) if client in ready else (agent, client)
+                block = source.recv(left if source is agent else 65536)
+                if not block:
+                    return
+                other.sendall(block)
+                left -= len(block) if source is agent else 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_no_half_file(s3d, store, number):
+def test_a_signal_leaves_no_half_file(s3d, serving, store, tmp_path_factory, number):
     target = store("k", os.urandom(32 << 20))
+    path = tmp_path_factory.mktemp("half") / "s"
+    HalfAnswers(path, serving.places.socket)
     command = subprocess.Popen(
-        [*S3D, "get", target, "out"], env=s3d.env, cwd=s3d.home, stderr=subprocess.PIPE
+        [*S3D, "get", target, "out", "--socket", str(path)],
+        env=s3d.env,
+        cwd=s3d.home,
+        stderr=subprocess.PIPE,
     )
     assert command.stderr is not None
     assert command.stderr.readline().startswith(b"content-length")  # the file is open by now
