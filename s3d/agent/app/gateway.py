@@ -359,6 +359,7 @@ class _Layers:
             clock_offset=lambda: remote.health.clock_offset,
             listing_order=remote.capabilities.listing_order,
             check_remote_key=remote.check_key,
+            learn_remote_key=remote.learn_key,
             spans=PushSpans(self.reports.tracer, self.reports.history),
             uploads=self.uploads,
         )

@@ -82,6 +82,7 @@ def build_queue(
     uploads: Uploads,
     listing_order: Callable[[str], str] = lambda _: UNKNOWN,
     check_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
+    learn_remote_key: Callable[[str, str], Awaitable[None]] | None = None,
     spans: PushSpans | None = None,
 ) -> tuple[WriteQueue, QueueParts]:
     """The layer, and the parts that push what it accepts. The cache forgets the keys with pending
@@ -90,7 +91,8 @@ def build_queue(
     inner: answers reads of clients. push_to: receives the pushes. cache: adopts what was pushed.
     rules: of what is pushed. capabilities: knows which conditional writes the remote supports.
     clock_offset: seconds that the remote's clock is ahead of ours. uploads: of the remote: what
-    follows a push. listing_order, check_remote_key: see WriteQueue. spans: of the pushes.
+    follows a push. listing_order, check_remote_key: see WriteQueue. learn_remote_key: see
+    PushExecutor. spans: of the pushes.
     """
     if cache is not None:
         for write in journal.pending:
@@ -108,6 +110,7 @@ def build_queue(
         push_filter=rules.exclusion_of_record,
         condition_support=capabilities.known_of,
         learn_conditions=capabilities.learn,
+        learn_key=learn_remote_key,
         conflict_policy=config.conflicts.of,
         clock_offset=clock_offset,
         spans=spans,

@@ -82,6 +82,13 @@ class RemoteBackend(Protocol):
     async def check_key(self, bucket: str, key: str) -> None:
         """Raises S3Error InvalidURI for a key that the remote would store under another one."""
 
+    async def learn_key(self, bucket: str, key: str) -> None:
+        """Return once it is known whether the remote stores this key under another one: requests
+        for the key are answered accordingly from then on.
+
+        Raises S3Error InvalidURI when the remote cannot be probed for it; errors of the probe.
+        """
+
     def detect_loops(self, top: ObjectStore) -> ObjectStore:
         """The top of the stack, refusing requests that this agent itself has sent."""
 

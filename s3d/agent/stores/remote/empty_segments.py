@@ -78,6 +78,15 @@ class EmptySegments(Layer):
         if has_empty_segment(key) and not await self._keeps(bucket):
             raise self._refusal(key)
 
+    async def learn(self, bucket: str, key: str) -> None:
+        """Have the remote probed, before a read whose answer decides about a write of this key:
+        while nothing is known, the answer may be about the object of another key.
+
+        Raises S3Error InvalidURI when it cannot be probed, as any write does; errors of the probe.
+        """
+        if has_empty_segment(key) and await self._keeps(bucket) is None:
+            raise self._refusal(key)
+
     async def _answer(self, request: S3Request[Any]) -> S3Response[Any]:
         name = request.op.name
         if request.op.access in ("read", "list") or name in _UPLOAD_OPERATIONS:

@@ -91,6 +91,9 @@ class S3Backend:
     async def check_key(self, bucket: str, key: str) -> None:
         await self._empty_segments.check(bucket, key)
 
+    async def learn_key(self, bucket: str, key: str) -> None:
+        await self._empty_segments.learn(bucket, key)
+
     def detect_loops(self, top: ObjectStore) -> ObjectStore:
         return LoopDetection(top, self._store.via)
 

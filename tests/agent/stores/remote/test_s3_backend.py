@@ -51,5 +51,16 @@ async def test_a_key_that_would_replace_another_is_refused(
     assert backend.capabilities.limitations == ["empty_segments"]
 
 
+async def test_once_it_is_known_such_a_key_has_no_object(
+    backend: RemoteBackend, new_bucket: str
+) -> None:
+    s3 = Client(backend)
+    await s3.put(new_bucket, "a/b", b"data")
+    await backend.learn_key(new_bucket, "a/b")
+    assert backend.capabilities.limitations == []
+    await backend.learn_key(new_bucket, "a//b")
+    await s3.refused("NoSuchKey", "HeadObject", Bucket=new_bucket, Key="a//b")
+
+
 def test_loops_are_detected_at_the_top(backend: RemoteBackend) -> None:
     assert isinstance(backend.detect_loops(backend), LoopDetection)

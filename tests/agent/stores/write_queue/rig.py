@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -302,10 +302,12 @@ async def open_rig(
     judged: Conditions = ALL_CONDITIONS,
     policy: ConflictPolicy = ConflictPolicy.PARK,
     rules: PushFilter | None = None,
+    learn_key: Callable[[str, str], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Rig]:
     """over: the remote; else a LocalStore in the folder, with bucket bbb. Nothing runs yet.
 
-    judged: what the remote is known to judge. policy: of conflicts. rules: what is held."""
+    judged: what the remote is known to judge. policy: of conflicts. rules: what is held. learn_key:
+    see PushExecutor."""
     time = Time()
     clock = clock or time.clock
     (folder / "queue").mkdir(exist_ok=True)
@@ -337,6 +339,7 @@ async def open_rig(
                 condition_support=lambda bucket: judged,
                 conflict_policy=lambda bucket, key: policy,
                 push_filter=rules,
+                learn_key=learn_key,
             )
             return Pusher(journal, push, gate, events, remote=remote, clock=clock)
 

@@ -113,13 +113,15 @@ class PushExecutor:
         adopt: AdoptPushed | None = None,
         push_filter: PushFilter | None = None,
         learn_conditions: Callable[[str], Awaitable[None]] | None = None,
+        learn_key: Callable[[str, str], Awaitable[None]] | None = None,
         conflict_policy: Callable[[str, str], ConflictPolicy] = lambda *_: ConflictPolicy.PARK,
         clock_offset: Callable[[], float] = lambda: 0.0,
         spans: PushSpans | None = None,
     ) -> None:
         """adopt: receives what the remote has now. push_filter: None pushes everything.
-        condition_support, learn_conditions: see RemoteConditions. conflict_policy: of a bucket and
-        a key. clock_offset: seconds that the remote's clock is ahead of ours. spans: None: none."""
+        condition_support, learn_conditions, learn_key: see RemoteConditions. conflict_policy: of a
+        bucket and a key. clock_offset: seconds that the remote's clock is ahead of ours. spans:
+        None: none."""
         self._journal = journal
         self._remote = remote
         self._body_of = body_of
@@ -128,7 +130,7 @@ class PushExecutor:
         self._clock = clock
         self._adopt = adopt
         self._push_filter = push_filter
-        self._conditions = RemoteConditions(clock, condition_support, learn_conditions)
+        self._conditions = RemoteConditions(clock, condition_support, learn_conditions, learn_key)
         self._conflict_policy = conflict_policy
         self._clock_offset = clock_offset
         self._spans = spans or PushSpans()
@@ -146,6 +148,7 @@ class PushExecutor:
             return Pushed()  # it was discarded meanwhile
         with self._spans.push(write, row.origin) as context:
             remote = S3Client(self._remote, context)
+            await self._conditions.learn_key(write.bucket, write.key)
             if row.source is not None:
                 row = await described(remote, write.bucket, row)
             return await self._push(write, row, remote, on_sent, is_unresolved=is_unresolved)

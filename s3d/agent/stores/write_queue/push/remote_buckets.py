@@ -217,15 +217,22 @@ class RemoteConditions:
         clock: Clock,
         support: Callable[[str], ConditionSupport | None],
         learn: Callable[[str], Awaitable[None]] | None,
+        learn_key: Callable[[str, str], Awaitable[None]] | None = None,
     ) -> None:
         """support: of a bucket; None: unknown, which counts as none. learn: finds it out, if that
-        is possible now."""
+        is possible now. learn_key: see RemoteBackend."""
         self._support = support
         self._learn = learn
+        self._learn_key = learn_key
         self._distrusted: TTLCache[str, bool] = TTLCache(_MAX_BUCKETS, clock.steady)
         """Buckets to which no conditions are sent for a while."""
         self._head_denied: TTLCache[str, bool] = TTLCache(_MAX_BUCKETS, clock.steady)
         """Buckets to which no HeadObject is sent for a while."""
+
+    async def learn_key(self, bucket: str, key: str) -> None:
+        """Return once HeadObject for this key shows no other key's object. Raises S3Error."""
+        if self._learn_key is not None:
+            await self._learn_key(bucket, key)
 
     async def are_supported(self, bucket: str, todo: Plan) -> bool:
         if self._distrusted.get(bucket):
