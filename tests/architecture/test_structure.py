@@ -20,6 +20,7 @@ SMALL = {
     "s3d.agent.core.log_buffer": "one concept for the whole tree",
     "s3d.agent.core.owners": "one concept for the whole tree",
     "s3d.agent.core.supervise": "one concept for the whole tree",
+    "s3d.agent.core.thread_call": "one concept for the whole tree",
     "s3d.agent.core.ttl_cache": "one concept for the whole tree",
     "s3d.agent.frontends.frontend": "siblings share it, and must not import one another",
     "s3d.agent.receipts.upload_rules": "settings that change while the agent runs",

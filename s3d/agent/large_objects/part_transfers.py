@@ -10,9 +10,11 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.large_objects.begun_uploads import discard, sweep
 from s3d.agent.large_objects.content_proof import ETAG, digest_of, find_proof
 from s3d.agent.large_objects.part_map import MapName, PartMap
@@ -119,7 +121,7 @@ class PartTransfers:
         continues.
         """
         source = RangedObject(self.client, info, self.plan(info.size))
-        file = await asyncio.to_thread(PartialFile.open, name, source)
+        file = await in_thread(partial(PartialFile.open, name, source), undo=PartialFile.close)
         try:
             await file.fetch(source, self._slots, moved)
             await self._verify(file, info, also)

@@ -14,11 +14,13 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import NamedTuple, Self
 
 from s3d.agent.core import failpoint
 from s3d.agent.core.client import S3Client
 from s3d.agent.core.jobs import first_error
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.large_objects.part_map import Header, MapName, PartMap
 from s3d.agent.large_objects.part_upload import CONCURRENT_PARTS, Moved
 from s3d.agent.large_objects.sparse_file import BLOCK, write_sparse
@@ -111,7 +113,7 @@ class PartialFile:
             async with slots:
                 async with aclosing(await source.open(part)) as body:
                     await self._receive(part, body, moved)
-                await asyncio.to_thread(sync_file, self.fd)
+                await in_thread(partial(sync_file, self.fd))
                 failpoint.hit("download.part_synced")
                 self._map.add(part.number)
 
@@ -124,12 +126,16 @@ class PartialFile:
             if at + gathered > part.stop:
                 break
             if gathered >= BLOCK:
-                await asyncio.to_thread(write_sparse, self.fd, b"".join(chunks), at)
+                await self._write(chunks, at)
                 at, chunks, gathered = at + gathered, [], 0
             moved(len(chunk))
         if at + gathered != part.stop:
             raise S3Error("ServiceUnavailable", "The answer to a range has another size.")
-        await asyncio.to_thread(write_sparse, self.fd, b"".join(chunks), at)
+        await self._write(chunks, at)
+
+    async def _write(self, chunks: list[bytes], at: int) -> None:
+        """To its end: a cancelled caller closes the file afterwards."""
+        await in_thread(partial(write_sparse, self.fd, b"".join(chunks), at))
 
     def close(self) -> None:
         """Close the file; a later open() continues."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from pathlib import Path
 
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged, check, damaged, is_damage, put_aside
 from s3d.shared.errors import UsageError
@@ -26,7 +28,11 @@ class BaselineUnusable(Exception):
 
 
 class BaselineHandle:
-    """Holds the baseline, or None while it cannot be used."""
+    """Holds the baseline, or None while it cannot be used.
+
+    A thread opens it, and nobody closes it meanwhile: the task that waits for the thread ends after
+    it, also when it is cancelled.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -44,7 +50,7 @@ class BaselineHandle:
 
     async def ensure(self) -> Baseline:
         """Open and, the first time, read as a whole. Raises BaselineUnusable."""
-        baseline = await asyncio.to_thread(self.open)
+        baseline = await in_thread(self.open)
         if not self._is_checked:
             try:
                 await asyncio.to_thread(check, self._file)
@@ -71,7 +77,7 @@ class BaselineHandle:
         """Rename the damaged file. The next sync is a first one, which cannot know what was deleted
         before. Raises OSError."""
         self.close()
-        aside = await asyncio.to_thread(put_aside, self._file)
+        aside = await in_thread(partial(put_aside, self._file))
         logger.warning("renamed a damaged baseline file=%s", aside)
 
     def close(self) -> None:

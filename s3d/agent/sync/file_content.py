@@ -8,7 +8,9 @@ import os
 import stat
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.large_objects.file_source import FileSource
 from s3d.agent.large_objects.part_upload import UploadSource
 from s3d.agent.large_objects.sparse_file import BLOCK as BLOCK
@@ -108,7 +110,7 @@ class FileContent:
     async def parts(self, plan: PartPlan) -> AsyncIterator[UploadSource]:
         """The same bytes as the source of an upload in parts. Raises ConcurrentChange."""
         try:
-            fd = await asyncio.to_thread(self._open)
+            fd = await in_thread(self._open, undo=os.close)
         except OSError as error:
             raise ConcurrentChange from error
         try:
@@ -127,13 +129,13 @@ class FileContent:
             return
         sha256, at = hashlib.sha256(), 0
         try:
-            fd = await asyncio.to_thread(self._open)
+            fd = await in_thread(self._open, undo=os.close)
         except (OSError, ConcurrentChange) as error:
             self.is_torn = True
             raise ConnectionError("the file has changed") from error
         try:
             while at < self.size:
-                block = await asyncio.to_thread(read_block, fd, at, self.size)
+                block = await in_thread(partial(read_block, fd, at, self.size))
                 await asyncio.to_thread(sha256.update, block)
                 at += len(block)
                 if not block or (at == self.size and sha256.hexdigest() != self.sha256):

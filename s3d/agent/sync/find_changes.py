@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 from s3d.agent.core.path_names import parents
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.compare import local_differences, remote_differences
 from s3d.agent.sync.interfaces import RemoteTree, Unavailable
@@ -79,7 +80,7 @@ class ChangeFinder:
         """Compares page by page, so that unchanged objects take no memory. The next page is
         requested while a thread compares the one before."""
         found: list[tuple[BaselineEntry | None, RemoteEntry | None]] = []
-        baseline = await asyncio.to_thread(self._baseline.other)
+        baseline = await in_thread(self._baseline.other, undo=Baseline.close)
         pages: asyncio.Queue[list[RemoteEntry] | None] = asyncio.Queue(2)
         in_use = threading.Lock()
 

@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from s3d.agent.core.bandwidth import TrafficClass, counted_as
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.baseline_file import FAILURE, Damaged
 from s3d.agent.sync.baseline_handle import BaselineHandle, BaselineUnusable
@@ -158,17 +159,10 @@ class SyncFolder:
     async def _opened(self) -> AsyncIterator[OpenFolder]:
         """Raises RootGone; OSError."""
         approved, self.is_approved = self.is_approved, False
-        opening = asyncio.get_running_loop().run_in_executor(
-            None,
+        tree, is_first = await in_thread(
             partial(_open_root, self.context, self.path, self.baseline, approved=approved),
+            undo=lambda opened: opened[0].close(),
         )
-        try:
-            tree, is_first = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            # The thread is using the baseline, which is closed next: that may crash SQLite.
-            with suppress(RootGone, OSError, Damaged, FAILURE):
-                (await opening)[0].close()
-            raise
         self.is_approved = approved and not is_first
         if is_first:
             logger.info("first sync folder=%s bucket=%s", self.path, self.context.config.bucket)
@@ -359,13 +353,17 @@ def _open_root(
     """Open the root in a thread, since folders are made and synced; whether it is synced for the
     first time. approved: another folder at this path is taken as it is. Raises RootGone; OSError.
     """
+    own = baseline.other()
     try:
-        return open_root(path, baseline, context.remote_place, context.umask)
-    except RootGone:
-        if not approved:
-            raise
-        adopt_root(path, baseline, context.remote_place)
-    return open_root(path, baseline, context.remote_place, context.umask)
+        try:
+            return open_root(path, own, context.remote_place, context.umask)
+        except RootGone:
+            if not approved:
+                raise
+            adopt_root(path, own, context.remote_place)
+        return open_root(path, own, context.remote_place, context.umask)
+    finally:
+        own.close()
 
 
 def _folders_of(root: Path, paths: set[str]) -> list[str]:

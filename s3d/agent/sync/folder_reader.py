@@ -5,7 +5,6 @@ Asynchronous methods run in a thread; the others are for threads.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import stat
@@ -15,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from s3d.agent.core.path_names import why_no_path
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.s3.part_sizes import DEFAULT_PART
 from s3d.agent.sync.atomic_rename import Name
 from s3d.agent.sync.file_content import FileContent, local_of, open_regular
@@ -64,9 +64,17 @@ class FolderReader(MarkedFolder):
         os.chmod(place.name, 0o777 & ~self._umask, dir_fd=place.folder)
         return True
 
-    async def _do(self, work: Callable[[], T]) -> T:
+    async def _do(
+        self,
+        work: Callable[[], T],
+        *,
+        on_cancel: Callable[[], object] = lambda: None,
+        undo: Callable[[T], object] = lambda result: None,
+    ) -> T:
+        """Do it in a thread to its end: a cancelled caller may close the folder afterwards. The
+        options are those of in_thread()."""
         with refusing():
-            return await asyncio.to_thread(work)
+            return await in_thread(work, on_cancel=on_cancel, undo=undo)
 
     async def look(self, path: str) -> LocalEntry | None:
         return await self._do(lambda: self.look_now(path))
@@ -139,10 +147,7 @@ class FolderReader(MarkedFolder):
                     raise ConcurrentChange from error
                 raise
 
-        try:
-            return await self._do(work)
-        finally:
-            stopped.set()  # else a cancelled caller leaves a thread that reads for minutes
+        return await self._do(work, on_cancel=stopped.set)  # else it would wait for minutes
 
     def _open(self, path: str) -> int:
         with self.at(path) as place:

@@ -20,6 +20,7 @@ from s3d.agent.core.events import Events
 from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.path_names import host_name
 from s3d.agent.core.telemetry import Registry
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.large_objects.part_transfers import PartTransfers
 from s3d.agent.s3.listing import BYTES
 from s3d.agent.sync.interfaces import Unavailable
@@ -86,8 +87,10 @@ class Folders:
         """Called when a folder was added or removed."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._changing = asyncio.Lock()
         for config in configs:
-            self._add(config)
+            folder = self._new(config)
+            self.by_name[folder.name] = folder
 
     def check(self, config: SyncFolderConfig) -> str:
         """Why a folder cannot be a sync folder; "" when it can."""
@@ -133,7 +136,8 @@ class Folders:
                 return other.name
         return ""
 
-    def _add(self, config: SyncFolderConfig) -> SyncFolder:
+    def _new(self, config: SyncFolderConfig) -> SyncFolder:
+        """Blocks. Raises UsageError for a folder that cannot be one."""
         why = self.check_path(config) if config.path is not None else "it has no path"
         if why:
             raise UsageError(
@@ -141,9 +145,7 @@ class Folders:
             )
         from s3d.agent.sync.folder import SyncFolder  # large, and most agents have no folder
 
-        folder = SyncFolder(self.context_of(config))
-        self.by_name[folder.name] = folder
-        return folder
+        return SyncFolder(self.context_of(config))
 
     def context_of(self, config: SyncFolderConfig, file: Path | None = None) -> FolderContext:
         """file: of the baseline, if it is not to be the folder's own."""
@@ -199,14 +201,19 @@ class Folders:
 
     async def save(self, config: SyncFolderConfig) -> SyncFolder:
         """Add a folder, or have one with other settings from now on. Raises UsageError."""
-        why = self.check(config)
-        if why:
-            raise UsageError(f"{config.path} cannot be a sync folder", why, "choose another folder")
-        await self.remove(name_of(config))
-        folder = await asyncio.to_thread(self._add, config)
-        self.on_changed()
-        self._start(folder)
-        return folder
+        async with self._changing:
+            why = self.check(config)
+            if why:
+                raise UsageError(
+                    f"{config.path} cannot be a sync folder", why, "choose another folder"
+                )
+            await self._remove(name_of(config))
+            folder = await in_thread(partial(self._new, config), undo=lambda unused: unused.close())
+            # Entered and started at once: run() starts all that were entered before it.
+            self.by_name[folder.name] = folder
+            self._start(folder)
+            self.on_changed()
+            return folder
 
     async def catch_up(self) -> None:
         """Return when every folder knows the changes of its files that were made before, as far as
@@ -225,6 +232,10 @@ class Folders:
 
     async def remove(self, name: str) -> bool:
         """Stop syncing a folder; both sides stay as they are. False: there is no such folder."""
+        async with self._changing:
+            return await self._remove(name)
+
+    async def _remove(self, name: str) -> bool:
         folder = self.by_name.pop(name, None)
         task = self._tasks.pop(name, None)
         if task is not None:

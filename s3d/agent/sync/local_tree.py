@@ -61,7 +61,8 @@ class FolderTree(FolderReader):
         """Blocks are gathered, so that a small file takes one thread hop."""
         sha256, size = hashlib.sha256(), 0
         part = name + PART
-        fd = await self._do(lambda: os.open(part, _STAGED, 0o600, dir_fd=self._stage))
+        create = partial(os.open, part, _STAGED, 0o600, dir_fd=self._stage)
+        fd = await self._do(create, undo=os.close)
         try:
             blocks: list[bytes] = []
             gathered = 0

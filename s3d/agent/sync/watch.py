@@ -18,6 +18,7 @@ from pathlib import Path
 import watchfiles
 
 from s3d.agent.core.path_names import RESERVED, is_reserved
+from s3d.agent.core.thread_call import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Watcher:
             try:
                 async with asyncio.timeout(patience):
                     while not self._canary.is_set():
-                        await asyncio.to_thread(self._touch)
+                        await in_thread(self._touch)
                         await _within(self._canary, 0.5 if first else patience)
             except TimeoutError:
                 _set(ended, "no more events arrive")

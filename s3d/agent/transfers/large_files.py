@@ -9,12 +9,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from s3d.agent.core.client import IF_ABSENT, S3Client
 from s3d.agent.core.failures import FailureClass, classify
 from s3d.agent.core.job import ItemProgress, JobState
 from s3d.agent.core.object_info import ObjectAttributes
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.large_objects.copied_parts import CopySource, copy_in_parts
 from s3d.agent.large_objects.file_source import FileSource
 from s3d.agent.large_objects.part_map import MapName
@@ -112,7 +114,7 @@ class LargeFiles:
                 file = await self._fetch(job, item, name, moved)
                 try:
                     os.fchmod(file.fd, mode)
-                    await asyncio.to_thread(publish, tree, file.fd, beside, path, item.modified)
+                    await in_thread(partial(publish, tree, file.fd, beside, path, item.modified))
                     file.finish()
                 finally:
                     file.close()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import re
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.s3.messages import Body
 from s3d.agent.sync.local_tree import FolderTree
 from s3d.agent.transfers.items import Item
@@ -82,12 +83,12 @@ async def write_atomically(
     Raises OSError; whatever the body raises.
     """
     beside = part_of(tag, path)
-    fd = await asyncio.to_thread(_create, tree, beside, mode)
+    fd = await in_thread(partial(_create, tree, beside, mode), undo=os.close)
     try:
         async for chunk in body:
-            await asyncio.to_thread(_write, fd, chunk)
+            await in_thread(partial(_write, fd, chunk))
             moved(len(chunk))
-        await asyncio.to_thread(publish, tree, fd, beside, path, modified)
+        await in_thread(partial(publish, tree, fd, beside, path, modified))
     except BaseException:
         with suppress(OSError), tree.at(beside) as place:
             os.unlink(place.name, dir_fd=place.folder)

@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from s3d.agent.core.client import S3Client
@@ -32,6 +33,7 @@ from s3d.agent.core.jobs import JobEngine, JobPolicy
 from s3d.agent.core.metric_table import TRANSFERS
 from s3d.agent.core.own_mounts import OwnMounts
 from s3d.agent.core.telemetry import Labels, Registry
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.part_sizes import DEFAULT_PART
 from s3d.agent.storage.disk import FULL, is_disk_full
@@ -247,7 +249,7 @@ class UserTransfers:
         async with self._saving:
             file = persistence.file_of(self._last_id, self.all())
             try:
-                await asyncio.to_thread(persistence.write, self._path, file)
+                await in_thread(partial(persistence.write, self._path, file))
             except OSError as error:
                 logger.warning("cannot save the transfers: %s", reason_of(error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from s3d.agent.large_objects.part_map import MapName
 from s3d.agent.large_objects.ranged_download import MAP
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import BytesBody
+from tests.agent.gated_threads import GatedThreads, cancel_while_held
 from tests.agent.large_objects.conftest import BUCKET, PART, SIZE, away_at, noted_in
 
 ALL = [number * PART for number in range(6)]
@@ -62,6 +64,25 @@ async def test_an_interrupted_download_asks_only_for_the_missing_parts(
     store.fails = lambda request: None
     assert await download(transfers, name, info) == data
     assert store.take() == [(number - 1) * PART for number in range(1, 7) if number not in noted]
+
+
+async def test_a_cancelled_download_writes_before_its_file_is_closed(
+    transfers, name, info, store, data
+):
+    threads, arrived = GatedThreads(), asyncio.Event()
+
+    def moved(size):
+        if size and not arrived.is_set():
+            arrived.set()
+            threads.shut()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(transfers.download(name, info, moved))
+        await arrived.wait()
+        is_early = await cancel_while_held(threads, task)
+        threads.open()
+    assert not is_early
+    assert await download(transfers, name, info) == data
 
 
 async def test_a_new_version_starts_over(transfers, name, info, store, data):

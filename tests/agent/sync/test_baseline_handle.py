@@ -8,6 +8,7 @@ from s3d.agent.sync import user_actions
 from s3d.agent.sync.baseline_handle import BaselineHandle, BaselineUnusable
 from s3d.agent.sync.folder import SyncFolder
 from s3d.agent.sync.interfaces import Unavailable
+from tests.agent.gated_threads import GatedThreads, cancel_while_held
 from tests.agent.sync.test_folder import keys, until_open, until_stopped
 
 
@@ -32,6 +33,19 @@ def test_whatever_is_wrong_names_the_file(tmp_path):
 def test_other_errors_are_nobodys_memory(tmp_path):
     with pytest.raises(KeyError):
         BaselineHandle(tmp_path / "b.sqlite").failed(KeyError("bug"))
+
+
+async def test_a_baseline_that_is_being_opened_is_closed_after_that(tmp_path):
+    threads, handle = GatedThreads(), BaselineHandle(tmp_path / "b.sqlite")
+    async with asyncio.TaskGroup() as group:
+        threads.shut()
+        task = group.create_task(handle.ensure())
+        is_early = await cancel_while_held(threads, task)
+        threads.open()
+        assert not is_early
+    assert handle.baseline is not None
+    handle.close()
+    assert not (tmp_path / "b.sqlite-wal").exists()  # its only connection was closed
 
 
 @pytest.mark.finding("S11")

@@ -1,9 +1,11 @@
+import asyncio
 import os
 
 import pytest
 
 from s3d.agent.sync.interfaces import ConcurrentChange, PathBlocked
 from s3d.agent.sync.local_tree import FolderTree
+from tests.agent.gated_threads import GatedThreads, cancel_while_held
 from tests.agent.sync.test_local_tree import staged, tree
 
 __all__ = ["tree"]
@@ -30,6 +32,26 @@ async def test_reading_takes_the_signature_that_was_seen(tree):
         await tree.read("f", local.signature)
     with pytest.raises(ConcurrentChange):
         await tree.read("gone", local.signature)
+
+
+async def test_a_cancelled_change_is_made_in_this_folder_or_not_at_all(tmp_path):
+    """The next folder that is opened gets the file descriptors of the one that was closed."""
+    threads = GatedThreads()
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    tree = FolderTree(tmp_path / "one")
+    async with asyncio.TaskGroup() as group:
+        threads.shut()
+        task = group.create_task(tree.make_folder("made"))
+        is_early = await cancel_while_held(threads, task)
+        if is_early:  # as its owner does
+            tree.close()
+            tree = FolderTree(tmp_path / "other")
+        threads.open()
+    threads.shutdown()
+    tree.close()
+    assert not (tmp_path / "other/made").exists()
+    assert not is_early
 
 
 def test_a_tree_without_its_own_folder_only_looks(tmp_path):

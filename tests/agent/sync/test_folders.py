@@ -8,6 +8,7 @@ from s3d.agent.sync import user_actions
 from s3d.agent.sync.folders import Folders, SyncContext
 from s3d.shared.config.folder_settings import SyncFolderConfig
 from s3d.shared.errors import UsageError
+from tests.agent.gated_threads import ThreadsAtOnce
 from tests.agent.sync.conftest import BUCKET
 from tests.agent.sync.test_folder import keys, until_open
 
@@ -50,6 +51,39 @@ async def test_a_folder_is_had_with_other_settings(around, tmp_path):
         folder = await folders.save(config(tmp_path / "a", mode="backup"))
         await until_open(folder)
         assert folders.by_name["a"].status().mode == "backup"
+        task.cancel()
+    folders.close()
+
+
+def running_tasks(name: str) -> list[asyncio.Task]:
+    return [task for task in asyncio.all_tasks() if task.get_name() == name]
+
+
+async def test_a_folder_that_is_added_while_the_agent_starts_is_started_once(around, tmp_path):
+    ThreadsAtOnce()  # the new folder has been opened before run() looks which ones there are
+    folders = Folders(around, [config(tmp_path / "a")])
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(folders.run())
+        folder = await folders.save(config(tmp_path / "a", mode="backup"))
+        assert len(running_tasks("sync a")) == 1
+        await until_open(folder)
+        task.cancel()
+    folders.close()
+
+
+async def test_of_two_changes_at_once_the_second_waits_for_the_first(around, tmp_path):
+    folders = Folders(around, [config(tmp_path / "a")])
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(folders.run())
+        await until_open(folders.by_name["a"])
+        async with asyncio.TaskGroup() as changes:
+            changes.create_task(folders.save(config(tmp_path / "a", mode="backup")))
+            second = changes.create_task(folders.save(config(tmp_path / "a", mode="mirror")))
+        last = second.result()
+        assert len(running_tasks("sync a")) == 1
+        assert folders.by_name["a"] is last
+        await until_open(last)
+        assert last.status().mode == "mirror"
         task.cancel()
     folders.close()
 

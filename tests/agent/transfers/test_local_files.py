@@ -1,3 +1,4 @@
+import asyncio
 import os
 
 import pytest
@@ -12,6 +13,7 @@ from s3d.agent.transfers.local_files import (
     same_file,
     write_atomically,
 )
+from tests.agent.gated_threads import GatedThreads, cancel_while_held
 
 
 @pytest.fixture
@@ -40,6 +42,25 @@ async def test_a_body_that_breaks_off_leaves_the_old_file(tree, tmp_path):
     with pytest.raises(S3Error):
         await write_atomically(tree, "f", StreamBody(broken()), 1.0, 0o644, lambda size: None)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]
+
+
+async def test_a_cancelled_write_goes_to_no_other_file(tree, tmp_path):
+    """The next file that is opened gets the file descriptor of the one that was closed."""
+    threads = GatedThreads()
+
+    async def body():
+        threads.shut()
+        yield b"data"
+
+    async with asyncio.TaskGroup() as group:
+        write = write_atomically(tree, "f", StreamBody(body()), 1.0, 0o644, lambda size: None)
+        task = group.create_task(write)
+        is_early = await cancel_while_held(threads, task)
+        with (tmp_path / "next").open("wb"):
+            threads.open()
+            threads.shutdown()
+    assert (tmp_path / "next").read_bytes() == b""
+    assert not is_early
 
 
 async def test_a_pipe_is_never_replaced(tree, tmp_path):

@@ -10,7 +10,9 @@ import asyncio
 import logging
 import os
 from contextlib import aclosing
+from functools import partial
 
+from s3d.agent.core.thread_call import in_thread
 from s3d.agent.s3.checksums import Hasher, hasher
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Body
@@ -44,7 +46,6 @@ class Fetch:
 
     async def run(self, body: Body) -> None:
         """Take the body in, which is closed. Never raises but when cancelled: see error."""
-        loop = asyncio.get_running_loop()
         try:
             async with aclosing(body):
                 async for chunk in body:
@@ -52,7 +53,7 @@ class Fetch:
                         raise S3Error(
                             "InternalError", "The remote sent more bytes than it announced."
                         )
-                    await loop.run_in_executor(None, self._write, chunk, self.at)
+                    await in_thread(partial(self._write, chunk, self.at))
                     self.at += len(chunk)
                     self._tell()
             if self.at < self.stop:

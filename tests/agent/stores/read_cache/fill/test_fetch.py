@@ -13,6 +13,7 @@ from s3d.agent.s3.messages import BytesBody, StreamBody
 from s3d.agent.storage.blocks import BLOCK, crc
 from s3d.agent.stores.read_cache.catalog.verify import DigestCheck
 from s3d.agent.stores.read_cache.fill.fetch import Fetch, whole
+from tests.agent.gated_threads import GatedThreads, cancel_while_held
 from tests.agent.stores.read_cache.catalog.test_entry import entry_of
 from tests.contract.client import chunks
 
@@ -44,6 +45,18 @@ async def test_too_few_or_too_many_bytes_are_an_error(fetch, data):
     assert (fetch.is_over, isinstance(fetch.error, S3Error)) == (True, True)
     with pytest.raises(S3Error):
         await fetch.reach(0)
+
+
+async def test_a_cancelled_fetch_writes_before_it_is_over(fetch, tmp_path):
+    threads = GatedThreads()
+    async with asyncio.TaskGroup() as tasks:
+        threads.shut()
+        task = tasks.create_task(fetch.run(StreamBody(chunks(DATA))))
+        is_early = await cancel_while_held(threads, task)
+        threads.open()
+    assert not is_early
+    assert (tmp_path / "file").read_bytes() == DATA
+    assert fetch.is_over
 
 
 async def test_readers_are_told_how_far_it_is(fetch):
