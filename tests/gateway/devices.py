@@ -89,10 +89,11 @@ def devices(make_device: Callable[[str], Device]) -> list[Device]:
 
 
 def settle(*devices: Device) -> None:
-    """Have all of them agree."""
-    for _ in range(4):
+    """Have all of them agree: no device finds anything in a round."""
+    for _ in range(12):
         if not any(_changes(device.now()) for device in devices):
             return
+    raise AssertionError([device.status() for device in devices])
 
 
 def _changes(report: SyncReport) -> int:

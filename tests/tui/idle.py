@@ -24,18 +24,34 @@ async def wait_for_idle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
 
     It takes the place of textual._wait.wait_for_idle. Timers and sockets are not waited for.
     """
-    loop, app, end = asyncio.get_running_loop(), active_app.get(None), time.monotonic() + max_sleep
-    while time.monotonic() < end:
-        await _no_callback_is_ready(loop, end)
+    loop, app, patience = asyncio.get_running_loop(), active_app.get(None), Patience(max_sleep)
+    while patience.is_left:
+        await _no_callback_is_ready(loop, patience)
         if _a_thread_works(loop):
-            await asyncio.sleep(NAP)
+            await patience.nap()
         elif app is None or not _bring_up_to_date(app):
             return
 
 
-async def _no_callback_is_ready(loop: Any, end: float) -> None:
+class Patience:
+    """Seconds that this process works or naps; those in which a busy machine does not let it run
+    are not counted."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.process_time() + seconds
+
+    @property
+    def is_left(self) -> bool:
+        return time.process_time() < self._end
+
+    async def nap(self) -> None:
+        await asyncio.sleep(NAP)
+        self._end -= NAP
+
+
+async def _no_callback_is_ready(loop: Any, patience: Patience) -> None:
     quiet = 0
-    while quiet < QUIET_ROUNDS and time.monotonic() < end:
+    while quiet < QUIET_ROUNDS and patience.is_left:
         await asyncio.sleep(0)
         quiet = 0 if loop._ready else quiet + 1
 

@@ -1,3 +1,5 @@
+from textual.command import CommandPalette
+
 from s3d.shared.control import ApiVersion, Hello
 from s3d.tui.agent_client import AgentUnreachable
 from s3d.tui.app_state import Link
@@ -76,9 +78,9 @@ async def test_what_the_agent_refuses_is_told_with_its_hint(opened):
 async def test_the_palette_runs_what_it_lists(opened):
     async with opened("3") as pilot:
         await pilot.press("ctrl+p")
-        await pilot.pause(0.3)
+        await loaded(pilot, CommandPalette._GATHER_COMMANDS_GROUP)
         await pilot.press(*"pause all up")
-        await pilot.pause(0.3)
+        await loaded(pilot, CommandPalette._GATHER_COMMANDS_GROUP)
         await pilot.press("enter")
         await loaded(pilot, "act")
         assert [path for _, path, _ in pilot.app.agent.calls] == ["/v1/queue:pause"]

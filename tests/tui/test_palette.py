@@ -1,4 +1,5 @@
 import pytest
+from textual.command import CommandPalette
 
 from s3d.shared.control import BucketInfo, BucketList
 from s3d.tui.demo import DemoAgent
@@ -17,9 +18,9 @@ async def test_every_key_bucket_and_folder_can_be_found(opened):
 async def test_a_bucket_is_gone_to(opened):
     async with opened() as pilot:
         await pilot.press("ctrl+p")
-        await pilot.pause(0.3)
+        await loaded(pilot, CommandPalette._GATHER_COMMANDS_GROUP)
         await pilot.press(*"go to bucket pix")
-        await pilot.pause(0.3)
+        await loaded(pilot, CommandPalette._GATHER_COMMANDS_GROUP)
         await pilot.press("enter")
         await loaded(pilot, "listing")
         assert pilot.app.pane.table.listing.place == ("pix", "")
@@ -34,18 +35,18 @@ async def test_hostile_names_are_text_there_too(opened):
 
     async with opened("2", Hostile()) as pilot:
         await pilot.press("ctrl+p")
-        await pilot.pause(0.3)
+        await loaded(pilot, CommandPalette._GATHER_COMMANDS_GROUP)
         await pilot.press(*"go to bucket")
-        await pilot.pause(0.3)
+        await loaded(pilot, CommandPalette._GATHER_COMMANDS_GROUP)
         assert "(@click=app.quit)q(/)␛(2J" in screen(pilot.app)
 
 
 async def test_the_keys_of_the_tab_are_in_it_and_not_those_of_its_own_field(opened):
     async with opened("3") as pilot:
         await pilot.press("ctrl+p")
-        await pilot.pause(0.3)
+        await loaded(pilot, CommandPalette._GATHER_COMMANDS_GROUP)
         await pilot.press(*"retry all")
-        await pilot.pause(0.3)
+        await loaded(pilot, CommandPalette._GATHER_COMMANDS_GROUP)
         shown = screen(pilot.app)
         assert "Retry all failed" in shown
         assert "Delete" not in shown

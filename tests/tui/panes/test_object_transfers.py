@@ -57,7 +57,7 @@ async def test_a_file_is_uploaded_to_the_level_that_is_seen(opened, tmp_path):
         await pilot.press("u", "backspace", "backspace")
         await paste(pilot, f"{tmp_path}/")
         await pilot.press(*"ca")
-        await pilot.pause(0.2)
+        await loaded(pilot, "default")  # the suggestion
         await pilot.press("right", "enter")
         await loaded(pilot, "act")
         ((_, _, request),) = pilot.app.agent.calls
