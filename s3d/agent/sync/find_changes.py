@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
+from functools import partial
 
 from s3d.agent.core.path_names import parents
 from s3d.agent.core.thread_call import in_thread
@@ -16,6 +18,10 @@ from s3d.agent.sync.path_selection import PathSelection
 from s3d.agent.sync.path_state import BaselineEntry, LocalEntry, RemoteEntry, is_changed, is_folder
 from s3d.agent.sync.planning import LocalFinds, RemoteFinds
 from s3d.agent.sync.scan import Walk
+
+
+class ScanStopped(Exception):
+    """The pass was cancelled: the folder is closed once its scan has ended."""
 
 
 class ChangeFinder:
@@ -37,7 +43,8 @@ class ChangeFinder:
     async def find(self, scope: Scope) -> tuple[LocalFinds, RemoteFinds | None]:
         """The changes of both sides, looked at concurrently. The second is None for a pass that
         does not look at the bucket. Raises Unavailable."""
-        scanning = asyncio.to_thread(self._local, scope)
+        stopped = threading.Event()
+        scanning = in_thread(partial(self._local, scope, stopped.is_set), on_cancel=stopped.set)
         if not scope.bucket:
             return await scanning, None
         try:
@@ -48,10 +55,16 @@ class ChangeFinder:
             raise away.exceptions[0] from None
         return locals.result(), remotes.result()
 
-    def _local(self, scope: Scope) -> LocalFinds:
-        """Runs in a thread, with its own connection to the baseline."""
+    def _local(self, scope: Scope, is_stopped: Callable[[], bool]) -> LocalFinds:
+        """Runs in a thread, with its own connection to the baseline. Raises ScanStopped."""
+
+        def skips(folder: str) -> bool:
+            if is_stopped():
+                raise ScanStopped
+            return self._selection.skips(folder)
+
         baseline = self._baseline.other()
-        walk = Walk(self._tree.fd, self._prefix, self._selection.skips)
+        walk = Walk(self._tree.fd, self._prefix, skips)
         try:
             if scope.everything_here:
                 whole = list(local_differences(walk.under(), baseline.signatures(), baseline.get))

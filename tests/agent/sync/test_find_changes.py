@@ -8,6 +8,7 @@ from s3d.agent.sync import find_changes
 from s3d.agent.sync.baseline import Baseline
 from s3d.agent.sync.decide import Action
 from s3d.agent.sync.pass_scope import Scope
+from tests.agent.gated_threads import GatedThreads, cancel_while_held
 from tests.agent.sync.test_folder import keys
 from tests.agent.sync.test_passes import planned, write
 
@@ -52,6 +53,19 @@ async def test_a_folder_that_cannot_be_read_hides_nothing(passes, root):
     (root / "d").chmod(0)
     assert await planned(passes, Scope(everything_here=True)) == {"d/": Action.BLOCK}
     (root / "d").chmod(0o700)
+
+
+async def test_a_cancelled_scan_ends_before_its_folder_is_closed(passes, root, monkeypatch):
+    threads, looked = GatedThreads(), []
+    write(root, "d/a")
+    monkeypatch.setattr(passes.changes._selection, "skips", looked.append)
+    async with asyncio.TaskGroup() as group:
+        threads.shut()
+        task = group.create_task(passes.changes.find(Scope(everything_here=True)))
+        is_early = await cancel_while_held(threads, task)
+        threads.open()
+    assert not is_early
+    assert looked == []  # it ends soon, too
 
 
 async def test_a_cancelled_pass_closes_no_connection_that_a_thread_uses(
