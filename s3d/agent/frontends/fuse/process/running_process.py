@@ -75,14 +75,8 @@ class RunningProcess:
         """Return when mounts can be made. Raises S3dError, and what else of FAILURES."""
         ours, theirs = socket.socketpair()
         with theirs:
-            # -P: a folder called s3d where the agent was started must not be imported.
             try:
-                self.process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-P", "-m", MODULE, str(theirs.fileno()),
-                    pass_fds=(theirs.fileno(),), env=_environment(os.environ),
-                    stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.PIPE,
-                )  # fmt: skip
+                self.process = await _new_process(theirs.fileno())
             except BaseException:
                 ours.close()
                 raise
@@ -153,6 +147,17 @@ class RunningProcess:
         if self._changes is not None:
             self._changes.close()
             self._changes = None
+
+
+async def _new_process(end: int) -> asyncio.subprocess.Process:
+    """end: a descriptor that it gets."""
+    # -P: a folder called s3d where the agent was started must not be imported.
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", MODULE, str(end),
+        pass_fds=(end,), env=_environment(os.environ),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
 
 
 def _environment(own: Mapping[str, str]) -> Mapping[str, str]:
