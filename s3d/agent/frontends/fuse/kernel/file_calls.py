@@ -8,7 +8,7 @@ import stat
 import time
 from collections.abc import Mapping
 
-from s3d.agent.frontends.fuse.fs_ops import Attributes, FsOps
+from s3d.agent.frontends.fuse.fs_ops import FsOps
 from s3d.agent.frontends.fuse.kernel.name_calls import Handler
 from s3d.agent.frontends.fuse.kernel.node_table import NodeTable
 from s3d.agent.frontends.fuse.kernel.protocol import (
@@ -91,27 +91,23 @@ class FileCalls:
             self._operations.truncate(path, open_handle, size)
         if valid & SetFlag.MODE and path:
             self._operations.set_mode(path, stat.S_IMODE(mode))
-        if valid & (SetFlag.ATIME | SetFlag.MTIME) and path:
-            self._set_times(path, open_handle, values)
+        if path:
+            self._set_times(path, values)
         return self._replies.attributes(self._operations.get_attributes(path, open_handle))
 
-    def _set_times(self, path: str, handle: int | None, values: tuple[int, ...]) -> None:
+    def _set_times(self, path: str, values: tuple[int, ...]) -> None:
         valid, now = values[0], time.time_ns()
-        before: Attributes | None = None
-        times = []
-        for own, to_now, seconds, nanoseconds in (
-            (SetFlag.ATIME, SetFlag.ATIME_NOW, values[5], values[8]),
-            (SetFlag.MTIME, SetFlag.MTIME_NOW, values[6], values[9]),
-        ):
+
+        def time_of(flag: SetFlag, to_now: SetFlag, seconds: int, nanoseconds: int) -> int | None:
             if valid & to_now:
-                times.append(now)
-            elif valid & own:
-                signed = seconds - (1 << 64) if seconds >> 63 else seconds
-                times.append(signed * _SECOND + nanoseconds)
-            else:  # UTIME_OMIT
-                before = before or self._operations.get_attributes(path, handle)
-                times.append(before.mtime_ns)
-        self._operations.set_times(path, *times)
+                return now
+            signed = seconds - (1 << 64) if seconds >> 63 else seconds
+            return signed * _SECOND + nanoseconds if valid & flag else None
+
+        atime_ns = time_of(SetFlag.ATIME, SetFlag.ATIME_NOW, values[5], values[8])
+        mtime_ns = time_of(SetFlag.MTIME, SetFlag.MTIME_NOW, values[6], values[9])
+        if mtime_ns is not None:  # that of the last read alone is not kept
+            self._operations.set_times(path, mtime_ns if atime_ns is None else atime_ns, mtime_ns)
 
     def _open(self, request: KernelRequest) -> bytes:
         flags, _ = OPEN_IN.unpack_from(request.body)

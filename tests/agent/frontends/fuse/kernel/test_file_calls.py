@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
 
 import pytest
 
@@ -15,6 +16,19 @@ def test_a_time_is_exact(folder, moment):
     (folder / "a").touch()
     os.utime(folder / "a", ns=(0, moment))
     assert (folder / "a").stat().st_mtime_ns == moment
+
+
+def test_the_time_of_the_last_read_alone_changes_nothing(folder, files, monkeypatch):
+    """No store keeps it: `touch -a` of an object would push all of it."""
+    (folder / "a").touch()
+    before = (folder / "a").stat()
+    asked = []
+    monkeypatch.setattr(files, "set_times", lambda *times: asked.append(times))
+    subprocess.run(["touch", "-a", folder / "a"], check=True)
+    assert not asked
+    subprocess.run(["touch", "-m", "-d", "@5", folder / "a"], check=True)
+    assert asked == [("/a", 5 * 10**9, 5 * 10**9)]
+    assert (folder / "a").stat().st_mtime_ns == before.st_mtime_ns
 
 
 def test_the_size_of_the_file_system(folder):
