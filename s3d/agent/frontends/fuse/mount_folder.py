@@ -50,7 +50,8 @@ def prepare(folder: Path) -> Path:
                 f"cannot mount at {folder}", "the folder is not empty", "choose an empty folder"
             )
     except OSError as error:
-        reason = os.strerror(error.errno or errno.EIO)
+        is_file = isinstance(error, FileExistsError)  # else mkdir() accepts what is there
+        reason = "it is not a folder" if is_file else os.strerror(error.errno or errno.EIO)
         remedy = "choose an empty folder, or one that does not exist"
         raise MountFailed(f"cannot mount at {folder}", reason, remedy) from error
     return real

@@ -27,7 +27,7 @@ def test_a_folder_that_is_used_is_refused(tmp_path):
     (tmp_path / "full" / "x").touch()
     with pytest.raises(MountFailed, match="not empty"):
         prepare(tmp_path / "full")
-    with pytest.raises(MountFailed, match="exists"):
+    with pytest.raises(MountFailed, match="it is not a folder"):
         prepare(tmp_path / "file")
 
 
