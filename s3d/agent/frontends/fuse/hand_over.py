@@ -15,6 +15,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from cachetools import LRUCache
+
 from s3d.agent.core.client import IF_ABSENT, S3Client
 from s3d.agent.core.context import background_context, with_timeout
 from s3d.agent.core.object_info import ObjectAttributes
@@ -38,6 +40,8 @@ _SIZE_PER_SECOND = 100 << 20
 """Bytes that a store must be able to read and hash in a second; large files get more time."""
 _REPLACED = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
 _READ = 1 << 20
+_MAX_UNSURE = 1_000
+"""Files of which it is remembered."""
 
 
 class ObjectName(NamedTuple):
@@ -64,6 +68,8 @@ class ObjectWriter:
         """store: the top of the stack."""
         self._store = store
         self._new_conflict_key = new_conflict_key
+        self._unsure: LRUCache[ObjectName, set[str]] = LRUCache(_MAX_UNSURE)
+        """The ETags of small files that a store may have although it has not answered."""
 
     async def write_object(
         self,
@@ -81,7 +87,9 @@ class ObjectWriter:
         even then.
         """
         put = partial(self._put, file=file, attributes=attributes, syncs_later=syncs_later)
-        for state in (replaces, ""):
+        states = [replaces, ""]
+        while states:
+            state = states.pop(0)
             try:
                 return Written(place.key, await put(place, replaces=state))
             except S3Error as error:
@@ -91,13 +99,20 @@ class ObjectWriter:
             if current is not None:
                 if same_etag(current.etag, await asyncio.to_thread(_md5_of, file)):
                     return Written(place.key, current.etag)  # it was stored before a crash
-                break
+                states = [current.etag] if self._was_written(place, current.etag) else []
         copy = place._replace(key=self._new_conflict_key(place.key))
         logger.warning(
             "another writer has changed this object meanwhile; what the mount wrote is now %s",
             copy.key, extra=log_fields(bucket=place.bucket, key=place.key),
         )  # fmt: skip
         return Written(copy.key, await put(copy, replaces=""))
+
+    def _was_written(self, place: ObjectName, etag: str) -> bool:
+        """Whether a version is an earlier one of ours, whose answer did not come. Says so once."""
+        unsure = self._unsure.get(place, set())
+        ours = {each for each in unsure if same_etag(etag, each)}
+        unsure -= ours
+        return bool(ours)
 
     async def _put(
         self,
@@ -114,7 +129,14 @@ class ObjectWriter:
         if file.size > MAX_PUT:
             return await _upload_parts(client, place, file, attributes, replaces)
         body: Body = file if file.size else BytesBody(b"")
-        etag, _ = await client.store(*place, body, attributes, if_match=replaces or IF_ABSENT)
+        try:
+            etag, _ = await client.store(*place, body, attributes, if_match=replaces or IF_ABSENT)
+        except BaseException as error:
+            was_refused = isinstance(error, S3Error) and error.code in _REPLACED
+            if not was_refused and file.data is not None:
+                self._unsure.setdefault(place, set()).add(_md5_of(file))
+            raise
+        self._unsure.pop(place, None)
         return etag
 
     def _context(self, size: int) -> RequestContext:

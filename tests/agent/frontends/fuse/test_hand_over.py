@@ -5,13 +5,15 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from s3d.agent.core.object_info import PLAIN, ObjectAttributes
-from s3d.agent.core.store import ObjectStore
+from s3d.agent.core.store import Layer, ObjectStore, operation
 from s3d.agent.frontends.fuse.hand_over import ObjectName, ObjectWriter
 from s3d.agent.s3.checksums import multipart_etag
+from s3d.agent.s3.messages import S3Request, S3Response
 from s3d.agent.storage.adopted_file import AdoptableFile, no_bytes
 from s3d.agent.stores.write_queue.admission import Limits
 from tests.contract.client import Client
@@ -119,6 +121,42 @@ async def test_a_file_whose_object_was_deleted_is_stored_again(embedded, tmp_pat
 async def test_a_file_that_was_stored_before_a_crash_is_no_conflict(store, tmp_path):
     first = await write(store, tmp_path, LARGE)
     assert await write(store, tmp_path, LARGE) == first
+
+
+class Silent(Layer):
+    """A remote that stores objects, and does not answer while is_silent is set."""
+
+    is_silent = True
+
+    @operation("PutObject")
+    async def put_object(self, request: S3Request[Any]) -> S3Response[Any]:
+        response = await self.inner.call(request)
+        if self.is_silent:
+            raise TimeoutError
+        return response
+
+
+@pytest.mark.rule("MOUNT-9")
+@pytest.mark.parametrize("theirs", [None, b"theirs"])
+async def test_an_earlier_write_that_was_not_answered_is_no_conflict(embedded, tmp_path, theirs):
+    """As `echo text > new` does it: close() of the empty file, and of the file with the text."""
+    silent = Silent(embedded)
+    ours = writer(silent)
+
+    async def write(data: bytes) -> tuple[str, str]:
+        file = AdoptableFile(staged(tmp_path, data), len(data), data=data)
+        return await ours.write_object(PLACE, file, PLAIN, "")
+
+    for data in (b"", b"te", b"text"):
+        with pytest.raises(TimeoutError):
+            await write(data)
+    silent.is_silent = False
+    if theirs is not None:
+        await Client(embedded).put(*PLACE, theirs)
+    key, _ = await write(b"longer text")
+    assert key == (PLACE.key if theirs is None else f"{PLACE.key} (conflict)")
+    assert await Client(embedded).read("bbb", key) == b"longer text"
+    assert await Client(embedded).read(*PLACE) == (theirs or b"longer text")
 
 
 async def test_a_remote_version_of_another_writer_stays_when_ours_is_pushed(lazy, tmp_path):
