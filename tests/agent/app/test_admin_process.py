@@ -192,7 +192,8 @@ def test_while_it_stops_it_is_alive_and_not_ready(start_agent):
     assert page(url, "/readyz").readiness.status == READY
     with socket.create_connection((parts.hostname, parts.port)) as client:
         client.sendall(f"PUT /bucket/k HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-                       "Content-Length: 4\r\n\r\nda".encode())  # fmt: skip
+                       "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n".encode())  # fmt: skip
+        assert client.recv(64) == b"HTTP/1.1 100 Continue\r\n\r\n", "it has the request"
         agent.process.send_signal(signal.SIGTERM)
         end = time.monotonic() + 10
         while (answer := page(url, "/readyz")).status == 200:
@@ -201,7 +202,7 @@ def test_while_it_stops_it_is_alive_and_not_ready(start_agent):
         stopping = ReadinessCheck("endpoint", False, "the agent is stopping")
         assert answer.readiness.checks[0] == stopping
         assert page(url, "/healthz").body == b"ok\n"
-        client.sendall(b"ta")
+        client.sendall(b"data")
         assert client.recv(64).startswith(b"HTTP/1.1 200")
     assert agent.wait() == 0
     with pytest.raises(OSError, match="refused"):

@@ -190,6 +190,7 @@ def test_sigterm_lets_the_request_in_hand_end(start_agent):
     )
     upload.start()
     assert sent.wait(10)
+    agent.client.hello()  # which comes after it
     agent.process.send_signal(signal.SIGTERM)
     _wait_until_it_takes_no_more(agent)
     told.set()
@@ -229,6 +230,7 @@ def test_a_second_signal_ends_it_at_once(start_agent):
             b"PUT /v1/buckets/bucket/object?key=k HTTP/1.1\r\nHost: s3d\r\n"
             b"Content-Length: 10\r\n\r\n12345"
         )
+        agent.client.hello()  # which comes after it
         agent.process.send_signal(signal.SIGTERM)
         _wait_until_it_takes_no_more(agent)
         assert agent.process.poll() is None
