@@ -112,12 +112,15 @@ def test_a_reset_and_snapshots(tested):  # noqa: F811
 
 
 def test_it_takes_milliseconds(tested):  # noqa: F811
-    """With the durable store, through the control API: the best of some runs on a busy machine."""
+    """With the durable store, through the control API: each takes less than ten writes of a client
+    took, in the best of some runs."""
     s3 = tested.agent.s3()
     client = tested.agent.client
     s3.create_bucket(Bucket="photos")
+    began = perf_counter()
     for number in range(100):
         s3.put_object(Bucket="photos", Key=f"k{number}", Body=b"x" * 1_000)
+    puts = perf_counter() - began
 
     def best(method, path):
         times = []
@@ -127,9 +130,9 @@ def test_it_takes_milliseconds(tested):  # noqa: F811
             times.append(perf_counter() - started)
         return min(times)
 
-    assert best("PUT", "/v1/test/snapshots/base") < 0.1
-    assert best("POST", "/v1/test/snapshots/base:restore") < 0.1
-    assert best("POST", "/v1/test/reset") < 0.05
+    assert best("PUT", "/v1/test/snapshots/base") < puts / 10
+    assert best("POST", "/v1/test/snapshots/base:restore") < puts / 10
+    assert best("POST", "/v1/test/reset") < puts / 10
 
 
 def test_an_ephemeral_store_can_be_for_tests(start_agent, capsys, tmp_path):

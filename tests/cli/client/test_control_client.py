@@ -1,12 +1,13 @@
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from s3d.cli.client import control_client
 from s3d.cli.client.control_client import ControlClient
 from s3d.cli.client.object_client import ObjectClient
 from s3d.shared.control import API_MAJOR
@@ -59,7 +60,7 @@ def test_a_socket_without_an_agent_says_the_same(tmp_path):
 def answer_of(folder: Path, reply: bytes, call: Callable[[ControlClient], object]) -> object:
     """Call a server that gives this reply, whatever it is asked."""
     with OneAnswer(folder / "s", reply):
-        return call(ControlClient(folder / "s", timeout=0.2))
+        return call(ControlClient(folder / "s", timeout=20))
 
 
 def reply(status: str, body: str, *headers: str) -> bytes:
@@ -127,9 +128,13 @@ def test_the_client_imports_nothing_heavy():
     assert not modules & {"asyncio", "aiohttp", "botocore", "textual", "sqlite3"}
 
 
-def test_the_event_stream_begins_with_hello_and_ends_at_its_deadline(client):
-    events = client.events("store", deadline=time.monotonic() + 0.2)
-    assert [event.kind for event in events] == ["hello"]
+def test_the_event_stream_begins_with_hello_and_ends_at_its_deadline(client, monkeypatch):
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(control_client, "time", clock)
+    events = client.events("store", deadline=20.0)
+    assert next(events).kind == "hello"
+    clock.now = 19.95
+    assert list(events) == []
 
 
 def test_a_check_is_read_to_its_last_page(serving, client):

@@ -29,9 +29,10 @@ class Endpoint:
     def send(self, batch: list[int]) -> bool:
         with self._news:
             self.batches.append(batch)
+            answer = self.answer  # before the test goes on, which may set another
             self._news.notify_all()
         self.gate.wait(WAIT)
-        return self.answer
+        return answer
 
     def until(self, count: int) -> list[list[int]]:
         with self._news:
@@ -80,10 +81,10 @@ def test_a_batch_that_is_not_full_is_sent_after_the_delay(endpoint):
 
 def test_a_slow_collector_costs_a_bounded_queue_and_no_wait(endpoint):
     endpoint.gate.clear()
-    records, thread = open_thread(endpoint)
+    records, thread = open_thread(endpoint, delay=WAIT)
     for number in range(4):
         records.put(number)
-    endpoint.until(1)
+    assert endpoint.until(1) == [[0, 1, 2, 3]]
     for number in range(1_000):
         records.put(number)
     assert len(records) == 8 * SPARE
@@ -98,7 +99,7 @@ def test_a_stop_does_not_wait_longer_than_it_may(endpoint):
     records, thread = open_thread(endpoint)
     records.put(1)
     endpoint.until(1)
-    assert stop(thread, 0.1) < 2.0
+    assert stop(thread, 0.1) < WAIT / 2
 
 
 def test_failures_are_logged_when_they_begin_and_when_they_end(endpoint, caplog):
