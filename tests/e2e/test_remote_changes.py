@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from s3d.cli.client.sync_client import SyncClient
 from s3d.shared.syncing import FolderStatus
 from tests.agent.remote_changes.queue_server import QueueServer, serving_queue
 from tests.agent_process import AgentProcess, launch
+from tests.peers.servers import free_ports
 
 PATIENCE = 60.0
 BUCKET, PREFIX = "shared", "team/"
@@ -96,12 +96,6 @@ def queue() -> Iterator[QueueServer]:
         thread.join(PATIENCE)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def world(
     start_agents: Callable[..., AgentProcess],
@@ -110,7 +104,7 @@ def world(
 ) -> World:
     """Device a has a webhook, device b a queue; neither gets events before the bucket sends any."""
     base = tmp_path_factory.mktemp("devices")
-    admin = f"http://127.0.0.1:{free_port()}"
+    admin = f"http://127.0.0.1:{free_ports(1)[0]}"
     (base / "remote/config").mkdir(parents=True, mode=0o700)
     (base / "remote").chmod(0o700)
     (base / "remote/config/config.toml").write_text(

@@ -81,13 +81,20 @@ class Peer:
             connection.close()
 
 
+_bound: list[socket.socket] = []
+"""As long as this process lives."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that were free a moment ago, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports of the loopback, all different, that refuse connections until a server of the test
+    listens there. Nobody else is given one: it stays bound, which does not hinder a server, since
+    both have SO_REUSEADDR and only one of them listens."""
+    found = [socket.socket() for _ in range(count)]
+    for each in found:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        each.bind(("127.0.0.1", 0))
+    _bound.extend(found)
+    return [each.getsockname()[1] for each in found]
 
 
 def program(name: str) -> str | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +25,18 @@ with shared_peer("rclone", "rclone", Path(sys.argv[1])) as peer:
 
 def test_free_ports_are_different() -> None:
     assert len(set(free_ports(20))) == 20
+
+
+def test_a_free_port_is_given_to_nobody_else_and_refuses_until_a_server_has_it() -> None:
+    (port,) = free_ports(1)
+    place = ("127.0.0.1", port)
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(place)
+    for _ in range(2):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(place)
+        with socket.create_server(place), socket.create_connection(place):
+            pass
 
 
 @pytest.mark.slow
