@@ -77,7 +77,9 @@ class Watcher:
 
     async def catch_up(self) -> None:
         """Return when all changes are told that were made before, since changes are reported in
-        their order; after some seconds in any case, and at once while no events arrive."""
+        their order; after some seconds in any case, and at once when no events arrive."""
+        if self.state == "starting":
+            await _within(self.live, CANARY_PATIENCE)
         if self.state != "events":
             return
         name = f"canary.{next(self._numbers)}"

@@ -69,8 +69,8 @@ async def test_changes_are_told_and_what_is_ours_is_not(tree):
 
 async def test_what_was_changed_before_is_told_once_it_has_caught_up(tree):
     async with watching(tree) as (watcher, told), asyncio.timeout(30):
-        await watcher.catch_up()  # at once, since no events arrive yet
-        await watcher.live.wait()
+        await watcher.catch_up()
+        assert watcher.state == "events", "it has waited for the start"
         for name in ("a", "b", "c"):
             (tree.root / name).write_text("x")
             await watcher.catch_up()

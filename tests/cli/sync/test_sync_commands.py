@@ -108,6 +108,8 @@ def test_a_folder_that_has_stopped_is_told_by_s3d_status(s3d, notes, bucket):
 def test_drain_knows_what_was_saved_just_before(s3d, notes, bucket):
     """The system reports a change a moment after it; s3d drain && systemctl suspend must not be
     quicker."""
+    while json.loads(s3d("sync", "status", bucket, "--json").out)["watch"] != "events":
+        pass
     for number in range(3):
         (notes / f"{number}.txt").write_text("saved")
         assert s3d("drain").code == 0
