@@ -312,13 +312,14 @@ async def test_what_was_just_read_is_not_damaged(rig):
 async def test_a_remote_that_was_away_a_moment_ago_is_not_waited_for_long(
     rig, monkeypatch, name, members
 ):
-    monkeypatch.setattr(object_reads, "OUTAGE_TIMEOUT", 0.05)
     await rig.there.put("bbb", "k", b"12345")
     await rig.s3.read("bbb", "k")
     rig.remote.error = outage
     rig.time.now += 61
     await rig.s3.read("bbb", "k")
     rig.remote.error, rig.remote.mute = None, name
-    await rig.s3.refused("ServiceUnavailable", name, Bucket="bbb", Key="other", **members)
+    with monkeypatch.context() as patch:
+        patch.setattr(object_reads, "OUTAGE_TIMEOUT", 0.05)
+        await rig.s3.refused("ServiceUnavailable", name, Bucket="bbb", Key="other", **members)
     rig.remote.mute = ""
     await rig.s3.refused("NoSuchKey", "HeadObject", Bucket="bbb", Key="other")

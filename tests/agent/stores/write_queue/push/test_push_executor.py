@@ -21,6 +21,7 @@ from s3d.agent.stores.remote.static_credentials import RemoteKey
 from s3d.agent.stores.write_queue.journal.pending_write import PendingState
 from s3d.agent.stores.write_queue.push.remote_gate import AWAY
 from tests.agent.stores.write_queue.rig import MIB, Rig, open_rig
+from tests.contract.client import Client
 from tests.peers.proxy import SLOW_DOWN, Drop, Fault, FaultyProxy, Head
 from tests.peers.servers import Peer
 
@@ -46,18 +47,20 @@ def opened(tmp_path: Path, new_bucket: str) -> Open:
 
     @asynccontextmanager
     async def make(peer: Peer) -> AsyncIterator[Rig]:
-        key = RemoteKey(peer.access_key, peer.secret_key)
-        timeouts = Timeouts(connect=1, answer=1, silence=0.5, work=5)
-        remote = RemoteStore(
-            Settings(peer.endpoint, timeouts=timeouts),
-            CredentialProvider(region=peer.region, key=key),
+        credentials = CredentialProvider(
+            region=peer.region, key=RemoteKey(peer.access_key, peer.secret_key)
         )
+        timeouts = Timeouts(connect=1, answer=1, silence=0.5, work=5)
+        remote = RemoteStore(Settings(peer.endpoint, timeouts=timeouts), credentials)
+        patient = RemoteStore(Settings(peer.endpoint), credentials)
         try:
             async with open_rig(tmp_path, over=remote, clock=hasty()) as rig:
                 await rig.staged("CreateBucket", Bucket=new_bucket)
+                rig.there = Client(patient)  # what the test asks is not to fail, however busy
                 yield rig
         finally:
             await remote.close()
+            await patient.close()
 
     return make
 
