@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -65,6 +67,28 @@ def table_lines(path: Path, name: str) -> list[dict[str, int]]:
         elif is_inside and (key := re.match(_KEY, line)):
             found[-1].setdefault(key[1].partition(".")[0], number)
     return found
+
+
+_replacing = threading.Lock()
+
+
+def replace_table(
+    path: Path,
+    name: str,
+    is_old: Callable[[dict[str, object]], bool],
+    table: dict[str, object] | None,
+) -> None:
+    """Remove each [[name]] that is_old() names, and append the table. None: only remove.
+
+    Threads may call it at the same time. Raises OSError, FileError.
+    """
+    with _replacing:
+        rows = read_tables(path, name)
+        for number, (_, row) in reversed(list(enumerate(rows))):
+            if is_old(row):
+                remove_table(path, name, number)
+        if table is not None:
+            add_table(path, name, table)
 
 
 def add_table(path: Path, name: str, table: dict[str, object]) -> None:

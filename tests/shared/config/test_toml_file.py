@@ -1,8 +1,20 @@
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 import pytest
 
-from s3d.shared.config.toml_file import FileError, FileValue, add_table, read
+from s3d.shared.config import toml_file
+from s3d.shared.config.toml_file import (
+    FileError,
+    FileValue,
+    add_table,
+    read,
+    read_tables,
+    replace_table,
+)
 
 TEXT = """\
 # a comment
@@ -74,3 +86,35 @@ def test_a_change_is_durable_with_its_name(tmp_path, monkeypatch):
     path = tmp_path / "config.toml"
     add_table(path, "sync_folder", {"path": "/x"})
     assert synced == [path.stat().st_ino, tmp_path.stat().st_ino]
+
+
+def numbers(path) -> list[object]:
+    return [row["number"] for _, row in read_tables(path, "row")]
+
+
+def test_a_table_is_replaced_or_removed_and_the_others_stay(tmp_path):
+    path = tmp_path / "s3d.toml"
+    path.write_text("region = 'x'\n")
+    for number in (1, 2, 3, 2):
+        add_table(path, "row", {"number": number})
+    replace_table(path, "row", lambda row: row["number"] == 2, {"number": 4})
+    assert numbers(path) == [1, 3, 4]
+    replace_table(path, "row", lambda row: row["number"] == 1, None)
+    assert numbers(path) == [3, 4]
+    assert read(path)["region"].value == "x"
+
+
+def test_changes_by_two_threads_at_once_are_both_there(tmp_path, monkeypatch):
+    path, write, both = tmp_path / "s3d.toml", toml_file._write, threading.Barrier(2)
+
+    def write_later(path, text):
+        """When the other one has read the file, too; it may not."""
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        write(path, text)
+
+    monkeypatch.setattr(toml_file, "_write", write_later)
+    add = partial(replace_table, path, "row", lambda row: False)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(add, ({"number": 1}, {"number": 2})))
+    assert sorted(numbers(path)) == [1, 2]

@@ -152,14 +152,14 @@ class MountRoutes:
 
     def _write(self, folder: str, spec: MountSpec | None) -> None:
         """Replace the mount in the file; spec None: remove it. Raises ControlError."""
+        table = None
+        if spec is not None:
+            values = msgspec.to_builtins(spec)
+            table = {key: value for key, value in values.items() if value}
         try:
-            number = self._saved().get(folder)
-            if number is not None:
-                toml_file.remove_table(self._file, _TABLE, number)
-            if spec is not None:
-                values = msgspec.to_builtins(spec)
-                table = {key: value for key, value in values.items() if value}
-                toml_file.add_table(self._file, _TABLE, table)
+            toml_file.replace_table(
+                self._file, _TABLE, lambda row: _folder_in(row) == folder, table
+            )
         except (OSError, toml_file.FileError) as error:
             hint = "the change lasts until the agent stops; edit the file by hand"
             detail = f"{self._file}: {error}"

@@ -134,15 +134,14 @@ class SyncFolderRoutes:
 
     def _write(self, name: str, spec: FolderSpec | None) -> None:
         """Replace the folder in the file; spec None: remove it. Raises ControlError."""
+        table = None
+        if spec is not None:
+            values = msgspec.to_builtins(spec)
+            table = {"name": name} | {key: value for key, value in values.items() if value}
         try:
-            rows = toml_file.read_tables(self._file, "sync_folder")
-            for number, (_, table) in reversed(list(enumerate(rows))):
-                if _name_in(table) == name:
-                    toml_file.remove_table(self._file, "sync_folder", number)
-            if spec is not None:
-                values = msgspec.to_builtins(spec)
-                table = {"name": name} | {key: value for key, value in values.items() if value}
-                toml_file.add_table(self._file, "sync_folder", table)
+            toml_file.replace_table(
+                self._file, "sync_folder", lambda row: _name_in(row) == name, table
+            )
         except (OSError, toml_file.FileError) as error:
             detail = f"{self._file}: {error}"
             hint = "the change lasts until the agent stops; edit the file by hand"
