@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tests.agent_process", "tests.peers.fixtures", "tests.skips"]
@@ -16,6 +17,10 @@ pytest_plugins = ["tests.agent_process", "tests.peers.fixtures", "tests.skips"]
 # which takes as long as the rest of its start, and pytest rewrites every test module in every run.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# An example that a busy machine has kept waiting for 200 ms is no failure.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 # A shell without job control lets its background jobs ignore interrupts, and their children inherit
 # that: the agents and commands of the tests would not end by them.
