@@ -11,6 +11,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.order import begin_with, waits
+
 pytest_plugins = ["tests.agent_process", "tests.peers.fixtures", "tests.skips"]
 
 # The tests start hundreds of agents and commands. Without bytecode each of them compiles s3d again,
@@ -45,13 +47,11 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
-LONGEST = ("tests/tui/test_truth.py", "tests/gateway/", "tests/e2e/")
-"""Paths of tests that take seconds each."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first: at the end of a run there are only small ones to share by the workers."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that wait overlap with tests that compute. Called when all others have chosen tests."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = begin_with(items, lambda item: waits(item.nodeid), workers)
 
 
 @pytest.fixture(scope="session", autouse=True)
