@@ -15,6 +15,7 @@ import pytest
 from tests.agent.frontends.fuse.kernel.mounts import clear, needs_fuse
 from tests.gateway.conftest import Gateway
 from tests.gateway.network import Network
+from tests.known_load import wait_until
 from tests.peers.proxy import Exchange
 
 pytestmark = needs_fuse
@@ -62,6 +63,22 @@ def test_a_hundred_readers_of_a_cold_file_cost_one_fetch(
         spans = [fetched(each, size) for each in gets if each.head.target.partition("?")[0] == path]
         assert sum(spans) <= size + MIB, spans
         assert name == "large" or len(spans) == 1
+
+
+@pytest.mark.rule("MOUNT-6")
+@pytest.mark.parametrize(("before", "after"), [(20, 10), (10, 20), (3 * MIB, MIB), (MIB, 3 * MIB)])
+def test_what_a_listing_shows_is_what_is_read(
+    folder: Path, remote: Any, new_bucket: str, before: int, after: int
+) -> None:
+    """Of a file in the read cache that another client has replaced: no byte of the old version, cut
+    to the size of the new one."""
+    place = {"Bucket": new_bucket, "Key": "k"}
+    old, new = b"1" * before, b"2" * after
+    remote.put_object(**place, Body=old)
+    assert (folder / "k").read_bytes() == old
+    remote.put_object(**place, Body=new)
+    wait_until(lambda: [each.stat().st_size for each in os.scandir(folder)] == [after])
+    assert (folder / "k").read_bytes() == new
 
 
 def sent(exchange: Exchange) -> int:

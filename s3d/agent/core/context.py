@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from s3d.agent.s3.messages import Body, Members, RequestContext, S3Request
+from s3d.agent.s3.messages import NO_HINTS, Body, Members, MountHints, RequestContext, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.s3.trace_context import TraceContext
 
@@ -36,6 +36,7 @@ def background_context(
     *,
     bypass_cache: bool = False,
     bypass_queue: bool = False,
+    mount: MountHints = NO_HINTS,
     trace: TraceContext | None = None,
 ) -> RequestContext:
     """The context of work that outlives, or does not belong to, one client's request.
@@ -48,6 +49,7 @@ def background_context(
         bypass_cache=bypass_cache,
         bypass_queue=bypass_queue,
         parent=parent,
+        mount=mount,
         trace=trace,
     )
 

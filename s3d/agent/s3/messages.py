@@ -179,6 +179,9 @@ class MountHints(NamedTuple):
     renames: ListedObject | None = None
     """Of a rename: the source, as a listing has shown it. The write queue accepts the rename while
     the remote is away, too. None: nothing is known of it."""
+    shown: str = ""
+    """Of a read: the ETag that a listing has shown to programs. The read cache does not answer with
+    another version before it has asked the remote. "": no listing has shown the object."""
 
 
 NO_HINTS = MountHints()

@@ -17,6 +17,7 @@ from s3d.agent.frontends.fuse.mounted_names import MountedNames
 from s3d.agent.frontends.fuse.open_readers import OpenReaders, Reader
 from s3d.agent.frontends.fuse.written_file import WrittenFile
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.agent.s3.etag import same_etag
 
 T = TypeVar("T")
 
@@ -32,7 +33,15 @@ class WriteHandle(NamedTuple):
 class FileOps:
     """Opens, reads, writes and closes files."""
 
-    def __init__(self, names: MountedNames, readers: OpenReaders, written: WrittenFiles) -> None:
+    def __init__(
+        self,
+        names: MountedNames,
+        readers: OpenReaders,
+        written: WrittenFiles,
+        forget_attributes: Callable[[str], None],
+    ) -> None:
+        """forget_attributes: has the kernel ask again for the size of the file at a path."""
+        self._forget_attributes = forget_attributes
         self._names = names
         self._readers = readers
         self._written = written
@@ -48,8 +57,14 @@ class FileOps:
         truncates = bool(flags & os.O_TRUNC)
         is_written = flags & os.O_ACCMODE != os.O_RDONLY or truncates
         if is_written or self._written.find(place) is not None:
-            return self._open_written(self._written.open(place, truncate=truncates), flags)
+            shown = file.entry.etag
+            opened = self._written.open(place, truncate=truncates, shown=shown)
+            return self._open_written(opened, flags)
         reader, cache = self._readers.open(file)
+        if file.entry.etag and not same_etag(file.entry.etag, reader.etag):
+            # The kernel would clip it to the size of the version that the look-up has shown.
+            self._names.note_version(path, reader.info)
+            self._forget_attributes(path)
         return OpenFile(self._add(reader, place), *cache)
 
     def create(self, path: str, flags: int, mode: int) -> OpenFile:
@@ -85,7 +100,8 @@ class FileOps:
         resolved = self._names.resolve(path)
         if resolved.entry.is_folder:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        file = self._written.open(ObjectName(resolved.bucket, resolved.key), truncate=size == 0)
+        place = ObjectName(resolved.bucket, resolved.key)
+        file = self._written.open(place, truncate=size == 0, shown=resolved.entry.etag)
         try:
             file.truncate(size)
             self._flush(file)

@@ -70,10 +70,10 @@ class FileSystem(NameOps, FileOps, AttributeOps):
         renames = Renames(client, bridge, written, contents)
         changes = NameChanges(client, bridge, written, renames, contents)
         readers = OpenReaders(opener, bridge, metadata)
-        NameOps.__init__(self, names, changes, readers)
-        FileOps.__init__(self, names, readers, written)
-        AttributeOps.__init__(self, names, changes, Xattrs(client, bridge, states, changes), size)
         self._notifier = ChangeNotifier()
+        NameOps.__init__(self, names, changes, readers)
+        FileOps.__init__(self, names, readers, written, self._notifier.forget_attributes)
+        AttributeOps.__init__(self, names, changes, Xattrs(client, bridge, states, changes), size)
 
     def get_attributes(self, path: str, handle: int | None) -> Attributes:
         """path "": of an open file that was removed."""
@@ -124,6 +124,11 @@ class ChangeNotifier:
     ) -> None:
         """From now on, call these with each path, as FsOps.notify_changes() says."""
         self._forget_attributes, self._forget = forget_attributes, forget
+
+    def forget_attributes(self, path: str) -> None:
+        """Have the kernel ask again for the attributes of a path. From any thread."""
+        if not self._is_closed:
+            self._forget_attributes(path)
 
     def put(self, path: str) -> None:
         """Something has changed at a path. From the loop."""

@@ -17,6 +17,7 @@ from s3d.agent.frontends.fuse.metadata_memory import MetadataMemory
 from s3d.agent.frontends.fuse.metadata_table import FileMetadata
 from s3d.agent.frontends.fuse.written_file import WrittenFile
 from s3d.agent.frontends.fuse.written_files import WrittenFiles
+from s3d.shared.control import ObjectInfo
 
 
 class MountedNames:
@@ -96,6 +97,12 @@ class MountedNames:
         is_hidden = known is not None and known.entry is not None and known.entry.is_folder
         name = name_of(component, beside_folder=is_hidden)
         self._memory.put(folder, name, _entry_of(name, component, file))
+
+    def note_version(self, path: str, info: ObjectInfo) -> None:
+        """A newer version was opened than the one that a look-up has shown."""
+        entry = Entry("", "", FILE_MODE, info.size, int(info.last_modified * 1e9), info.etag)
+        described = self._metadata.describe(info.bucket, info.key, entry)
+        self._put(*self._directories.locate(path), described)
 
     def note_link(self, path: str, place: ObjectName, metadata: FileMetadata) -> None:
         """The mount has made a symbolic link."""

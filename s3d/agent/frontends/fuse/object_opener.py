@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.context import background_context
 from s3d.agent.frontends.fuse.held_file import HeldFile, arriving_file, hold_file
 from s3d.agent.frontends.fuse.read_window import ReadWindow
 from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.etag import same_etag
-from s3d.agent.s3.messages import Body, at_once
+from s3d.agent.s3.messages import Body, MountHints, at_once
 from s3d.shared.control import ObjectInfo
 
 SMALL = 1 << 20
@@ -62,16 +63,16 @@ class ObjectOpener:
         """Whether open() asks for the bytes; otherwise what a listing says of it is enough."""
         return size <= SMALL or await self._is_local(bucket, key, size)
 
-    async def describe(self, bucket: str, key: str) -> ObjectInfo:
-        """The object as it is now, without its bytes. Raises S3Error."""
-        info = await self._client.head(bucket, key)
+    async def describe(self, bucket: str, key: str, shown: str = "") -> ObjectInfo:
+        """The object as it is now, without its bytes. shown: see MountHints. Raises S3Error."""
+        info = await self._client_for(shown).head(bucket, key)
         if info is None:
             raise S3Error("NoSuchKey", Key=key)
         return info
 
-    async def open(self, bucket: str, key: str) -> Opened:
-        """The object as it is now. Raises S3Error."""
-        info, body = await self._client.get(bucket, key)
+    async def open(self, bucket: str, key: str, shown: str = "") -> Opened:
+        """The object as it is now. shown: see MountHints. Raises S3Error."""
+        info, body = await self._client_for(shown).get(bucket, key)
         try:
             return Opened(info, await self._content(info, body))
         except BaseException:
@@ -82,7 +83,7 @@ class ObjectOpener:
         """Fetch the bytes of a window. Errors are those of the window: Changed, S3Error."""
         bucket, key = place
         try:
-            info, body = await self._client.get(
+            info, body = await self._client_for(etag).get(
                 bucket, key, byte_range=f"bytes={window.start}-{window.end - 1}"
             )
             if not same_etag(info.etag, etag) or body.size != window.end - window.start:
@@ -101,6 +102,10 @@ class ObjectOpener:
             await window.fill(body)
         if not is_taken:
             await body.aclose()
+
+    def _client_for(self, shown: str) -> S3Client:
+        context = background_context(mount=MountHints(shown=shown))
+        return S3Client(self._client.target, context)
 
     async def _content(self, info: ObjectInfo, body: Body) -> Content | None:
         if info.size <= _IN_MEMORY:

@@ -100,10 +100,10 @@ class Reader:
     __slots__ = ("_lock", "_open", "etag", "handle", "info", "place")
 
     def __init__(
-        self, info: ObjectInfo, open_version: Callable[[ObjectName, int], ReadHandle]
+        self, info: ObjectInfo, open_version: Callable[[ObjectName, int, str], ReadHandle]
     ) -> None:
-        """open_version: opens the version that an object has now, if about so many bytes are to be
-        expected; raises OSError."""
+        """open_version: opens the version that an object has now, if about so many bytes and this
+        ETag are to be expected; raises OSError."""
         self.info = info
         self.place: ObjectName = (info.bucket, info.key)
         self.etag = info.etag
@@ -120,7 +120,7 @@ class Reader:
         """Open the version, if that was not needed before. Raises OSError ESTALE."""
         with self._lock:
             if self.handle is None:
-                handle = self._open(self.place, self.size)
+                handle = self._open(self.place, self.size, self.etag)
                 if not same_etag(handle.etag, self.etag):
                     handle.close()
                     raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self.place[1])
@@ -132,7 +132,7 @@ class Reader:
         with self._lock:
             if self.etag == etag:
                 return
-            handle, before = self._open(self.place, self.size), self.handle
+            handle, before = self._open(self.place, self.size, etag), self.handle
             self.handle, self.info, self.etag = handle, handle.info, handle.etag
         if before is not None:
             before.close()
@@ -162,7 +162,7 @@ class OpenReaders:
         elif entry.size <= SMALL and self.versions.has_pages(place, entry.etag):
             reader = Reader(info, self._open_version)
         else:
-            handle = self._open_version(place, entry.size)
+            handle = self._open_version(place, entry.size, entry.etag)
             reader = Reader(handle.info, self._open_version)
             reader.handle = handle
         with self._lock:
@@ -239,17 +239,17 @@ class OpenReaders:
             partial(self._opener.is_read_at_once, *place, size)
         )
 
-    def _open_version(self, place: ObjectName, size: int) -> ReadHandle:
-        return self._bridge.call(partial(self._open_now, place, size))
+    def _open_version(self, place: ObjectName, size: int, etag: str) -> ReadHandle:
+        return self._bridge.call(partial(self._open_now, place, size, etag))
 
-    async def _open_now(self, place: ObjectName, size: int) -> ReadHandle:
-        """The object as it is now. On the loop."""
+    async def _open_now(self, place: ObjectName, size: int, etag: str) -> ReadHandle:
+        """The object as it is now; size, etag: what a look-up has shown. On the loop."""
         if await self._opener.is_read_at_once(*place, size):
             known = self._metadata.get(*place)
-            opened = await self._opener.open(*place)
+            opened = await self._opener.open(*place, etag)
             self._metadata.note(opened.info, known)
         else:
-            opened = Opened(await self._opener.describe(*place), None)
+            opened = Opened(await self._opener.describe(*place, etag), None)
         return self._handle_of(opened)
 
     def _handle_of(self, opened: Opened) -> ReadHandle:

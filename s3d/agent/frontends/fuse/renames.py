@@ -263,7 +263,7 @@ class Renames:
     async def _move_object(self, moves: _Moves, old: str, new: str) -> None:
         bucket = moves.rename.bucket
         members = {"Bucket": bucket, "Key": new, "RenameSource": f"/{bucket}/{quote(old)}"}
-        context = background_context().derive(mount=MountHints(renames=moves.objects[old]))
+        context = background_context(mount=MountHints(renames=moves.objects[old]))
         try:
             async with asyncio.timeout(moves.limit):
                 await S3Client(self._client.target, context).output("RenameObject", members)

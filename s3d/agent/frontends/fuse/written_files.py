@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from s3d.agent.core.client import S3Client
+from s3d.agent.core.context import background_context
 from s3d.agent.core.store import ObjectStore
 from s3d.agent.frontends.fuse.background_writes import BackgroundWrites
 from s3d.agent.frontends.fuse.byte_ranges import OldBytes
@@ -29,6 +30,7 @@ from s3d.agent.frontends.fuse.written_attributes import (
     attributes_of_old,
 )
 from s3d.agent.frontends.fuse.written_file import WrittenFile, lacks_much
+from s3d.agent.s3.messages import MountHints
 from s3d.agent.sync.remote_tree import MODE, read_mode
 
 logger = logging.getLogger(__name__)
@@ -98,12 +100,15 @@ class WrittenFiles:
             attributes = attributes_of_new(place.key, mode)
             return self._add(place, staged, attributes, replaces="", must_store=True)
 
-    def open(self, place: ObjectName, *, truncate: bool = False) -> WrittenFile:
-        """Open an object for writing; release() it. Raises OSError: ENOENT when there is none."""
+    def open(self, place: ObjectName, *, truncate: bool = False, shown: str = "") -> WrittenFile:
+        """Open an object for writing; release() it. shown: see MountHints. Raises OSError: ENOENT
+        when there is none."""
         file = self.take(place, truncate=truncate)
         if file is not None:
             return file
-        info = self._bridge.call(lambda: describe(self._client, place))
+        context = background_context(mount=MountHints(shown=shown))
+        client = S3Client(self._client.target, context)
+        info = self._bridge.call(lambda: describe(client, place))
         if info is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), place.key)
         with self._lock:

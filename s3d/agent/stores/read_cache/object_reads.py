@@ -15,6 +15,7 @@ from cachetools import LRUCache
 from s3d.agent.core.log_limit import LimitedLogger
 from s3d.agent.core.store import Answer, Completed, ObjectStore, operation
 from s3d.agent.s3.errors import S3Error
+from s3d.agent.s3.etag import same_etag
 from s3d.agent.s3.messages import Body, BytesBody, Members, S3Request, S3Response
 from s3d.agent.storage.blobs import INLINE
 from s3d.agent.stores.answerer import Answerer, who_answers_read
@@ -94,7 +95,7 @@ class ObjectReads:
         answerer = who_answers_read(input, entry)
         if answerer is Answerer.REMOTE:
             return self._forward(request)
-        if entry is not None and answerer is Answerer.LAYER and self._is_current(entry):
+        if entry is not None and answerer is Answerer.LAYER and self._is_current(entry, request):
             answer = self._answer_now(entry, request, Source.LOCAL)
             if answer is not None:
                 return answer
@@ -120,8 +121,11 @@ class ObjectReads:
         self._outage.end()
         return response
 
-    def _is_current(self, entry: Entry) -> bool:
+    def _is_current(self, entry: Entry, request: S3Request[Members]) -> bool:
         if not self._revalidator.is_fresh(entry):
+            return False
+        shown = request.context.mount.shown
+        if shown and not same_etag(shown, entry.etag):
             return False
         writes = self._writes
         return not writes.under_way or not writes.is_under_way(entry.name)
@@ -156,7 +160,9 @@ class ObjectReads:
         source = Source.LOCAL
         if entry is not None:
             answerer = who_answers_read(request.input, entry)
-            if answerer is Answerer.LAYER_AFTER_REVALIDATION or not self._is_current(entry):
+            if answerer is Answerer.LAYER_AFTER_REVALIDATION or not self._is_current(
+                entry, request
+            ):
                 force = answerer is Answerer.LAYER_AFTER_REVALIDATION
                 entry, is_stale = await self._revalidator.revalidate(
                     entry, request.context, force=force

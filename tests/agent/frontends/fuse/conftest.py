@@ -44,10 +44,12 @@ class Counted(Layer):
 class World:
     """The store, and a bridge to the loop of the test."""
 
-    def __init__(self, counted: Counted, events: Events) -> None:
-        self.store = counted
+    def __init__(self, embedded: ObjectStore, events: Events) -> None:
+        self.unseen = embedded
+        """The same store, for another client of whose changes no mount learns."""
+        self.store = Counted(ChangeEvents(embedded, events))
         self.events = events
-        self.client = S3Client(counted)
+        self.client = S3Client(self.store)
         self.bridge = LoopBridge(asyncio.get_running_loop())
 
     async def put(self, key: str, data: bytes = b"data", bucket: str = BUCKET) -> None:
@@ -65,7 +67,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """An embedded store with an empty bucket."""
     embedded = open_embedded(tmp_path / "store", ephemeral=True)
     events = Events()
-    world = World(Counted(ChangeEvents(embedded.local, events)), events)
+    world = World(embedded.local, events)
     await world.client.create_bucket(BUCKET)
     yield world
     world.bridge.close()

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from s3d.agent.core.client import S3Client
 from s3d.agent.frontends.fuse.filesystem import FileSystem
 from s3d.agent.frontends.fuse.fs_ops import OpenFile
+from s3d.agent.s3.messages import BytesBody
 from tests.agent.frontends.fuse.conftest import BUCKET, World
 
 
@@ -53,6 +55,23 @@ async def test_the_page_cache_is_kept_for_the_same_version_only(
     fourth = await opened()
     assert (fourth.direct_io, fourth.keep_cache) == (False, False)
     fs.release(fourth.handle)
+
+
+@pytest.mark.rule("MOUNT-6")
+async def test_a_version_that_is_newer_than_the_look_up_is_not_clipped_to_its_size(
+    world: World, fs: FileSystem
+) -> None:
+    """Another client has replaced the object after the name was looked up."""
+    path, forgotten = f"/{BUCKET}/file", list[str]()
+    fs.notify_changes(forgotten.append, lambda path: None)
+    await world.put("file", b"0123456789")
+    assert (await asyncio.to_thread(fs.get_attributes, path, None)).size == 10
+    await S3Client(world.unseen).store(BUCKET, "file", BytesBody(b"longer" * 10))
+    opened = await asyncio.to_thread(fs.open, path, os.O_RDONLY)
+    assert forgotten == [path]
+    assert (await asyncio.to_thread(fs.get_attributes, path, opened.handle)).size == 60
+    assert fs.read(opened.handle, 100, 0) == b"longer" * 10
+    fs.release(opened.handle)
 
 
 def open_blobs(folder: Path) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from s3d.agent.core.failures import Unreachable
 from s3d.agent.s3.errors import S3Error
-from s3d.agent.s3.messages import S3Request
+from s3d.agent.s3.messages import MountHints, RequestContext, S3Request
 from s3d.agent.s3.model import operations
 from s3d.agent.stores.read_cache import object_reads
 from s3d.agent.stores.read_cache.catalog.cache_room import Limits
@@ -122,6 +122,19 @@ async def test_after_its_age_the_remote_is_asked_once_however_many_read(rig):
     assert rig.remote.calls == {"GetObject": 1, "HeadObject": 1}
     await rig.s3.read("bbb", "k")
     assert rig.remote.calls == {"GetObject": 1, "HeadObject": 1}
+
+
+@pytest.mark.rule("MOUNT-7")
+@pytest.mark.parametrize("size", [100, 200_000])
+async def test_a_version_that_a_listing_of_the_mount_does_not_show_is_revalidated(rig, size):
+    await rig.there.put("bbb", "k", data_of(size, 1))
+    await rig.s3.read("bbb", "k")
+    etag = (await rig.there.put("bbb", "k", data_of(size, 2)))["ETag"]
+    rig.s3.context = RequestContext(mount=MountHints(shown=etag))
+    assert await rig.s3.read("bbb", "k") == data_of(size, 2)
+    calls = dict(rig.remote.calls)
+    assert await rig.s3.read("bbb", "k") == data_of(size, 2)
+    assert rig.remote.calls == calls
 
 
 @pytest.mark.parametrize("size", [100, 200_000])

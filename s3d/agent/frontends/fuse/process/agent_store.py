@@ -138,11 +138,16 @@ def _encode_context(context: RequestContext) -> Mapping[str, Any]:
         "replaces": context.replaces,
         "syncs_later": hints.syncs_later,
         "renames": hints.renames,
+        "shown": hints.shown,
     }
 
 
 def _decode_context(encoded: Mapping[str, Any]) -> RequestContext:
     fields = dict(encoded)
-    syncs_later, renames = fields.pop("syncs_later"), fields.pop("renames")
-    shown = None if renames is None else ListedObject(*renames)
-    return RequestContext(**fields, mount=MountHints(syncs_later=syncs_later, renames=shown))
+    renames = fields.pop("renames")
+    hints = MountHints(
+        syncs_later=fields.pop("syncs_later"),
+        renames=None if renames is None else ListedObject(*renames),
+        shown=fields.pop("shown"),
+    )
+    return RequestContext(**fields, mount=hints)
