@@ -127,7 +127,11 @@ class S3Client:
             VersionId=version,
             ChecksumMode="ENABLED",
         )
-        return object_info(bucket, key, response.output), payload(response)
+        try:
+            return object_info(bucket, key, response.output), payload(response)
+        except S3Error:
+            await payload(response).aclose()
+            raise
 
     async def put(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from s3d.agent.s3.errors import S3Error
 from s3d.agent.s3.messages import Members
 from s3d.agent.s3.object_headers import ATTRIBUTES, header_text, member_value
 from s3d.shared.control import ObjectInfo
@@ -56,7 +57,11 @@ PLAIN = ObjectAttributes()
 
 
 def object_info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
-    """An object by the output of GetObject or HeadObject."""
+    """An object by the output of GetObject or HeadObject. Raises S3Error for an answer without what
+    S3 always sends."""
+    for member in ("ETag", "LastModified"):
+        if member not in output:
+            raise _incomplete(member)
     return ObjectInfo(
         bucket=bucket,
         key=key,
@@ -81,9 +86,18 @@ def object_info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
 
 
 def whole_size(output: Mapping[str, Any]) -> int:
-    """The size of the whole object, also if the output is of a range: bytes 0-9/SIZE."""
-    content_range = output.get("ContentRange", "")
-    return int(content_range.rpartition("/")[2]) if content_range else output["ContentLength"]
+    """The size of the whole object, also if the output is of a range: bytes 0-9/SIZE.
+
+    Raises S3Error when the remote has not told it, as a server does that sends chunks.
+    """
+    total = str(output.get("ContentRange") or output.get("ContentLength")).rpartition("/")[2]
+    if not total.isdecimal():
+        raise _incomplete("ContentLength")
+    return int(total)
+
+
+def _incomplete(member: str) -> S3Error:
+    return S3Error("ServiceUnavailable", f"The remote's answer has no {member}.")
 
 
 def listed_info(bucket: str, row: Mapping[str, Any]) -> ObjectInfo:

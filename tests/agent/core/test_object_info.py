@@ -32,6 +32,22 @@ def test_a_range_tells_the_size_of_the_whole():
     assert whole_size({"ContentLength": 3}) == 3
 
 
+@pytest.mark.parametrize("output", [{}, {"ContentLength": None}, {"ContentRange": "bytes 0-9/*"}])
+def test_an_answer_that_tells_no_size_is_an_error(output):
+    with pytest.raises(S3Error, match="has no ContentLength") as caught:
+        whole_size(output)
+    assert caught.value.status == 503
+
+
+@pytest.mark.parametrize("member", ["ETag", "LastModified"])
+def test_an_answer_without_what_s3_always_sends_is_an_error(member):
+    output = {"ContentLength": 3, "ETag": '"e"', "LastModified": MODIFIED}
+    assert object_info("bucket", "k", output).size == 3
+    del output[member]
+    with pytest.raises(S3Error, match=f"has no {member}"):
+        object_info("bucket", "k", output)
+
+
 def test_headers_and_checksums_come_from_the_members():
     output = {
         "ContentLength": 3, "ETag": '"e"', "LastModified": MODIFIED, "Expires": MODIFIED,

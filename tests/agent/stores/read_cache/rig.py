@@ -53,6 +53,8 @@ class Remote:
     """Raised once the request has been carried out."""
     truncate: int | None = None
     """Bytes after which bodies end."""
+    hides_size: bool = False
+    """Bodies are sent in chunks, without their size."""
     garble: bool = False
     """The first byte of bodies is another one."""
     mute: str = ""
@@ -72,6 +74,10 @@ class Remote:
         if request.op.name == "GetObject" and response.body is not None:
             body = response.body
             response.body = StreamBody(self._through(body), body.size)
+            if self.hides_size:
+                response.output = {**response.output}
+                del response.output["ContentLength"]
+                response.body = StreamBody(self._through(body), None)
         return response
 
     async def _through(self, body: Body) -> AsyncIterator[bytes]:

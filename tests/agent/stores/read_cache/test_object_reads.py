@@ -124,6 +124,16 @@ async def test_after_its_age_the_remote_is_asked_once_however_many_read(rig):
     assert rig.remote.calls == {"GetObject": 1, "HeadObject": 1}
 
 
+@pytest.mark.parametrize("size", [100, 200_000])
+async def test_an_answer_without_a_size_is_passed_on(rig, size):
+    rig.remote.hides_size = True
+    await rig.there.put("bbb", "k", data_of(size))
+    for _ in range(2):
+        assert await rig.s3.read("bbb", "k") == data_of(size)
+    span = await rig.s3("GetObject", Bucket="bbb", Key="k", Range="bytes=1-9")
+    assert span.body == data_of(size)[1:10]
+
+
 @pytest.mark.rule("MOUNT-7")
 @pytest.mark.parametrize("size", [100, 200_000])
 async def test_a_version_that_a_listing_of_the_mount_does_not_show_is_revalidated(rig, size):

@@ -143,7 +143,11 @@ class FillCoordinator:
         wanted = {"Range": _aligned(header)} if header else {}
         response = await self._get(bucket, key, wanted, opening.context)
         members, body = response.output, response.body or BytesBody(b"")
-        size = whole_size(members)
+        try:
+            size = whole_size(members)
+        except S3Error:  # the body comes in chunks
+            await _close(response.body)
+            raise Uncached(None) from None
         start, stop = _extent(members, size)
         first, end = blocks_of(start, stop - start) if size else (0, 0)
         aligned = start % BLOCK == 0 and (stop == size or stop % BLOCK == 0)
