@@ -7,6 +7,7 @@ lock on FOLDER/users any more, however the users came to their end.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import fcntl
 import http.client
@@ -81,19 +82,19 @@ class Peer:
             connection.close()
 
 
-_bound: list[socket.socket] = []
-"""As long as this process lives."""
+_bound = ExitStack()
+"""Sockets, as long as this process lives."""
+atexit.register(_bound.close)
 
 
 def free_ports(count: int) -> list[int]:
     """Ports of the loopback, all different, that refuse connections until a server of the test
     listens there. Nobody else is given one: it stays bound, which does not hinder a server, since
     both have SO_REUSEADDR and only one of them listens."""
-    found = [socket.socket() for _ in range(count)]
+    found = [_bound.enter_context(socket.socket()) for _ in range(count)]
     for each in found:
         each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         each.bind(("127.0.0.1", 0))
-    _bound.extend(found)
     return [each.getsockname()[1] for each in found]
 
 
