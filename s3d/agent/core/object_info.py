@@ -88,7 +88,7 @@ def object_info(bucket: str, key: str, output: Mapping[str, Any]) -> ObjectInfo:
 def whole_size(output: Mapping[str, Any]) -> int:
     """The size of the whole object, also if the output is of a range: bytes 0-9/SIZE.
 
-    Raises S3Error when the remote has not told it, as a server does that sends chunks.
+    Raises S3Error when the remote's answer does not contain it: its server may send chunks.
     """
     total = str(output.get("ContentRange") or output.get("ContentLength")).rpartition("/")[2]
     if not total.isdecimal():

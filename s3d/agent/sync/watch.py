@@ -76,17 +76,18 @@ class Watcher:
             failed = time.monotonic()
 
     async def catch_up(self) -> None:
-        """Return when all changes are told that were made before, since changes are reported in
-        their order; after some seconds in any case, and at once when no events arrive."""
+        """Return once all changes that were made before have been reported, since the system
+        reports changes in their order; after some seconds in any case, and at once when no events
+        arrive."""
         if self.state == "starting":
             await _within(self.live, CANARY_PATIENCE)
         if self.state != "events":
             return
         name = f"canary.{next(self._numbers)}"
-        told = self._marks[f"{RESERVED}/{name}"] = asyncio.Event()
+        reported = self._marks[f"{RESERVED}/{name}"] = asyncio.Event()
         try:
             await asyncio.to_thread(self._mark, name)
-            await _within(told, CANARY_PATIENCE)
+            await _within(reported, CANARY_PATIENCE)
         except OSError as error:
             logger.warning("cannot mark a folder folder=%s reason=%s", self._root, error.strerror)
         finally:

@@ -81,9 +81,9 @@ def remove_dead(folder: Path) -> None:
 
 
 def detach(folder: Path) -> None:
-    """Unmount what a process serves that does not answer; whoever looks into it would hang. The
-    folder is free at once, programs that have files of it open go on waiting. folder: without
-    symbolic links. Raises MountFailed."""
+    """Unmount what a process serves that does not answer. Nothing here looks into the mount, since
+    that would hang. The folder is free at once; programs that have files of it open go on waiting.
+    folder: without symbolic links. Raises MountFailed."""
     rows = mounts_at(folder)
     if rows and rows[-1].type == FILE_SYSTEM:
         fusermount.unmount(folder, lazy=True)

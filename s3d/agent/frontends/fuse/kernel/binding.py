@@ -154,8 +154,8 @@ class Binding:
         self._is_closed = True
 
     def forget_attributes(self, path: str) -> None:
-        """The kernel forgets size and times of a path: another client has changed it. Whoever reads
-        it from now on sees all of it. Waits for nothing."""
+        """The kernel forgets size and times of a path: another client has changed it. A program
+        that reads the file from now on sees all of it. Waits for nothing."""
         node = self._nodes.number_of(path)
         if node is not None:
             self._notify(NOTIFY_INVAL_INODE, INVAL_INODE_OUT.pack(node, ATTRIBUTES_ONLY, 0))
@@ -230,7 +230,7 @@ class Binding:
             return errno.EIO, b""
 
     def _log_failure(self, request: KernelRequest, error: OSError) -> None:
-        """A program is told of an input/output error only; the log says why."""
+        """A program gets the number of the error only; the log has the reason."""
         path = ""
         with suppress(OSError, KeyError):  # it was removed, or forgotten
             path = self._nodes.path(request.node)
